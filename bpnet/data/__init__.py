@@ -1,0 +1,1 @@
+"""Get pictures and labels: files, downloads, drawn digits, photographs, distortions."""

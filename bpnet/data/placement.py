@@ -1,0 +1,87 @@
+"""Place a digit in its picture the way MNIST was made.
+
+The ink keeps its aspect, is fitted into 20×20 with anti-aliased greys, and is then shifted by
+whole pixels so that its centre of mass falls on pixel 14 of 28.
+
+Source: Yadav and Bottou, "Cold Case: The Lost MNIST Digits" (2019), whose reconstruction agrees
+with the centre of mass of all 10,000 test pictures.
+"""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+PICTURE = 28  # pixels along each side of a picture
+BOX = 20  # pixels along each side of the box that holds the ink
+CENTRE = 15  # the box starts at ⌊15 − centroid⌋, which puts the centroid into pixel 14
+
+
+@lru_cache(maxsize=512)
+def area_weights(source: int, target: int) -> NDArray[np.float32]:
+    """Return the matrix (target, source) that averages `source` pixels into `target` ones.
+
+    Entry (i, j) is the part of target pixel i that source pixel j covers, so every row sums to 1
+    and `rows @ picture @ columns.T` is an area resampling, up or down. The array is shared
+    between calls and read-only.
+    """
+    edges = np.arange(target + 1) * (source / target)
+    pixels = np.arange(source)
+    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    weights = (np.clip(overlap, 0, None) * (target / source)).astype(np.float32)
+    weights.setflags(write=False)
+    return weights
+
+
+def crop_to_ink(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cut away the empty rows and columns around the ink of a picture (height, width)."""
+    rows = np.flatnonzero(ink.any(axis=1))
+    columns = np.flatnonzero(ink.any(axis=0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def fit_into_box(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Resample a cropped picture (height, width) to 20×20, its short side padded on both ends.
+
+    Returns:
+        Ink (20, 20) whose darkest pixel is 1.
+    """
+    height, width = ink.shape
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    rows = area_weights(side, BOX)[:, top : top + height]
+    columns = area_weights(side, BOX)[:, left : left + width]
+    box: NDArray[np.float32] = rows @ ink @ columns.T
+    return box / box.max()
+
+
+def centre_in_picture(box: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Paste ink (20, 20) of 0–1 into a 28×28 picture with its centre of mass in pixel 14.
+
+    The offset is ⌊15 − b⌋ with b = Σ v (i + ½) / Σ v along each axis, kept inside the picture.
+
+    Returns:
+        A picture (28, 28) in uint8, ink bright on black.
+    """
+    centres = np.arange(BOX) + 0.5
+    mass = float(box.sum())
+    offsets = (
+        math.floor(CENTRE - float(profile @ centres) / mass)
+        for profile in (box.sum(axis=1), box.sum(axis=0))
+    )
+    top, left = (min(max(offset, 0), PICTURE - BOX) for offset in offsets)
+    picture = np.zeros((PICTURE, PICTURE), dtype=np.uint8)
+    picture[top : top + BOX, left : left + BOX] = np.rint(box * 255).astype(np.uint8)
+    return picture
+
+
+def place_like_mnist(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Turn ink (height, width) of any size, 0 for paper, into a 28×28 picture as in MNIST.
+
+    Raises:
+        ValueError: there is no ink at all.
+    """
+    if not ink.any():
+        raise ValueError("a picture without ink has no digit to place")
+    return centre_in_picture(fit_into_box(crop_to_ink(ink)))
