@@ -1,0 +1,147 @@
+"""Fetch, import, check or draw the data sets."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from bpnet.data.catalogue import KnownDataset
+    from bpnet.data.mnist import FileReport
+
+KNOWN_NAMES = ["mnist", "fashion_mnist"]  # as in the catalogue, which is slower to import
+
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
+
+
+def data_dir_option(function: AnyFunction) -> AnyFunction:
+    """Add `--data-dir`."""
+    return click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Where the data sets lie; else BPNET_DATA_DIR, else the user's cache directory.",
+    )(function)
+
+
+@click.group(name="data")
+def command() -> None:
+    """Fetch, import, check or draw the data sets.
+
+    Data sets lie in the directory given by --data-dir or BPNET_DATA_DIR, in a folder named
+    after the data set or in the directory itself; without either, in the user's cache
+    directory. Files in a directory that you name are never overwritten.
+    """
+
+
+@command.command(short_help="Download what is missing.")
+@click.argument("name", type=click.Choice(KNOWN_NAMES), default="mnist")
+@data_dir_option
+@click.option("--mirror", metavar="URL", help="A server to ask first; else BPNET_MIRROR.")
+def fetch(name: str, data_dir: Path | None, mirror: str | None) -> None:
+    """Download what is missing of the data set NAME (mnist), and check all of it."""
+    from bpnet.cli.download_progress import DownloadProgress
+    from bpnet.data.catalogue import KNOWN
+    from bpnet.data.mnist import inspect_files, load_mnist
+
+    load_mnist(name, data_dir, mirror=mirror, progress=DownloadProgress())
+    for report in inspect_files(KNOWN[name], data_dir):
+        click.echo(report.path)
+
+
+@command.command(name="import", short_help="Adopt files that you have.")
+@click.argument("source", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("name", type=click.Choice(KNOWN_NAMES), default="mnist")
+@data_dir_option
+def import_(source: Path, name: str, data_dir: Path | None) -> None:
+    """Check the files of the data set NAME (mnist) in DIR, and copy them into the cache."""
+    from bpnet.data.catalogue import KNOWN
+    from bpnet.data.mnist import import_files
+
+    for path in import_files(KNOWN[name], source, data_dir):
+        click.echo(path)
+
+
+@command.command(short_help="Compare the files with their check sums.")
+@click.argument("name", type=click.Choice(KNOWN_NAMES), default="mnist")
+@data_dir_option
+def verify(name: str, data_dir: Path | None) -> None:
+    """Compare the files of the data set NAME (mnist) with their check sums."""
+    from bpnet.data.catalogue import KNOWN
+    from bpnet.data.mnist import inspect_files
+
+    reports = inspect_files(KNOWN[name], data_dir)
+    for report in reports:
+        click.echo(f"{status_of(report):8}{report.path or report.name}")
+    for report in reports:
+        if report.problem:
+            raise report.problem
+
+
+@command.command(short_help="Show what is there and where.")
+@click.argument("name", type=click.Choice(KNOWN_NAMES), required=False)
+@data_dir_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def info(name: str | None, data_dir: Path | None, as_json: bool) -> None:
+    """Show where the data sets lie, which files are there and what they hold."""
+    from bpnet.data.catalogue import KNOWN
+    from bpnet.data.directory import data_directory
+
+    known = [KNOWN[name]] if name else list(KNOWN.values())
+    summary = {
+        "data_dir": str(data_directory(data_dir).path),
+        "datasets": [describe(dataset, data_dir) for dataset in known],
+    }
+    click.echo(json.dumps(summary, indent=2) if as_json else info_text(summary))
+
+
+def describe(known: "KnownDataset", data_dir: Path | None) -> dict[str, Any]:
+    """Return what there is to say of a data set, as plain values."""
+    from bpnet.data.mnist import inspect_files
+
+    reports = inspect_files(known, data_dir)
+    train, test = reports[0].shape, reports[2].shape
+    return {
+        "name": known.name,
+        "complete": not any(report.problem for report in reports),
+        "train_samples": train[0] if train else None,
+        "test_samples": test[0] if test else None,
+        "classes": list(known.class_names),
+        "mirrors": list(known.mirrors),
+        "files": [
+            {
+                "name": report.name,
+                "status": status_of(report),
+                "path": str(report.path) if report.path else None,
+                "bytes": report.path.stat().st_size if report.path else None,
+                "shape": report.shape,
+                "sha256": report.sha256,
+            }
+            for report in reports
+        ],
+    }
+
+
+def info_text(summary: dict[str, Any]) -> str:
+    """Return the description of all data sets for a reader."""
+    lines = [f"data directory: {summary['data_dir']}"]
+    for dataset in summary["datasets"]:
+        state = "complete" if dataset["complete"] else "incomplete"
+        lines.append(f"\n{dataset['name']}: {state}, classes {', '.join(dataset['classes'])}")
+        for file in dataset["files"]:
+            shape = " × ".join(map(str, file["shape"] or ()))
+            size = f"{file['bytes']} bytes" if file["bytes"] is not None else ""
+            where = file["path"] or file["name"]
+            lines.append(f"  {file['status']:8} {shape:>15} {size:>15}  {where}")
+            if file["sha256"]:
+                lines.append(f"{'':43}SHA-256 of the content {file['sha256']}")
+    return "\n".join(lines)
+
+
+def status_of(report: "FileReport") -> str:
+    """Return `good`, `damaged` or `missing`."""
+    if report.path is None:
+        return "missing"
+    return "damaged" if report.problem else "good"

@@ -1,0 +1,35 @@
+"""Show on the terminal how far a download is."""
+
+from typing import NoReturn
+
+import click
+from tqdm import tqdm
+
+from bpnet.data.download import Progress
+
+
+class DownloadProgress(Progress):
+    """Draw a bar on standard error, on a terminal only, and print notes there."""
+
+    def __init__(self) -> None:
+        self.bar: tqdm[NoReturn] | None = None
+
+    def note(self, message: str) -> None:
+        """Print a line."""
+        click.echo(message, err=True)
+
+    def start(self, name: str, size: int, done: int) -> None:
+        """Draw the bar."""
+        self.bar = tqdm(
+            desc=name, total=size, initial=done, unit="B", unit_scale=True, disable=None
+        )
+
+    def advance(self, count: int) -> None:
+        """Move the bar."""
+        if self.bar is not None:
+            self.bar.update(count)
+
+    def stop(self) -> None:
+        """Leave the bar as it stands."""
+        if self.bar is not None:
+            self.bar.close()

@@ -1,0 +1,192 @@
+"""Load MNIST and Fashion-MNIST, checked by their sums, and fetched where they are missing."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from bpnet.data.catalogue import KNOWN, KnownDataset, KnownFile
+from bpnet.data.dataset import Dataset
+from bpnet.data.directory import DataDirectory, data_directory
+from bpnet.data.disk import disk_errors
+from bpnet.data.download import Progress, download
+from bpnet.data.idx import GZIP_MAGIC, content_sha256, read_idx
+from bpnet.data.idx_folder import STEMS, as_dataset, find_file, spellings
+from bpnet.data.mirror import mirrors_in_order
+from bpnet.errors import DataError
+from bpnet.files import atomic_write
+
+LARGEST = 1 << 26  # bytes; the largest of the known files has 47 million
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """Tell how one file of a data set was found.
+
+    Args:
+        name: the file's usual name.
+        path: where it lies; None if it is missing.
+        problem: why it cannot be used; None if it is good.
+        shape: the shape of the array in it; None if it cannot be read.
+        sha256: the sum of its decompressed content; None if it cannot be read.
+    """
+
+    name: str
+    path: Path | None
+    problem: DataError | None
+    shape: tuple[int, ...] | None = None
+    sha256: str | None = None
+
+
+def dataset_folder(known: KnownDataset, directory: DataDirectory) -> Path:
+    """Return where the files of a known data set lie, or should be put."""
+    return directory.folder(known.name, [name for stem in STEMS for name in spellings(stem)])
+
+
+def load_mnist(
+    name: str,
+    data_dir: Path | None = None,
+    *,
+    mirror: str | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Load MNIST or Fashion-MNIST, checked by its sums; download what is missing.
+
+    Args:
+        name: `mnist` or `fashion_mnist`.
+        data_dir: the directory that the user named, if any; files in it are never overwritten.
+        mirror: the address of the folder to download from first.
+        progress: hears of downloads.
+
+    Returns:
+        Pictures (samples, 28, 28) in uint8 and class numbers (samples,) in int64.
+
+    Raises:
+        DataError: a file is damaged in a directory that the user named, or cannot be had.
+    """
+    known = KNOWN[name]
+    directory = data_directory(data_dir)
+    folder = dataset_folder(known, directory)
+    mirrors = mirrors_in_order(mirror, known.mirrors)
+    progress = progress or Progress()
+    arrays = [
+        _obtain(file, folder, mirrors, progress, replace=directory.is_own) for file in known.files
+    ]
+    return as_dataset(known.name, arrays, known.class_names)
+
+
+def inspect_files(known: KnownDataset, data_dir: Path | None = None) -> list[FileReport]:
+    """Check each file of a data set against its sum, without any download."""
+    directory = data_directory(data_dir)
+    folder = dataset_folder(known, directory)
+    reports = []
+    for file in known.files:
+        path = find_file(folder, file.stem)
+        if path is None:
+            reports.append(FileReport(file.stem, None, _missing(known, file, directory.path)))
+            continue
+        try:
+            shape = _read_checked(path, file).shape
+        except DataError as error:
+            reports.append(FileReport(path.name, path, error))
+        else:
+            reports.append(FileReport(path.name, path, None, shape, file.content_sha256))
+    return reports
+
+
+def import_files(known: KnownDataset, source: Path, data_dir: Path | None = None) -> list[Path]:
+    """Copy the four files of a data set from `source` to where bpnet looks for them.
+
+    All of them are checked before the first is copied.
+
+    Args:
+        known: the data set.
+        source: the folder with the files, or one that holds it under the data set's name.
+        data_dir: the directory that the user named, if any; files in it are never overwritten.
+
+    Returns:
+        The paths of the files in their new place.
+
+    Raises:
+        DataError: a file is missing, is another one or cannot be copied.
+    """
+    directory = data_directory(data_dir)
+    folder = dataset_folder(known, directory)
+    reports = inspect_files(known, source)
+    for report in reports:
+        if report.problem:
+            raise report.problem
+    return [
+        _adopt(file, report.path, folder, replace=directory.is_own)
+        for file, report in zip(known.files, reports, strict=True)
+        if report.path is not None
+    ]
+
+
+def _obtain(
+    file: KnownFile, folder: Path, mirrors: list[str], progress: Progress, *, replace: bool
+) -> NDArray[Any]:
+    """Return the array of a known file, downloaded if it is missing, or damaged and ours."""
+    path = find_file(folder, file.stem)
+    if path is not None:
+        try:
+            return _read_checked(path, file)
+        except DataError:
+            if not replace:
+                raise
+            progress.note(f"{path} is damaged: it is downloaded again")
+    fetched = download(file.remote, folder, mirrors, replace=replace, progress=progress)
+    if path is not None and path != fetched:
+        with disk_errors("remove the damaged file", path):
+            path.unlink()
+    return _read_checked(fetched, file)
+
+
+def _read_checked(path: Path, file: KnownFile) -> NDArray[Any]:
+    """Return the array in a file whose decompressed content has the right sum."""
+    array = read_idx(path, max_bytes=LARGEST)
+    found = content_sha256(array)
+    if found != file.content_sha256:
+        raise DataError(
+            "the file does not hold what its name says",
+            where=path,
+            expected=f"SHA-256 {file.content_sha256} (of the decompressed content)",
+            found=found,
+            hint="move it away, and it is downloaded anew; "
+            "data of your own are used with [data] dataset = idx",
+        )
+    return array
+
+
+def _missing(known: KnownDataset, file: KnownFile, directory: Path) -> DataError:
+    return DataError(
+        f"a file of {known.name} is missing",
+        where=directory,
+        expected=f"{file.stem} or {file.remote.name}",
+        found=None if directory.is_dir() else "no such directory",
+        hint=f"download it with: bpnet data fetch {known.name}",
+    )
+
+
+def _adopt(file: KnownFile, source: Path, folder: Path, *, replace: bool) -> Path:
+    """Copy a checked file into `folder` under its usual name, unless a good one is there."""
+    present = find_file(folder, file.stem)
+    if present is not None:
+        try:
+            _read_checked(present, file)
+        except DataError:
+            if not replace:
+                raise
+        else:
+            return present
+    with disk_errors("copy the file", folder), source.open("rb") as original:
+        is_gzip = original.peek(2)[:2] == GZIP_MAGIC
+        target = folder / (file.remote.name if is_gzip else file.stem)
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(target) as copy:
+            shutil.copyfileobj(original, copy)
+        if present is not None and present != target:
+            present.unlink()
+    return target
