@@ -230,7 +230,8 @@ class _Transfer:
             raise MirrorError("it cannot continue the download", try_again=True)
         if status != 200 and not is_resumed:
             may_change = status >= 500 or status in BUSY
-            raise MirrorError(f"it answers {status} {response.reason}", try_again=may_change)
+            reason = f"it answers {status} {response.reason or ''}".rstrip()
+            raise MirrorError(reason, try_again=may_change)
         if response.headers.get("Content-Type", "").startswith("text/html"):
             raise MirrorError("it sends a web page instead of the file", try_again=False)
         due = self.file.size - (done if is_resumed else 0)
@@ -248,14 +249,17 @@ class _Transfer:
                     self.last_byte = time.monotonic()
                     done += len(block)
                     if done > self.file.size:
-                        reason = f"it sends more than the {self.file.size} bytes of the file"
-                        raise MirrorError(reason, try_again=False)
+                        break
                     part.write(block)
                     self.progress.advance(len(block))
                 part.flush()
                 os.fsync(part.fileno())
         finally:
             self.progress.stop()
+        if done > self.file.size:
+            self.part.unlink()
+            reason = f"it sends more than the {self.file.size} bytes of the file"
+            raise MirrorError(reason, try_again=False)
         if done < self.file.size:
             reason = f"the connection ended after {done} of {self.file.size} bytes"
             raise MirrorError(reason, try_again=True)

@@ -140,7 +140,7 @@ def _obtain(
     fetched = download(file.remote, folder, mirrors, replace=replace, progress=progress)
     if path is not None and path != fetched:
         with disk_errors("remove the damaged file", path):
-            path.unlink()
+            path.unlink(missing_ok=True)  # another process may have done the same
     return _read_checked(fetched, file)
 
 
@@ -188,5 +188,5 @@ def _adopt(file: KnownFile, source: Path, folder: Path, *, replace: bool) -> Pat
         with atomic_write(target) as copy:
             shutil.copyfileobj(original, copy)
         if present is not None and present != target:
-            present.unlink()
+            present.unlink(missing_ok=True)
     return target
