@@ -1,0 +1,163 @@
+"""The whole augmentation: what is drawn, what it depends on, and what settings allow."""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bpnet.data.augment import Augmenter, AugmentSettings, draw_distortion
+from bpnet.data.counter import sample_streams
+from bpnet.errors import ConfigError
+
+Pictures = NDArray[np.uint8]
+STRONG = AugmentSettings(
+    shift=3, rotate=25, scale=0.2, shear=15, elastic_alpha=34, thickness=1.5, cutout=5
+)
+
+
+def noise_pictures(count: int, shape: tuple[int, int] = (28, 28)) -> Pictures:
+    """Return pictures of unrelated pixels, on which every misplaced pixel shows."""
+    rng = np.random.default_rng(count + shape[0])
+    return rng.integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def disc_pictures(count: int, size: int = 28, radius: float = 6.0) -> Pictures:
+    """Return smooth discs around the centre of the picture."""
+    distance = np.hypot(*(np.indices((size, size)) - (size - 1) / 2))
+    disc = np.clip(radius + 0.5 - distance, 0, 1) * 255
+    return np.repeat(np.rint(disc)[None].astype(np.uint8), count, axis=0)
+
+
+def run(
+    settings: AugmentSettings,
+    images: Pictures,
+    numbers: NDArray[np.int64] | None = None,
+    epoch: int = 0,
+    seed: int = 1,
+) -> Pictures:
+    out = np.full_like(images, 99)
+    augmenter = Augmenter(settings, (images.shape[1], images.shape[2]), seed)
+    augmenter(images, np.arange(len(images)) if numbers is None else numbers, epoch, out)
+    return out
+
+
+def test_parameters_fill_their_ranges() -> None:
+    settings = AugmentSettings(shift=2, rotate=10, scale=0.1, shear=8, thickness=0.6, cutout=4)
+    drawn = draw_distortion(settings, sample_streams(3, 5, np.arange(20_000)))
+    half_widths = [
+        (drawn.affine.shift[:, 0], 0.0, 2.0),
+        (drawn.affine.shift[:, 1], 0.0, 2.0),
+        (np.degrees(drawn.affine.angle), 0.0, 10.0),
+        (drawn.affine.scale, 1.0, 0.1),
+        (np.degrees(drawn.affine.slant), 0.0, 8.0),
+        (drawn.width_change, 0.0, 0.6),
+        (drawn.cutout_centre[:, 0], 0.5, 0.5),
+        (drawn.cutout_centre[:, 1], 0.5, 0.5),
+    ]
+    for values, middle, half in half_widths:
+        unit = (np.asarray(values, dtype=np.float64) - middle) / half
+        assert -1 - 1e-6 <= unit.min() < -0.999
+        assert 0.999 < unit.max() <= 1 + 1e-6
+        assert abs(unit.mean()) < 4.5 / math.sqrt(3 * len(unit))
+        assert unit.std() == pytest.approx(1 / math.sqrt(3), rel=0.02)
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (17, 31), (1, 5)])
+def test_a_sample_is_the_same_in_every_batch(shape: tuple[int, int]) -> None:
+    images = noise_pictures(150, shape)
+    whole = run(STRONG, images)
+    order = np.random.default_rng(0).permutation(150)
+    assert np.array_equal(run(STRONG, images[order], order), whole[order])
+    for first, last in ((0, 1), (7, 8), (31, 64), (149, 150)):
+        numbers = np.arange(first, last)
+        assert np.array_equal(run(STRONG, images[numbers], numbers), whole[numbers])
+
+
+def test_epoch_seed_and_sample_change_the_picture() -> None:
+    images = disc_pictures(2)
+    first = run(STRONG, images)
+    assert not np.array_equal(first[0], first[1])
+    assert not np.array_equal(run(STRONG, images, epoch=1), first)
+    assert not np.array_equal(run(STRONG, images, seed=2), first)
+
+
+def test_one_setting_leaves_the_draws_of_the_others() -> None:
+    streams = sample_streams(1, 0, np.arange(50))
+    alone = draw_distortion(AugmentSettings(rotate=10), streams)
+    together = draw_distortion(replace(STRONG, rotate=10), streams)
+    assert np.array_equal(alone.affine.angle, together.affine.angle)
+
+
+def test_threads_with_their_own_augmenters_agree() -> None:
+    images = noise_pictures(64)
+    expected = [run(STRONG, images, epoch=epoch) for epoch in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda epoch: run(STRONG, images, epoch=epoch), range(8)))
+    assert np.array_equal(np.stack(results), np.stack(expected))
+
+
+def test_arguments_stay_and_output_may_be_the_input() -> None:
+    images, numbers = noise_pictures(100), np.arange(100)
+    before = images.copy()
+    out = run(STRONG, images, numbers)
+    assert np.array_equal(images, before)
+    assert np.array_equal(numbers, np.arange(100))
+    in_place = images.copy()
+    Augmenter(STRONG, (28, 28), 1)(in_place, numbers, 0, in_place)
+    assert np.array_equal(in_place, out)
+
+
+def test_earlier_calls_leave_no_trace() -> None:
+    images = noise_pictures(64)
+    augmenter = Augmenter(STRONG, (28, 28), 1)
+    fresh, used = np.empty_like(images), np.empty_like(images)
+    augmenter(images, np.arange(64), 0, fresh)
+    augmenter(np.full_like(images, 255), np.arange(64), 3, used)
+    augmenter(images[:5], np.arange(5), 0, used[:5])
+    assert np.array_equal(used[:5], fresh[:5])
+
+
+def test_ink_stays_about_as_much() -> None:
+    settings = replace(STRONG, thickness=0, cutout=0, scale=0)
+    discs = disc_pictures(500)
+    ratio = run(settings, discs).sum(axis=(1, 2)) / discs.sum(axis=(1, 2))
+    assert ratio.mean() == pytest.approx(1, abs=0.1)
+    assert ratio.min() > 0.4
+
+
+def test_settings_know_when_they_do_nothing() -> None:
+    assert AugmentSettings().is_identity
+    assert AugmentSettings(elastic_sigma=6).is_identity
+    images = noise_pictures(70, (17, 31))
+    assert np.array_equal(run(AugmentSettings(), images), images)
+    changes: list[dict[str, Any]] = [
+        {"shift": 1}, {"rotate": 1}, {"scale": 0.1}, {"shear": 1},
+        {"elastic_alpha": 1}, {"thickness": 1}, {"cutout": 1},
+    ]  # fmt: skip
+    assert not any(AugmentSettings(**change).is_identity for change in changes)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("shift", -1),
+        ("rotate", 181),
+        ("scale", 1.0),
+        ("shear", 90),
+        ("elastic_alpha", -3),
+        ("elastic_sigma", 0),
+        ("thickness", 2.5),
+        ("cutout", -1),
+        ("rotate", math.nan),
+        ("shift", math.inf),
+    ],
+)
+def test_settings_out_of_range_name_their_key(key: str, value: float) -> None:
+    wrong: dict[str, Any] = {key: value}
+    with pytest.raises(ConfigError, match=key) as raised:
+        AugmentSettings(**wrong)
+    assert f"found: {value}" in str(raised.value)

@@ -1,0 +1,172 @@
+"""Moving pictures against slow, obviously right references."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bpnet.data.affine import Affine
+from bpnet.data.augment import Augmenter, AugmentSettings, Distortion
+from bpnet.data.warp import BilinearSampler
+
+Pictures = NDArray[np.uint8]
+SHAPES = [(28, 28), (17, 31), (32, 9), (1, 5)]
+
+
+def noise_pictures(count: int, shape: tuple[int, int] = (28, 28)) -> Pictures:
+    """Return pictures of unrelated pixels, on which every misplaced pixel shows."""
+    rng = np.random.default_rng(count + shape[0])
+    return rng.integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def disc_pictures(count: int, size: int = 28, radius: float = 6.0) -> Pictures:
+    """Return smooth discs around the centre of the picture."""
+    distance = np.hypot(*(np.indices((size, size)) - (size - 1) / 2))
+    disc = np.clip(radius + 0.5 - distance, 0, 1) * 255
+    return np.repeat(np.rint(disc)[None].astype(np.uint8), count, axis=0)
+
+
+def affine(
+    count: int,
+    *,
+    shift: Any = (0, 0),
+    angle: Any = 0.0,
+    scale: Any = 1.0,
+    slant: Any = 0.0,
+) -> Affine:
+    """Return one map per picture, with angles in degrees."""
+    return Affine(
+        shift=np.zeros((count, 2)) + shift,
+        angle=np.zeros(count) + np.radians(angle),
+        scale=np.zeros(count) + scale,
+        slant=np.zeros(count) + np.radians(slant),
+    )
+
+
+def distort(images: Pictures, by: Affine) -> Pictures:
+    """Send pictures through an augmenter with a distortion given instead of drawn."""
+    count = len(images)
+    given = Distortion(by, np.zeros(count, dtype=np.float32), np.zeros((count, 2)))
+    out = np.full_like(images, 99)
+    augmenter = Augmenter(AugmentSettings(shift=1), (images.shape[1], images.shape[2]), 1)
+    augmenter._distort(images, given, np.zeros(count, dtype=np.uint64), out)
+    return out
+
+
+def read_between(picture: Pictures, y: float, x: float) -> float:
+    """Interpolate one value, pixel by pixel: the reference."""
+    height, width = picture.shape
+    value = 0.0
+    for i in (math.floor(y), math.floor(y) + 1):
+        for j in (math.floor(x), math.floor(x) + 1):
+            if 0 <= i < height and 0 <= j < width:
+                value += (1 - abs(y - i)) * (1 - abs(x - j)) * float(picture[i, j])
+    return value
+
+
+def slow_affine(picture: Pictures, by: Affine, number: int) -> NDArray[np.float64]:
+    """Move a picture by the forward map F, inverted by `np.linalg.inv`: the reference."""
+    angle, slant = by.angle[number], by.slant[number]
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    shear = np.array([[1.0, 0.0], [-np.tan(slant), 1.0]])
+    backward = np.linalg.inv(by.scale[number] * rotation @ shear)
+    centre = (np.array(picture.shape) - 1) / 2
+    result = np.zeros(picture.shape)
+    for i in range(picture.shape[0]):
+        for j in range(picture.shape[1]):
+            y, x = backward @ (np.array([i, j]) - centre - by.shift[number]) + centre
+            result[i, j] = read_between(picture, y, x)
+    return result
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_points_are_read_as_the_reference_reads_them(shape: tuple[int, int]) -> None:
+    images = noise_pictures(3, shape)
+    rng = np.random.default_rng(5)
+    points = rng.uniform(-4, max(shape) + 4, (2, 3, *shape)).astype(np.float32)
+    points[:, 0] = np.rint(points[:, 0])  # also exactly on the pixels and on the border
+    sampler = BilinearSampler(shape, max_pictures=4)
+    sampler.source(3)[...] = images
+    sampler.grid(3)[...] = points
+    out = np.empty_like(images)
+    sampler.sample(3, out)
+    expected = [
+        read_between(images[n], float(points[0, n, i, j]), float(points[1, n, i, j]))
+        for n, i, j in np.ndindex(3, *shape)
+    ]
+    assert np.abs(out.ravel() - np.array(expected)).max() <= 0.501  # rounded to whole greys
+
+
+def test_points_far_outside_read_background() -> None:
+    images = np.full((1, 28, 28), 255, dtype=np.uint8)
+    for shift in ((1e5, 0), (0, -1e5), (28, 0), (0, -28)):
+        assert not distort(images, affine(1, shift=shift)).any()
+
+
+def test_picture_too_large_for_float32_is_refused() -> None:
+    with pytest.raises(ValueError, match="too large"):
+        BilinearSampler((5000, 5000), max_pictures=1)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_nothing_drawn_changes_nothing(shape: tuple[int, int]) -> None:
+    images = noise_pictures(70, shape)  # more than one block of 28×28
+    assert np.array_equal(distort(images, affine(70)), images)
+
+
+@pytest.mark.parametrize(("down", "right"), [(3, 0), (0, -2), (-5, 4)])
+def test_whole_pixel_shift_moves_exactly(down: int, right: int) -> None:
+    images = noise_pictures(2, (17, 31))
+    expected = np.zeros_like(images)
+    expected[:, max(down, 0) : 17 + min(down, 0), max(right, 0) : 31 + min(right, 0)] = images[
+        :, max(-down, 0) : 17 - max(down, 0), max(-right, 0) : 31 - max(right, 0)
+    ]
+    assert np.array_equal(distort(images, affine(2, shift=(down, right))), expected)
+
+
+@pytest.mark.parametrize("size", [27, 28])
+def test_quarter_turn_equals_rot90(size: int) -> None:
+    images = noise_pictures(3, (size, size))
+    turned = distort(images, affine(3, angle=[90, 180, -90]))
+    expected = [np.rot90(image, turns) for image, turns in zip(images, (1, 2, -1), strict=True)]
+    assert np.array_equal(turned, np.stack(expected))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_affine_map_equals_the_reference(shape: tuple[int, int]) -> None:
+    images = noise_pictures(5, shape)
+    by = affine(
+        5,
+        shift=[(0.25, -0.5), (0, 0), (0, 0), (0, 0), (1.3, 2.6)],
+        angle=[0, 0, 0, 30, -17],
+        scale=[1, 1.3, 1, 1, 0.8],
+        slant=[0, 0, 20, 0, -12],
+    )
+    moved = distort(images, by)
+    for number in range(5):
+        difference = moved[number] - slow_affine(images[number], by, number)
+        assert np.abs(difference).max() <= 0.51  # rounding, and float32 coordinates
+
+
+def test_directions_are_those_of_the_documentation() -> None:
+    bar = np.zeros((1, 28, 28), dtype=np.uint8)
+    bar[:, 4:24, 13:15] = 255
+
+    def mean_column(picture: Pictures) -> float:
+        return float(picture.sum(axis=0) @ np.arange(28) / picture.sum())
+
+    slanted = distort(bar, affine(1, slant=20))[0]
+    assert mean_column(slanted[:10]) > mean_column(slanted[18:]) + 4  # the top leans right
+    turned = distort(bar, affine(1, angle=20))[0]
+    assert mean_column(turned[:10]) < mean_column(turned[18:]) - 4  # counter-clockwise
+    assert distort(bar, affine(1, scale=1.2)).sum() > 1.3 * bar.sum()
+
+
+def test_mass_follows_the_scale() -> None:
+    discs = disc_pictures(40)
+    scale = np.linspace(0.8, 1.2, 40)
+    moved = distort(discs, affine(40, scale=scale, angle=33, shift=(1.4, -0.7)))
+    ratio = moved.sum(axis=(1, 2)) / discs.sum(axis=(1, 2))
+    assert ratio == pytest.approx(scale**2, rel=0.02)
