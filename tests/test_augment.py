@@ -58,12 +58,14 @@ def test_parameters_fill_their_ranges() -> None:
         (drawn.cutout_centre[:, 0], 0.5, 0.5),
         (drawn.cutout_centre[:, 1], 0.5, 0.5),
     ]
-    for values, middle, half in half_widths:
-        unit = (np.asarray(values, dtype=np.float64) - middle) / half
+    units = np.array([(values - middle) / half for values, middle, half in half_widths])
+    tolerance = 4.5 / math.sqrt(units.shape[1])  # 4.5 standard deviations of a correlation
+    for unit in units:
         assert -1 - 1e-6 <= unit.min() < -0.999
         assert 0.999 < unit.max() <= 1 + 1e-6
-        assert abs(unit.mean()) < 4.5 / math.sqrt(3 * len(unit))
+        assert abs(unit.mean()) < tolerance / math.sqrt(3)
         assert unit.std() == pytest.approx(1 / math.sqrt(3), rel=0.02)
+    assert np.abs(np.corrcoef(units) - np.eye(len(units))).max() < tolerance
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (17, 31), (1, 5)])

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields
-from enum import IntEnum
+from enum import IntEnum, unique
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ LEAST = {"elastic_sigma": 0.1}
 MOST = {"rotate": 180.0, "scale": 0.9, "shear": 60.0, "thickness": 2.0}
 
 
+@unique
 class Draw(IntEnum):
     """Number the random words of a sample, so that one setting never changes another's draw."""
 
