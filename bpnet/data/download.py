@@ -170,6 +170,7 @@ class _Transfer:
             return None
         reasons: dict[str, str] = {}
         hopeful = list(mirrors)
+        share = self.patience.total / max(len(mirrors), 1)  # so that each has its turn
         for number in range(self.patience.rounds):
             if number and hopeful:
                 pause = self.patience.pause * 2 ** (number - 1)
@@ -179,7 +180,8 @@ class _Transfer:
                     reasons.setdefault(mirror, "not tried: there was no time left")
                     continue
                 try:
-                    self.fetch_from(f"{mirror.rstrip('/')}/{self.file.name}")
+                    wait = min(self.patience.read, self.seconds_left(), share)
+                    self.fetch_from(f"{mirror.rstrip('/')}/{self.file.name}", wait)
                 except MirrorError as error:
                     reasons[mirror] = str(error)
                     if not error.try_again:
@@ -205,11 +207,10 @@ class _Transfer:
         is_full = self.part.exists() and self.part.stat().st_size == self.file.size
         return is_full and file_sha256(self.part) == self.file.sha256
 
-    def fetch_from(self, url: str) -> None:
+    def fetch_from(self, url: str, wait: float) -> None:
         """Bring the `.part` file to its full size from one address, and check it."""
         done = self.resumable_bytes()
         timeouts = self.patience.connect, self.patience.read
-        wait = min(self.patience.read, self.seconds_left())
         with closing(ask(url, start=done, timeouts=timeouts, wait=wait)) as response:
             is_resumed = self.check_answer(response, done)
             self.receive(response, done if is_resumed else 0)
