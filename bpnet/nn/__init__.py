@@ -1,0 +1,1 @@
+"""Build networks: every layer and loss with its forward and its backward pass."""

@@ -1,0 +1,45 @@
+"""Keep all arrays of one kind in one flat vector, with named views into it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+
+class FlatArrays:
+    """Hold named arrays as views of one flat vector.
+
+    The optimiser works on `flat` as a whole; a layer sees its own arrays by name. Weights lie
+    first and everything else behind them, so that weight decay is one slice, `flat[:weights]`.
+
+    Args:
+        shapes: shape of each array by its name, such as `1.weight`.
+        dtype: element type of all of them.
+    """
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], dtype: DTypeLike) -> None:
+        self.shapes = dict(shapes)
+        is_weight = {name: name.endswith(".weight") and len(shapes[name]) > 1 for name in shapes}
+        in_order = sorted(shapes, key=lambda name: not is_weight[name])
+        sizes = {name: int(np.prod(shapes[name], dtype=np.int64)) for name in in_order}
+        self.flat: NDArray[np.floating] = np.zeros(sum(sizes.values()), dtype=dtype)
+        self.weights = sum(sizes[name] for name in in_order if is_weight[name])
+        views = {}
+        start = 0
+        for name in in_order:
+            views[name] = self.flat[start : start + sizes[name]].reshape(shapes[name])
+            start += sizes[name]
+        self.views: dict[str, NDArray[np.floating]] = {name: views[name] for name in shapes}
+
+    def like(self) -> "FlatArrays":
+        """Return new arrays of the same names and shapes, all zero."""
+        return FlatArrays(self.shapes, self.flat.dtype)
+
+    def of_layer(self, position: int) -> dict[str, NDArray[np.floating]]:
+        """Return the views of the layer at `position` (the first is 1) by role: weight, bias."""
+        prefix = f"{position}."
+        return {
+            name.removeprefix(prefix): view
+            for name, view in self.views.items()
+            if name.startswith(prefix)
+        }
