@@ -1,0 +1,220 @@
+"""Say what every setting is called, what it means, and which values it takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from bpnet.architecture import LayerSpec, read_layer, whole, yes_or_no
+
+Rows = tuple[tuple[float, ...], ...]
+
+DEFAULT_LAYERS = """conv 24 kernel=5
+maxpool 2
+relu
+conv 32 kernel=3
+maxpool 2
+relu
+flatten
+linear 256
+relu
+linear 10"""
+
+
+def setting(default: Any, meaning: str, read: Callable[[str], Any]) -> Any:
+    """Declare one key: its default, what it means, and how its text is read."""
+    return field(default=default, metadata={"meaning": meaning, "read": read})
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return a reader that accepts the given words only."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            near = get_close_matches(text, choices, n=1)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            raise ValueError(f'one of {", ".join(choices)}, found "{text}"{hint}')
+        return text
+
+    return read
+
+
+def real(
+    least: float = -math.inf, most: float = math.inf, *, above: float | None = None
+) -> Callable[[str], float]:
+    """Return a reader of finite numbers within bounds; `above` itself is not allowed."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        fits = math.isfinite(value) and least <= value <= most and (above is None or value > above)
+        if not fits:
+            bounds = [f"above {above:g}"] if above is not None else []
+            bounds += [f"at least {least:g}"] if math.isfinite(least) else []
+            bounds += [f"at most {most:g}"] if math.isfinite(most) else []
+            raise ValueError(f'a number {" and ".join(bounds)}, found "{text}"')
+        return value
+
+    return read
+
+
+def rows(text: str) -> Rows:
+    """Read numbers: one row per line, separated by blanks or commas."""
+    try:
+        return tuple(
+            tuple(float(word) for word in line.replace(",", " ").split())
+            for line in text.splitlines()
+        )
+    except ValueError as error:
+        raise ValueError(f"numbers, found {str(error).rpartition(':')[2].strip()}") from None
+
+
+def shape(text: str) -> tuple[int, ...]:
+    """Read the sizes of a sample such as `1 28 28`; nothing means a vector."""
+    return tuple(whole(1)(word) for word in text.split())
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Say which samples a network learns from."""
+
+    dataset: str = setting(
+        "mnist",
+        "which samples",
+        one_of("mnist", "fashion_mnist", "idx", "synthetic", "table"),
+    )
+    path: str = setting("", "folder of an idx data set, seen from the config file", str)
+    normalize: str = setting(
+        "standard",
+        "standard: (x/255 − mean)/std of the training pictures; unit: x/255; none: as they are",
+        one_of("standard", "unit", "none"),
+    )
+    validation: int = setting(5000, "samples held out of the training set", whole(0))
+    synthetic_train: int = setting(60000, "drawn digits to train on", whole(10))
+    synthetic_test: int = setting(10000, "drawn digits to score on", whole(10))
+    synthetic_seed: int = setting(1, "which digits are drawn", whole(0))
+    inputs: Rows = setting((), "table: one sample per line", rows)
+    targets: Rows = setting((), "table: what the network should answer, one sample per line", rows)
+    input_shape: tuple[int, ...] = setting((), "table: channels, height, width of a sample", shape)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Say what the network is made of."""
+
+    layers: tuple[LayerSpec, ...] = setting(
+        tuple(map(read_layer, DEFAULT_LAYERS.splitlines())), "one layer per line", str
+    )
+    init: str = setting(
+        "he", "how weights start", one_of("he", "glorot", "lecun", "normal", "zeros")
+    )
+    dtype: str = setting("float32", "element type", one_of("float32", "float64"))
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Say how long and on what terms a network is trained."""
+
+    loss: str = setting(
+        "cross_entropy",
+        "what is made small",
+        one_of("cross_entropy", "mse", "quadratic", "binary_cross_entropy"),
+    )
+    epochs: int = setting(10, "passes over the training samples", whole(1))
+    batch_size: int = setting(64, "samples per step", whole(1))
+    seed: int = setting(1, "where all random draws come from", whole(0))
+    label_smoothing: float = setting(0.0, "part of a target given to all classes", real(0, 0.999))
+    ema: float = setting(0.0, "decay per step of the averaged weights; 0: off", real(0, 0.999999))
+    early_stopping: int = setting(0, "epochs without improvement; 0: off", whole(0))
+    grad_clip: float = setting(0.0, "largest norm of a gradient; 0: off", real(0))
+    shards: int = setting(2, "parts of a batch that are computed side by side", whole(1))
+    blas_threads: int = setting(1, "threads of one matrix product, per worker", whole(1))
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Say how a gradient moves the weights."""
+
+    name: str = setting("sgd", "rule of the update", one_of("sgd", "adam", "adamw"))
+    learning_rate: float = setting(0.05, "peak length of a step", real(above=0))
+    momentum: float = setting(0.9, "sgd: part of the last step that is kept", real(0, 0.9999))
+    nesterov: bool = setting(True, "sgd: look ahead along the momentum", yes_or_no)
+    weight_decay: float = setting(5e-4, "pull of weights (not biases) towards 0", real(0))
+    beta1: float = setting(0.9, "adam: decay of the mean gradient", real(0, 0.9999999))
+    beta2: float = setting(0.999, "adam: decay of the mean square", real(0, 0.9999999))
+    epsilon: float = setting(1e-8, "adam: added to the root", real(above=0))
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """Say how the learning rate changes."""
+
+    name: str = setting(
+        "one_cycle", "course of the rate", one_of("constant", "step", "cosine", "one_cycle")
+    )
+    warmup: float = setting(0.0, "constant, step, cosine: part of the run that rises", real(0, 1))
+    rise: float = setting(0.25, "one_cycle: part of the run that rises", real(0, 1))
+    start: float = setting(0.04, "first rate, as part of the peak, where it rises", real(0, 1))
+    final: float = setting(0.0, "cosine, one_cycle: last rate, as part of the peak", real(0, 1))
+    step_epochs: int = setting(5, "step: epochs between drops", whole(1))
+    step_factor: float = setting(0.1, "step: factor of a drop", real(0, 1, above=0))
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Say how training pictures are distorted; validation and test never are."""
+
+    shift: float = setting(0.0, "pixels, each way", real(0))
+    rotate: float = setting(0.0, "degrees, each way", real(0, 180))
+    scale: float = setting(0.0, "part of the size, each way", real(0, 0.9))
+    shear: float = setting(0.0, "degrees, each way", real(0, 60))
+    elastic_alpha: float = setting(0.0, "strength of elastic distortion", real(0))
+    elastic_sigma: float = setting(4.0, "pixels over which it is smooth", real(0.1))
+    thickness: float = setting(0.0, "pixels that strokes gain or lose", real(0, 2))
+    cutout: int = setting(0, "side in pixels of a square that is blanked", whole(0))
+
+    @property
+    def is_identity(self) -> bool:
+        """Tell whether these settings leave every picture as it is."""
+        return dataclasses.replace(self, elastic_sigma=4.0) == AugmentConfig()
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """Say how often the state of a run is saved."""
+
+    every: int = setting(1, "epochs between checkpoints", whole(1))
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hold every setting of a run.
+
+    Args:
+        weights: starting values of named parameters, in row order.
+        given: the keys, as `section.key`, that were given explicitly, and where.
+    """
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    augment: AugmentConfig = AugmentConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    weights: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    def with_epochs(self, epochs: int) -> Config:
+        """Return the same config with another number of epochs."""
+        return dataclasses.replace(self, train=dataclasses.replace(self.train, epochs=epochs))
+
+    def with_seed(self, seed: int) -> Config:
+        """Return the same config with another seed."""
+        return dataclasses.replace(self, train=dataclasses.replace(self.train, seed=seed))
