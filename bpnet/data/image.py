@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.components import Components, connected_components
-from bpnet.data.paper import FAINTEST, Ink, between, find_ink
+from bpnet.data.frame import inside_frame
+from bpnet.data.morphology import stroke_width, thicken, thin
+from bpnet.data.paper import FAINTEST, Ink, find_ink, most_telling_grey
 from bpnet.data.picture import open_picture
-from bpnet.data.placement import area_weights, crop_to_ink, place_like_mnist
-from bpnet.data.thickness import stroke_width, thicken, thin
+from bpnet.data.placement import crop_to_ink, place_like_mnist
+from bpnet.data.resample import resample
 
 CANVAS = 80  # pixels along the longer side of a crop while its strokes are brought to width
 THINNEST, THICKEST = 8.0, 13.0  # strokes of MNIST in a canvas of 80
@@ -60,7 +62,9 @@ def read_digit(source: Path | BinaryIO) -> DigitPicture:
 
 def digit_in(picture: NDArray[np.float32]) -> DigitPicture:
     """Find the one digit of a picture (height, width, 3) of 0–1."""
-    ink = find_ink(picture)
+    grey = most_telling_grey(picture)
+    rows, columns = inside_frame(grey)
+    picture, ink = picture[rows, columns], find_ink(grey[rows, columns])
     mask = ink_mask(ink)
     pieces = connected_components(mask)
     chosen = pieces_of_digit(pieces, pieces.sums(ink.strength))
@@ -119,12 +123,3 @@ def like_mnist_strokes(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     if radius < -0.25:
         return thin(canvas, -radius)
     return canvas
-
-
-def resample(ink: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
-    """Resample to (rows, columns): by area where it shrinks, linearly where it grows."""
-    height, width = ink.shape
-    down = area_weights(height, rows) if rows <= height else between(height, rows)
-    across = area_weights(width, columns) if columns <= width else between(width, columns)
-    resampled: NDArray[np.float32] = down @ ink @ across.T
-    return resampled

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.data.placement import area_weights
+from bpnet.data.morphology import closing, fill_basins, neighbourhood, stroke_width
+from bpnet.data.resample import Plane, fill_gaps, resample, shrink_to, median_surface
 
-CELLS = 48  # along the longer side of the coarse picture in which the paper is estimated
-WINDOW = 0.35  # of the coarse picture's longer side: wider than two strokes, narrower than light
+CELLS = 64  # along the longer side of the coarse picture in which the paper is estimated
 FLAT = 4 / 255  # how far drawn paper strays from its one colour
 FAINTEST = 0.02  # contrast below which nothing is ink
-
-Plane = NDArray[np.float32]  # (height, width)
 
 
 @dataclass(frozen=True)
@@ -30,13 +28,16 @@ class Ink:
     level: float
 
 
-def find_ink(colours: NDArray[np.float32]) -> Ink:
-    """Separate ink from paper in a picture (height, width, 3) of 0–1."""
-    grey = most_telling_grey(colours)
-    residual = grey - paper_of(grey)
-    noise = float(1.4826 * np.median(np.abs(residual)))
-    residual *= polarity(residual, noise)
-    return Ink(residual, noise, stroke_level(residual, noise))
+def find_ink(grey: Plane) -> Ink:
+    """Separate ink from paper in a picture (height, width)."""
+    coarse = shrink_to(grey, CELLS)
+    level = without_light(coarse)
+    depth, opposite = basin_depth(level), basin_depth(-level)
+    if not is_ink(depth, opposite):
+        grey, coarse, depth = -grey, -coarse, opposite
+    strength = paper_under(grey, coarse, depth) - grey
+    noise = float(1.4826 * np.median(np.abs(strength)))
+    return Ink(strength, noise, stroke_level(strength, noise))
 
 
 def most_telling_grey(colours: NDArray[np.float32]) -> Plane:
@@ -45,98 +46,79 @@ def most_telling_grey(colours: NDArray[np.float32]) -> Plane:
     The weights are the main axis of the colours' covariance, so yellow ink on white paper shows
     in the blue channel, where it is dark. Slow changes of the light are left out of it.
     """
-    height, width, _ = colours.shape
-    detail = colours - _blur(colours, max(height, width) / 4)
-    flat = detail.reshape(-1, 3).astype(np.float64)
-    covariance = flat.T @ flat / len(flat)
-    _, axes = np.linalg.eigh(covariance + 1e-9)  # a trace of equal grey, for colourless pictures
-    axis = axes[:, -1] * np.sign(axes[:, -1].sum() or 1)
+    detail = [plane - resample(shrink_to(plane, 4), *plane.shape) for plane in channels(colours)]
+    flat = np.stack(detail).reshape(3, -1).astype(np.float64)
+    covariance = flat @ flat.T / flat.shape[1]
+    _, axes = np.linalg.eigh(covariance + 1e-9)  # equal weights where there is no contrast at all
+    axis = axes[:, -1] * (np.sign(axes[:, -1].sum()) or 1)
     grey: Plane = colours @ (axis / np.abs(axis).sum()).astype(np.float32)
     return grey
 
 
-def _blur(colours: NDArray[np.float32], width: float) -> NDArray[np.float32]:
-    """Average over about `width` pixels by going to a coarse grid and back."""
-    height, length, _ = colours.shape
-    rows, columns = max(2, round(height / width)), max(2, round(length / width))
-    down, across = area_weights(height, rows), area_weights(length, columns)
-    coarse = np.einsum("ih,hwc,jw->ijc", down, colours, across, optimize=True)
-    return np.einsum(
-        "hi,ijc,wj->hwc", between(rows, height), coarse, between(columns, length), optimize=True
-    )
+def channels(colours: NDArray[np.float32]) -> list[Plane]:
+    """Return the red, green and blue planes (height, width)."""
+    return [colours[:, :, channel] for channel in range(3)]
 
 
-def between(source: int, target: int) -> NDArray[np.float32]:
-    """Return the matrix (target, source) of linear interpolation between pixel centres."""
-    position = np.clip((np.arange(target) + 0.5) * (source / target) - 0.5, 0, source - 1)
-    return np.clip(1 - np.abs(position[:, None] - np.arange(source)), 0, 1).astype(np.float32)
-
-
-def paper_of(grey: Plane) -> Plane:
-    """Estimate the grey of the paper under each pixel.
-
-    Drawn paper has one grey. On photographed paper the light is a smooth surface of second
-    order, and what departs from it slowly (shadows) is the median over a window.
-    """
-    usual = usual_value(grey)
-    if np.mean(np.abs(grey - usual) <= FLAT) > 0.5:
-        return np.full_like(grey, usual)
-    height, width = grey.shape
-    scale = min(1, CELLS / max(height, width))
-    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
-    coarse = area_weights(height, rows) @ grey @ area_weights(width, columns).T
-    surface = smooth_surface(coarse)
-    surface += moving_median(coarse - surface, max(3, round(WINDOW * max(rows, columns))))
-    paper: Plane = between(rows, height) @ surface @ between(columns, width).T
-    return paper
-
-
-def usual_value(grey: Plane) -> float:
-    """Return the value around which most pixels lie."""
-    counts, edges = np.histogram(grey, bins=128)
+def without_light(coarse: Plane) -> Plane:
+    """Take the smooth part of the light away from a photograph; a drawing has none."""
+    counts, edges = np.histogram(coarse, bins=64)
     fullest = int(counts.argmax())
-    inside = (grey >= edges[fullest]) & (grey <= edges[fullest + 1])
-    return float(np.median(grey[inside]))
+    usual = np.median(coarse[(coarse >= edges[fullest]) & (coarse <= edges[fullest + 1])])
+    if np.mean(np.abs(coarse - usual) <= FLAT) > 0.3:
+        return coarse
+    return coarse - median_surface(coarse)
 
 
-def smooth_surface(grey: Plane, rounds: int = 12) -> Plane:
-    """Fit 1, x, y, x², xy, y² to a picture; pixels far off the fit lose their say in it."""
-    height, width = grey.shape
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
-    values = grey.reshape(-1).astype(np.float64)
-    weights = np.ones_like(values)
-    fitted = values
-    for _ in range(rounds):
-        weighted = terms * weights[:, None]
-        normal = terms.T @ weighted + 1e-6 * np.eye(6)
-        fitted = terms @ np.linalg.solve(normal, weighted.T @ values)
-        distance = np.abs(values - fitted)
-        weights = 1 / (1 + (distance / (2 * np.median(distance) + 1e-4)) ** 2)
-    return fitted.reshape(grey.shape).astype(np.float32)
+def basin_depth(level: Plane) -> Plane:
+    """Measure by how much each pixel lies lower than all that surrounds it.
 
-
-def moving_median(grey: Plane, window: int) -> Plane:
-    """Replace each pixel by the median of the square of `window` pixels around it."""
-    half = window // 2
-    padded = np.pad(grey, half, mode="symmetric" if half <= min(grey.shape) else "edge")
-    views = np.lib.stride_tricks.sliding_window_view(padded, (2 * half + 1, 2 * half + 1))
-    return np.median(views.reshape(*grey.shape, -1), axis=-1).astype(np.float32)
-
-
-def polarity(residual: Plane, noise: float) -> float:
-    """Return −1 where the ink is darker than the paper, 1 where it is brighter.
-
-    Ink is what lies far from the paper, so its side has the heavier tail.
+    Shadows fall from beyond the edge of the picture, so they are no basins.
     """
-    far = np.abs(residual) > max(4 * noise, FAINTEST)
-    skew = np.sum(residual[far].astype(np.float64) ** 3)
-    return 1.0 if skew > 0 else -1.0
+    depth: Plane = fill_basins(closing(level)) - level
+    return depth
+
+
+def is_ink(depth: Plane, opposite: Plane) -> bool:
+    """Tell whether the basins of a picture are its ink, rather than its hills.
+
+    Mostly one of the two is next to nothing. But within the loop of a 0 the paper looks like a
+    hill; then the ink is what looks more like strokes.
+    """
+    half = 0.5 * max(float(depth.max()), float(opposite.max()))
+    basins, hills = depth > half, opposite > half
+    if min(basins.sum(), hills.sum()) < 0.1 * max(basins.sum(), hills.sum()):
+        return bool(basins.sum() > hills.sum())
+    return stroke_likeness(basins) >= stroke_likeness(hills)
+
+
+def stroke_likeness(mask: NDArray[np.bool_]) -> float:
+    """Rate a shape by its size and slenderness: the longer side of its box squared, by its width.
+
+    The inside of a loop is smaller than the loop, the inside of a frame is wider than strokes.
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    side = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+    return float(side**2) / stroke_width(mask.astype(np.float32))
+
+
+def paper_under(grey: Plane, coarse: Plane, depth: Plane) -> Plane:
+    """Estimate the grey of the paper under each pixel, ink being lower than paper.
+
+    Drawn paper has one grey. That of photographed paper is read where there is no ink and
+    interpolated where there is.
+    """
+    bare = depth < max(0.25 * float(depth.max()), FAINTEST)
+    bare = neighbourhood(np.minimum, bare.astype(np.float32)) > 0
+    if not bare.any():
+        return np.full_like(grey, coarse.max())
+    usual = float(np.median(coarse[bare]))
+    if np.mean(np.abs(coarse[bare] - usual) <= FLAT) > 0.9:
+        return np.full_like(grey, usual)
+    return resample(fill_gaps(coarse, bare), *grey.shape)
 
 
 def stroke_level(strength: Plane, noise: float) -> float:
     """Return the strength of a usual stroke, or 0 where nothing stands out of the noise."""
     candidates = strength[strength > max(4 * noise, FAINTEST)]
-    if len(candidates) == 0:
-        return 0.0
-    return float(np.percentile(candidates, 90))
+    return float(np.percentile(candidates, 90)) if len(candidates) else 0.0

@@ -121,6 +121,7 @@ def lay_on_paper(premultiplied: Colours, alpha: NDArray[np.float32]) -> Colours:
         return np.ones_like(premultiplied)
     colours = premultiplied[visible] / alpha[visible][:, None]
     usual = np.median(colours, axis=0)
-    if np.abs(colours - usual).max(axis=1).mean() < 0.1 and not visible.all():
+    differing = np.abs(colours - usual).max(axis=1) > 0.3
+    if differing.mean() < 0.01:
         usual = np.full(3, float(usual.mean() < 0.5))
     return premultiplied + (1 - alpha)[:, :, None] * usual.astype(np.float32)
