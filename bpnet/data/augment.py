@@ -1,22 +1,20 @@
 """Show a network each picture a little different in every epoch."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum, unique
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet.config import AugmentConfig
 from bpnet.data.affine import Affine
 from bpnet.data.counter import Words, sample_streams, signed_uniforms
 from bpnet.data.elastic import ElasticField
 from bpnet.data.ink import StrokePen, cut_squares
 from bpnet.data.warp import BilinearSampler
-from bpnet.errors import ConfigError
 
 BLOCK_PIXELS = 64 * 28 * 28  # at a time: fewer pay more calls, more gain nothing (measured)
-LEAST = {"elastic_sigma": 0.1}
-MOST = {"rotate": 180.0, "scale": 0.9, "shear": 60.0, "thickness": 2.0}
 
 
 @unique
@@ -35,54 +33,6 @@ class Draw(IntEnum):
 
 
 @dataclass(frozen=True)
-class AugmentSettings:
-    """Say how far pictures may be distorted; 0 switches a distortion off.
-
-    Args:
-        shift: pixels, uniform in ±shift along each axis.
-        rotate: degrees, uniform in ±rotate.
-        scale: factor, uniform in 1 ± scale.
-        shear: degrees by which upright strokes lean, uniform in ±shear.
-        elastic_alpha: strength of the elastic displacement; its unit is told by `ElasticField`.
-        elastic_sigma: smoothness of the elastic displacement in pixels.
-        thickness: pixels by which strokes grow or shrink in width, uniform in ±thickness.
-        cutout: side in pixels of a square set to 0.
-
-    Raises:
-        ConfigError: a value is out of its range.
-    """
-
-    shift: float = 0.0
-    rotate: float = 0.0
-    scale: float = 0.0
-    shear: float = 0.0
-    elastic_alpha: float = 0.0
-    elastic_sigma: float = 4.0
-    thickness: float = 0.0
-    cutout: int = 0
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            least, most = LEAST.get(field.name, 0.0), MOST.get(field.name, math.inf)
-            if not (least <= value <= most and math.isfinite(value)):
-                upper = "" if most == math.inf else f" to {most:g}"
-                raise ConfigError(
-                    "A setting of the augmentation is out of its range.",
-                    where=f"[augment] {field.name}",
-                    expected=f"a number from {least:g}{upper}",
-                    found=value,
-                )
-
-    @property
-    def is_identity(self) -> bool:
-        """Tell whether these settings leave every picture as it is."""
-        return not any(
-            getattr(self, field.name) for field in fields(self) if field.name != "elastic_sigma"
-        )
-
-
-@dataclass(frozen=True)
 class Distortion:
     """Hold what is done to each picture of a batch, elastic displacement aside.
 
@@ -97,7 +47,7 @@ class Distortion:
     cutout_centre: NDArray[np.float64]
 
 
-def draw_distortion(settings: AugmentSettings, streams: Words) -> Distortion:
+def draw_distortion(settings: AugmentConfig, streams: Words) -> Distortion:
     """Draw the distortion of each sample from its stream of random words."""
     draws = signed_uniforms(streams, Draw.ELASTIC)
     return Distortion(
@@ -129,7 +79,7 @@ class Augmenter:
     """
 
     def __init__(
-        self, settings: AugmentSettings, picture_shape: tuple[int, int], seed: int
+        self, settings: AugmentConfig, picture_shape: tuple[int, int], seed: int
     ) -> None:
         height, width = picture_shape
         self.settings = settings

@@ -41,6 +41,8 @@ class Loss:
         outputs: numbers per sample.
     """
 
+    answers_questions = False  # every output is a yes or a no of its own
+
     def __init__(self, outputs: int) -> None:
         self.outputs = outputs
 
@@ -73,6 +75,10 @@ class Loss:
         positive: Array = np.maximum(outputs, 0) + np.finfo(outputs.dtype).tiny
         positive /= positive.sum(axis=0)
         return positive
+
+    def estimates(self, outputs: Array) -> Array:
+        """Return what the outputs say about targets that are plain numbers."""
+        return outputs
 
     def _total(self, outputs: Array, cache: LossCache) -> float:
         raise NotImplementedError
@@ -183,6 +189,8 @@ class BinaryCrossEntropy(Loss):
         label_smoothing: s; the target becomes `(1 − s) y + s / 2`.
     """
 
+    answers_questions = True
+
     def __init__(self, outputs: int, label_smoothing: float = 0.0) -> None:
         super().__init__(outputs)
         self.label_smoothing = label_smoothing
@@ -210,10 +218,14 @@ class BinaryCrossEntropy(Loss):
 
     def probabilities(self, outputs: Array) -> Array:
         """Return `σ(z)`; with several outputs, divided by their sum."""
-        chances = sigmoid(outputs, out=np.empty_like(outputs))
+        chances = self.estimates(outputs)
         if self.outputs > 1:
             chances /= chances.sum(axis=0)
         return chances
+
+    def estimates(self, outputs: Array) -> Array:
+        """Return `σ(z)`."""
+        return sigmoid(outputs, out=np.empty_like(outputs))
 
     def _count_correct(self, outputs: Array, targets: NDArray[Any], cache: LossCache) -> int:
         """Count the samples all of whose questions are answered right."""

@@ -1,0 +1,1 @@
+"""Train: updates, schedules, workers, checkpoints and the loop that ties them together."""

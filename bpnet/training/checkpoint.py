@@ -1,0 +1,249 @@
+"""Save the whole state of a run in one file, and read it back only if it is whole.
+
+A checkpoint is a plain `.npz`: arrays by name, a JSON record, and a SHA-256 of both. It holds no
+pickled objects. A file that is damaged, altered, newer than this program or from another network
+is refused with the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.config import Config
+from bpnet.config_file import ConfigReader, format_config
+from bpnet.errors import CheckpointError, ConfigError
+from bpnet.files import atomic_write
+from bpnet.model import Model, Normalization, build_model
+from bpnet.nn.parameters import FlatArrays
+
+FORMAT = 1
+RECORD = "record"
+DIGEST = "sha256"
+LARGEST = 4 << 30  # bytes once unpacked: beyond any network that fits this program
+
+
+@dataclass
+class Checkpoint:
+    """Hold what a file said.
+
+    Args:
+        path: where it lies.
+        record: format, config, progress, history, the data's fingerprint, class names.
+        arrays: by name: `parameters/1.weight`, `state/…`, `averaged/…`, `optimizer/…`.
+    """
+
+    path: Path
+    record: dict[str, Any]
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def config(self) -> Config:
+        """Return the effective config of the run.
+
+        Raises:
+            CheckpointError: the record holds no config that this program understands.
+        """
+        reader = ConfigReader(str(self.path), self.path.parent)
+        config = reader.read(str(self.record["config"]))
+        if reader.problems:
+            raise CheckpointError(
+                "the checkpoint's config is not understood",
+                where=self.path,
+                found="; ".join(reader.problems),
+            )
+        return config
+
+    def model(self, *, averaged: bool = True) -> Model:
+        """Return the model with the saved weights.
+
+        Args:
+            averaged: take the averaged weights where there are some.
+
+        Raises:
+            CheckpointError: the weights do not fit the network of the config.
+        """
+        record = self.record
+        try:
+            model = build_model(
+                self.config(),
+                tuple(record["input_shape"]),
+                record["outputs"],
+                Normalization(*record["normalization"]),
+                tuple(record["class_names"]),
+            )
+        except ConfigError as error:
+            raise CheckpointError(
+                "the checkpoint's network cannot be built", where=self.path, found=error.what
+            ) from None
+        prefix = "averaged/" if averaged and "averaged" in self.groups() else ""
+        self.restore(f"{prefix}parameters", model.network.parameters)
+        self.restore(f"{prefix}state", model.network.state)
+        return model
+
+    def groups(self) -> set[str]:
+        """Return the first parts of all array names."""
+        return {name.partition("/")[0] for name in self.arrays}
+
+    def restore(self, group: str, target: FlatArrays) -> None:
+        """Copy the arrays of a group into `target`.
+
+        Raises:
+            CheckpointError: names or shapes differ.
+        """
+        prefix = f"{group}/"
+        saved = {
+            name.removeprefix(prefix): array
+            for name, array in self.arrays.items()
+            if name.startswith(prefix)
+        }
+        shapes = {name: array.shape for name, array in saved.items()}
+        if shapes != target.shapes:
+            raise CheckpointError(
+                f"the {group} in the checkpoint belong to another network",
+                where=self.path,
+                expected=target.shapes,
+                found=shapes,
+            )
+        for name, array in saved.items():
+            target.views[name][...] = array
+
+
+def model_record(model: Model) -> dict[str, Any]:
+    """Return what is needed to build this model again, weights aside."""
+    return {
+        "format": FORMAT,
+        "config": format_config(model.config),
+        "input_shape": list(model.network.input_shape),
+        "outputs": model.network.loss.outputs,
+        "normalization": [model.normalization.scale, model.normalization.offset],
+        "class_names": list(model.class_names),
+    }
+
+
+def named_arrays(groups: Mapping[str, FlatArrays]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of several groups as `group/name`."""
+    return {
+        f"{group}/{name}": view
+        for group, arrays in groups.items()
+        for name, view in arrays.views.items()
+    }
+
+
+def save_checkpoint(
+    path: Path, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    """Write a checkpoint in one step: `path` is whole at every moment, the old one or the new.
+
+    Raises:
+        CheckpointError: the disk is full or cannot be written.
+    """
+    text = json.dumps(record, allow_nan=False)
+    content = {RECORD: np.frombuffer(text.encode(), dtype=np.uint8), **arrays}
+    digest = np.frombuffer(_digest(content), dtype=np.uint8)
+    try:
+        with atomic_write(path) as file:
+            np.savez(file, allow_pickle=False, **content, **{DIGEST: digest})
+    except OSError as error:
+        raise CheckpointError(
+            "the checkpoint cannot be written",
+            where=path,
+            found=error.strerror or str(error),
+            hint="free some space or choose another place with --run-dir; nothing was overwritten",
+        ) from error
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint and make sure that it is whole.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, altered, pickled, newer, or none at all.
+    """
+    arrays = _read_arrays(path)
+    if RECORD not in arrays or DIGEST not in arrays:
+        raise CheckpointError(
+            "the file is no bpnet checkpoint",
+            where=path,
+            expected=f'an .npz file with entries "{RECORD}" and "{DIGEST}"',
+            found=", ".join(sorted(arrays)[:5]) or "no entries",
+        )
+    stated = arrays.pop(DIGEST)
+    if _digest(arrays) != stated.tobytes():
+        raise CheckpointError(
+            "the checkpoint was altered after it was written",
+            where=path,
+            expected=f"SHA-256 {stated.tobytes().hex()}",
+            found=_digest(arrays).hex(),
+            hint="use another checkpoint of the run",
+        )
+    record = json.loads(arrays.pop(RECORD).tobytes())
+    if record["format"] > FORMAT:
+        raise CheckpointError(
+            "the checkpoint was written by a newer bpnet",
+            where=path,
+            expected=f"format {FORMAT} or older",
+            found=f"format {record['format']}",
+            hint="update bpnet",
+        )
+    return Checkpoint(path, record, arrays)
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return all entries of an .npz file, none of them pickled."""
+    what = "the file is no bpnet checkpoint"
+    if not path.is_file():
+        found = "a directory" if path.is_dir() else "no such file"
+        raise CheckpointError(
+            "there is no checkpoint here",
+            where=path,
+            found=found,
+            hint="give a .npz file or a run directory of `bpnet train`",
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > LARGEST:
+                raise CheckpointError(what, where=path, found=f"more than {LARGEST} bytes unpacked")
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (zipfile.BadZipFile, EOFError, ValueError, KeyError, OSError) as error:
+        raise CheckpointError(
+            "the checkpoint cannot be read",
+            where=path,
+            expected="a whole .npz file without pickled objects",
+            found=_what_it_is(path, error),
+            hint="use another checkpoint of the run",
+        ) from error
+
+
+def _what_it_is(path: Path, error: Exception) -> str:
+    """Say why a file is not readable, in words that help."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except OSError as reading:
+        return reading.strerror or str(reading)
+    if not start:
+        return "an empty file"
+    if start.startswith(b"\x80"):
+        return "a pickle, which could run any code and is never loaded"
+    if start.startswith(b"PK"):
+        pickled = "pickle" in str(error).lower() or "object array" in str(error).lower()
+        return "pickled objects, which are never loaded" if pickled else f"damaged content: {error}"
+    return "a file of another kind"
+
+
+def _digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return the SHA-256 of names, types, shapes and content."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
+        digest.update(array.data if array.size else b"")
+    return digest.digest()

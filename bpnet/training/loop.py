@@ -1,0 +1,295 @@
+"""Train a network: shuffle, step, validate, save; stop cleanly, go on exactly.
+
+The loop prints nothing: it reports to an observer and raises what goes wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.config import Config
+from bpnet.data.dataset import Dataset, stratified_split
+from bpnet.errors import CheckpointError, ConfigError, DataError
+from bpnet.files import write_text
+from bpnet.model import Model
+from bpnet.seeding import derive_rng
+from bpnet.training.averaging import AveragedWeights
+from bpnet.training.checkpoint import Checkpoint, model_record, named_arrays, save_checkpoint
+from bpnet.training.divergence import diverged
+from bpnet.training.metrics import Score, evaluate
+from bpnet.training.optimizer import build_optimizer, clip_norm
+from bpnet.training.parallel import Shard, Workers, split_batch
+from bpnet.training.progress import Progress
+from bpnet.training.schedule import Schedule
+
+LAST = "last.npz"
+BEST = "best.npz"
+METRICS = "metrics.jsonl"
+
+
+class Observer(Protocol):
+    """Watch a run."""
+
+    def epoch_started(self, epoch: int, steps: int, done: int) -> None:
+        """Hear that an epoch (from 1) of `steps` steps goes on behind its first `done`."""
+
+    def step_done(self, loss: float) -> None:
+        """Hear the mean loss of the step's batch."""
+
+    def epoch_ended(self, record: dict[str, Any]) -> None:
+        """Hear the epoch's metrics."""
+
+
+class Trainer:
+    """Hold all parts of a run.
+
+    Args:
+        model: the network with its starting weights; trained in place.
+        dataset: training and validation samples are taken from its training part.
+        run_dir: where checkpoints and metrics are written; must exist.
+        workers: what computes the shards.
+        observer: who is told about progress.
+        fingerprint: the data set's, stored in checkpoints.
+
+    Raises:
+        DataError: validation would leave nothing to train on.
+        ConfigError: a setting needs a validation set and there is none.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        dataset: Dataset,
+        run_dir: Path,
+        workers: Workers,
+        observer: Observer,
+        fingerprint: str,
+    ) -> None:
+        config = model.config
+        self.model = model
+        self.samples = dataset.train
+        self.run_dir = run_dir
+        self.workers = workers
+        self.observer = observer
+        self.fingerprint = fingerprint
+        self.training, self.validation = split_samples(config, dataset)
+        self.steps_per_epoch = -(-len(self.training) // config.train.batch_size)
+        self.progress = Progress([config.train.epochs])
+        self.optimizer = build_optimizer(model.network.parameters, config.optimizer)
+        self.averaged = AveragedWeights(model.network, config.train.ema)
+        largest = -(-min(config.train.batch_size, len(self.training)) // config.train.shards)
+        self.shards = [
+            Shard(model, dataset.train, number, largest) for number in range(config.train.shards)
+        ]
+        self._began = time.perf_counter()
+
+    @property
+    def config(self) -> Config:
+        """Return the effective config."""
+        return self.model.config
+
+    def restore(self, checkpoint: Checkpoint, progress: Progress) -> None:
+        """Go on where a checkpoint was written.
+
+        Args:
+            checkpoint: a run with the same config.
+            progress: its progress, extended where more epochs are wanted.
+
+        Raises:
+            CheckpointError: it was trained on other data or belongs to another network.
+        """
+        if checkpoint.record["fingerprint"] != self.fingerprint:
+            raise CheckpointError(
+                "the run was trained on other data than these",
+                where=checkpoint.path,
+                expected=f"data with SHA-256 {checkpoint.record['fingerprint']}",
+                found=self.fingerprint,
+                hint="give the directory with the original data as --data-dir",
+            )
+        network = self.model.network
+        checkpoint.restore("parameters", network.parameters)
+        checkpoint.restore("state", network.state)
+        for name, memory in self.optimizer.memories.items():
+            checkpoint.restore(f"optimizer/{name}", memory)
+        for name, arrays in self.averaged.groups().items():
+            checkpoint.restore(name, arrays)
+        self.progress = progress
+
+    def run(self, should_stop: Callable[[], bool] = lambda: False) -> bool:
+        """Train until the last epoch ends, or until `should_stop` says so after a step.
+
+        Every state that can be left is saved first.
+
+        Returns:
+            Whether the run is finished.
+
+        Raises:
+            DivergedError: a loss or weight is not finite; the last good checkpoint stays.
+            CheckpointError: a checkpoint cannot be written.
+        """
+        config, progress = self.config, self.progress
+        self._began = time.perf_counter() - progress.seconds
+        self.schedule = Schedule(
+            config.schedule,
+            config.optimizer.learning_rate,
+            self.steps_per_epoch,
+            progress.ends,
+        )
+        if progress.step == 0:
+            self.save()
+        while not progress.finished:
+            completed = self._run_epoch(should_stop)
+            if not np.isfinite(self.model.network.parameters.flat).all():
+                raise diverged(self.model, progress, [], [])
+            if not completed:
+                self.save()
+                return False
+            improved = self._close_epoch()
+            if progress.finished or progress.epoch % config.checkpoint.every == 0 or improved:
+                self.save(best=improved)
+        return True
+
+    def save(self, *, best: bool = False) -> None:
+        """Write the state of the run to `last.npz`, and to `best.npz` where it is the best."""
+        self.progress.seconds = time.perf_counter() - self._began
+        record = model_record(self.model) | {
+            "progress": self.progress.record(),
+            "fingerprint": self.fingerprint,
+            "random": {
+                "generator": "SFC64 of (seed, purpose, epoch, step, shard)",
+                "seed": self.config.train.seed,
+                "epoch": self.progress.epoch,
+                "step": self.progress.step,
+            },
+        }
+        memories = {f"optimizer/{name}": array for name, array in self.optimizer.memories.items()}
+        network = {"parameters": self.model.network.parameters, "state": self.model.network.state}
+        arrays = named_arrays(network | memories | self.averaged.groups())
+        for name in (LAST, BEST) if best or not len(self.validation) else (LAST,):
+            save_checkpoint(self.run_dir / name, record, arrays)
+        lines = [json.dumps(epoch, allow_nan=False) + "\n" for epoch in self.progress.history]
+        write_text(self.run_dir / METRICS, "".join(lines))
+
+    def _run_epoch(self, should_stop: Callable[[], bool]) -> bool:
+        """Do the steps that are left in the epoch under way; tell whether all were done."""
+        progress = self.progress
+        rng = derive_rng(self.config.train.seed, "shuffle", progress.epoch)
+        order = rng.permutation(self.training)
+        size = self.config.train.batch_size
+        self.observer.epoch_started(progress.epoch + 1, self.steps_per_epoch, progress.batch)
+        began = time.perf_counter() - progress.epoch_seconds
+        while progress.batch < self.steps_per_epoch:
+            start = progress.batch * size
+            loss = self._step(order[start : start + size])
+            progress.epoch_seconds = time.perf_counter() - began
+            self.observer.step_done(loss)
+            if should_stop():
+                return False
+        return True
+
+    def _step(self, index: NDArray[np.int64]) -> float:
+        """Forward, loss, backward, update; return the batch's mean loss."""
+        progress, network, train = self.progress, self.model.network, self.config.train
+        parts = [part for part in split_batch(index, train.shards) if len(part)]
+        shards = self.shards[: len(parts)]
+        self.workers.run(
+            [
+                partial(shard.compute, part, len(index), progress.epoch, progress.step)
+                for shard, part in zip(shards, parts, strict=True)
+            ]
+        )
+        loss_sum = sum(shard.loss_sum for shard in shards)
+        if not np.isfinite(loss_sum):
+            raise diverged(self.model, progress, shards, parts)
+        gradient = shards[0].gradient
+        for shard in shards[1:]:
+            gradient += shard.gradient
+        if train.grad_clip:
+            clip_norm(gradient, train.grad_clip)
+        rate = self.schedule.rate(progress.step)
+        progress.step += 1
+        self.optimizer.step(network.parameters.flat, gradient, rate, progress.step)
+        network.update_running(
+            [shard.caches(len(part)) for shard, part in zip(shards, parts, strict=True)]
+        )
+        self.averaged.update(progress.step)
+        progress.batch += 1
+        progress.loss_sum += loss_sum
+        progress.correct += sum(shard.correct for shard in shards)
+        progress.seen += len(index)
+        return loss_sum / len(index)
+
+    def _close_epoch(self) -> bool:
+        """Validate, note the epoch's metrics, and tell whether it is the best one so far."""
+        progress = self.progress
+        score = self._validate()
+        is_classes = self.samples.targets.ndim == 1 or self.model.network.loss.answers_questions
+        record = {
+            "epoch": progress.epoch + 1,
+            "step": progress.step,
+            "learning_rate": self.schedule.rate(progress.step - 1),
+            "train_loss": progress.loss_sum / progress.seen,
+            "train_accuracy": progress.correct / progress.seen if is_classes else None,
+            "validation_loss": None if score is None else score.loss,
+            "validation_accuracy": None if score is None else score.accuracy,
+            "seconds": progress.epoch_seconds,
+            "samples_per_second": progress.seen / progress.epoch_seconds,
+        }
+        progress.history.append(record)
+        progress.close_epoch()
+        improved = self._is_best(score)
+        patience = self.config.train.early_stopping
+        progress.stopped_early = bool(patience) and progress.epoch - progress.best_epoch >= patience
+        self.observer.epoch_ended(record)
+        return improved
+
+    def _validate(self) -> Score | None:
+        """Score the weights that eval and predict would use on the held-out samples."""
+        if not len(self.validation):
+            return None
+        with self.averaged.in_use():
+            return evaluate(self.model, self.samples, self.workers, self.validation)
+
+    def _is_best(self, score: Score | None) -> bool:
+        """Note a score that beats the best so far: by accuracy, then by loss."""
+        if score is None:
+            return False
+        reached = [score.accuracy or 0.0, -score.loss]
+        if self.progress.best_score is not None and reached <= self.progress.best_score:
+            return False
+        self.progress.best_score = reached
+        self.progress.best_epoch = self.progress.epoch
+        return True
+
+
+def split_samples(
+    config: Config, dataset: Dataset
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the numbers of the samples to train on and of those held out for validation."""
+    held_out = config.data.validation
+    if held_out >= len(dataset.train):
+        raise DataError(
+            "validation would leave no sample to train on",
+            where=config.given.get("data.validation", "[data] validation"),
+            expected=f"fewer than the {len(dataset.train)} training samples",
+            found=held_out,
+            hint="--set data.validation=0, or a smaller number",
+        )
+    if config.train.early_stopping and not held_out:
+        raise ConfigError(
+            "early stopping needs samples to watch",
+            where=config.given.get("train.early_stopping", "[train] early_stopping"),
+            expected="[data] validation above 0",
+            found=held_out,
+        )
+    return stratified_split(
+        dataset.train.targets, held_out, derive_rng(config.train.seed, "validation")
+    )

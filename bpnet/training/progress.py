@@ -1,0 +1,62 @@
+"""Remember how far a run has come: all that a checkpoint must know besides the weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Progress:
+    """Hold the place of a run between two steps.
+
+    Args:
+        ends: epochs at which the run, and each of its extensions, ends.
+        epoch: epochs that are complete.
+        batch: steps done in the epoch under way.
+        step: steps done in all.
+        loss_sum: sum of the losses in the epoch under way.
+        correct: right answers in the epoch under way.
+        seen: samples in the epoch under way.
+        epoch_seconds: time spent on steps in the epoch under way.
+        seconds: time spent in all.
+        best_score: what the best epoch reached; larger is better.
+        best_epoch: its number; 0 before the first.
+        stopped_early: whether early stopping has ended the run.
+        history: one object per complete epoch.
+    """
+
+    ends: list[int]
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    correct: int = 0
+    seen: int = 0
+    epoch_seconds: float = 0.0
+    seconds: float = 0.0
+    best_score: list[float] | None = None
+    best_epoch: int = 0
+    stopped_early: bool = False
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether no epoch is left."""
+        return self.stopped_early or self.epoch >= self.ends[-1]
+
+    def close_epoch(self) -> None:
+        """Start the sums of the next epoch."""
+        self.epoch += 1
+        self.batch = self.correct = self.seen = 0
+        self.loss_sum = self.epoch_seconds = 0.0
+
+    def record(self) -> dict[str, Any]:
+        """Return everything as plain numbers, lists and objects."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Progress:
+        """Return what `record` was made from."""
+        return cls(**record)
