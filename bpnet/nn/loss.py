@@ -92,14 +92,19 @@ class Loss:
             np.copyto(cache.targets, targets.T)
 
     def _count_correct(self, outputs: Array, targets: NDArray[Any], cache: LossCache) -> int:
-        """Count the samples whose right output is the largest; 0 where targets are numbers."""
+        """Count the samples whose largest output is the right one; 0 where targets are numbers.
+
+        Among equal outputs the first counts as the largest, as it does in a prediction.
+        """
         if targets.ndim > 1:
             return 0
-        return int(np.count_nonzero(outputs[targets, cache.columns] >= outputs.max(axis=0)))
+        return int(np.count_nonzero(outputs.argmax(axis=0) == targets))
 
 
 class CrossEntropy(Loss):
     """Compute `C = −Σ_i y_i log softmax(z)_i` on logits; `∂z = softmax(z) − y`.
+
+    Targets given as numbers are probabilities: those of a sample sum to 1.
 
     Args:
         outputs: number of classes.

@@ -37,7 +37,8 @@ class Pool(Layer[Cache], Generic[Cache]):
     def _grad_input(self, batch: int, memory: Memory) -> Array:
         """Reserve the input's gradient, zero where no block reaches."""
         _, height, width = self.input_shape
-        if height % self.kernel_size or width % self.kernel_size:
+        left_over = height % self.kernel_size or width % self.kernel_size
+        if left_over and memory.training:
             return memory.zeros(*self.input_shape, batch)
         return memory.for_backward(*self.input_shape, batch)
 
