@@ -36,6 +36,12 @@ class Components:
         """Return the width of each piece's box."""
         return self.right - self.left
 
+    def edge_contact(self) -> NDArray[np.int64]:
+        """Count the pixels of each piece that lie on the picture's edge, corners twice."""
+        edge = self.labels
+        along = np.concatenate([edge[0], edge[-1], edge[:, 0], edge[:, -1]])
+        return np.bincount(along[along >= 0], minlength=len(self))
+
     def sums(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
         """Add up `values` (height, width) over each piece."""
         inside = self.labels >= 0
@@ -62,7 +68,7 @@ def connected_components(mask: NDArray[np.bool_]) -> Components:
     below = np.maximum(last - first, 0)
     upper = np.repeat(np.arange(len(starts)), below)
     lower = np.arange(len(upper)) - np.repeat(np.cumsum(below) - below, below) + first[upper]
-    piece = _connect(len(starts), upper, lower)
+    piece = connected_parts(len(starts), upper, lower)
 
     labels = np.full(height * stride, -1, dtype=np.int64)
     labels[flat] = np.repeat(piece, ends - starts)
@@ -77,8 +83,8 @@ def connected_components(mask: NDArray[np.bool_]) -> Components:
     return Components(labels.reshape(height, stride)[:, 1:-1], areas, **box)
 
 
-def _connect(nodes: int, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number the connected parts of a graph whose edges join `one[i]` and `other[i]`."""
+def connected_parts(nodes: int, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the part of each node in a graph whose edges join `one[i]` and `other[i]`."""
     root = np.arange(nodes)
     while True:
         lowest = np.minimum(root[one], root[other])

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from bpnet.data.components import Components, connected_components
 from bpnet.data.frame import inside_frame
+from bpnet.data.grouping import group_into_digits
+from bpnet.data.lines import without_ruled_lines
 from bpnet.data.morphology import stroke_width, thicken, thin
 from bpnet.data.paper import FAINTEST, Ink, find_ink, most_telling_grey
 from bpnet.data.picture import open_picture
@@ -31,6 +33,11 @@ class Box:
     left: int
     right: int
 
+    @property
+    def height(self) -> int:
+        """Return the number of rows."""
+        return self.bottom - self.top
+
 
 @dataclass(frozen=True)
 class DigitPicture:
@@ -40,14 +47,14 @@ class DigitPicture:
         pixels: the digit as MNIST would show it, uint8 (28, 28); None where there is none.
         picture: the colours that were looked at (height, width, 3), 0–1.
         ink: the ink of this digit in the same picture (height, width), 0–1.
-        box: where in the picture the digit lies; None where there is none.
+        box: where in the picture the digit lies; empty where there is none.
         warnings: what the user should know before trusting an answer.
     """
 
     pixels: NDArray[np.uint8] | None
     picture: NDArray[np.float32]
     ink: NDArray[np.float32]
-    box: Box | None = None
+    box: Box = field(default_factory=lambda: Box(0, 0, 0, 0))
     warnings: list[str] = field(default_factory=list)
 
 
@@ -57,40 +64,45 @@ def read_digit(source: Path | BinaryIO) -> DigitPicture:
     Raises:
         DataError: the file is missing, damaged, too large or not a picture.
     """
-    return digit_in(open_picture(source))
+    digits = digits_in(open_picture(source))
+    main = max(digits, key=lambda digit: float(digit.ink.sum()))
+    if len(digits) > 1:
+        main.warnings.append(SEVERAL)
+    return main
 
 
-def digit_in(picture: NDArray[np.float32]) -> DigitPicture:
-    """Find the one digit of a picture (height, width, 3) of 0–1."""
+def read_digits(source: Path | BinaryIO) -> list[DigitPicture]:
+    """Find the digits that stand side by side in a picture file, from left to right.
+
+    Returns:
+        At least one entry; a blank picture gives one without pixels.
+
+    Raises:
+        DataError: the file is missing, damaged, too large or not a picture.
+    """
+    return digits_in(open_picture(source))
+
+
+def digits_in(picture: NDArray[np.float32]) -> list[DigitPicture]:
+    """Find the digits of a picture (height, width, 3) of 0–1, from left to right."""
     grey = most_telling_grey(picture)
     rows, columns = inside_frame(grey)
     picture, ink = picture[rows, columns], find_ink(grey[rows, columns])
-    mask = ink_mask(ink)
-    pieces = connected_components(mask)
-    chosen = pieces_of_digit(pieces, pieces.sums(ink.strength))
-    if not chosen.any():
-        return DigitPicture(None, picture, np.zeros(mask.shape, np.float32), warnings=[BLANK])
-    return cut_out(picture, ink, pieces, chosen)
+    pieces = connected_components(without_ruled_lines(ink_mask(ink)))
+    groups = group_into_digits(pieces, pieces.sums(ink.strength))
+    if not groups:
+        return [DigitPicture(None, picture, np.zeros_like(ink.strength), warnings=[BLANK])]
+    digits = [cut_out(picture, ink, pieces, chosen) for chosen in groups]
+    lowest = 0.4 * max(digit.box.height for digit in digits)
+    return sorted(
+        (digit for digit in digits if digit.box.height >= lowest), key=lambda digit: digit.box.left
+    )
 
 
 def ink_mask(ink: Ink) -> NDArray[np.bool_]:
     """Return the pixels (height, width) on which there is ink."""
     threshold = max(4 * ink.noise, FAINTEST, 0.4 * ink.level)
     return ink.strength > threshold
-
-
-def pieces_of_digit(pieces: Components, mass: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Choose the pieces that make up the digit, leaving out specks, frames and shadows."""
-    if len(pieces) == 0:
-        return np.zeros(0, dtype=bool)
-    height, width = pieces.labels.shape
-    at_edge = (
-        (pieces.top == 0) | (pieces.left == 0) | (pieces.bottom == height) | (pieces.right == width)
-    )
-    inner = ~at_edge & (mass > 0.15 * mass.max())
-    eligible = ~at_edge if inner.any() else np.ones(len(pieces), dtype=bool)
-    main = int(np.where(eligible, mass, 0).argmax())
-    return eligible & (mass > 0.04 * mass[main])
 
 
 def cut_out(

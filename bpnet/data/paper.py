@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet.data.components import connected_components
 from bpnet.data.morphology import closing, fill_basins, neighbourhood, stroke_width
 from bpnet.data.resample import Plane, fill_gaps, resample, shrink_to, median_surface
 
@@ -93,13 +94,15 @@ def is_ink(depth: Plane, opposite: Plane) -> bool:
 
 
 def stroke_likeness(mask: NDArray[np.bool_]) -> float:
-    """Rate a shape by its size and slenderness: the longer side of its box squared, by its width.
+    """Rate shapes by size and slenderness: the longest side of a connected one, squared, by width.
 
-    The inside of a loop is smaller than the loop, the inside of a frame is wider than strokes.
+    The insides of loops are smaller than the strokes that join them, the inside of a frame is
+    wider than strokes, and paper rather than ink lies along the picture's edge.
     """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    side = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    return float(side**2) / stroke_width(mask.astype(np.float32))
+    pieces = connected_components(mask)
+    side = np.maximum(pieces.heights, pieces.widths).max()
+    along_edge = np.mean([mask[0].mean(), mask[-1].mean(), mask[:, 0].mean(), mask[:, -1].mean()])
+    return float(side**2 * (1 - along_edge)) / stroke_width(mask.astype(np.float32))
 
 
 def paper_under(grey: Plane, coarse: Plane, depth: Plane) -> Plane:

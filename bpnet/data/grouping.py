@@ -1,0 +1,81 @@
+"""Decide which pieces of ink make up a digit."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.data.components import Components, connected_parts
+
+SPECK = 0.04  # a piece with less ink than this part of the main one is dirt
+LEANING = 0.5  # shadows and page edges lie along the picture's edge with this part of their box
+SMALLEST = 0.04  # of the picture's longer side: less is no digit
+TALL = 0.75  # pieces whose heights are as alike as this are two digits side by side, if apart
+APART = 0.04  # gap between two tall pieces, in heights of the taller
+NEAR = 0.3  # gap between a digit and its detached part, in heights of the taller
+
+Chosen = NDArray[np.bool_]  # (pieces,)
+
+
+def group_into_digits(pieces: Components, mass: NDArray[np.float64]) -> list[Chosen]:
+    """Group pieces of ink into digits, the one with most ink first.
+
+    Args:
+        pieces: the connected pieces of the picture's ink.
+        mass: how much ink each piece holds.
+
+    Returns:
+        For each digit the pieces that make it up; empty where there is no digit at all.
+    """
+    eligible = without_dirt(pieces, mass)
+    index = np.flatnonzero(eligible)
+    one, other = np.triu_indices(len(index), 1)
+    joined = belong_together(pieces, index[one], index[other])
+    part = connected_parts(len(index), one[joined], other[joined])
+    groups = []
+    for number in range(int(part.max(initial=-1)) + 1):
+        chosen = np.zeros(len(pieces), dtype=bool)
+        chosen[index[part == number]] = True
+        groups.append(chosen)
+    return sorted(groups, key=lambda chosen: -float(mass[chosen].sum()))
+
+
+def without_dirt(pieces: Components, mass: NDArray[np.float64]) -> Chosen:
+    """Choose the pieces that are no specks, shadows, page edges or frames."""
+    height, width = pieces.labels.shape
+    longest = np.maximum(pieces.heights, pieces.widths)
+    eligible: Chosen = longest >= max(3, SMALLEST * max(height, width))
+    contact = pieces.edge_contact()
+    upright = eligible & (contact <= LEANING * (pieces.heights + pieces.widths))
+    if (longest[upright] > 0.3 * longest[eligible].max(initial=0)).any():
+        eligible = upright
+    inner = eligible & (contact == 0)
+    main = mass[inner].max(initial=0)
+    if main < 0.15 * mass[eligible].max(initial=0):
+        main = mass[eligible].max(initial=0)
+    return eligible & (mass > SPECK * main)
+
+
+def belong_together(
+    pieces: Components, one: NDArray[np.int64], other: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Tell which pairs of pieces are parts of one digit.
+
+    Parts that lie above each other belong together, as the bar and the body of a 5; parts side
+    by side do if they all but touch, or if one is much lower than the other and near.
+    """
+    across = _gap(pieces.left, pieces.right, one, other)
+    down = _gap(pieces.top, pieces.bottom, one, other)
+    narrower = np.minimum(pieces.widths[one], pieces.widths[other])
+    taller = np.maximum(pieces.heights[one], pieces.heights[other])
+    lower = np.minimum(pieces.heights[one], pieces.heights[other])
+    above = (across <= -0.4 * narrower) & (down <= NEAR * taller)
+    reach = np.where(lower > TALL * taller, APART, NEAR) * taller
+    together: NDArray[np.bool_] = above | (np.maximum(across, down) <= reach)
+    return together
+
+
+def _gap(
+    start: NDArray[np.int64], end: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the distance between intervals; negative by how much they overlap."""
+    gap: NDArray[np.int64] = np.maximum(start[one], start[other]) - np.minimum(end[one], end[other])
+    return gap

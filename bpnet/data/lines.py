@@ -1,0 +1,87 @@
+"""Take the lines of ruled and squared paper out of a mask of ink."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.data.components import connected_components
+
+THICKNESS = 1 / 50  # of the longer side: the thickest that a ruled line may be
+STEEPEST = 0.12  # rise per pixel of a line on a page held askew (7°)
+COVERED = 0.35  # of the width: less than all, for lines break up and spread over several rows
+MARGIN = 0.15  # at both ends of the picture a ruled line is seen
+ALONE = 0.5  # a single line is a digit's stroke unless the rest is narrower than this
+
+Mask = NDArray[np.bool_]  # (height, width)
+
+
+def without_ruled_lines(ink: Mask) -> Mask:
+    """Remove thin straight lines that run across the whole picture, save where strokes cross."""
+    ink = ink & ~horizontal_lines(ink)
+    upright = ink.T
+    return (upright & ~horizontal_lines(upright)).T
+
+
+def horizontal_lines(ink: Mask) -> Mask:
+    """Mark the pixels of ruled lines that run roughly from left to right."""
+    height, width = ink.shape
+    thickest = max(2, round(max(height, width) * THICKNESS))
+    rows, columns = np.nonzero(thin_from_above(ink, thickest))
+    none = np.zeros_like(ink)
+    if len(rows) < COVERED * width:
+        return none
+    tilted = level_rows(rows, columns, ink.shape)
+    counts = np.bincount(tilted)
+    at_left = np.bincount(tilted[columns < MARGIN * width], minlength=len(counts))
+    at_right = np.bincount(tilted[columns >= (1 - MARGIN) * width], minlength=len(counts))
+    ends = np.minimum(spread(at_left), spread(at_right)) > 0.3 * MARGIN * width
+    on_line = spread(spread((counts > COVERED * width) & ends))
+    lines = np.count_nonzero(np.diff(on_line.astype(np.int8), prepend=0) == 1)
+    if lines == 0:
+        return none
+    marked = none
+    chosen = on_line[tilted]
+    marked[rows[chosen], columns[chosen]] = True
+    if lines == 1 and width_of_largest(ink & ~marked) > ALONE * width:
+        return np.zeros_like(ink)
+    return marked
+
+
+def thin_from_above(ink: Mask, thickest: int) -> Mask:
+    """Mark the ink that belongs to vertical runs of at most `thickest` pixels."""
+    height = len(ink)
+    padded = np.pad(ink, ((thickest, thickest), (0, 0)))
+    run = np.ones((height + thickest, ink.shape[1]), dtype=bool)  # `thickest` + 1 pixels of ink
+    for down in range(thickest + 1):
+        run &= padded[down : down + height + thickest]
+    thick = np.zeros_like(ink)
+    for up in range(thickest + 1):
+        thick |= run[up : up + height]
+    return ink & ~thick
+
+
+def level_rows(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, ...]
+) -> NDArray[np.int64]:
+    """Return the rows of pixels after the tilt under which they fall into the fewest rows."""
+    height, width = shape
+    across = columns - width // 2
+    lift = int(width * STEEPEST) + 1
+    tilts = np.arange(-STEEPEST, STEEPEST + 1e-9, 1.5 / width)
+
+    def turned(tilt: float) -> NDArray[np.int64]:
+        return rows - np.rint(tilt * across).astype(np.int64) + lift
+
+    sharpness = [float((np.bincount(turned(tilt)).astype(float) ** 2).sum()) for tilt in tilts]
+    return turned(float(tilts[int(np.argmax(sharpness))]))
+
+
+def spread(counts: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Give each row the highest value among itself and its two neighbours."""
+    padded = np.pad(counts, 1)
+    return np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
+
+
+def width_of_largest(ink: Mask) -> int:
+    """Return the width of the box around the largest connected piece of ink."""
+    pieces = connected_components(ink)
+    return int(pieces.widths[pieces.areas.argmax()]) if len(pieces) else max(ink.shape)
