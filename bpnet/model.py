@@ -138,30 +138,35 @@ class Normalization:
     offset: float = 0.0
 
     @classmethod
-    def of(cls, name: str, samples: Samples) -> Normalization:
-        """Return what `[data] normalize` names; `standard` measures the training samples.
+    def of(cls, name: str, values: NDArray[Any], index: NDArray[np.int64]) -> Normalization:
+        """Return what `[data] normalize` names; `standard` measures the samples in `index`.
 
-        standard: `(x/255 − mean) / std`; unit: `x/255`; none: `x`.
+        standard: `(x/255 − mean) / std`; unit: `x/255`; none: `x`. Numbers that are not pictures
+        have no 255 to be divided by.
         """
         if name == "none":
             return cls()
-        whole = 255.0 if samples.inputs.dtype == np.uint8 else 1.0
         if name == "unit":
-            return cls(1 / whole)
-        mean, deviation = _mean_and_deviation(samples.inputs)
+            return cls(1 / 255 if values.dtype == np.uint8 else 1.0)
+        mean, deviation = mean_and_deviation(values, index)
         return cls(1 / (deviation or 1.0), -mean / (deviation or 1.0))
 
 
-def _mean_and_deviation(values: NDArray[Any]) -> tuple[float, float]:
-    """Return both for all values; in blocks, as a copy in float64 would take 8 times the memory."""
-    blocks = np.array_split(values.reshape(-1), max(1, values.size // 2_000_000))
-    count = values.size
+def mean_and_deviation(values: NDArray[Any], index: NDArray[np.int64]) -> tuple[float, float]:
+    """Return both over all numbers of the chosen samples.
+
+    The samples are read in blocks: a copy of them all in float64 would take 8 times their memory.
+    """
+    blocks = np.array_split(index, max(1, len(index) // 2000))
     if values.dtype == np.uint8:  # exact, from how often each of the 256 greys occurs
         greys = np.arange(256.0)
-        times = sum(np.bincount(block, minlength=256) for block in blocks)
-        mean = float(times @ greys) / count
-        return mean, float(np.sqrt(times @ (greys - mean) ** 2 / count))
-    return float(values.mean()), float(values.std())
+        times = np.zeros(256)
+        for block in blocks:
+            times += np.bincount(values[block].reshape(-1), minlength=256)
+        mean = float(times @ greys / times.sum())
+        return mean, float(np.sqrt(times @ (greys - mean) ** 2 / times.sum()))
+    chosen = values[index]
+    return float(chosen.mean()), float(chosen.std())
 
 
 def to_inputs(samples: NDArray[Any], normalization: Normalization, out: Array) -> Array:

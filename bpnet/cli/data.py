@@ -1,29 +1,18 @@
 """Fetch, import, check or draw the data sets."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from bpnet.cli import options
 
 if TYPE_CHECKING:
     from bpnet.data.catalogue import KnownDataset
     from bpnet.data.mnist import FileReport
 
 KNOWN_NAMES = ["mnist", "fashion_mnist"]  # as in the catalogue, which is slower to import
-
-AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
-
-
-def data_dir_option(function: AnyFunction) -> AnyFunction:
-    """Add `--data-dir`."""
-    return click.option(
-        "--data-dir",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="Where the data sets lie; else BPNET_DATA_DIR, else the user's cache directory.",
-    )(function)
 
 
 @click.group(name="data")
@@ -38,8 +27,8 @@ def command() -> None:
 
 @command.command(short_help="Download what is missing.")
 @click.argument("name", type=click.Choice(KNOWN_NAMES), default="mnist")
-@data_dir_option
-@click.option("--mirror", metavar="URL", help="A server to ask first; else BPNET_MIRROR.")
+@options.data_dir
+@options.mirror
 def fetch(name: str, data_dir: Path | None, mirror: str | None) -> None:
     """Download what is missing of the data set NAME (mnist), and check all of it."""
     from bpnet.cli.download_progress import DownloadProgress
@@ -54,7 +43,7 @@ def fetch(name: str, data_dir: Path | None, mirror: str | None) -> None:
 @command.command(name="import", short_help="Adopt files that you have.")
 @click.argument("source", type=click.Path(path_type=Path), metavar="DIR")
 @click.argument("name", type=click.Choice(KNOWN_NAMES), default="mnist")
-@data_dir_option
+@options.data_dir
 def import_(source: Path, name: str, data_dir: Path | None) -> None:
     """Check the files of the data set NAME (mnist) in DIR, and copy them into the cache."""
     from bpnet.data.catalogue import KNOWN
@@ -66,7 +55,7 @@ def import_(source: Path, name: str, data_dir: Path | None) -> None:
 
 @command.command(short_help="Compare the files with their check sums.")
 @click.argument("name", type=click.Choice(KNOWN_NAMES), default="mnist")
-@data_dir_option
+@options.data_dir
 def verify(name: str, data_dir: Path | None) -> None:
     """Compare the files of the data set NAME (mnist) with their check sums."""
     from bpnet.data.catalogue import KNOWN
@@ -80,10 +69,30 @@ def verify(name: str, data_dir: Path | None) -> None:
             raise report.problem
 
 
+@command.command(short_help="Draw the synthetic data set.")
+@click.option("--train", type=click.IntRange(10), default=60000, show_default=True, metavar="N")
+@click.option("--test", type=click.IntRange(10), default=10000, show_default=True, metavar="N")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, metavar="N")
+@options.data_dir
+def synthesize(train: int, test: int, seed: int, data_dir: Path | None) -> None:
+    """Draw digits to train and to score on, and keep them in the cache.
+
+    The sizes and the seed are those of [data] synthetic_train, synthetic_test and
+    synthetic_seed in a config.
+    """
+    from bpnet.data.directory import data_directory
+    from bpnet.data.synthetic import load_synthetic
+
+    folder = data_directory(data_dir).path / "synthetic"
+    click.echo(f"drawing {train} + {test} digits", err=True)
+    load_synthetic(folder, train, test, seed)
+    click.echo(folder)
+
+
 @command.command(short_help="Show what is there and where.")
 @click.argument("name", type=click.Choice(KNOWN_NAMES), required=False)
-@data_dir_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@options.data_dir
+@options.as_json
 def info(name: str | None, data_dir: Path | None, as_json: bool) -> None:
     """Show where the data sets lie, which files are there and what they hold."""
     from bpnet.data.catalogue import KNOWN

@@ -1,5 +1,6 @@
 """Offer the commands, and turn every error into one message and an exit code."""
 
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -9,17 +10,12 @@ import click
 from bpnet import __version__
 from bpnet.errors import BpnetError
 
-COMMANDS = {
-    "train": "Train a network and score it on the test set.",
-    "eval": "Score a checkpoint on a data set.",
-    "predict": "Read the digit in each picture.",
-    "data": "Fetch, import, check or draw the data sets.",
-    "summary": "Show a network layer by layer.",
-}
+COMMANDS = ("train", "eval", "predict", "data", "summary")
+INTERRUPTED = 130
 
 
 class LazyGroup(click.Group):
-    """Import a command's module only when that command runs, so that `--help` stays instant."""
+    """Import a command's module only when it is needed, so that `--help` stays instant."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order in which a newcomer meets them."""
@@ -31,3 +27,61 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = import_module(f"bpnet.cli.{cmd_name}").command
         return command
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the presets and the exit codes below the commands."""
+        from bpnet.cli.options import write_presets
+
+        write_presets(formatter)
+        with formatter.section("Exit codes"):
+            codes = "0 done, 1 unexpected or a check failed, 2 usage or config, 3 data, "
+            codes += "4 checkpoint, 5 diverged, 6 accuracy gate missed, 130 interrupted, "
+            formatter.write_text(codes + "143 terminated")
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="bpnet")
+@click.option("--debug", is_flag=True, help="Show where in the program an error arose.")
+def cli(debug: bool) -> None:
+    """Train MNIST networks, score them, and read digits with them.
+
+    Start with `bpnet train --config quickstart`: it needs no download and takes seconds.
+    """
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    sys.exit(run(arguments, debug=debug))
+
+
+def run(arguments: list[str], *, debug: bool) -> int:
+    """Run one command and return its exit code; errors become one message each."""
+    try:
+        cli.main(arguments, prog_name="bpnet", standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does; nothing can be told to them.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except BpnetError as error:
+        if debug:
+            traceback.print_exc()
+        click.echo(f"bpnet: {error}", err=True)
+        return error.exit_code
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        kind = type(error).__name__
+        hint = "add --debug to see where, and please report it"
+        click.echo(f"bpnet: unexpected {kind}: {error}\n  try: {hint}", err=True)
+        return 1
+    return 0

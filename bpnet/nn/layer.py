@@ -32,6 +32,11 @@ class Memory:
         self._blocks: list[NDArray[Any]] = []
         self._next = 0
 
+    @property
+    def reserved_bytes(self) -> int:
+        """Return the size of all blocks."""
+        return sum(block.nbytes for block in self._blocks)
+
     def rewind(self) -> None:
         """Start over with the first block."""
         self._next = 0

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,8 @@ BEST = "best.npz"
 METRICS = "metrics.jsonl"
 
 
-class Observer(Protocol):
-    """Watch a run."""
+class Observer:
+    """Watch a run; this one looks away."""
 
     def epoch_started(self, epoch: int, steps: int, done: int) -> None:
         """Hear that an epoch (from 1) of `steps` steps goes on behind its first `done`."""
@@ -56,7 +56,6 @@ class Trainer:
         dataset: training and validation samples are taken from its training part.
         run_dir: where checkpoints and metrics are written; must exist.
         workers: what computes the shards.
-        observer: who is told about progress.
         fingerprint: the data set's, stored in checkpoints.
 
     Raises:
@@ -70,7 +69,6 @@ class Trainer:
         dataset: Dataset,
         run_dir: Path,
         workers: Workers,
-        observer: Observer,
         fingerprint: str,
     ) -> None:
         config = model.config
@@ -78,7 +76,7 @@ class Trainer:
         self.samples = dataset.train
         self.run_dir = run_dir
         self.workers = workers
-        self.observer = observer
+        self.observer = Observer()
         self.fingerprint = fingerprint
         self.training, self.validation = split_samples(config, dataset)
         self.steps_per_epoch = -(-len(self.training) // config.train.batch_size)
@@ -247,7 +245,8 @@ class Trainer:
         progress.close_epoch()
         improved = self._is_best(score)
         patience = self.config.train.early_stopping
-        progress.stopped_early = bool(patience) and progress.epoch - progress.best_epoch >= patience
+        waited = progress.epoch - progress.patience_from
+        progress.stopped_early = 0 < patience <= waited
         self.observer.epoch_ended(record)
         return improved
 
@@ -266,13 +265,11 @@ class Trainer:
         if self.progress.best_score is not None and reached <= self.progress.best_score:
             return False
         self.progress.best_score = reached
-        self.progress.best_epoch = self.progress.epoch
+        self.progress.best_epoch = self.progress.patience_from = self.progress.epoch
         return True
 
 
-def split_samples(
-    config: Config, dataset: Dataset
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split_samples(config: Config, dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the numbers of the samples to train on and of those held out for validation."""
     held_out = config.data.validation
     if held_out >= len(dataset.train):

@@ -180,3 +180,9 @@ class Shard:
 def split_batch(index: NDArray[np.int64], shards: int) -> list[NDArray[np.int64]]:
     """Split a batch into parts of nearly equal size, larger ones first; parts may be empty."""
     return np.array_split(index, shards)
+
+
+def blas_description() -> list[dict[str, Any]]:
+    """Return which libraries compute matrix products, and with how many threads."""
+    keys = ("internal_api", "version", "architecture", "num_threads")
+    return [{key: library.get(key) for key in keys} for library in _blas().info()]

@@ -23,6 +23,7 @@ class Progress:
         seconds: time spent in all.
         best_score: what the best epoch reached; larger is better.
         best_epoch: its number; 0 before the first.
+        patience_from: epoch from which early stopping counts.
         stopped_early: whether early stopping has ended the run.
         history: one object per complete epoch.
     """
@@ -38,6 +39,7 @@ class Progress:
     seconds: float = 0.0
     best_score: list[float] | None = None
     best_epoch: int = 0
+    patience_from: int = 0
     stopped_early: bool = False
     history: list[dict[str, Any]] = field(default_factory=list)
 

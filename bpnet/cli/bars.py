@@ -1,0 +1,58 @@
+"""Show how far a run has come: a live bar on a terminal, one line per epoch elsewhere."""
+
+import sys
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from bpnet.cli.options import percent
+from bpnet.training.loop import Observer
+
+
+class RunDisplay(Observer):
+    """Write the progress of a run to standard error.
+
+    Args:
+        epochs: epochs of the run.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self._bar: tqdm[Any] | None = None
+
+    def epoch_started(self, epoch: int, steps: int, done: int) -> None:
+        """Open a bar where somebody can watch it."""
+        if sys.stderr.isatty():
+            title = f"epoch {epoch}/{self.epochs}"
+            self._bar = tqdm(total=steps, initial=done, desc=title, unit="step", leave=False)
+
+    def step_done(self, loss: float) -> None:
+        """Move the bar."""
+        if self._bar is not None and self._bar.update():
+            self._bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+
+    def epoch_ended(self, record: dict[str, Any]) -> None:
+        """Close the bar and write the epoch's line."""
+        self.close()
+        click.echo(epoch_line(record, self.epochs), err=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def epoch_line(record: dict[str, Any], epochs: int) -> str:
+    """Return an epoch's metrics in one line."""
+    parts = [f"epoch {record['epoch']}/{epochs}", f"loss {record['train_loss']:.4f}"]
+    if record["train_accuracy"] is not None:
+        parts.append(f"training {percent(record['train_accuracy'])}")
+    if record["validation_accuracy"] is not None:
+        parts.append(f"validation {percent(record['validation_accuracy'])}")
+    elif record["validation_loss"] is not None:
+        parts.append(f"validation loss {record['validation_loss']:.4f}")
+    parts.append(f"{record['seconds']:.1f} s")
+    parts.append(f"{record['samples_per_second']:,.0f} samples/s")
+    return "  ".join(parts)

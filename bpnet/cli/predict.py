@@ -1,0 +1,186 @@
+"""Read the digit in each picture."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bpnet.cli.assets import WEIGHTS
+from bpnet.cli.options import as_json
+from bpnet.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bpnet.data.image import DigitPicture
+    from bpnet.model import Model
+
+
+@dataclass
+class Reading:
+    """Hold what was found in one picture.
+
+    Args:
+        image: its path as it was given, made absolute; `-` for standard input.
+        digits: what was found, from left to right.
+        probabilities: of each digit's classes; None for a blank picture.
+    """
+
+    image: str
+    digits: list[DigitPicture]
+    probabilities: list[NDArray[np.floating] | None] = field(default_factory=list)
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE…")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    metavar="CHECKPOINT|RUN_DIR",
+    help="Else the weights that ship with bpnet.",
+)
+@click.option("--top", type=click.IntRange(1), default=3, show_default=True, metavar="K")
+@click.option("--segment", is_flag=True, help="Read several digits per picture, left to right.")
+@click.option(
+    "--explain",
+    type=click.Path(path_type=Path),
+    metavar="OUT.png",
+    help="Draw how each picture became a digit and the digit an answer.",
+)
+@as_json
+def command(
+    images: tuple[str, ...],
+    checkpoint: Path | None,
+    top: int,
+    segment: bool,
+    explain: Path | None,
+    as_json: bool,
+) -> None:
+    """Read the digit in each picture; `-` reads one from standard input.
+
+    Drawings, scans and photographs will do, dark on light or light on dark. A blank picture gets
+    a warning and no digit.
+    """
+    from bpnet.training.checkpoint import load_checkpoint
+    from bpnet.training.resume import checkpoint_path
+
+    model = load_checkpoint(checkpoint_path(checkpoint) if checkpoint else WEIGHTS).model()
+    check_reads_digits(model)
+    readings, unreadable = read_all(images, segment=segment)
+    for reading in readings:
+        recognise(reading, model)
+    if explain is not None and readings:
+        from bpnet.report.explain import draw_explanation
+
+        rows = [
+            pair
+            for reading in readings
+            for pair in zip(reading.digits, reading.probabilities, strict=True)
+        ]
+        draw_explanation(rows, model.class_names, explain)
+    answers = [answer(reading, model, top, segment=segment) for reading in readings]
+    if as_json:
+        click.echo(json.dumps({"predictions": answers}, indent=2, ensure_ascii=False))
+    else:
+        for entry in answers:
+            tell(entry, segment=segment)
+    report_unreadable(unreadable, readable=len(readings))
+
+
+def check_reads_digits(model: Model) -> None:
+    """Make sure that the network answers 28×28 pictures with classes."""
+    if model.network.input_shape != (1, 28, 28) or not model.class_names:
+        raise DataError(
+            "this network does not read pictures of digits",
+            expected="inputs of shape (1, 28, 28) and a class for each output",
+            found=f"inputs of shape {model.network.input_shape}",
+            hint="give a --checkpoint that was trained on pictures, or none",
+        )
+
+
+def read_all(
+    images: tuple[str, ...], *, segment: bool
+) -> tuple[list[Reading], list[tuple[str, DataError]]]:
+    """Find the digits in every picture; those that cannot be read are returned with the reason."""
+    from bpnet.data.image import read_digit, read_digits
+
+    readings = []
+    unreadable = []
+    for image in images:
+        source = BytesIO(sys.stdin.buffer.read()) if image == "-" else Path(image)
+        name = image if image == "-" else str(Path(image).absolute())
+        try:
+            digits = read_digits(source) if segment else [read_digit(source)]
+        except DataError as error:
+            unreadable.append((image, error))
+        else:
+            readings.append(Reading(name, digits))
+    return readings, unreadable
+
+
+def recognise(reading: Reading, model: Model) -> None:
+    """Ask the network about every digit of a picture."""
+    import numpy as np
+
+    for digit in reading.digits:
+        pixels = digit.pixels
+        answer = None if pixels is None else model.probabilities(np.stack([pixels]))[0]
+        reading.probabilities.append(answer)
+
+
+def answer(reading: Reading, model: Model, top: int, *, segment: bool) -> dict[str, Any]:
+    """Return the answer for one picture, in plain values."""
+    entries = [
+        ranked(probabilities, model.class_names, top) | {"warnings": digit.warnings}
+        for digit, probabilities in zip(reading.digits, reading.probabilities, strict=True)
+    ]
+    if not segment:
+        return {"image": reading.image} | entries[0]
+    found = [entry for entry in entries if entry["label"] is not None]
+    warnings = [warning for entry in entries for warning in entry.pop("warnings")]
+    text = "".join(entry["label"] for entry in found)
+    return {"image": reading.image, "text": text, "digits": found, "warnings": warnings}
+
+
+def ranked(
+    probabilities: NDArray[np.floating] | None, class_names: tuple[str, ...], top: int
+) -> dict[str, Any]:
+    """Return the most probable class and the `top` ones; nothing but nulls for a blank picture."""
+    if probabilities is None:
+        return {"label": None, "probability": None, "top": []}
+    order = (-probabilities).argsort(kind="stable")[:top]
+    best = [
+        {"label": class_names[place], "probability": float(probabilities[place])} for place in order
+    ]
+    return best[0] | {"top": best}
+
+
+def tell(entry: dict[str, Any], *, segment: bool) -> None:
+    """Write the answer for one picture in a line, and its warnings to standard error."""
+    if segment:
+        click.echo(f"{entry['image']}: {entry['text'] or 'no digits'}")
+    elif entry["label"] is None:
+        click.echo(f"{entry['image']}: no digit")
+    else:
+        rest = ", ".join(f"{item['label']} {item['probability']:.1%}" for item in entry["top"][1:])
+        others = f"  (then {rest})" if rest else ""
+        click.echo(f"{entry['image']}: {entry['label']}  {entry['probability']:.1%}{others}")
+    for warning in entry["warnings"]:
+        click.echo(f"{entry['image']}: {warning}", err=True)
+
+
+def report_unreadable(unreadable: list[tuple[str, DataError]], *, readable: int) -> None:
+    """Raise one error that names the pictures that could not be read."""
+    if len(unreadable) == 1:
+        raise unreadable[0][1]
+    if unreadable:
+        reasons = "".join(f"\n  {image}: {error.what}" for image, error in unreadable)
+        count = len(unreadable) + readable
+        raise DataError(f"{len(unreadable)} of {count} pictures could not be read{reasons}")

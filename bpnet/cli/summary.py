@@ -1,0 +1,89 @@
+"""Show a network layer by layer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bpnet.cli.options import ConfigCommand, as_json, data_dir
+
+if TYPE_CHECKING:
+    from bpnet.nn.sequential import Sequential
+
+CHECKPOINT_SUFFIX = ".npz"
+
+
+@click.command(cls=ConfigCommand)
+@click.argument("source", metavar="CONFIG|PRESET|CHECKPOINT")
+@data_dir
+@as_json
+def command(source: str, data_dir: Path | None, as_json: bool) -> None:
+    """Show each layer's output shape, parameters, cost of a forward pass, and memory."""
+    show(load_network(source, data_dir), as_json=as_json)
+
+
+def load_network(source: str, data_dir: Path | None) -> Sequential:
+    """Return the network of a config, preset, checkpoint or run directory."""
+    from bpnet.data.load import load_dataset
+    from bpnet.model import Normalization, build_model, known_input_shape, known_outputs
+    from bpnet.presets import load_config
+    from bpnet.training.checkpoint import load_checkpoint
+    from bpnet.training.resume import checkpoint_path
+
+    path = Path(source)
+    if path.is_dir() or path.suffix == CHECKPOINT_SUFFIX:
+        return load_checkpoint(checkpoint_path(path)).model().network
+    config = load_config(source)
+    shape, outputs = known_input_shape(config), known_outputs(config)
+    if shape is None or outputs is None:  # only the data themselves tell
+        dataset = load_dataset(config, data_dir)
+        shape, outputs = dataset.input_shape, len(dataset.class_names)
+    return build_model(config, shape, outputs, Normalization()).network
+
+
+def show(network: Sequential, *, as_json: bool) -> None:
+    """Print the layer table."""
+    layers = list(map(describe, network.layers))
+    totals = {
+        "parameters": sum(layer["parameters"] for layer in layers),
+        "mflop": sum(layer["mflop"] for layer in layers),
+    }
+    plain = [
+        {key: layer[key] for key in ("name", "output_shape", "parameters", "mflop")}
+        for layer in layers
+    ]
+    if as_json:
+        click.echo(json.dumps({"layers": plain, **totals}, indent=2))
+        return
+    row = "{:<16}{:<16}{:>12}{:>10}{:>13}".format
+    click.echo(row("layer", "output", "parameters", "MFLOP", "kB / sample"))
+    shape = " × ".join(map(str, network.input_shape))
+    click.echo(row("input", shape, "", "", ""))
+    for layer in layers:
+        shape = " × ".join(map(str, layer["output_shape"]))
+        cost = f"{layer['mflop']:.3f}"
+        memory = f"{layer['kilobytes']:.1f}"
+        click.echo(row(layer["name"], shape, f"{layer['parameters']:,}", cost, memory))
+    memory = f"{sum(layer['kilobytes'] for layer in layers):.1f}"
+    click.echo(row("total", "", f"{totals['parameters']:,}", f"{totals['mflop']:.3f}", memory))
+
+
+def describe(layer: Any) -> dict[str, Any]:
+    """Return the figures of one layer; memory is what training reserves for one sample."""
+    import numpy as np
+
+    from bpnet.nn.layer import Memory
+
+    memory = Memory(np.float32, training=True)
+    layer.allocate(1, memory, {}, needs_grad_input=True)
+    sizes = [int(np.prod(shape)) for shape in layer.parameter_shapes.values()]
+    return {
+        "name": layer.name,
+        "output_shape": list(layer.output_shape),
+        "parameters": sum(sizes),
+        "mflop": 2 * layer.multiply_adds() / 1e6,
+        "kilobytes": memory.reserved_bytes / 1000,
+    }

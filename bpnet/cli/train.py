@@ -1,0 +1,159 @@
+"""Train a network and score it on the test set."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bpnet.cli.options import ConfigCommand, as_json, command_line, data_dir, mirror, percent
+
+if TYPE_CHECKING:
+    from bpnet.config import Config
+    from bpnet.training.checkpoint import Checkpoint
+    from bpnet.training.loop import Trainer
+    from bpnet.training.progress import Progress
+
+
+@click.command(cls=ConfigCommand)
+@click.option("--config", "source", metavar="FILE|PRESET", help="What to train, and how.")
+@click.option(
+    "--set",
+    "overrides",
+    metavar="SECTION.KEY=VALUE",
+    multiple=True,
+    help="Change one setting; may be given several times.",
+)
+@data_dir
+@mirror
+@click.option("--run-dir", type=click.Path(path_type=Path), help="Else runs/<preset>-<time>.")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="CHECKPOINT|RUN_DIR",
+    help="Go on where this was saved; a run directory is continued in place.",
+)
+@click.option("--epochs", metavar="N|+N", help="Epochs in all, or beyond those of a finished run.")
+@click.option("--seed", type=click.IntRange(min=0), help="Where all random draws come from.")
+@click.option("--workers", type=click.IntRange(min=1), help="Threads that compute shards.")
+@click.option("--dry-run", is_flag=True, help="Check config, data and shapes, then stop.")
+@as_json
+def command(
+    source: str | None,
+    overrides: tuple[str, ...],
+    data_dir: Path | None,
+    mirror: str | None,
+    run_dir: Path | None,
+    resume: Path | None,
+    epochs: str | None,
+    seed: int | None,
+    workers: int | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Train a network and score it on the test set.
+
+    The run directory holds config.ini, environment.json, metrics.jsonl and two checkpoints,
+    last.npz and best.npz. Ctrl-C finishes the step under way, saves, and says how to go on.
+    """
+    from bpnet.cli.download_progress import DownloadProgress
+    from bpnet.data.load import load_dataset
+    from bpnet.training import run as runs
+    from bpnet.training.loop import BEST
+    from bpnet.training.parallel import Workers, blas_threads
+
+    if seed is not None:
+        overrides = (*overrides, f"train.seed={seed}")
+    config, saved, progress = _settle(source, overrides, resume, epochs)
+    dataset = load_dataset(config, data_dir, mirror=mirror, progress=DownloadProgress())
+    model = runs.prepare_model(config, dataset)
+    if dry_run:
+        from bpnet.cli.summary import show
+
+        show(model.network, as_json=as_json)
+        return
+    if run_dir is None:
+        run_dir = resume if resume and resume.is_dir() else _default_run_dir(source or "resumed")
+    run_dir = run_dir.absolute()
+    count = runs.worker_count(config, workers)
+    runs.create_run_dir(run_dir, resumes=resume is not None and run_dir == resume.absolute())
+    runs.describe_run(run_dir, config, count)
+    with blas_threads(config.train.blas_threads), Workers(count) as team:
+        trainer = runs.build_trainer(model, dataset, run_dir, team, saved, progress)
+        _run(trainer)
+        best = run_dir / BEST
+        score = runs.final_score(best, dataset, team)
+    result = {"run_dir": str(run_dir)} | runs.result(trainer, score)
+    if as_json:
+        click.echo(json.dumps(result, indent=2))
+    else:
+        _tell(result, best)
+
+
+def _settle(
+    source: str | None, overrides: tuple[str, ...], resume: Path | None, epochs: str | None
+) -> tuple[Config, Checkpoint | None, Progress | None]:
+    """Return the config of the run and, where it goes on, what was saved and how far it came."""
+    from bpnet.presets import load_config
+
+    if resume is None:
+        if source is None:
+            raise click.UsageError("--config FILE|PRESET is missing (or --resume a run).")
+        if epochs is not None:
+            overrides = (*overrides, f"train.epochs={epochs}")
+        return load_config(source, overrides), None, None
+    from bpnet.training.resume import load_for_resume
+
+    return load_for_resume(resume, source, overrides, epochs)
+
+
+def _default_run_dir(source: str) -> Path:
+    """Return a directory named after the config and the time that does not exist yet."""
+    name = f"{Path(source).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+    paths = (Path("runs") / f"{name}{suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 99))))
+    return next(path for path in paths if not path.exists())
+
+
+def _run(trainer: Trainer) -> None:
+    """Train under the eyes of a display; a signal ends it after a step, with everything saved."""
+    from bpnet.cli.bars import RunDisplay
+    from bpnet.cli.signals import stop_request
+
+    display = RunDisplay(trainer.progress.ends[-1])
+    trainer.observer = display
+    with stop_request() as stop:
+        try:
+            finished = trainer.run(stop)
+        finally:
+            display.close()
+    if not finished:
+        place = f"epoch {trainer.progress.epoch + 1}, step {trainer.progress.step}"
+        raise stop.error()(
+            f"stopped at {place}; the run is saved",
+            where=trainer.run_dir,
+            hint=command_line("train", "--resume", trainer.run_dir),
+        )
+
+
+def _tell(result: dict[str, Any], best: Path) -> None:
+    """Write the score and the commands to try next."""
+    from bpnet.cli.assets import example_pictures
+
+    if result["test_accuracy"] is not None:
+        errors = result["test_errors"]
+        accuracy = percent(result["test_accuracy"])
+        click.echo(f"test accuracy {accuracy} ({errors} errors), loss {result['test_loss']:.4f}")
+    else:
+        click.echo(f"test loss {result['test_loss']:.6g}")
+    speed = f"{result['samples_per_second']:,.0f} samples/s" if result["epochs"] else ""
+    click.echo(f"{result['epochs']} epochs in {result['seconds']:.1f} s  {speed}")
+    click.echo("\nnext:")
+    for words in (
+        ("eval", best.parent),
+        ("predict", "--checkpoint", best.parent, *example_pictures()[:1]),
+        ("train", "--resume", best.parent, "--epochs", "+2"),
+    ):
+        click.echo(f"  {command_line(*words)}")

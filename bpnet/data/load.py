@@ -1,0 +1,39 @@
+"""Get the data set that a config names."""
+
+from pathlib import Path
+
+from bpnet.config import Config
+from bpnet.data.dataset import Dataset
+from bpnet.data.directory import data_directory
+from bpnet.data.idx_folder import load_idx_folder
+from bpnet.data.mnist import load_mnist
+from bpnet.data.download import Progress
+from bpnet.data.synthetic import load_synthetic
+from bpnet.data.table import load_table
+
+
+def load_dataset(
+    config: Config,
+    data_dir: Path | None = None,
+    *,
+    mirror: str | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Return the data set of `[data]`, downloaded or drawn first if it is not there yet.
+
+    Raises:
+        DataError: files are missing or damaged and cannot be had.
+    """
+    data = config.data
+    if data.dataset == "table":
+        return load_table(config)
+    if data.dataset == "idx":
+        return load_idx_folder(Path(data.path))
+    if data.dataset == "synthetic":
+        return load_synthetic(
+            data_directory(data_dir).path / "synthetic",
+            data.synthetic_train,
+            data.synthetic_test,
+            data.synthetic_seed,
+        )
+    return load_mnist(data.dataset, data_dir, mirror=mirror, progress=progress)

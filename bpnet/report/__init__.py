@@ -1,0 +1,1 @@
+"""Show what a network does: pictures and pages for people."""

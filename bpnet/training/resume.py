@@ -1,0 +1,145 @@
+"""Decide how a run goes on: with which config, and until which epoch."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+from bpnet.config import Config
+from bpnet.config_file import SECTIONS
+from bpnet.errors import CheckpointError, ConfigError
+from bpnet.presets import load_config, load_overrides
+from bpnet.training.checkpoint import Checkpoint, load_checkpoint
+from bpnet.training.loop import BEST, LAST
+from bpnet.training.progress import Progress
+
+
+def checkpoint_path(path: Path, preferred: str = BEST) -> Path:
+    """Return the checkpoint of that path; of a run directory, the preferred one.
+
+    Raises:
+        CheckpointError: a directory holds no checkpoint.
+    """
+    if not path.is_dir():
+        return path
+    for name in (preferred, LAST):
+        if (path / name).is_file():
+            return path / name
+    raise CheckpointError(
+        "the directory holds no checkpoint",
+        where=path,
+        expected=f"{BEST} or {LAST}",
+        hint="give a run directory of `bpnet train`",
+    )
+
+
+def load_for_resume(
+    path: Path, source: str | None, overrides: tuple[str, ...], epochs: str | None
+) -> tuple[Config, Checkpoint, Progress]:
+    """Read the checkpoint that a run goes on from, and settle config and end of the run.
+
+    Args:
+        path: a checkpoint, or a run directory, of which the last one is taken.
+        source: config file or preset that was given besides, if any.
+        overrides: settings that were given besides.
+        epochs: what was given as `--epochs`.
+
+    Raises:
+        CheckpointError: there is no usable checkpoint.
+        ConfigError: what was given contradicts it.
+    """
+    checkpoint = load_checkpoint(checkpoint_path(path, LAST))
+    if "progress" not in checkpoint.record:
+        raise CheckpointError(
+            "the checkpoint holds weights only, no run that could go on",
+            where=checkpoint.path,
+            hint="give a run directory of `bpnet train`",
+        )
+    progress = Progress.from_record(checkpoint.record["progress"])
+    wanted = load_config(source, overrides) if source else load_overrides(overrides)
+    check_agreement(wanted, checkpoint, progress)
+    progress = extend(progress, checkpoint.config(), epochs)
+    return checkpoint.config().with_epochs(progress.ends[-1]), checkpoint, progress
+
+
+def check_agreement(wanted: Config, checkpoint: Checkpoint, progress: Progress) -> None:
+    """Make sure that no setting given explicitly contradicts those of the checkpoint.
+
+    Raises:
+        ConfigError: some do; all are listed.
+    """
+    saved = checkpoint.config()
+    conflicts = []
+    for key, place in wanted.given.items():
+        asked, kept = _value(wanted, key), _value(saved, key)
+        if asked == kept or (key == "train.epochs" and asked in progress.ends):
+            continue
+        conflicts.append(f"{place}: {key} is {kept} in the checkpoint, but {asked} was asked for")
+    if conflicts:
+        raise ConfigError(
+            "a run goes on with its own settings\n  " + "\n  ".join(conflicts),
+            where=checkpoint.path,
+            hint="leave these settings out, or start a new run without --resume",
+        )
+
+
+def _value(config: Config, key: str) -> object:
+    """Return the value of `section.key`; layers as their lines, since places do not matter."""
+    section, _, name = key.partition(".")
+    if section == "weights":
+        return config.weights.get(name)
+    if section not in SECTIONS:
+        return None
+    value = getattr(getattr(config, section), name)
+    return [spec.text for spec in value] if name == "layers" else value
+
+
+def read_epochs(text: str) -> tuple[bool, int]:
+    """Read `N` or `+N`; return whether it adds, and the number.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if not re.fullmatch(r"\+?[0-9]+", text) or int(text) < 1:
+        raise ConfigError(
+            "--epochs does not understand this",
+            expected="N, epochs in all, or +N, epochs more than now",
+            found=text,
+        )
+    return text.startswith("+"), int(text)
+
+
+def extend(progress: Progress, config: Config, epochs: str | None) -> Progress:
+    """Return the progress with the ends that `--epochs` asks for.
+
+    A finished run is extended; a run under way may change its end only where that does not
+    change the course of the learning rate behind it.
+
+    Raises:
+        ConfigError: the request does not fit the run.
+    """
+    if epochs is None:
+        return progress
+    adds, number = read_epochs(epochs)
+    if not adds and number == progress.ends[-1]:
+        return progress
+    if progress.finished:
+        end = progress.epoch + number if adds else number
+        _demand(end > progress.epoch, f"the run has {progress.epoch} epochs", epochs, "+N")
+        ends = [*progress.ends[:-1], progress.epoch, end]
+        return dataclasses.replace(
+            progress, ends=ends, stopped_early=False, patience_from=progress.epoch
+        )
+    place = f"the run is in epoch {progress.epoch + 1} of {progress.ends[-1]}"
+    _demand(not adds, place, epochs, "resume it without --epochs; +N extends a finished run")
+    keeps_course = config.schedule.name in ("constant", "step") and not config.schedule.warmup
+    reason = f"{place}, and its {config.schedule.name} schedule is fitted to that end"
+    _demand(keeps_course, reason, epochs, "resume it without --epochs, and extend it afterwards")
+    _demand(number > progress.epoch, place, epochs, f"more than {progress.epoch}")
+    return dataclasses.replace(progress, ends=[*progress.ends[:-1], number])
+
+
+def _demand(holds: bool, what: str, epochs: str, hint: str) -> None:
+    if not holds:
+        raise ConfigError(f"--epochs cannot do this: {what}", found=epochs, hint=hint)

@@ -1,0 +1,154 @@
+"""Set up a run from a config and a data set, and put it to the test at its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bpnet import __version__
+from bpnet.config import Config
+from bpnet.config_file import format_config
+from bpnet.data.dataset import Dataset
+from bpnet.errors import CheckpointError
+from bpnet.files import atomic_write, write_text
+from bpnet.model import Model, Normalization, build_model
+from bpnet.training.checkpoint import Checkpoint, load_checkpoint
+from bpnet.training.loop import BEST, LAST, Trainer, split_samples
+from bpnet.training.metrics import Score, evaluate
+from bpnet.training.parallel import Workers, available_cores, blas_description
+from bpnet.training.progress import Progress
+
+
+def prepare_model(config: Config, dataset: Dataset) -> Model:
+    """Build the model for a data set; normalisation is measured on the training samples alone.
+
+    Raises:
+        ConfigError: the network does not fit the data.
+        DataError: validation would leave nothing to train on.
+    """
+    training, _ = split_samples(config, dataset)
+    targets = dataset.train.targets
+    outputs = len(dataset.class_names) if targets.ndim == 1 else targets.shape[1]
+    normalization = Normalization.of(config.data.normalize, dataset.train.inputs, training)
+    return build_model(config, dataset.input_shape, outputs, normalization, dataset.class_names)
+
+
+def worker_count(config: Config, wanted: int | None) -> int:
+    """Return how many workers compute the shards: as many as there is work and processors for."""
+    cores = max(1, available_cores() // config.train.blas_threads)
+    return min(wanted or cores, config.train.shards)
+
+
+def create_run_dir(path: Path, *, resumes: bool) -> None:
+    """Make the directory of a run.
+
+    Raises:
+        CheckpointError: it holds another run, or cannot be made.
+    """
+    if not resumes and (path / LAST).exists():
+        raise CheckpointError(
+            "the directory holds a run already, which would be overwritten",
+            where=path,
+            hint=f"choose another --run-dir, or go on with --resume {path}",
+        )
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(
+            "the run directory cannot be made",
+            where=path,
+            found=error.strerror or str(error),
+            hint="choose another one with --run-dir",
+        ) from error
+
+
+def describe_run(run_dir: Path, config: Config, workers: int) -> None:
+    """Write `config.ini` and `environment.json`.
+
+    Raises:
+        CheckpointError: the disk is full or cannot be written.
+    """
+    environment = {
+        "bpnet": __version__,
+        "python": sys.version.split()[0],
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "cpu": cpu_name(),
+        "cores": available_cores(),
+        "workers": workers,
+        "blas": blas_description(),
+    }
+    try:
+        write_text(run_dir / "config.ini", format_config(config))
+        write_text(run_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
+    except OSError as error:
+        raise CheckpointError(
+            "the run directory cannot be written",
+            where=run_dir,
+            found=error.strerror or str(error),
+            hint="choose another one with --run-dir",
+        ) from error
+
+
+def cpu_name() -> str:
+    """Return the processor's name as far as the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or os.uname().machine
+
+
+def final_score(checkpoint: Path, dataset: Dataset, workers: Workers) -> Score:
+    """Score a checkpoint on the test set: the only time that training looks at it."""
+    return evaluate(load_checkpoint(checkpoint).model(), dataset.test, workers)
+
+
+def build_trainer(
+    model: Model,
+    dataset: Dataset,
+    run_dir: Path,
+    workers: Workers,
+    saved: Checkpoint | None,
+    progress: Progress | None,
+) -> Trainer:
+    """Return a trainer at its first step, or where a checkpoint was saved.
+
+    Raises:
+        CheckpointError: the checkpoint was trained on other data.
+    """
+    trainer = Trainer(model, dataset, run_dir, workers, dataset.fingerprint())
+    if saved is not None and progress is not None:
+        trainer.restore(saved, progress)
+        best = saved.path.with_name(BEST)
+        if best.is_file() and saved.path.parent != run_dir:
+            with atomic_write(run_dir / BEST) as file:
+                file.write(best.read_bytes())
+    return trainer
+
+
+def result(trainer: Trainer, score: Score) -> dict[str, Any]:
+    """Return what a finished run has to tell, in plain numbers."""
+    history = trainer.progress.history
+    seconds = sum(epoch["seconds"] for epoch in history)
+    samples = sum(epoch["seconds"] * epoch["samples_per_second"] for epoch in history)
+    return {
+        "epochs": trainer.progress.epoch,
+        "steps": trainer.progress.step,
+        "seconds": trainer.progress.seconds,
+        "samples_per_second": samples / seconds if seconds else None,
+        "train_loss": history[-1]["train_loss"] if history else None,
+        "validation_accuracy": history[-1]["validation_accuracy"] if history else None,
+        "test_loss": score.loss,
+        "test_accuracy": score.accuracy,
+        "test_errors": score.errors,
+        "best_checkpoint": str(trainer.run_dir / BEST),
+        "last_checkpoint": str(trainer.run_dir / LAST),
+    }
