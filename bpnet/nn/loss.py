@@ -222,11 +222,14 @@ class BinaryCrossEntropy(Loss):
         return cache.grad_output
 
     def probabilities(self, outputs: Array) -> Array:
-        """Return `σ(z)`; with several outputs, divided by their sum."""
-        chances = self.estimates(outputs)
-        if self.outputs > 1:
-            chances /= chances.sum(axis=0)
-        return chances
+        """Return `σ(z)`; with several outputs, divided by their sum.
+
+        The quotient is written as `softmax(log σ(z))`, which holds where every σ(z) rounds to 0.
+        """
+        if self.outputs == 1:
+            return self.estimates(outputs)
+        log_chances = np.minimum(outputs, 0) - np.log1p(np.exp(-np.abs(outputs)))
+        return softmax(log_chances, out=log_chances)
 
     def estimates(self, outputs: Array) -> Array:
         """Return `σ(z)`."""
