@@ -81,6 +81,7 @@ class Trainer:
         self.training, self.validation = split_samples(config, dataset)
         self.steps_per_epoch = -(-len(self.training) // config.train.batch_size)
         self.progress = Progress([config.train.epochs])
+        self.schedule = self._build_schedule()
         self.optimizer = build_optimizer(model.network.parameters, config.optimizer)
         self.averaged = AveragedWeights(model.network, config.train.ema)
         largest = -(-min(config.train.batch_size, len(self.training)) // config.train.shards)
@@ -120,6 +121,7 @@ class Trainer:
         for name, arrays in self.averaged.groups().items():
             checkpoint.restore(name, arrays)
         self.progress = progress
+        self.schedule = self._build_schedule()
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> bool:
         """Train until the last epoch ends, or until `should_stop` says so after a step.
@@ -135,12 +137,6 @@ class Trainer:
         """
         config, progress = self.config, self.progress
         self._began = time.perf_counter() - progress.seconds
-        self.schedule = Schedule(
-            config.schedule,
-            config.optimizer.learning_rate,
-            self.steps_per_epoch,
-            progress.ends,
-        )
         if progress.step == 0:
             self.save()
         while not progress.finished:
@@ -176,6 +172,11 @@ class Trainer:
         lines = [json.dumps(epoch, allow_nan=False) + "\n" for epoch in self.progress.history]
         write_text(self.run_dir / METRICS, "".join(lines))
 
+    def _build_schedule(self) -> Schedule:
+        rate = self.config.optimizer.learning_rate
+        ends = self.progress.ends
+        return Schedule(self.config.schedule, rate, self.steps_per_epoch, ends)
+
     def _run_epoch(self, should_stop: Callable[[], bool]) -> bool:
         """Do the steps that are left in the epoch under way; tell whether all were done."""
         progress = self.progress
@@ -186,14 +187,14 @@ class Trainer:
         began = time.perf_counter() - progress.epoch_seconds
         while progress.batch < self.steps_per_epoch:
             start = progress.batch * size
-            loss = self._step(order[start : start + size])
+            loss = self.step(order[start : start + size])
             progress.epoch_seconds = time.perf_counter() - began
             self.observer.step_done(loss)
             if should_stop():
                 return False
         return True
 
-    def _step(self, index: NDArray[np.int64]) -> float:
+    def step(self, index: NDArray[np.int64]) -> float:
         """Forward, loss, backward, update; return the batch's mean loss."""
         progress, network, train = self.progress, self.model.network, self.config.train
         parts = [part for part in split_batch(index, train.shards) if len(part)]
