@@ -47,6 +47,13 @@ class Components:
         inside = self.labels >= 0
         return np.bincount(self.labels[inside], values[inside], minlength=len(self))
 
+    def highest(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the highest of `values` (height, width) on each piece."""
+        inside = self.labels >= 0
+        highest = np.full(len(self), -np.inf, dtype=np.float32)
+        np.maximum.at(highest, self.labels[inside], values[inside])
+        return highest
+
     def mask(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the pixels (height, width) of the chosen pieces."""
         return np.append(chosen, False)[self.labels]

@@ -13,8 +13,8 @@ STANDS_OUT = 0.3  # of the picture's contrast, from its middle value
 def inside_frame(grey: Plane) -> tuple[slice, slice]:
     """Return the rows and columns that lie inside a frame, or all of them.
 
-    A frame is darker or brighter than the picture's middle value along all four sides, and
-    something must be left to see inside it: else it may be a 0 drawn with a ruler.
+    A frame is darker or brighter than the picture's middle value along all four sides. Inside
+    it there is paper, and on that something to see: else it may be a 0 drawn with a ruler.
     """
     everything = (slice(0, grey.shape[0]), slice(0, grey.shape[1]))
     lowest, middle, highest = np.percentile(grey, [1, 50, 99])
@@ -24,8 +24,9 @@ def inside_frame(grey: Plane) -> tuple[slice, slice]:
         left, right = frame_ends(marked.mean(axis=0) > COVERED)
         if min(top, left, grey.shape[0] - bottom, grey.shape[1] - right) == 0:
             continue
-        inner = grey[top:bottom, left:right]
-        if np.ptp(inner) > 0.5 * contrast:
+        rest = marked[top:bottom, left:right]
+        rim = np.concatenate([rest[0], rest[-1], rest[:, 0], rest[:, -1]])
+        if rim.mean() < 0.3 and np.ptp(grey[top:bottom, left:right]) > 0.5 * contrast:
             return slice(top, bottom), slice(left, right)
     return everything
 

@@ -51,7 +51,7 @@ def without_dirt(pieces: Components, mass: NDArray[np.float64]) -> Chosen:
     main = mass[inner].max(initial=0)
     if main < 0.15 * mass[eligible].max(initial=0):
         main = mass[eligible].max(initial=0)
-    return eligible & (mass > SPECK * main)
+    return eligible & (mass > SPECK * main) & (mass > 0)
 
 
 def belong_together(

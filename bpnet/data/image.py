@@ -20,6 +20,8 @@ from bpnet.data.resample import resample
 CANVAS = 80  # pixels along the longer side of a crop while its strokes are brought to width
 THINNEST, THICKEST = 8.0, 13.0  # strokes of MNIST in a canvas of 80
 
+FAINT, STRONG = 0.33, 0.5  # parts of a stroke's usual strength: its fringe, its core
+
 BLANK = "the picture is blank"
 SEVERAL = "this looks like more than one digit; try --segment"
 
@@ -89,7 +91,8 @@ def digits_in(picture: NDArray[np.float32]) -> list[DigitPicture]:
     rows, columns = inside_frame(grey)
     picture, ink = picture[rows, columns], find_ink(grey[rows, columns])
     pieces = connected_components(without_ruled_lines(ink_mask(ink)))
-    groups = group_into_digits(pieces, pieces.sums(ink.strength))
+    mass = np.where(with_strong_ink(pieces, ink), pieces.sums(ink.strength), 0)
+    groups = group_into_digits(pieces, mass)
     if not groups:
         return [DigitPicture(None, picture, np.zeros_like(ink.strength), warnings=[BLANK])]
     digits = [cut_out(picture, ink, pieces, chosen) for chosen in groups]
@@ -100,9 +103,15 @@ def digits_in(picture: NDArray[np.float32]) -> list[DigitPicture]:
 
 
 def ink_mask(ink: Ink) -> NDArray[np.bool_]:
-    """Return the pixels (height, width) on which there is ink."""
-    threshold = max(4 * ink.noise, FAINTEST, 0.4 * ink.level)
-    return ink.strength > threshold
+    """Return the pixels (height, width) on which there is ink, however faint."""
+    return ink.strength > max(4 * ink.noise, FAINTEST, FAINT * ink.level)
+
+
+def with_strong_ink(pieces: Components, ink: Ink) -> NDArray[np.bool_]:
+    """Choose the pieces whose ink is somewhere as strong as that of usual strokes."""
+    strongest = pieces.highest(ink.strength)
+    chosen: NDArray[np.bool_] = strongest > STRONG * ink.level
+    return chosen
 
 
 def cut_out(

@@ -24,7 +24,7 @@ def fill_basins(plane: Plane) -> Plane:
 
     Water that covers everything sinks, r ← max(v, lowest of r around), until it rests: the
     morphological reconstruction by erosion. Valleys that meet the picture's edge over less than
-    two fifths of its length are dammed there: they are strokes that touch it, not shadows.
+    two sevenths of its length are dammed there: they are strokes that touch it, not shadows.
 
     Source: Vincent, "Morphological Grayscale Reconstruction in Image Analysis" (1993).
     """
@@ -32,7 +32,7 @@ def fill_basins(plane: Plane) -> Plane:
     ground = np.pad(plane, 1, constant_values=float(plane.max()))
     water = np.full_like(ground, float(plane.max()))
     ring = np.concatenate([plane[0], plane[:, -1], plane[-1, ::-1], plane[::-1, 0]])
-    ring = close_ring(ring, len(ring) // 5)
+    ring = close_ring(ring, len(ring) // 7)
     top, right, bottom, left = np.split(ring, np.cumsum([width, height, width]))
     for side, level in (
         (np.s_[0, 1:-1], top),
