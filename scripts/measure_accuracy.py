@@ -1,0 +1,74 @@
+"""Train presets with several seeds and write the table of results.
+
+    python scripts/measure_accuracy.py [--seeds N] [--data-dir DIR] [--dataset NAME] PRESET …
+
+Each run trains on all training samples for the preset's fixed number of epochs; its last weights
+read the test set once. Nothing is chosen by the test set.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def bpnet(*words: str) -> dict[str, Any]:
+    """Run a command of bpnet and return its JSON document."""
+    command = [sys.executable, "-m", "bpnet", *words, "--json"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def measure(preset: str, seed: int, data_dir: str | None, dataset: str | None) -> dict[str, Any]:
+    """Train once and return the run's result, scored on another data set if one is named."""
+    where = ["--data-dir", data_dir] if data_dir else []
+    with tempfile.TemporaryDirectory() as folder:
+        run_dir = str(Path(folder) / "run")
+        words = ["train", "--config", preset, "--seed", str(seed), "--run-dir", run_dir]
+        result = bpnet(*words, "--set", "data.validation=0", *where)
+        if dataset:
+            score = bpnet("eval", run_dir, "--dataset", dataset, *where)
+            result["test_accuracy"] = score["accuracy"]
+    return result
+
+
+def row(preset: str, results: list[dict[str, Any]]) -> str:
+    """Return a line of the table."""
+    scores = [100 * result["test_accuracy"] for result in results]
+    mean = statistics.mean(scores)
+    spread = statistics.stdev(scores) if len(scores) > 1 else 0.0
+    error = (mean * (100 - mean) / 10000) ** 0.5
+    seconds = statistics.mean(result["seconds"] for result in results)
+    speed = statistics.mean(result["samples_per_second"] for result in results)
+    return (
+        f"| `{preset}` | {results[0]['epochs']} | {mean:.2f} ± {spread:.2f} | {len(scores)} "
+        f"| {min(scores):.2f} – {max(scores):.2f} | {error:.2f} | {seconds:.0f} | {speed:,.0f} |"
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("presets", nargs="+", metavar="PRESET")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--data-dir", help="where the data sets lie")
+    parser.add_argument("--dataset", help="score on this data set instead of the preset's own")
+    options = parser.parse_args()
+    print("| preset | epochs | test accuracy, % (mean ± s.d.) | runs | range | binomial s.e. "
+          "| seconds | samples/s |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|")
+    for preset in options.presets:
+        results = [
+            measure(preset, seed, options.data_dir, options.dataset)
+            for seed in range(1, options.seeds + 1)
+        ]
+        print(row(preset, results), flush=True)
+
+
+if __name__ == "__main__":
+    main()
