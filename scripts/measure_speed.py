@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from bpnet.data.dataset import Dataset, Samples
-from bpnet.presets import load_config
+from bpnet.load_config import load_config
 from bpnet.training.loop import Trainer
 from bpnet.training.parallel import Workers, blas_threads
 from bpnet.training.run import prepare_model, worker_count

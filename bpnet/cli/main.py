@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from importlib import import_module
 
 import click
@@ -74,14 +73,20 @@ def run(arguments: list[str], *, debug: bool) -> int:
         return 1
     except BpnetError as error:
         if debug:
-            traceback.print_exc()
+            _show_traceback()
         click.echo(f"bpnet: {error}", err=True)
         return error.exit_code
     except Exception as error:
         if debug:
-            traceback.print_exc()
+            _show_traceback()
         kind = type(error).__name__
         hint = "add --debug to see where, and please report it"
         click.echo(f"bpnet: unexpected {kind}: {error}\n  try: {hint}", err=True)
         return 1
     return 0
+
+
+def _show_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()

@@ -28,8 +28,8 @@ def command(source: str, data_dir: Path | None, as_json: bool) -> None:
 def load_network(source: str, data_dir: Path | None) -> Sequential:
     """Return the network of a config, preset, checkpoint or run directory."""
     from bpnet.data.load import load_dataset
+    from bpnet.load_config import load_config
     from bpnet.model import Normalization, build_model, known_input_shape, known_outputs
-    from bpnet.presets import load_config
     from bpnet.training.checkpoint import load_checkpoint
     from bpnet.training.resume import checkpoint_path
 

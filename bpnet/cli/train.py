@@ -97,7 +97,7 @@ def _settle(
     source: str | None, overrides: tuple[str, ...], resume: Path | None, epochs: str | None
 ) -> tuple[Config, Checkpoint | None, Progress | None]:
     """Return the config of the run and, where it goes on, what was saved and how far it came."""
-    from bpnet.presets import load_config
+    from bpnet.load_config import load_config
 
     if resume is None:
         if source is None:

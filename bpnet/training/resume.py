@@ -9,7 +9,7 @@ from pathlib import Path
 from bpnet.config import Config
 from bpnet.config_file import SECTIONS
 from bpnet.errors import CheckpointError, ConfigError
-from bpnet.presets import load_config, load_overrides
+from bpnet.load_config import load_config, load_overrides
 from bpnet.training.checkpoint import Checkpoint, load_checkpoint
 from bpnet.training.loop import BEST, LAST
 from bpnet.training.progress import Progress
