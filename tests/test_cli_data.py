@@ -13,6 +13,7 @@ from file_server import by_path, serving, status, whole
 from bpnet.cli.data import KNOWN_NAMES, command
 from bpnet.cli.download_progress import DownloadProgress
 from bpnet.data.catalogue import KNOWN, MNIST
+from bpnet.data.idx_folder import load_idx_folder
 from bpnet.errors import BpnetError, ConfigError, DataError
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -63,7 +64,7 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
         "print([name for name in ('numpy', 'requests', 'tqdm') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
-    for name in ("fetch", "import", "verify", "info"):
+    for name in ("fetch", "import", "verify", "info", "synthesize"):
         assert f"  {name} " in done.stdout
     assert done.stdout.endswith("[]\n")
 
@@ -115,6 +116,14 @@ def test_verify_names_each_file_and_fails_for_a_bad_one(cache: Path) -> None:
     error = error_of(result)
     assert error.exit_code == 3
     assert "web page" in str(error)
+
+
+def test_synthesize_draws_what_info_then_finds(tmp_path: Path) -> None:
+    arguments = ("--train", 20, "--test", 10, "--seed", 3, "--data-dir", tmp_path)
+    assert str(tmp_path / "synthetic") in succeed("synthesize", *arguments)
+    [folder] = json.loads(succeed("info", "--data-dir", tmp_path, "--json"))["synthetic"]
+    assert len(load_idx_folder(Path(folder)).train) == 20
+    assert folder in succeed("info", "--data-dir", tmp_path)
 
 
 def test_fetch_without_a_server_fails_with_the_reasons(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,13 +80,19 @@ def synthesize(train: int, test: int, seed: int, data_dir: Path | None) -> None:
     The sizes and the seed are those of [data] synthetic_train, synthetic_test and
     synthetic_seed in a config.
     """
+    from tqdm import tqdm
+
     from bpnet.data.directory import data_directory
     from bpnet.data.synthetic import load_synthetic
 
-    folder = data_directory(data_dir).path / "synthetic"
-    click.echo(f"drawing {train} + {test} digits", err=True)
-    load_synthetic(folder, train, test, seed)
-    click.echo(folder)
+    directory = data_directory(data_dir).path / "synthetic"
+    with tqdm(total=train + test, desc="drawing", unit=" digits", disable=None) as bar:
+
+        def advance(count: int) -> None:
+            bar.update(count)
+
+        load_synthetic(directory, train, test, seed, progress=advance)
+    click.echo(f"{train} + {test} digits, seed {seed}, lie in {directory}")
 
 
 @command.command(short_help="Show what is there and where.")
@@ -99,9 +105,11 @@ def info(name: str | None, data_dir: Path | None, as_json: bool) -> None:
     from bpnet.data.directory import data_directory
 
     known = [KNOWN[name]] if name else list(KNOWN.values())
+    directory = data_directory(data_dir).path
     summary = {
-        "data_dir": str(data_directory(data_dir).path),
+        "data_dir": str(directory),
         "datasets": [describe(dataset, data_dir) for dataset in known],
+        "synthetic": sorted(map(str, (directory / "synthetic").glob("*/"))),
     }
     click.echo(json.dumps(summary, indent=2) if as_json else info_text(summary))
 
@@ -146,6 +154,7 @@ def info_text(summary: dict[str, Any]) -> str:
             lines.append(f"  {file['status']:8} {shape:>15} {size:>15}  {where}")
             if file["sha256"]:
                 lines.append(f"{'':43}SHA-256 of the content {file['sha256']}")
+    lines += [f"\nsynthetic: {folder}" for folder in summary["synthetic"]]
     return "\n".join(lines)
 
 
