@@ -29,7 +29,7 @@ def area_weights(source: int, target: int) -> NDArray[np.float32]:
     edges = np.arange(target + 1) * (source / target)
     pixels = np.arange(source)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    weights = (np.clip(overlap, 0, None) * (target / source)).astype(np.float32)
+    weights: NDArray[np.float32] = np.maximum(overlap * (target / source), 0).astype(np.float32)
     weights.setflags(write=False)
     return weights
 
@@ -52,8 +52,9 @@ def fit_into_box(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     top, left = (side - height) // 2, (side - width) // 2
     rows = area_weights(side, BOX)[:, top : top + height]
     columns = area_weights(side, BOX)[:, left : left + width]
-    box: NDArray[np.float32] = rows @ ink @ columns.T
-    return box / box.max()
+    box: NDArray[np.float32] = (rows @ ink @ columns.T).astype(np.float32, copy=False)
+    box /= box.max()
+    return box
 
 
 def centre_in_picture(box: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -85,3 +86,30 @@ def place_like_mnist(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
     if not ink.any():
         raise ValueError("a picture without ink has no digit to place")
     return centre_in_picture(fit_into_box(crop_to_ink(ink)))
+
+
+def centring_offsets(boxes: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Return the rows and columns (2, pictures) at which boxes (pictures, 20, 20) would start.
+
+    They are ⌊15 − b⌋ as above, and may lie outside of the 0–8 that a 28×28 picture allows.
+    """
+    centres = np.arange(BOX) + 0.5
+    mass = boxes.sum(axis=(1, 2), dtype=np.float64)
+    centroids = np.stack([boxes.sum(axis=axis, dtype=np.float64) @ centres for axis in (2, 1)])
+    offsets: NDArray[np.intp] = np.floor(CENTRE - centroids / mass).astype(np.intp)
+    return offsets
+
+
+def centre_in_pictures(boxes: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Do what `centre_in_picture` does to many boxes (pictures, 20, 20) at once.
+
+    Returns:
+        Pictures (pictures, 28, 28) in uint8.
+    """
+    count = len(boxes)
+    corners = np.clip(centring_offsets(boxes), 0, PICTURE - BOX)
+    rows, columns = corners[:, :, None] + np.arange(BOX)
+    pictures = np.zeros((count, PICTURE, PICTURE), dtype=np.uint8)
+    greys = np.rint(boxes * 255).astype(np.uint8)
+    pictures[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]] = greys
+    return pictures

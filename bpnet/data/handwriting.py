@@ -1,0 +1,182 @@
+"""Write digits by hand: a style per picture, and all that a hand does differently each time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.data.curve import curve_matrices, end_directions, read_path
+from bpnet.data.pen import Floats, fit_track, ink_box
+from bpnet.data.strokes import STYLES, Style
+
+POINTS = 112  # on a track: the longest is about 70 pixels long, so they lie ⅔ pixel apart
+UNIT = 100.0  # styles are given in hundredths of the digit's height
+WAVES = 3  # a warp of the page is a sum of cosines with up to two half waves per axis
+
+
+@dataclass(frozen=True)
+class Variation:
+    """Say how much one hand differs from the next; standard deviations unless said otherwise.
+
+    Lengths are in units of the digit's height.
+
+    Args:
+        wobble: of each control point; itself spread by a factor.
+        warp: of the plane, per cosine.
+        part: of a whole stroke.
+        ends: by which strokes run on or stop short, in parts of their last interval.
+        swing: the most that corners become curves, 0–1.
+        haste: the most that bends are cut short, 0–1.
+        slant: mean and deviation of dx/dy, positive to the right.
+        turn: rotation in radians.
+        aspect: of the logarithm of width over height.
+        radius: mean and deviation of the logarithm of the pen's radius in pixels.
+        pressure: of the logarithm of the radius along the stroke.
+        tremor: pixels by which single points of the radius differ, in parts of it.
+        softness: least and greatest width of the grey edge in pixels.
+        skips: probability that the pen skips a stretch.
+        specks: probability of a speck of dirt.
+    """
+
+    wobble: float = 0.022
+    warp: float = 0.035
+    part: float = 0.025
+    ends: float = 0.25
+    swing: float = 0.7
+    haste: float = 0.6
+    slant: tuple[float, float] = (0.12, 0.25)
+    turn: float = 0.08
+    aspect: float = 0.2
+    radius: tuple[float, float] = (0.3, 0.25)
+    pressure: float = 0.12
+    tremor: float = 0.05
+    softness: tuple[float, float] = (1.4, 2.0)
+    skips: float = 0.04
+    specks: float = 0.03
+
+
+class Handwriting:
+    """Write digits in the given styles.
+
+    Args:
+        styles: ways to write each digit.
+        variation: how much each picture differs from its style.
+    """
+
+    def __init__(
+        self, styles: Sequence[Style] = STYLES, variation: Variation | None = None
+    ) -> None:
+        self.variation = variation or Variation()
+        paths = [read_path(style.path) for style in styles]
+        most = max(len(path.controls) for path in paths)
+        self._digits = np.array([style.digit for style in styles])
+        self._shares = np.array([style.share for style in styles])
+        self._controls = np.zeros((len(styles), most, 2), dtype=np.float32)
+        self._strokes = np.zeros((len(styles), most), dtype=np.int64)
+        self._ends = np.zeros((len(styles), most, most), dtype=np.float32)
+        self._curves = np.zeros((len(styles), 3, POINTS, most), dtype=np.float32)
+        for number, path in enumerate(paths):
+            count = len(path.controls)
+            centre = (path.controls.min(axis=0) + path.controls.max(axis=0)) / 2
+            self._controls[number, :count] = (path.controls - centre) / UNIT
+            self._strokes[number, :count] = path.strokes
+            self._ends[number, :count, :count] = end_directions(path)
+            self._curves[number, :, :, :count] = curve_matrices(path, POINTS)
+
+    def choose_styles(
+        self, labels: NDArray[np.int64], rng: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Draw a style number for each digit (pictures,), by the styles' shares."""
+        weights = self._shares * (self._digits == np.arange(10)[:, None])
+        bounds = np.cumsum(weights, axis=1)
+        bounds /= bounds[:, -1:]
+        styles: NDArray[np.int64] = (rng.random((len(labels), 1)) >= bounds[labels]).sum(axis=1)
+        return styles
+
+    def write(self, styles: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+        """Write one digit per style number (pictures,).
+
+        Returns:
+            Ink (20, 20, pictures) of 0–1, each picture's longer side filling the box.
+        """
+        track = self._bend(self._draw_track(styles, rng), rng)
+        radius = self._draw_radius(len(styles), rng)
+        track, radius = self._blemish(track, radius, rng)
+        softness = rng.uniform(*self.variation.softness, len(styles)).astype(np.float32)
+        return ink_box(*fit_track(track, radius), softness)
+
+    def _draw_track(self, styles: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+        """Return points (pictures, points, 2) on the strokes, their control points varied."""
+        variation = self.variation
+        controls = self._controls[styles]
+        count, most = controls.shape[:2]
+        sloppiness = np.exp(0.5 * normal(rng, count, 1, 1))
+        lengthening = variation.ends * normal(rng, count, most, 1)
+        offsets = variation.part * normal(rng, count, most, 2)
+        controls = (
+            controls
+            + lengthening * (self._ends[styles] @ controls)
+            + np.take_along_axis(offsets, self._strokes[styles][:, :, None], axis=1)
+            + variation.wobble * sloppiness * normal(rng, count, most, 2)
+        )
+        swing = variation.swing * rng.random((count, 1, 1), dtype=np.float32)
+        haste = variation.haste * rng.random((count, 1, 1), dtype=np.float32)
+        sharp, swung, hasty = (self._curves[styles] @ controls[:, None]).swapaxes(0, 1)
+        track: Floats = (1 - haste) * ((1 - swing) * sharp + swing * swung) + haste * hasty
+        return track
+
+    def _bend(self, track: Floats, rng: np.random.Generator) -> Floats:
+        """Warp, stretch, slant and turn; returns x and y (2, points, pictures)."""
+        variation = self.variation
+        count = len(track)
+        cosines = np.cos(np.pi * np.arange(WAVES, dtype=np.float32) * (track[..., None] + 0.5))
+        waves = cosines[:, :, 0, :, None] * cosines[:, :, 1, None, :]
+        strengths = variation.warp * normal(rng, count, WAVES * WAVES, 2)
+        track = track + waves.reshape(count, -1, WAVES * WAVES) @ strengths
+        stretch = np.exp(variation.aspect / 2 * normal(rng, count))
+        mean, deviation = variation.slant
+        slant = mean + deviation * normal(rng, count)
+        angle = variation.turn * normal(rng, count)
+        x, y = track.transpose(2, 1, 0)
+        x, y = x * stretch - y * slant, y / stretch
+        cosine, sine = np.cos(angle), np.sin(angle)
+        return np.stack([x * cosine - y * sine, x * sine + y * cosine])
+
+    def _draw_radius(self, count: int, rng: np.random.Generator) -> Floats:
+        """Return the pen's radius (points, pictures) in pixels as its pressure varies."""
+        variation = self.variation
+        along = np.linspace(0, 1, POINTS, dtype=np.float32)[:, None]
+        mean, deviation = variation.radius
+        logarithm = mean + deviation * normal(rng, count)
+        pressure = sum(
+            np.cos(np.pi * frequency * along + 2 * np.pi * rng.random(count, dtype=np.float32))
+            * (variation.pressure * normal(rng, count))
+            for frequency in (1, 3, 7)
+        )
+        tremor = variation.tremor * normal(rng, POINTS, count)
+        radius: Floats = np.exp(logarithm + pressure + tremor)
+        return radius
+
+    def _blemish(
+        self, track: Floats, radius: Floats, rng: np.random.Generator
+    ) -> tuple[Floats, Floats]:
+        """Let some pens skip a stretch, and put a speck of dirt beside some digits."""
+        count = track.shape[2]
+        start, length, angle = rng.random((3, count), dtype=np.float32)
+        beside = rng.integers(POINTS, size=count)
+        skips = rng.random(count) < self.variation.skips
+        specks = rng.random(count) < self.variation.specks
+        along = np.linspace(0, 1, POINTS, dtype=np.float32)[:, None]
+        skipped = skips & (along > 0.88 * start) & (along < 0.88 * start + 0.12 * length)
+        track = np.where(skipped, track[:, -1:], track)
+        away = 0.25 * np.stack([np.cos(2 * np.pi * angle), np.sin(2 * np.pi * angle)])
+        speck = track[:, beside, np.arange(count)] + away
+        track[:, -1] = np.where(specks, speck, track[:, -1])
+        radius[-1] = np.where(specks, 0.3 + 0.3 * length, radius[-1])
+        return track, radius.astype(np.float32)
+
+
+def normal(rng: np.random.Generator, *shape: int) -> Floats:
+    """Draw from the standard normal distribution."""
+    return rng.standard_normal(shape, dtype=np.float32)

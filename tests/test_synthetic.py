@@ -1,0 +1,306 @@
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bpnet.data import synthetic
+from bpnet.data.curve import curve_matrices, end_directions, read_path
+from bpnet.data.handwriting import Handwriting, Variation
+from bpnet.data.idx import read_idx
+from bpnet.data.idx_folder import STEMS
+from bpnet.data.pen import fit_track, ink_box
+from bpnet.data.placement import BOX, PICTURE, centre_in_picture, centre_in_pictures
+from bpnet.data.strokes import STYLES, read_style
+from bpnet.data.synthetic import BLOCK, VERSION, draw_digits, load_synthetic
+from bpnet.errors import DataError
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared"
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Images, Labels]:
+    return draw_digits(6000, seed=1)
+
+
+# --- Curves ------------------------------------------------------------------------------------
+
+
+def test_a_path_names_its_strokes_and_corners() -> None:
+    path = read_path("0,0 50,0 / 20,100 ; 10,50 40,50")
+    assert path.controls.tolist() == [[0, 0], [50, 0], [20, 100], [10, 50], [40, 50]]
+    assert path.strokes.tolist() == [0, 0, 0, 1, 1]
+    assert path.is_corner.tolist() == [False, True, False, False, False]
+
+
+def test_curves_keep_an_affine_map_of_their_controls() -> None:
+    for style in STYLES:
+        for matrix in curve_matrices(read_path(style.path), 50):
+            np.testing.assert_allclose(matrix.sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_straight_stroke_is_straight_and_evenly_dotted() -> None:
+    path = read_path("0,0 10,0 40,0 100,0")
+    sharp, swung, hasty = (matrix @ path.controls for matrix in curve_matrices(path, 1000))
+    assert not sharp[:, 1].any()
+    np.testing.assert_array_equal(sharp, swung)
+    for curve in (sharp, hasty):
+        assert curve[0, 0] == pytest.approx(0, abs=0.2)
+        assert curve[-1, 0] == pytest.approx(100, abs=0.2)
+        assert (np.diff(curve[:, 0]) > 0).all()
+
+
+def test_only_the_sharp_curve_turns_in_a_corner() -> None:
+    path = read_path("0,0 50,0 / 50,50")
+    sharp, swung, hasty = (matrix @ path.controls for matrix in curve_matrices(path, 1000))
+    on_the_lines = (np.abs(sharp[:, 1]) < 1e-4) | (np.abs(sharp[:, 0] - 50) < 1e-4)
+    assert on_the_lines.all()
+    assert swung[:, 0].max() > 51  # swings out
+    assert np.linalg.norm(hasty - [50, 0], axis=1).min() > 5  # cuts the corner
+
+
+def test_no_curve_leads_from_one_stroke_to_the_next() -> None:
+    path = read_path("0,0 10,0 ; 90,100 100,100")
+    for matrix in curve_matrices(path, 100):
+        x = (matrix @ path.controls)[:, 0]
+        assert ((x <= 10) | (x >= 90)).all()
+
+
+def test_ends_lengthen_along_their_stroke() -> None:
+    path = read_path("0,0 10,0 10,5 ; 50,50 50,60")
+    expected = [[-10, 0], [0, 0], [0, 5], [0, -10], [0, 10]]
+    np.testing.assert_allclose(end_directions(path) @ path.controls, expected)
+
+
+# --- The pen -----------------------------------------------------------------------------------
+
+
+def straight_track(points: int = 200) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return a level stroke across the box, between two rows of pixels."""
+    x = np.linspace(3, 17, points, dtype=np.float32)
+    track = np.stack([x, np.full_like(x, 10)])[:, :, None]
+    return track, np.full((points, 1), 1.5, dtype=np.float32)
+
+
+def test_ink_is_as_wide_as_the_pen() -> None:
+    track, radius = straight_track()
+    ink = ink_box(track, radius, np.full(1, 1.0, dtype=np.float32))[:, :, 0]
+    assert ink[:, 10].sum() == pytest.approx(3, rel=0.05)
+    np.testing.assert_allclose(ink, ink[::-1], atol=1e-6)
+    assert not ink[:8].any()
+
+
+def test_a_fitted_track_fills_the_box_exactly() -> None:
+    rng = np.random.default_rng(1)
+    track = rng.normal(scale=[[[3]], [[1]]], size=(2, 40, 30)).astype(np.float32)
+    radius = rng.uniform(0.5, 3, (40, 30)).astype(np.float32)
+    track, radius = fit_track(track, radius)
+    low, high = (track - radius).min(axis=1), (track + radius).max(axis=1)
+    np.testing.assert_allclose((high - low).max(axis=0), BOX, rtol=1e-5)
+    np.testing.assert_allclose(low + high, BOX, rtol=1e-4)
+
+
+# --- Every picture -----------------------------------------------------------------------------
+
+
+def test_every_style_of_every_digit_leaves_ink() -> None:
+    ink = Handwriting().write(np.arange(len(STYLES)), np.random.default_rng(1))
+    assert {style.digit for style in STYLES} == set(range(10))
+    assert len({(style.digit, style.name) for style in STYLES}) == len(STYLES)
+    assert (ink.sum(axis=(0, 1)) > 15).all()
+
+
+def test_styles_come_by_their_shares() -> None:
+    styles = [read_style(3, "3 often: 0,0 9,9"), read_style(3, "1 seldom: 0,0 0,9")]
+    styles += [read_style(digit, "2 only: 0,0 9,9") for digit in range(10) if digit != 3]
+    labels = np.repeat([3, 5], 4000)
+    chosen = Handwriting(styles).choose_styles(labels, np.random.default_rng(1))
+    assert [styles[number].digit for number in chosen[::1000]] == [3] * 4 + [5] * 4
+    assert (chosen[:4000] == 0).mean() == pytest.approx(0.75, abs=0.03)
+
+
+def test_without_variation_a_style_is_always_the_same() -> None:
+    none = Variation(0, 0, 0, 0, 0, 0, (0, 0), 0, 0, (0, 0), 0, 0, (1, 1), 0, 0)
+    styles = np.full(5, 7)
+    ink = Handwriting(variation=none).write(styles, np.random.default_rng(1))
+    np.testing.assert_allclose(ink, ink[:, :, :1] + np.zeros(5), atol=1e-5)
+    varied = Handwriting().write(styles, np.random.default_rng(1))
+    assert np.abs(varied - varied[:, :, :1])[:, :, 1:].max(axis=(0, 1)).min() > 0.5
+
+
+def misplaced(images: Images) -> NDArray[np.int64]:
+    """Return the numbers of pictures that MNIST's placement could not have made."""
+    filled = images > 0
+    rows, columns = filled.any(axis=2), filled.any(axis=1)
+    longest = np.maximum(*(PICTURE - (a.argmax(1) + a[:, ::-1].argmax(1)) for a in (rows, columns)))
+    pixels = np.arange(PICTURE) + 0.5
+    mass = images.sum(axis=(1, 2), dtype=np.int64)
+    centred = np.ones(len(images), dtype=np.bool_)
+    for axis in (1, 2):
+        centroid = images.sum(axis=axis) @ pixels / mass
+        centred &= (centroid > 14) & (centroid <= 15)  # ⌊15 − b⌋ + b reaches 15, not 14
+    return np.flatnonzero((longest != BOX) | ~centred | (images.max(axis=(1, 2)) != 255))
+
+
+def test_every_picture_is_placed_as_in_mnist(digits: tuple[Images, Labels]) -> None:
+    images, _ = digits
+    assert images.dtype == np.uint8
+    assert images.shape == (6000, PICTURE, PICTURE)
+    assert len(misplaced(images)) == 0
+
+
+def test_a_misplaced_picture_is_noticed(digits: tuple[Images, Labels]) -> None:
+    images = digits[0][:3].copy()
+    images[0] = np.roll(images[0], 1, axis=0)
+    images[1, :, :14] = 0
+    assert misplaced(images).tolist() == [0, 1]
+
+
+def test_many_boxes_are_placed_as_each_would_be() -> None:
+    boxes = np.random.default_rng(1).random((50, BOX, BOX), dtype=np.float32) ** 4
+    boxes /= boxes.max(axis=(1, 2), keepdims=True)
+    one_by_one = np.stack([centre_in_picture(box) for box in boxes])
+    np.testing.assert_array_equal(centre_in_pictures(boxes), one_by_one)
+
+
+def test_ink_is_as_much_as_in_mnist(digits: tuple[Images, Labels]) -> None:
+    images, labels = digits
+    assert images.mean() / 255 == pytest.approx(0.131, abs=0.01)
+    assert images.std() / 255 == pytest.approx(0.308, abs=0.015)
+    ink = images.sum(axis=(1, 2)) / 255
+    assert ink[labels == 1].mean() == pytest.approx(62, abs=8)
+    assert ink[labels == 0].mean() == pytest.approx(136, abs=12)
+
+
+# --- Determinism -------------------------------------------------------------------------------
+
+
+def test_pictures_do_not_depend_on_the_workers() -> None:
+    alone, labels = draw_digits(3 * BLOCK + 7, seed=5, workers=1)
+    for workers in (2, 3):
+        again, same_labels = draw_digits(3 * BLOCK + 7, seed=5, workers=workers)
+        np.testing.assert_array_equal(again, alone)
+        np.testing.assert_array_equal(same_labels, labels)
+
+
+def test_seed_and_purpose_make_other_pictures() -> None:
+    labels = np.arange(40) % 10
+    images, _ = draw_digits(labels, seed=1)
+    for other in (draw_digits(labels, seed=2)[0], draw_digits(labels, seed=1, purpose="x")[0]):
+        assert (images != other).any(axis=(1, 2)).all()
+
+
+def test_labels_are_balanced_shuffled_and_kept(digits: tuple[Images, Labels]) -> None:
+    _, labels = digits
+    assert labels.dtype == np.int64
+    assert np.bincount(labels).tolist() == [600] * 10
+    assert (labels[1:] == labels[:-1]).any()
+    assert np.bincount(draw_digits(23, seed=1)[1]).tolist() == [3] * 3 + [2] * 7
+    wanted = np.array([7, 7, 0])
+    np.testing.assert_array_equal(draw_digits(wanted, seed=1)[1], wanted)
+
+
+def test_progress_hears_of_every_picture() -> None:
+    drawn: list[int] = []
+    draw_digits(BLOCK + 10, seed=1, progress=drawn.append)
+    assert drawn == [BLOCK, 10]
+
+
+# --- The cache ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def count_draws(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    calls = []
+    original = synthetic.draw_digits
+
+    def counting(size: int, *args: object, **named: object) -> object:
+        calls.append(size)
+        return original(size, *args, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(synthetic, "draw_digits", counting)
+    return lambda: len(calls)
+
+
+def test_a_set_is_drawn_once_and_then_read(tmp_path: Path, count_draws: Callable[[], int]) -> None:
+    first = load_synthetic(tmp_path / "new", 60, 20, seed=3)
+    assert count_draws() == 2
+    again = load_synthetic(tmp_path / "new", 60, 20, seed=3)
+    assert count_draws() == 2
+    assert again.fingerprint() == first.fingerprint()
+    assert again.train.targets.dtype == np.int64
+    assert again.input_shape == (1, 28, 28)
+    assert again.class_names == tuple("0123456789")
+    assert (len(again.train), len(again.test)) == (60, 20)
+
+
+def test_training_and_test_pictures_differ(tmp_path: Path) -> None:
+    data = load_synthetic(tmp_path, 60, 60, seed=3)
+    train, test = ({image.tobytes() for image in part.inputs} for part in (data.train, data.test))
+    assert not train & test
+
+
+def test_sizes_and_seeds_have_folders_of_their_own(tmp_path: Path) -> None:
+    for train_size, test_size, seed in ((30, 20, 1), (40, 20, 1), (30, 10, 1), (30, 20, 2)):
+        data = load_synthetic(tmp_path, train_size, test_size, seed)
+        assert (len(data.train), len(data.test)) == (train_size, test_size)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+@pytest.mark.parametrize("name", [*STEMS, synthetic.SUMS])
+@pytest.mark.parametrize("harm", ["flip a bit", "cut short", "remove"])
+def test_damaged_files_are_drawn_anew(
+    tmp_path: Path, count_draws: Callable[[], int], name: str, harm: str
+) -> None:
+    first = load_synthetic(tmp_path, 30, 20, seed=3)
+    (path,) = tmp_path.glob(f"*/{name}")
+    content = path.read_bytes()
+    if harm == "remove":
+        path.unlink()
+    else:
+        path.write_bytes(
+            content[:-3] if harm == "cut short" else content[:-2] + bytes([content[-2] ^ 1]) + b"0"
+        )
+    assert load_synthetic(tmp_path, 30, 20, seed=3).fingerprint() == first.fingerprint()
+    assert count_draws() == 4
+    assert path.read_bytes() == content
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="file"):
+        load_synthetic(tmp_path / "file", 30, 20, seed=3)
+
+
+def test_the_version_follows_the_styles() -> None:
+    """The cache knows a set by its version: whoever changes what is drawn must raise it."""
+    drawn_by = zlib.crc32(repr((STYLES, Variation())).encode())
+    assert (VERSION, drawn_by) == (1, 420627842)
+
+
+# --- Real digits -------------------------------------------------------------------------------
+
+
+def ridge_accuracy(train: Images, labels: Labels, test: Images, test_labels: Labels) -> float:
+    """Return the accuracy of a linear least-squares classifier (28×28 pixels and a constant)."""
+    x, z = (
+        np.hstack([images.reshape(len(images), -1) / 255, np.ones((len(images), 1))])
+        for images in (train, test)
+    )
+    weight = np.linalg.solve(x.T @ x + 30 * np.eye(x.shape[1]), x.T @ np.eye(10)[labels])
+    return float(((z @ weight).argmax(axis=1) == test_labels).mean())
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="needs MNIST beside the project")
+def test_a_linear_reader_of_drawn_digits_reads_real_ones(digits: tuple[Images, Labels]) -> None:
+    images, labels = digits
+    real = read_idx(SHARED / "mnist" / "train-images-idx3-ubyte.gz")[:4000]
+    answers = read_idx(SHARED / "mnist" / "train-labels-idx1-ubyte.gz")[:4000].astype(np.int64)
+    assert ridge_accuracy(images, labels, real, answers) > 0.5
+    mirrored = images[:, :, ::-1]
+    assert ridge_accuracy(mirrored, labels, real, answers) < 0.5
