@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,11 @@ FORMAT = 1
 RECORD = "record"
 DIGEST = "sha256"
 LARGEST = 4 << 30  # bytes once unpacked: beyond any network that fits this program
+KEYS = {"config", "input_shape", "outputs", "normalization", "class_names"}  # of every record
+UNREADABLE = (  # what a damaged archive makes its readers raise
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError),
+    *(ValueError, KeyError, RuntimeError, MemoryError),
+)
 
 
 @dataclass
@@ -148,12 +155,18 @@ def save_checkpoint(
     text = json.dumps(record, allow_nan=False)
     content = {RECORD: np.frombuffer(text.encode(), dtype=np.uint8), **arrays}
     digest = np.frombuffer(_digest(content), dtype=np.uint8)
+    with writing("the checkpoint", path), atomic_write(path) as file:
+        np.savez(file, **content, **{DIGEST: digest})  # type: ignore[arg-type]
+
+
+@contextmanager
+def writing(what: str, path: Path) -> Iterator[None]:
+    """Turn what the system reports while a run's file is written into a CheckpointError."""
     try:
-        with atomic_write(path) as file:
-            np.savez(file, allow_pickle=False, **content, **{DIGEST: digest})
+        yield
     except OSError as error:
         raise CheckpointError(
-            "the checkpoint cannot be written",
+            f"{what} cannot be written",
             where=path,
             found=error.strerror or str(error),
             hint="free some space or choose another place with --run-dir; nothing was overwritten",
@@ -183,7 +196,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
             found=_digest(arrays).hex(),
             hint="use another checkpoint of the run",
         )
-    record = json.loads(arrays.pop(RECORD).tobytes())
+    return Checkpoint(path, _read_record(path, arrays.pop(RECORD).tobytes()), arrays)
+
+
+def _read_record(path: Path, text: bytes) -> dict[str, Any]:
+    """Return the record, if it is one that this program understands."""
+    try:
+        record = json.loads(text)
+    except ValueError:
+        record = None
+    if not isinstance(record, dict) or not isinstance(record.get("format"), int):
+        raise CheckpointError("the checkpoint's record is no record of bpnet", where=path)
     if record["format"] > FORMAT:
         raise CheckpointError(
             "the checkpoint was written by a newer bpnet",
@@ -192,7 +215,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
             found=f"format {record['format']}",
             hint="update bpnet",
         )
-    return Checkpoint(path, record, arrays)
+    if missing := KEYS - set(record):
+        raise CheckpointError(
+            "the checkpoint's record is not complete", where=path, expected=", ".join(missing)
+        )
+    return record
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -212,7 +239,7 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
                 raise CheckpointError(what, where=path, found=f"more than {LARGEST} bytes unpacked")
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, EOFError, ValueError, KeyError, OSError) as error:
+    except UNREADABLE as error:
         raise CheckpointError(
             "the checkpoint cannot be read",
             where=path,
