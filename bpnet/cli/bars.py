@@ -7,7 +7,7 @@ import click
 from tqdm import tqdm
 
 from bpnet.cli.options import percent
-from bpnet.training.loop import Observer
+from bpnet.training.observer import Observer
 
 
 class RunDisplay(Observer):

@@ -53,6 +53,7 @@ def command(
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.data.load import load_dataset
     from bpnet.training.checkpoint import load_checkpoint
+    from bpnet.training.divergence import demand_finite
     from bpnet.training.loop import split_samples
     from bpnet.training.metrics import evaluate
     from bpnet.training.parallel import Workers, available_cores, blas_threads
@@ -74,6 +75,7 @@ def command(
     cores = available_cores() // model.config.train.blas_threads
     with blas_threads(model.config.train.blas_threads), Workers(max(1, cores)) as workers:
         score = evaluate(model, samples, workers, index)
+    demand_finite(score, path)
     result = {"checkpoint": str(path.absolute()), "dataset": data.name, "split": split}
     result |= describe(score, model)
     click.echo(json.dumps(result, indent=2) if as_json else text(result))
@@ -82,6 +84,8 @@ def command(
 
 def choose_dataset(model: Model, name: str) -> Config:
     """Return the model's config with another data set."""
+    if name == "table" and not model.config.data.inputs:
+        raise ConfigError("the checkpoint's config holds no table", where="--dataset")
     if name in KNOWN:
         data = dataclasses.replace(model.config.data, dataset=name)
     elif Path(name).is_dir():

@@ -1,19 +1,22 @@
 """Find out where numbers stopped being numbers."""
 
+import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.errors import DivergedError
 from bpnet.model import Model
+from bpnet.training.metrics import Score
 from bpnet.training.parallel import Shard
-from bpnet.training.progress import Progress
 
 
 def diverged(
     model: Model,
-    progress: Progress,
+    epoch: int,
+    step: int,
     shards: Sequence[Shard],
     parts: Sequence[NDArray[np.int64]],
 ) -> DivergedError:
@@ -21,18 +24,32 @@ def diverged(
 
     Args:
         model: the network as it is now.
-        progress: the place of the run.
-        shards: those of the last step; their inputs are sent through the network once more.
+        epoch: its number, from 1.
+        step: its number, from 1.
+        shards: those of this step; their inputs are sent through the network once more.
         parts: the samples of each.
     """
     return DivergedError(
         "training diverged: a loss or weight is no longer a finite number",
-        where=f"epoch {progress.epoch + 1}, step {progress.step + 1}, "
-        f"layer {_first_bad_layer(model, shards, parts)}",
+        where=f"epoch {epoch}, step {step}, layer {_first_bad_layer(model, shards, parts)}",
         expected="finite numbers",
         hint="--set optimizer.learning_rate with a smaller value, or --set train.grad_clip=1; "
         "last.npz holds the last good state",
     )
+
+
+def demand_finite(score: Score, checkpoint: Path) -> None:
+    """Raise where the weights of a checkpoint are so large that its loss is no number.
+
+    Raises:
+        DivergedError: the loss is not finite.
+    """
+    if not math.isfinite(score.loss):
+        raise DivergedError(
+            "the checkpoint's weights have diverged: its loss is not a finite number",
+            where=checkpoint,
+            hint="train again with a smaller optimizer.learning_rate, or with train.grad_clip=1",
+        )
 
 
 def _first_bad_layer(

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,16 @@ from bpnet.files import write_text
 from bpnet.model import Model
 from bpnet.seeding import derive_rng
 from bpnet.training.averaging import AveragedWeights
-from bpnet.training.checkpoint import Checkpoint, model_record, named_arrays, save_checkpoint
+from bpnet.training.checkpoint import (
+    Checkpoint,
+    model_record,
+    named_arrays,
+    save_checkpoint,
+    writing,
+)
 from bpnet.training.divergence import diverged
 from bpnet.training.metrics import Score, evaluate
+from bpnet.training.observer import Observer
 from bpnet.training.optimizer import build_optimizer, clip_norm
 from bpnet.training.parallel import Shard, Workers, split_batch
 from bpnet.training.progress import Progress
@@ -33,19 +39,6 @@ from bpnet.training.schedule import Schedule
 LAST = "last.npz"
 BEST = "best.npz"
 METRICS = "metrics.jsonl"
-
-
-class Observer:
-    """Watch a run; this one looks away."""
-
-    def epoch_started(self, epoch: int, steps: int, done: int) -> None:
-        """Hear that an epoch (from 1) of `steps` steps goes on behind its first `done`."""
-
-    def step_done(self, loss: float) -> None:
-        """Hear the mean loss of the step's batch."""
-
-    def epoch_ended(self, record: dict[str, Any]) -> None:
-        """Hear the epoch's metrics."""
 
 
 class Trainer:
@@ -142,7 +135,7 @@ class Trainer:
         while not progress.finished:
             completed = self._run_epoch(should_stop)
             if not np.isfinite(self.model.network.parameters.flat).all():
-                raise diverged(self.model, progress, [], [])
+                raise diverged(self.model, progress.epoch + 1, progress.step, [], [])
             if not completed:
                 self.save()
                 return False
@@ -152,7 +145,10 @@ class Trainer:
         return True
 
     def save(self, *, best: bool = False) -> None:
-        """Write the state of the run to `last.npz`, and to `best.npz` where it is the best."""
+        """Write the state of the run to `last.npz`, and to `best.npz` where it is the best.
+
+        The best comes first: a run killed between the two does the epoch again, and finds it again.
+        """
         self.progress.seconds = time.perf_counter() - self._began
         record = model_record(self.model) | {
             "progress": self.progress.record(),
@@ -167,10 +163,11 @@ class Trainer:
         memories = {f"optimizer/{name}": array for name, array in self.optimizer.memories.items()}
         network = {"parameters": self.model.network.parameters, "state": self.model.network.state}
         arrays = named_arrays(network | memories | self.averaged.groups())
-        for name in (LAST, BEST) if best or not len(self.validation) else (LAST,):
+        for name in (BEST, LAST) if best or not len(self.validation) else (LAST,):
             save_checkpoint(self.run_dir / name, record, arrays)
         lines = [json.dumps(epoch, allow_nan=False) + "\n" for epoch in self.progress.history]
-        write_text(self.run_dir / METRICS, "".join(lines))
+        with writing("the metrics", self.run_dir / METRICS):
+            write_text(self.run_dir / METRICS, "".join(lines))
 
     def _build_schedule(self) -> Schedule:
         rate = self.config.optimizer.learning_rate
@@ -207,7 +204,7 @@ class Trainer:
         )
         loss_sum = sum(shard.loss_sum for shard in shards)
         if not np.isfinite(loss_sum):
-            raise diverged(self.model, progress, shards, parts)
+            raise diverged(self.model, progress.epoch + 1, progress.step + 1, shards, parts)
         gradient = shards[0].gradient
         for shard in shards[1:]:
             gradient += shard.gradient
@@ -256,7 +253,10 @@ class Trainer:
         if not len(self.validation):
             return None
         with self.averaged.in_use():
-            return evaluate(self.model, self.samples, self.workers, self.validation)
+            score = evaluate(self.model, self.samples, self.workers, self.validation)
+            if not np.isfinite(score.loss):
+                raise diverged(self.model, self.progress.epoch + 1, self.progress.step, [], [])
+        return score
 
     def _is_best(self, score: Score | None) -> bool:
         """Note a score that beats the best so far: by accuracy, then by loss."""

@@ -18,7 +18,8 @@ from bpnet.data.dataset import Dataset
 from bpnet.errors import CheckpointError
 from bpnet.files import atomic_write, write_text
 from bpnet.model import Model, Normalization, build_model
-from bpnet.training.checkpoint import Checkpoint, load_checkpoint
+from bpnet.training.checkpoint import Checkpoint, load_checkpoint, writing
+from bpnet.training.divergence import demand_finite
 from bpnet.training.loop import BEST, LAST, Trainer, split_samples
 from bpnet.training.metrics import Score, evaluate
 from bpnet.training.parallel import Workers, available_cores, blas_description
@@ -84,16 +85,9 @@ def describe_run(run_dir: Path, config: Config, workers: int) -> None:
         "workers": workers,
         "blas": blas_description(),
     }
-    try:
+    with writing("the run directory", run_dir):
         write_text(run_dir / "config.ini", format_config(config))
         write_text(run_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
-    except OSError as error:
-        raise CheckpointError(
-            "the run directory cannot be written",
-            where=run_dir,
-            found=error.strerror or str(error),
-            hint="choose another one with --run-dir",
-        ) from error
 
 
 def cpu_name() -> str:
@@ -107,8 +101,14 @@ def cpu_name() -> str:
 
 
 def final_score(checkpoint: Path, dataset: Dataset, workers: Workers) -> Score:
-    """Score a checkpoint on the test set: the only time that training looks at it."""
-    return evaluate(load_checkpoint(checkpoint).model(), dataset.test, workers)
+    """Score a checkpoint on the test set: the only time that training looks at it.
+
+    Raises:
+        DivergedError: the loss is not finite.
+    """
+    score = evaluate(load_checkpoint(checkpoint).model(), dataset.test, workers)
+    demand_finite(score, checkpoint)
+    return score
 
 
 def build_trainer(
@@ -127,11 +127,21 @@ def build_trainer(
     trainer = Trainer(model, dataset, run_dir, workers, dataset.fingerprint())
     if saved is not None and progress is not None:
         trainer.restore(saved, progress)
-        best = saved.path.with_name(BEST)
-        if best.is_file() and saved.path.parent != run_dir:
-            with atomic_write(run_dir / BEST) as file:
-                file.write(best.read_bytes())
+        _bring_best(saved, progress, run_dir / BEST)
     return trainer
+
+
+def _bring_best(saved: Checkpoint, progress: Progress, target: Path) -> None:
+    """Put the best checkpoint so far where the run goes on.
+
+    Where it is lost, what is left stands in for it until the next epoch ends.
+    """
+    best = saved.path.with_name(BEST)
+    if progress.epoch and not best.is_file():
+        best, progress.best_score = saved.path, None
+    if best.is_file() and best.resolve() != target.resolve():
+        with writing("the checkpoint", target), atomic_write(target) as file:
+            file.write(best.read_bytes())
 
 
 def result(trainer: Trainer, score: Score) -> dict[str, Any]:
