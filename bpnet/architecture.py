@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 Value = int | float | bool
@@ -31,7 +31,7 @@ def number(least: float, below: float) -> Callable[[str], float]:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not least <= value < below:
+        if not (math.isfinite(value) and least <= value < below):
             bounds = f" from {least:g} to below {below:g}" if math.isfinite(least) else ""
             raise ValueError(f'a number{bounds}, found "{text}"')
         return value
@@ -112,7 +112,7 @@ class LayerSpec:
     kind: str
     options: dict[str, Value]
     text: str
-    where: str = ""
+    where: str = field(default="", compare=False)
 
 
 def read_layer(line: str, where: str = "") -> LayerSpec:

@@ -58,21 +58,21 @@ def real(
             bounds = [f"above {above:g}"] if above is not None else []
             bounds += [f"at least {least:g}"] if math.isfinite(least) else []
             bounds += [f"at most {most:g}"] if math.isfinite(most) else []
-            raise ValueError(f'a number {" and ".join(bounds)}, found "{text}"')
+            wanted = f"a number {' and '.join(bounds)}" if bounds else "a finite number"
+            raise ValueError(f'{wanted}, found "{text}"')
         return value
 
     return read
 
 
+def numbers(text: str) -> tuple[float, ...]:
+    """Read finite numbers, separated by blanks or commas."""
+    return tuple(map(real(), text.replace(",", " ").split()))
+
+
 def rows(text: str) -> Rows:
-    """Read numbers: one row per line, separated by blanks or commas."""
-    try:
-        return tuple(
-            tuple(float(word) for word in line.replace(",", " ").split())
-            for line in text.splitlines()
-        )
-    except ValueError as error:
-        raise ValueError(f"numbers, found {str(error).rpartition(':')[2].strip()}") from None
+    """Read numbers: one row per line."""
+    return tuple(map(numbers, text.splitlines()))
 
 
 def shape(text: str) -> tuple[int, ...]:

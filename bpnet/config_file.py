@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bpnet.architecture import LayerSpec, read_layer
-from bpnet.config import Config, DataConfig
+from bpnet.config import Config, DataConfig, numbers
 from bpnet.errors import ConfigError
 from bpnet.ini import Entry, Ini, Problem, read_ini
 
@@ -69,6 +69,7 @@ class ConfigReader:
         text = value.strip()
         if (section, key) == ("model", "layers"):
             text = text.replace(",", "\n")  # a command line has one line only
+        text = "\n".join(line for line in text.splitlines() if line.strip())
         lines = text.splitlines()
         ini.sections.setdefault(section, {})[key] = Entry(text, 0, [0] * len(lines))
         ini.section_lines.setdefault(section, 0)
@@ -116,9 +117,9 @@ class ConfigReader:
         for name, entry in entries.items():
             given[f"weights.{name}"] = self._place(entry.line)
             try:
-                weights[name] = tuple(float(word) for word in entry.text.replace(",", " ").split())
-            except ValueError:
-                self._report(Problem(entry.line, f"[weights] {name} expects numbers"))
+                weights[name] = numbers(entry.text)
+            except ValueError as error:
+                self._report(Problem(entry.line, f"[weights] {name} expects {error}"))
         return weights
 
     def _complete(self, config: Config) -> Config:
@@ -130,7 +131,9 @@ class ConfigReader:
             if "data.normalize" not in config.given:
                 data = dataclasses.replace(data, normalize="none")
         if data.path:
-            data = dataclasses.replace(data, path=str((self.folder / data.path).resolve()))
+            is_of_file = config.given["data.path"] != "--set"
+            folder = self.folder if is_of_file else Path()
+            data = dataclasses.replace(data, path=str((folder / data.path).resolve()))
         self._check_data(config, data)
         if not config.model.layers and not any("layers" in text for text in self.problems):
             self.problems.append(f"{self.source}: [model] layers is empty; name one layer per line")

@@ -44,7 +44,7 @@ class Ini:
 
 
 def read_ini(text: str) -> Ini:
-    """Read sections, `key = value` lines and indented continuation lines.
+    """Read sections, `key = value` lines and continuation lines, which stand further in.
 
     `;` and `#` begin a comment at the start of a line or after a blank. Keys keep their case,
     `%` has no meaning, and no section has one either. A section or key that comes twice is a
@@ -53,18 +53,20 @@ def read_ini(text: str) -> Ini:
     ini = Ini({}, {}, [])
     section: dict[str, Entry] | None = None
     entry: Entry | None = None
+    key_indent = 0
     for number, raw in enumerate(text.splitlines(), start=1):
         line = COMMENT.sub("", raw).rstrip()
         if not line.strip():
             continue
-        if line[0].isspace() and entry is not None:
+        indent = len(line) - len(line.lstrip())
+        if entry is not None and indent > key_indent:
             entry.text += ("\n" if entry.text else "") + line.strip()
             entry.lines.append(number)
         elif match := SECTION.match(line.strip()):
             section, entry = _open_section(ini, match[1].strip(), number), None
         elif "=" in line:
             key, _, value = (part.strip() for part in line.partition("="))
-            entry = Entry(value, number, [number] if value else [])
+            entry, key_indent = Entry(value, number, [number] if value else []), indent
             _add(ini, section, key, entry)
         else:
             message = f'expected "[section]" or "key = value", found "{line.strip()}"'

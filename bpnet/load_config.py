@@ -16,7 +16,7 @@ def read_text(path: Path) -> str:
         ConfigError: it cannot be read, or is no text.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # some editors put a mark before the text
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             "the config cannot be read",
