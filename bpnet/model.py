@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from bpnet.architecture import LayerSpec
 from bpnet.config import Config
-from bpnet.data.dataset import Samples
 from bpnet.errors import ConfigError
 from bpnet.nn.activation import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from bpnet.nn.conv import Conv
@@ -200,6 +199,11 @@ class Model:
     network: Sequential
     normalization: Normalization
     class_names: tuple[str, ...]
+
+    @property
+    def reads_digits(self) -> bool:
+        """Tell whether this network answers pictures of 28×28 pixels with classes."""
+        return self.network.input_shape == (1, 28, 28) and bool(self.class_names)
 
     def outputs(self, samples: NDArray[Any], workspace: Workspace) -> Array:
         """Return the network's outputs (outputs, batch) for samples (batch, …).

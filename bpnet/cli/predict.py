@@ -96,7 +96,7 @@ def command(
 
 def check_reads_digits(model: Model) -> None:
     """Make sure that the network answers 28×28 pictures with classes."""
-    if model.network.input_shape != (1, 28, 28) or not model.class_names:
+    if not model.reads_digits:
         raise DataError(
             "this network does not read pictures of digits",
             expected="inputs of shape (1, 28, 28) and a class for each output",

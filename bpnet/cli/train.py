@@ -13,6 +13,7 @@ from bpnet.cli.options import ConfigCommand, as_json, command_line, data_dir, mi
 
 if TYPE_CHECKING:
     from bpnet.config import Config
+    from bpnet.model import Model
     from bpnet.training.checkpoint import Checkpoint
     from bpnet.training.loop import Trainer
     from bpnet.training.progress import Progress
@@ -79,18 +80,18 @@ def command(
         run_dir = resume if resume and resume.is_dir() else _default_run_dir(source or "resumed")
     run_dir = run_dir.absolute()
     count = runs.worker_count(config, workers)
-    runs.create_run_dir(run_dir, resumes=resume is not None and run_dir == resume.absolute())
+    in_place = resume is not None and run_dir.resolve() == resume.resolve()
+    runs.create_run_dir(run_dir, resumes=in_place)
     runs.describe_run(run_dir, config, count)
     with blas_threads(config.train.blas_threads), Workers(count) as team:
         trainer = runs.build_trainer(model, dataset, run_dir, team, saved, progress)
-        _run(trainer)
-        best = run_dir / BEST
-        score = runs.final_score(best, dataset, team)
+        _run(trainer, data_dir)
+        score = runs.final_score(run_dir / BEST, dataset, team)
     result = {"run_dir": str(run_dir)} | runs.result(trainer, score)
     if as_json:
         click.echo(json.dumps(result, indent=2))
     else:
-        _tell(result, best)
+        _tell(result, next_commands(model, run_dir, data_dir))
 
 
 def _settle(
@@ -117,7 +118,7 @@ def _default_run_dir(source: str) -> Path:
     return next(path for path in paths if not path.exists())
 
 
-def _run(trainer: Trainer) -> None:
+def _run(trainer: Trainer, data_dir: Path | None) -> None:
     """Train under the eyes of a display; a signal ends it after a step, with everything saved."""
     from bpnet.cli.bars import RunDisplay
     from bpnet.cli.signals import stop_request
@@ -129,19 +130,35 @@ def _run(trainer: Trainer) -> None:
             finished = trainer.run(stop)
         finally:
             display.close()
-    if not finished:
-        place = f"epoch {trainer.progress.epoch + 1}, step {trainer.progress.step}"
+    if stop() or not finished:
+        progress = trainer.progress
+        place = f"epoch {min(progress.epoch + 1, progress.ends[-1])}, step {progress.step}"
         raise stop.error()(
             f"stopped at {place}; the run is saved",
             where=trainer.run_dir,
-            hint=command_line("train", "--resume", trainer.run_dir),
+            hint=command_line("train", "--resume", trainer.run_dir, *_data_option(data_dir)),
         )
 
 
-def _tell(result: dict[str, Any], best: Path) -> None:
-    """Write the score and the commands to try next."""
+def _data_option(data_dir: Path | None) -> list[object]:
+    """Return the words by which a suggested command finds the same data."""
+    return ["--data-dir", data_dir] if data_dir else []
+
+
+def next_commands(model: Model, run_dir: Path, data_dir: Path | None) -> list[str]:
+    """Return commands to try next, such as run as they stand."""
     from bpnet.cli.assets import example_pictures
 
+    where = _data_option(data_dir)
+    commands = [command_line("eval", run_dir, *where)]
+    if model.reads_digits and example_pictures():
+        commands.append(command_line("predict", "--checkpoint", run_dir, example_pictures()[0]))
+    commands.append(command_line("train", "--resume", run_dir, "--epochs", "+2", *where))
+    return commands
+
+
+def _tell(result: dict[str, Any], commands: list[str]) -> None:
+    """Write the score and the commands to try next."""
     if result["test_accuracy"] is not None:
         errors = result["test_errors"]
         accuracy = percent(result["test_accuracy"])
@@ -151,9 +168,5 @@ def _tell(result: dict[str, Any], best: Path) -> None:
     speed = f"{result['samples_per_second']:,.0f} samples/s" if result["epochs"] else ""
     click.echo(f"{result['epochs']} epochs in {result['seconds']:.1f} s  {speed}")
     click.echo("\nnext:")
-    for words in (
-        ("eval", best.parent),
-        ("predict", "--checkpoint", best.parent, *example_pictures()[:1]),
-        ("train", "--resume", best.parent, "--epochs", "+2"),
-    ):
-        click.echo(f"  {command_line(*words)}")
+    for line in commands:
+        click.echo(f"  {line}")
