@@ -9,13 +9,14 @@ from gradients import TOLERANCE, Trial, assert_close, projection_error
 from numpy.typing import NDArray
 
 from bpnet.nn.activation import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
-from bpnet.nn.conv import Conv
+from bpnet.nn.conv import Conv, Convolution
 from bpnet.nn.dropout import Dropout, DropoutCache
 from bpnet.nn.layer import Array, Layer, ShapeError
 from bpnet.nn.linear import Linear, LinearCache
 from bpnet.nn.norm import BatchNorm
 from bpnet.nn.pool import AvgPool, MaxPool
 from bpnet.nn.reshape import Flatten, Scale
+from bpnet.nn.winograd import WinogradConv
 
 Rng = np.random.Generator
 Maker = Callable[[Rng], Layer[Any]]
@@ -47,6 +48,9 @@ MAKERS: dict[str, Maker] = {
     "conv_plain": lambda rng: Conv(picture(rng), 3, 3),
     "conv_padded": lambda rng: Conv(picture(rng), 2, 5, 1, 2),
     "conv_strided": lambda rng: Conv(picture(rng), 2, 3, 2, 1, bias=False),
+    "conv_winograd": lambda rng: WinogradConv(
+        picture(rng), draw(rng, 1, 4), padding=draw(rng, 0, 2), bias=bool(rng.random() < 0.7)
+    ),
     "maxpool": lambda rng: MaxPool(picture(rng), draw(rng, 1, 4)),
     "avgpool": lambda rng: AvgPool(picture(rng), draw(rng, 1, 4)),
     "flatten": lambda rng: Flatten(picture(rng)),
@@ -235,10 +239,12 @@ def test_without_an_input_gradient_the_parameters_get_the_same(kind: str) -> Non
 def test_evaluation_keeps_nothing_for_backward(kind: str, seed: int) -> None:
     trial, rng = trial_of(kind, seed, training=False)
     batch = 11  # no layer here has as many channels
-    trial.forward(one_case(trial, batch, rng)[0], trial.cache(batch))
+    cache = trial.cache(batch)
+    trial.forward(one_case(trial, batch, rng)[0], cache)
     kept = [array for array in trial.memory.handed_out if array.size and array.shape[-1] == batch]
     assert not [array.shape for array in kept if np.isnan(array).any()], "reserved but not written"
-    assert bool(trial.memory.kept_zero) == bool(getattr(trial.layer, "padding", 0))
+    borders = [getattr(cache, "padded", None)]
+    assert all(any(array is border for border in borders) for array in trial.memory.kept_zero)
 
 
 @every_layer
@@ -265,7 +271,7 @@ def test_linear_is_the_matrix_product_of_the_textbook() -> None:
     assert trial.layer.multiply_adds() == 4
 
 
-def plain_conv(layer: Conv, x: Array) -> NDArray[np.float64]:
+def plain_conv(layer: Convolution[Any], x: Array) -> NDArray[np.float64]:
     """Convolve by the definition, one multiply-add at a time."""
     kernel, stride, padding = layer.kernel_size, layer.stride, layer.padding
     border = ((0, 0), (padding, padding), (padding, padding), (0, 0))
@@ -283,7 +289,7 @@ def plain_conv(layer: Conv, x: Array) -> NDArray[np.float64]:
 @pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind.startswith("conv")])
 def test_conv_matches_its_definition(kind: str, seed: int) -> None:
     trial, rng = trial_of(kind, seed)
-    assert isinstance(trial.layer, Conv)
+    assert isinstance(trial.layer, Convolution)
     x, _ = one_case(trial, 3, rng)
     expected = plain_conv(trial.layer, x)
     np.testing.assert_allclose(trial.forward(x, trial.cache(3)), expected, rtol=0, atol=1e-12)

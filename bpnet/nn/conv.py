@@ -2,40 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from bpnet.nn.layer import Array, Layer, Memory, Shape, ShapeError
+from bpnet.nn.layer import Array, Cache, Layer, Memory, Shape, ShapeError
 
 
-@dataclass(slots=True)
-class ConvCache:
-    """Keep the unrolled input and the arrays that a call writes.
-
-    Args:
-        padded: input with its border of zeros, or None where there is no padding.
-        columns: (in_channels · K · K, positions · batch), the windows of the input side by side;
-            backward writes their gradient over them.
-        output: (out_channels, out_height, out_width, batch).
-        grad_padded: gradient of the padded input, or None where nobody wants it.
-    """
-
-    padded: Array | None
-    columns: Array
-    output: Array
-    ones: Array
-    gradients: Mapping[str, Array]
-    grad_padded: Array | None
-
-
-class Conv(Layer[ConvCache]):
+class Convolution(Layer[Cache], Generic[Cache]):
     """Compute `z_o = Σ_c W_oc ⋆ x_c + b_o`, the cross-correlation of the input with each filter.
-
-    The windows of the input are laid side by side as columns, so that the convolution and both
-    of its gradients are matrix products: `Z = W X`, `dW = δ Xᵀ`, `dX = Wᵀ δ`.
 
     Args:
         input_shape: (in_channels, height, width).
@@ -45,7 +22,7 @@ class Conv(Layer[ConvCache]):
         padding: rows and columns of zeros added on every side.
         bias: whether `b` is added.
 
-    Source: LeCun et al., 1989; as matrix products: Chellapilla, Puri and Simard, 2006.
+    Source: LeCun et al., 1989.
     """
 
     kind = "conv"
@@ -76,6 +53,42 @@ class Conv(Layer[ConvCache]):
         self.parameter_shapes = {"weight": (out_channels, in_channels, kernel_size, kernel_size)}
         if bias:
             self.parameter_shapes["bias"] = (out_channels,)
+
+    def multiply_adds(self) -> int:
+        """Return one multiply-add per filter weight and output position."""
+        _, out_height, out_width = self.output_shape
+        filters = self.parameter_shapes["weight"]
+        return int(np.prod(filters)) * out_height * out_width
+
+
+@dataclass(slots=True)
+class ConvCache:
+    """Keep the unrolled input and the arrays that a call writes.
+
+    Args:
+        padded: input with its border of zeros, or None where there is no padding.
+        columns: (in_channels · K · K, positions · batch), the windows of the input side by side;
+            backward writes their gradient over them.
+        output: (out_channels, out_height, out_width, batch).
+        grad_padded: gradient of the padded input, or None where nobody wants it.
+    """
+
+    padded: Array | None
+    columns: Array
+    output: Array
+    ones: Array
+    gradients: Mapping[str, Array]
+    grad_padded: Array | None
+
+
+class Conv(Convolution[ConvCache]):
+    """Convolve by matrix products.
+
+    The windows of the input are laid side by side as columns, so that the convolution and both
+    of its gradients are matrix products: `Z = W X`, `dW = δ Xᵀ`, `dX = Wᵀ δ`.
+
+    Source: Chellapilla, Puri and Simard, 2006.
+    """
 
     def allocate(
         self,
@@ -122,12 +135,6 @@ class Conv(Layer[ConvCache]):
         np.matmul(self._filters(self.weight).T, delta, out=cache.columns)
         self._add_windows(cache.columns, cache.grad_padded)
         return self._inside(cache.grad_padded) if self.padding else cache.grad_padded
-
-    def multiply_adds(self) -> int:
-        """Return one multiply-add per filter weight and output position."""
-        _, out_height, out_width = self.output_shape
-        filters = self.parameter_shapes["weight"]
-        return int(np.prod(filters)) * out_height * out_width
 
     @staticmethod
     def _filters(weight: Array) -> Array:
