@@ -1,0 +1,521 @@
+"""Configs: defaults, strictness, all errors at once with their lines, and the way back to text."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import NET, PROJECT, TABLE, read_config
+
+from bpnet.architecture import GRAMMAR, read_layer
+from bpnet.config import AugmentConfig, Config
+from bpnet.config_file import SECTIONS, ConfigReader, format_config
+from bpnet.errors import ConfigError
+from bpnet.ini import read_ini
+from bpnet.load_config import load_config, load_overrides
+from bpnet.presets import describe, find_config, preset_paths
+
+DOCUMENTED = """
+[data]
+dataset = mnist
+path =
+normalize = standard
+validation = 5000
+
+[model]
+layers =
+    conv 24 kernel=5
+    maxpool 2
+    relu
+    conv 32 kernel=3
+    maxpool 2
+    relu
+    flatten
+    linear 256
+    relu
+    linear 10
+init = he
+dtype = float32
+
+[train]
+loss = cross_entropy
+epochs = 10
+batch_size = 64
+seed = 1
+label_smoothing = 0.0
+ema = 0.0
+early_stopping = 0
+grad_clip = 0.0
+shards = 2
+blas_threads = 1
+
+[optimizer]
+name = sgd
+learning_rate = 0.05
+momentum = 0.9
+nesterov = yes
+weight_decay = 5e-4
+
+[schedule]
+name = one_cycle
+
+[augment]
+shift = 0
+rotate = 0
+scale = 0.0
+shear = 0
+elastic_alpha = 0
+elastic_sigma = 4
+
+[checkpoint]
+every = 1
+"""
+CONFIGS = sorted((PROJECT / "configs").rglob("*.ini"))
+
+
+def problems(text: str, *overrides: str) -> list[str]:
+    """Return what is wrong with a text."""
+    reader = ConfigReader("a.ini", PROJECT)
+    reader.read(text, overrides)
+    return reader.problems
+
+
+def file_error(tmp_path: Path, text: str, *overrides: str) -> str:
+    """Return the one message about a config file."""
+    path = tmp_path / "a.ini"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(str(path), overrides)
+    return str(caught.value).replace(str(path), "a.ini")
+
+
+def only_problem(text: str, *overrides: str) -> str:
+    (problem,) = problems(text, *overrides)
+    return problem
+
+
+# Defaults
+
+
+def test_the_documented_defaults_are_the_defaults() -> None:
+    assert read_config(DOCUMENTED) == Config()
+
+
+def test_a_changed_default_would_be_noticed() -> None:
+    assert read_config(DOCUMENTED.replace("epochs = 10", "epochs = 11")) != Config()
+    assert read_config(DOCUMENTED.replace("linear 256", "linear 255")) != Config()
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_key_has_a_meaning_and_reads_its_own_default(section: str) -> None:
+    for field in dataclasses.fields(SECTIONS[section]):
+        assert field.metadata["meaning"]
+        if field.name != "layers":
+            text = format_config(Config()).partition(f"[{section}]")[2]
+            line = next(line for line in text.splitlines() if line.startswith(f"{field.name} ="))
+            assert field.metadata["read"](line.partition("=")[2].strip()) == field.default
+
+
+# INI
+
+
+def test_comments_begin_at_a_line_or_after_a_blank() -> None:
+    ini = read_ini("# a\n[s] ; b\n; c\nkey = a;b#c # d\n  \nother = 1\t;2\n")
+    assert {key: entry.text for key, entry in ini.sections["s"].items()} == {
+        "key": "a;b#c",
+        "other": "1",
+    }
+    assert not ini.problems
+
+
+def test_continuation_lines_keep_their_line_numbers() -> None:
+    entry = read_ini("[s]\nkey =\n    one\n\n    ; none\n\ttwo ; 2\n").sections["s"]["key"]
+    assert (entry.text, entry.line, entry.lines) == ("one\ntwo", 2, [3, 6])
+
+
+def test_an_indented_file_is_read_like_any_other() -> None:
+    ini = read_ini("  [s]\n  a = 1\n  b =\n    2\n    3\n  [t]\n  c = 4\n")
+    assert not ini.problems
+    assert ini.sections["s"]["b"].text == "2\n3"
+    assert ini.sections["t"]["c"].text == "4"
+
+
+def test_percent_signs_and_the_name_default_mean_nothing_special() -> None:
+    assert read_config("[data]\npath = 100%(x)s%%\n").data.path.endswith("100%(x)s%%")
+    assert "[DEFAULT] is unknown" in only_problem("[DEFAULT]\nepochs = 3\n")
+
+
+def test_keys_keep_their_case() -> None:
+    assert only_problem("[train]\nEpochs = 3\n").endswith("did you mean [train] epochs?")
+
+
+def test_duplicate_keys_and_sections_are_errors() -> None:
+    text = "[train]\nepochs = 3\nepochs = 4\n[train]\nseed = 1\n"
+    assert problems(text) == [
+        'a.ini:3: "epochs" comes twice, first in line 2',
+        "a.ini:4: [train] comes twice, first in line 1",
+    ]
+
+
+def test_lines_that_are_nothing_are_errors() -> None:
+    assert problems("epochs = 1\n[train]\nepochs 3\n") == [
+        'a.ini:1: "epochs" stands before the first [section]',
+        'a.ini:3: expected "[section]" or "key = value", found "epochs 3"',
+    ]
+
+
+def test_a_mark_before_the_text_is_no_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.ini"
+    path.write_text("[train]\nepochs = 3\n", encoding="utf-8-sig")
+    assert load_config(str(path)).train.epochs == 3
+
+
+# Unknown names
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[trian]\nepochs = 3", "a.ini:1: [trian] is unknown; did you mean [train]?"),
+        ("[zzz]\n", "a.ini:1: [zzz] is unknown; known are data, model, train"),
+        ("[train]\nepoch = 3", "a.ini:2: [train] epoch is unknown; did you mean [train] epochs?"),
+        (
+            "[train]\nmomentum = 0",
+            "a.ini:2: [train] momentum is unknown; it belongs to [optimizer]",
+        ),
+        ("[train]\nzzz = 3", "a.ini:2: [train] zzz is unknown; no key is named like it"),
+    ],
+)
+def test_an_unknown_name_gets_its_line_and_the_nearest_one(text: str, message: str) -> None:
+    assert only_problem(text).startswith(message)
+
+
+# Wrong values
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("train.epochs", "three", "a whole number of at least 1"),
+        ("train.epochs", "0", "a whole number of at least 1"),
+        ("train.epochs", "1.5", "a whole number of at least 1"),
+        ("train.batch_size", "-64", "a whole number of at least 1"),
+        ("train.shards", "0", "a whole number of at least 1"),
+        ("train.label_smoothing", "1", "a number at least 0 and at most 0.999"),
+        ("train.ema", "-0.1", "a number at least 0"),
+        ("train.grad_clip", "nan", "a number at least 0"),
+        ("data.validation", "-1", "a whole number of at least 0"),
+        ("data.dataset", "minst", 'did you mean "mnist"?'),
+        ("optimizer.learning_rate", "0", "a number above 0"),
+        ("optimizer.learning_rate", "inf", "a number above 0"),
+        ("optimizer.learning_rate", "fast", "a number above 0"),
+        ("optimizer.nesterov", "maybe", "yes or no"),
+        ("optimizer.name", "rmsprop", "one of sgd, adam, adamw"),
+        ("schedule.name", "cosinus", 'did you mean "cosine"?'),
+        ("schedule.rise", "1.5", "a number at least 0 and at most 1"),
+        ("augment.rotate", "181", "a number at least 0 and at most 180"),
+        ("checkpoint.every", "", "a whole number of at least 1"),
+        ("model.dtype", "float16", "one of float32, float64"),
+        ("weights.1.weight", "nan", "a finite number"),
+        ("weights.1.weight", "one", "a finite number"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_was_expected(key: str, value: str, expected: str) -> None:
+    section, _, name = key.partition(".")
+    for problem in (
+        only_problem(f"[{section}]\n{name} = {value}\n"),
+        only_problem("", f"{key}={value}"),
+    ):
+        assert f"[{section}] {name} expects " in problem
+        assert expected in problem
+        assert value in problem
+    assert problem.startswith("--set: ")
+
+
+@pytest.mark.parametrize("word", ["yes", "No", "true", "FALSE", "on", "off", "1", "0"])
+def test_yes_and_no_may_be_written_in_many_ways(word: str) -> None:
+    is_yes = word.lower() in ("yes", "true", "on", "1")
+    assert read_config(f"[optimizer]\nnesterov = {word}\n").optimizer.nesterov is is_yes
+
+
+def test_all_errors_come_at_once_with_their_lines(tmp_path: Path) -> None:
+    text = (
+        "[data]\nvalidation = few\n"
+        "[model]\nlayers =\n    flaten\n    conv 3\n    linear 10 bias=perhaps\n"
+        "[trian]\nx = 1\n[train]\nepochs = -1\nmomentum = 1\nepochs = 2\nnonsense\n"
+    )
+    message = file_error(tmp_path, text, "train.seed=x")
+    for part in (
+        "a.ini:2: [data] validation expects",
+        'a.ini:5: [model] layers: "flaten" is no layer; did you mean "flatten"?',
+        'a.ini:6: [model] layers: "conv 3" lacks a value; write `conv OUT kernel=…',
+        'a.ini:7: [model] layers: linear: "bias" expects yes or no, found "perhaps"',
+        "a.ini:8: [trian] is unknown",
+        "a.ini:11: [train] epochs expects",
+        "a.ini:12: [train] momentum is unknown",
+        'a.ini:13: "epochs" comes twice',
+        "a.ini:14: expected",
+    ):
+        assert part in message
+    assert "--set: [train] seed expects" in message
+    assert message.startswith("10 errors in the configuration a.ini\n")
+    assert len(message.splitlines()) == 11
+
+
+# Layers
+
+
+def test_every_layer_is_read_with_its_options() -> None:
+    assert set(GRAMMAR) == set(
+        "linear conv maxpool avgpool flatten relu leaky_relu sigmoid tanh softmax dropout "
+        "batchnorm scale".split()
+    )
+    assert read_layer("conv 8 kernel=3 stride=2 padding=1 bias=no").options == {
+        "out": 8,
+        "kernel": 3,
+        "stride": 2,
+        "padding": 1,
+        "bias": False,
+    }
+    assert read_layer("scale -2.5").options == {"factor": -2.5}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "linear",
+        "linear 0",
+        "linear -3",
+        "linear 3.5",
+        "linear 3 4",
+        "linear 3 out=4",
+        "linear 3 bias=",
+        "linear 3 bais=no",
+        "relu 3",
+        "conv kernel=3",
+        "conv 3 kernel=0",
+        "conv 3 kernel=3 padding=-1",
+        "maxpool",
+        "dropout 1",
+        "dropout -0.1",
+        "leaky_relu slope=1",
+        "scale nan",
+        "scale -inf",
+        "scale inf",
+        "Linear 3",
+    ],
+)
+def test_a_wrong_layer_line_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match=line.split()[0]):
+        read_layer(line)
+
+
+def test_no_layers_are_an_error() -> None:
+    assert only_problem("[model]\nlayers =\n").endswith("name one layer per line")
+
+
+def test_a_layer_that_does_not_fit_names_its_line_and_both_shapes(tmp_path: Path) -> None:
+    text = "[model]\nlayers =\n    conv 4 kernel=3\n    conv 4 kernel=27\n    linear 10\n"
+    message = file_error(tmp_path, text)
+    assert "a.ini:4: `conv 4 kernel=27` does not fit (4, 26, 26): " in message
+    assert "27" in message.rpartition("(4, 26, 26): ")[2]
+
+
+def test_a_picture_needs_flatten_before_linear(tmp_path: Path) -> None:
+    message = file_error(tmp_path, "[model]\nlayers =\n    linear 10\n")
+    assert "a.ini:3: `linear 10` does not fit (1, 28, 28): " in message
+    assert "flatten" in message
+
+
+def test_the_last_layer_must_answer_every_class(tmp_path: Path) -> None:
+    message = file_error(tmp_path, "[model]\nlayers =\n    flatten\n    linear 9\n")
+    assert "a.ini:4: the last layer, `linear 9`, must give (10,), found (9,)" in message
+
+
+def test_shapes_are_reported_together_with_wrong_keys(tmp_path: Path) -> None:
+    text = "[train]\nepoch = 3\n[model]\nlayers =\n    flatten\n    linear 9\n"
+    message = file_error(tmp_path, text)
+    assert message.startswith("2 errors in the configuration")
+    assert "a.ini:2: [train] epoch is unknown" in message
+    assert "a.ini:6: the last layer" in message
+
+
+@pytest.mark.parametrize(
+    ("layer", "loss"), [("softmax", "cross_entropy"), ("sigmoid", "binary_cross_entropy")]
+)
+def test_a_layer_that_the_loss_applies_itself_is_refused(
+    tmp_path: Path, layer: str, loss: str
+) -> None:
+    text = f"[model]\nlayers =\n    flatten\n    linear 10\n    {layer}\n[train]\nloss = "
+    message = file_error(tmp_path, text + loss)
+    assert f"a.ini:5: `{layer}` would be applied twice" in message
+    assert "take the layer out" in message
+    (tmp_path / "b.ini").write_text(text + "mse")
+    load_config(str(tmp_path / "b.ini"))
+
+
+# Tables and starting weights
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "message"),
+    [
+        ("", "1", "needs `inputs`, one sample per line"),
+        ("1", "", "needs `targets`, one sample per line"),
+        ("1 2\n  3", "1\n  2", "the rows of `inputs` differ in length: [1, 2]"),
+        ("1\n  2", "1", "every input needs a target, found 2 inputs but 1 targets"),
+        ("1 x", "1", '[data] inputs expects a finite number, found "x"'),
+        ("1 nan", "1", '[data] inputs expects a finite number, found "nan"'),
+    ],
+)
+def test_a_table_that_does_not_fit_is_an_error(inputs: str, targets: str, message: str) -> None:
+    text = f"[data]\ndataset = table\ninputs = {inputs}\ntargets = {targets}\n"
+    assert any(message in problem for problem in problems(text))
+
+
+def test_a_table_has_its_own_defaults() -> None:
+    data = read_config(TABLE).data
+    assert (data.validation, data.normalize) == (0, "none")
+    assert data.inputs == ((0, 0), (0, 1), (1, 0), (1, 1))
+    explicit = read_config(TABLE, "data.normalize=standard", "data.validation=1").data
+    assert (explicit.validation, explicit.normalize) == (1, "standard")
+
+
+def test_commas_may_separate_the_rows_of_a_sample() -> None:
+    text = "[data]\ndataset = table\ninput_shape = 1 2 2\ninputs = 1 2, 3 4\ntargets = 5\n"
+    assert read_config(text).data.inputs == ((1, 2, 3, 4),)
+    assert "input_shape needs 9 numbers a line, found [4]" in only_problem(
+        text.replace("1 2 2", "1 3 3")
+    )
+
+
+def test_a_table_cannot_be_distorted(tmp_path: Path) -> None:
+    message = file_error(tmp_path, TABLE + "[augment]\nshift = 1\n")
+    assert "[augment] distorts pictures" in message
+
+
+def test_an_idx_data_set_needs_a_folder() -> None:
+    assert "a.ini:2: [data] dataset = idx needs `path`" in only_problem("[data]\ndataset = idx\n")
+
+
+def test_a_path_starts_at_the_config_file_but_with_set_at_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "configs"
+    assert read_config(NET, folder=folder).data.path == str(folder / "pictures")
+    overridden = read_config(NET, "data.path=mine", folder=folder)
+    assert overridden.data.path == str(tmp_path / "mine")
+
+
+def test_starting_weights_are_checked_against_the_parameters(tmp_path: Path) -> None:
+    text = TABLE + "[weights]\n1.weight = 1 2 3\n1.bais = 0\n3.bias = 5\n"
+    message = file_error(tmp_path, text)
+    line = text.splitlines().index("[weights]") + 2
+    assert f"a.ini:{line}: [weights] 1.weight has shape (4, 2) and takes 8 numbers" in message
+    assert f"a.ini:{line + 1}: [weights] 1.bais is no parameter; there are 1.weight" in message
+    assert "3.bias" not in message.partition("there are")[0]
+
+
+# Overrides
+
+
+def test_overrides_are_stronger_than_the_file() -> None:
+    config = read_config("[train]\nepochs = 3\n", "train.epochs = 5", "weights.1.bias=0 1")
+    assert config.train.epochs == 5
+    assert config.weights == {"1.bias": (0, 1)}
+    assert config.given["train.epochs"] == "--set"
+
+
+@pytest.mark.parametrize("override", ["epochs=3", "train.epochs", "train.=3", "=", ""])
+def test_an_override_that_is_none_is_an_error(override: str) -> None:
+    assert "expected SECTION.KEY=VALUE" in only_problem("", override)
+
+
+def test_overrides_go_through_the_same_checks(tmp_path: Path) -> None:
+    overrides = ("train.epoch=3", "zzz.epochs=3", "model.layers=flatten, linear 9")
+    message = file_error(tmp_path, "", *overrides)
+    assert "--set: [train] epoch is unknown; did you mean [train] epochs?" in message
+    assert "--set: [zzz] is unknown" in message
+    assert "--set: the last layer, `linear 9`, must give (10,)" in message
+    assert message.startswith("3 errors")
+
+
+def test_commas_separate_layers_in_an_override() -> None:
+    config = read_config("", "model.layers=flatten,, linear 10,")
+    assert [spec.text for spec in config.model.layers] == ["flatten", "linear 10"]
+
+
+def test_overrides_without_a_config_are_checked_too() -> None:
+    assert load_overrides(("train.epochs=3",)).given == {"train.epochs": "--set"}
+    with pytest.raises(ConfigError, match="did you mean"):
+        load_overrides(("train.epoch=3",))
+
+
+# The way back
+
+
+def values(config: Config) -> dict[str, Any]:
+    return dataclasses.asdict(dataclasses.replace(config, given={}))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=[path.stem for path in CONFIGS])
+def test_the_effective_config_of_every_file_reads_back_to_the_same(path: Path) -> None:
+    config = load_config(str(path))
+    again = read_config(format_config(config), folder=Path("/elsewhere"))
+    assert again == config
+    assert format_config(again) == format_config(config)
+
+
+def test_the_effective_config_keeps_tables_weights_and_changed_values() -> None:
+    config = read_config(
+        TABLE + "[weights]\n1.bias = 0.1 -2e-30, 3 4\n",
+        "optimizer.nesterov=no",
+        "optimizer.weight_decay=1e-7",
+        "data.input_shape=2",
+    )
+    again = read_config(format_config(config))
+    assert again == config
+    assert again.weights["1.bias"] == (0.1, -2e-30, 3, 4)
+    assert again.optimizer.nesterov is False
+    assert again != read_config(TABLE)
+
+
+def test_the_effective_config_names_every_key() -> None:
+    given = read_config(format_config(Config())).given
+    fields = {
+        f"{name}.{field.name}"
+        for name, section in SECTIONS.items()
+        for field in dataclasses.fields(section)
+    }
+    assert set(given) == fields
+
+
+# Files and presets
+
+
+def test_presets_are_found_by_name_and_described() -> None:
+    presets = preset_paths()
+    assert {"mlp", "mlp800", "lenet5", "fast", "convnet", "nielsen", "quickstart"} <= set(presets)
+    assert find_config("mlp") == presets["mlp"]
+    assert all(describe(path) for path in presets.values())
+
+
+def test_an_unknown_config_gets_the_nearest_preset() -> None:
+    with pytest.raises(ConfigError, match="did you mean lenet5") as caught:
+        load_config("lenet")
+    assert caught.value.exit_code == 2
+
+
+def test_a_directory_or_binary_file_is_no_config(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a directory"):
+        load_config(str(tmp_path))
+    (tmp_path / "a.ini").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="no UTF-8"):
+        load_config(str(tmp_path / "a.ini"))
+
+
+def test_only_settings_that_distort_count_as_distortion() -> None:
+    assert AugmentConfig(elastic_sigma=9).is_identity
+    for name in ("shift", "rotate", "scale", "shear", "elastic_alpha", "thickness", "cutout"):
+        assert not AugmentConfig(**{name: 1}).is_identity
