@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from bpnet.nn import winograd
 from bpnet.nn.conv import Conv
 from bpnet.nn.init import initialise
-from bpnet.nn.layer import Array, Layer
+from bpnet.nn.layer import Array, Layer, ShapeError
 from bpnet.nn.linear import Linear
 from bpnet.nn.loss import CrossEntropy
 from bpnet.nn.reshape import Flatten
@@ -105,6 +105,29 @@ def test_other_kernels_and_strides_are_left_to_the_plain_layer(
     assert not suits((32, 26, 26), 64, kernel_size, stride)
     with pytest.raises(AssertionError):
         WinogradConv((32, 26, 26), 64, kernel_size, stride)
+
+
+@pytest.mark.parametrize(
+    ("shape", "filters", "padding", "expected"),
+    [
+        ((32, 26, 26), 64, 0, True),
+        ((16, 28, 28), 16, 1, True),
+        ((1, 28, 28), 32, 0, False),  # too few channels
+        ((32, 26, 26), 8, 0, False),
+        ((24, 12, 12), 32, 0, False),  # 10×10 of 12×12 outputs wanted
+        ((24, 12, 12), 32, 1, True),
+        ((64, 7, 7), 64, 0, False),
+    ],
+)
+def test_many_channels_and_full_tiles_are_taken(
+    shape: tuple[int, int, int], filters: int, padding: int, expected: bool
+) -> None:
+    assert suits(shape, filters, 3, padding=padding) == expected
+
+
+def test_a_picture_smaller_than_a_filter_is_refused_as_ever() -> None:
+    with pytest.raises(ShapeError):
+        WinogradConv((64, 2, 2), 64)
 
 
 def network_of(kind: type[WinogradConv] | type[Conv]) -> Sequential:
