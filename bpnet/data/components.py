@@ -45,7 +45,8 @@ class Components:
     def sums(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
         """Add up `values` (height, width) over each piece."""
         inside = self.labels >= 0
-        return np.bincount(self.labels[inside], values[inside], minlength=len(self))
+        sums = np.bincount(self.labels[inside], values[inside], minlength=len(self))
+        return sums.astype(np.float64)
 
     def highest(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the highest of `values` (height, width) on each piece."""
@@ -90,7 +91,9 @@ def connected_components(mask: NDArray[np.bool_]) -> Components:
     return Components(labels.reshape(height, stride)[:, 1:-1], areas, **box)
 
 
-def connected_parts(nodes: int, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+def connected_parts(
+    nodes: int, one: NDArray[np.int64], other: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Return the part of each node in a graph whose edges join `one[i]` and `other[i]`."""
     root = np.arange(nodes)
     while True:

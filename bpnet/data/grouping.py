@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from bpnet.data.components import Components, connected_parts
 
 SPECK = 0.04  # a piece with less ink than this part of the main one is dirt
-LEANING = 0.5  # shadows and page edges lie along the picture's edge with this part of their box
+LEANING = 0.65  # shadows and page edges lie along the picture's edge with this part of their box
+FILLS = 0.75  # of both sides of a picture that was cut close around its digit
 SMALLEST = 0.04  # of the picture's longer side: less is no digit
 TALL = 0.75  # pieces whose heights are as alike as this are two digits side by side, if apart
 APART = 0.04  # gap between two tall pieces, in heights of the taller
@@ -44,14 +45,14 @@ def without_dirt(pieces: Components, mass: NDArray[np.float64]) -> Chosen:
     longest = np.maximum(pieces.heights, pieces.widths)
     eligible: Chosen = longest >= max(3, SMALLEST * max(height, width))
     contact = pieces.edge_contact()
-    upright = eligible & (contact <= LEANING * (pieces.heights + pieces.widths))
-    if (longest[upright] > 0.3 * longest[eligible].max(initial=0)).any():
-        eligible = upright
+    fills = (pieces.heights > FILLS * height) & (pieces.widths > FILLS * width)
+    eligible &= fills | (contact <= LEANING * (pieces.heights + pieces.widths))
     inner = eligible & (contact == 0)
     main = mass[inner].max(initial=0)
     if main < 0.15 * mass[eligible].max(initial=0):
         main = mass[eligible].max(initial=0)
-    return eligible & (mass > SPECK * main) & (mass > 0)
+    clean: Chosen = eligible & (mass > SPECK * main) & (mass > 0)
+    return clean
 
 
 def belong_together(
@@ -74,7 +75,10 @@ def belong_together(
 
 
 def _gap(
-    start: NDArray[np.int64], end: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]
+    start: NDArray[np.int64],
+    end: NDArray[np.int64],
+    one: NDArray[np.int64],
+    other: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Return the distance between intervals; negative by how much they overlap."""
     gap: NDArray[np.int64] = np.maximum(start[one], start[other]) - np.minimum(end[one], end[other])

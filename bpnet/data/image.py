@@ -12,7 +12,7 @@ from bpnet.data.frame import inside_frame
 from bpnet.data.grouping import group_into_digits
 from bpnet.data.lines import without_ruled_lines
 from bpnet.data.morphology import stroke_width, thicken, thin
-from bpnet.data.paper import FAINTEST, Ink, find_ink, most_telling_grey
+from bpnet.data.paper import PALEST, Ink, find_ink, most_telling_grey
 from bpnet.data.picture import open_picture
 from bpnet.data.placement import crop_to_ink, place_like_mnist
 from bpnet.data.resample import resample
@@ -21,6 +21,9 @@ CANVAS = 80  # pixels along the longer side of a crop while its strokes are brou
 THINNEST, THICKEST = 8.0, 13.0  # strokes of MNIST in a canvas of 80
 
 FAINT, STRONG = 0.33, 0.5  # parts of a stroke's usual strength: its fringe, its core
+WIDEST = 2.5  # heights of the box
+LOWEST = 0.4  # of the highest digit's height: what is lower is no digit of the same row
+LONGEST_STROKES = 7  # sides of the box; measured: 4.4 at most on drawings, 6.5 in much noise
 
 BLANK = "the picture is blank"
 SEVERAL = "this looks like more than one digit; try --segment"
@@ -39,6 +42,11 @@ class Box:
     def height(self) -> int:
         """Return the number of rows."""
         return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        """Return the number of columns."""
+        return self.right - self.left
 
 
 @dataclass(frozen=True)
@@ -92,19 +100,29 @@ def digits_in(picture: NDArray[np.float32]) -> list[DigitPicture]:
     picture, ink = picture[rows, columns], find_ink(grey[rows, columns])
     pieces = connected_components(without_ruled_lines(ink_mask(ink)))
     mass = np.where(with_strong_ink(pieces, ink), pieces.sums(ink.strength), 0)
-    groups = group_into_digits(pieces, mass)
-    if not groups:
+    found = [cut_out(picture, ink, pieces, chosen) for chosen in group_into_digits(pieces, mass)]
+    digits = [digit for digit in found if is_digit_shaped(digit)]
+    if not digits:
         return [DigitPicture(None, picture, np.zeros_like(ink.strength), warnings=[BLANK])]
-    digits = [cut_out(picture, ink, pieces, chosen) for chosen in groups]
-    lowest = 0.4 * max(digit.box.height for digit in digits)
+    lowest = LOWEST * max(digit.box.height for digit in digits)
     return sorted(
         (digit for digit in digits if digit.box.height >= lowest), key=lambda digit: digit.box.left
     )
 
 
+def is_digit_shaped(digit: DigitPicture) -> bool:
+    """Tell a digit from a lying bar, and from paper's grain by the length of all strokes.
+
+    The length of strokes is their area by their width.
+    """
+    side = max(digit.box.height, digit.box.width)
+    length = float(digit.ink.sum()) / stroke_width(digit.ink)
+    return digit.box.width < WIDEST * digit.box.height and length < LONGEST_STROKES * side
+
+
 def ink_mask(ink: Ink) -> NDArray[np.bool_]:
     """Return the pixels (height, width) on which there is ink, however faint."""
-    return ink.strength > max(4 * ink.noise, FAINTEST, FAINT * ink.level)
+    return ink.strength > max(4 * ink.noise, PALEST, FAINT * ink.level)
 
 
 def with_strong_ink(pieces: Components, ink: Ink) -> NDArray[np.bool_]:

@@ -63,16 +63,17 @@ def level_rows(
     rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, ...]
 ) -> NDArray[np.int64]:
     """Return the rows of pixels after the tilt under which they fall into the fewest rows."""
-    height, width = shape
+    width = shape[1]
     across = columns - width // 2
     lift = int(width * STEEPEST) + 1
     tilts = np.arange(-STEEPEST, STEEPEST + 1e-9, 1.5 / width)
 
-    def turned(tilt: float) -> NDArray[np.int64]:
-        return rows - np.rint(tilt * across).astype(np.int64) + lift
+    def rows_at(tilt: float) -> NDArray[np.int64]:
+        turned: NDArray[np.int64] = rows - np.rint(tilt * across).astype(np.int64) + lift
+        return turned
 
-    sharpness = [float((np.bincount(turned(tilt)).astype(float) ** 2).sum()) for tilt in tilts]
-    return turned(float(tilts[int(np.argmax(sharpness))]))
+    sharpness = [float((np.bincount(rows_at(tilt)).astype(float) ** 2).sum()) for tilt in tilts]
+    return rows_at(float(tilts[int(np.argmax(sharpness))]))
 
 
 def spread(counts: NDArray[np.generic]) -> NDArray[np.generic]:

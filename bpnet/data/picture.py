@@ -55,7 +55,8 @@ def _decode(content: bytes, name: str) -> Colours:
     except Image.DecompressionBombError as error:
         raise _too_large(name, str(error)) from error
     except Exception as error:  # on damaged bytes Pillow's decoders raise errors of many kinds
-        raise DataError("this is not a picture", where=name, found=str(error), hint=hint) from error
+        found = f"{len(content)} bytes that Pillow cannot identify"
+        raise DataError("this is not a picture", where=name, found=found, hint=hint) from error
     if image.width * image.height > MAX_PIXELS:
         raise _too_large(name, f"{image.width}×{image.height} pixels")
     if image.format == "EPS":  # decoding one would run a program that the file contains
@@ -85,7 +86,7 @@ def _colours(image: Image.Image) -> Colours:
     if image.mode == "RGBA":
         image = image.convert("RGBa")  # colour × alpha, which may be averaged
     image = ImageOps.exif_transpose(reduced(image))
-    pixels = np.asarray(image, dtype=np.float32) / 255
+    pixels = np.multiply(np.asarray(image), 1 / 255, dtype=np.float32)
     return pixels if pixels.shape[2] == 3 else lay_on_paper(pixels[:, :, :3], pixels[:, :, 3])
 
 
@@ -124,4 +125,5 @@ def lay_on_paper(premultiplied: Colours, alpha: NDArray[np.float32]) -> Colours:
     differing = np.abs(colours - usual).max(axis=1) > 0.3
     if differing.mean() < 0.01:
         usual = np.full(3, float(usual.mean() < 0.5))
-    return premultiplied + (1 - alpha)[:, :, None] * usual.astype(np.float32)
+    paper: Colours = (1 - alpha)[:, :, None] * usual.astype(np.float32)
+    return premultiplied + paper

@@ -12,7 +12,8 @@ def linear_weights(source: int, target: int) -> NDArray[np.float32]:
     """Return the matrix (target, source) of linear interpolation between pixel centres."""
     position = np.clip((np.arange(target) + 0.5) * (source / target) - 0.5, 0, source - 1)
     distance = np.abs(position[:, None] - np.arange(source))
-    return np.clip(1 - distance, 0, 1).astype(np.float32)
+    weights: NDArray[np.float32] = np.clip(1 - distance, 0, 1).astype(np.float32)
+    return weights
 
 
 def resample(plane: Plane, rows: int, columns: int) -> Plane:
@@ -20,7 +21,7 @@ def resample(plane: Plane, rows: int, columns: int) -> Plane:
     height, width = plane.shape
     down = area_weights(height, rows) if rows <= height else linear_weights(height, rows)
     across = area_weights(width, columns) if columns <= width else linear_weights(width, columns)
-    resampled: Plane = down @ plane @ across.T
+    resampled: Plane = np.matmul(np.matmul(down, plane), across.T)
     return resampled
 
 
@@ -59,5 +60,7 @@ def fill_gaps(plane: Plane, known: NDArray[np.bool_]) -> Plane:
     rows, columns = (height + 1) // 2, (width + 1) // 2
     weight = resample(known.astype(np.float32), rows, columns)
     total = resample(np.where(known, plane, 0), rows, columns)
-    coarse = fill_gaps(total / np.maximum(weight, 1e-6), weight > 1e-6)
-    return np.where(known, plane, resample(coarse, height, width))
+    average: Plane = np.divide(total, np.maximum(weight, 1e-6), dtype=np.float32)
+    coarse = fill_gaps(average, weight > 1e-6)
+    filled: Plane = np.where(known, plane, resample(coarse, height, width))
+    return filled
