@@ -266,10 +266,10 @@ def test_all_errors_come_at_once_with_their_lines(tmp_path: Path) -> None:
 
 
 def test_every_layer_is_read_with_its_options() -> None:
-    assert set(GRAMMAR) == set(
-        "linear conv maxpool avgpool flatten relu leaky_relu sigmoid tanh softmax dropout "
-        "batchnorm scale".split()
-    )
+    assert set(GRAMMAR) == {
+        *("linear", "conv", "maxpool", "avgpool", "flatten", "dropout", "batchnorm", "scale"),
+        *("relu", "leaky_relu", "sigmoid", "tanh", "softmax"),
+    }
     assert read_layer("conv 8 kernel=3 stride=2 padding=1 bias=no").options == {
         "out": 8,
         "kernel": 3,
@@ -376,7 +376,7 @@ def test_a_table_that_does_not_fit_is_an_error(inputs: str, targets: str, messag
 def test_a_table_has_its_own_defaults() -> None:
     data = read_config(TABLE).data
     assert (data.validation, data.normalize) == (0, "none")
-    assert data.inputs == ((0, 0), (0, 1), (1, 0), (1, 1))
+    assert data.inputs == ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
     explicit = read_config(TABLE, "data.normalize=standard", "data.validation=1").data
     assert (explicit.validation, explicit.normalize) == (1, "standard")
 
@@ -476,7 +476,7 @@ def test_the_effective_config_keeps_tables_weights_and_changed_values() -> None:
     )
     again = read_config(format_config(config))
     assert again == config
-    assert again.weights["1.bias"] == (0.1, -2e-30, 3, 4)
+    assert again.weights["1.bias"] == (0.1, -2e-30, 3.0, 4.0)
     assert again.optimizer.nesterov is False
     assert again != read_config(TABLE)
 

@@ -39,7 +39,7 @@ def trained(settings: OptimizerConfig, gradients: list[Vector]) -> Vector:
     optimizer = build_optimizer(parameters, settings)
     for count, (gradient, rate) in enumerate(zip(gradients, rates(), strict=True), start=1):
         optimizer.step(parameters.flat, gradient.copy(), rate, count)
-    return parameters.flat.copy()
+    return parameters.flat.astype(np.float64)
 
 
 def by_formula(rule: Rule, gradients: list[Vector]) -> Vector:

@@ -238,7 +238,8 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             if sum(entry.file_size for entry in archive.infolist()) > LARGEST:
                 raise CheckpointError(what, where=path, found=f"more than {LARGEST} bytes unpacked")
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+            # An entry that is no array comes as bytes.
+            return {name: np.asarray(file[name]) for name in file.files}
     except UNREADABLE as error:
         raise CheckpointError(
             "the checkpoint cannot be read",
