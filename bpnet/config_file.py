@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -135,6 +136,7 @@ class ConfigReader:
             folder = self.folder if is_of_file else Path()
             data = dataclasses.replace(data, path=str((folder / data.path).resolve()))
         self._check_data(config, data)
+        self._check_loss(config, data)
         if not config.model.layers and not any("layers" in text for text in self.problems):
             self.problems.append(f"{self.source}: [model] layers is empty; name one layer per line")
         return dataclasses.replace(config, data=data)
@@ -166,6 +168,20 @@ class ConfigReader:
         if data.input_shape and widths["inputs"] not in ({size}, set()):
             message = f"input_shape needs {size} numbers a line, found {sorted(widths['inputs'])}"
             report("input_shape", message)
+
+    def _check_loss(self, config: Config, data: DataConfig) -> None:
+        """Report targets and settings that the loss cannot use."""
+        train = config.train
+        if train.label_smoothing and train.loss in ("mse", "quadratic"):
+            place = config.given.get("train.label_smoothing", self.source)
+            message = f"[train] label_smoothing has no meaning for loss = {train.loss}"
+            self.problems.append(f"{place}: {message}; leave it out")
+        if data.dataset == "table" and train.loss == "cross_entropy":
+            wrong = next((row for row in data.targets if not math.isclose(sum(row), 1)), None)
+            if wrong is not None:
+                place = config.given.get("data.targets", self.source)
+                message = "cross_entropy needs targets that sum to 1 in every row"
+                self.problems.append(f"{place}: [data] {message}, found {' '.join(map(str, wrong))}")
 
 
 def _nearest(key: str) -> str:

@@ -383,6 +383,7 @@ def test_a_table_has_its_own_defaults() -> None:
 
 def test_commas_may_separate_the_rows_of_a_sample() -> None:
     text = "[data]\ndataset = table\ninput_shape = 1 2 2\ninputs = 1 2, 3 4\ntargets = 5\n"
+    text += "[train]\nloss = mse\n"
     assert read_config(text).data.inputs == ((1, 2, 3, 4),)
     assert "input_shape needs 9 numbers a line, found [4]" in only_problem(
         text.replace("1 2 2", "1 3 3")

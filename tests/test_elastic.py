@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bpnet.data.augment import Augmenter, AugmentSettings
+from bpnet.config import AugmentConfig
+from bpnet.data.augment import Augmenter
 from bpnet.data.counter import mix64, sample_streams, word_steps
 from bpnet.data.elastic import ElasticField
 
@@ -85,7 +86,7 @@ def test_elastic_displaces_the_picture_by_its_field() -> None:
     """A ramp read at x + Δ grows by Δ: the field's own values come back as grey levels."""
     ramp = np.broadcast_to(np.arange(28, dtype=np.uint8) * 8, (4, 28, 28)).copy()
     out = np.empty_like(ramp)
-    Augmenter(AugmentSettings(elastic_alpha=34), (28, 28), seed=1)(ramp, np.arange(4), 0, out)
+    Augmenter(AugmentConfig(elastic_alpha=34), (28, 28), seed=1)(ramp, np.arange(4), 0, out)
     bent = out.astype(np.float64)
     columns = draw_fields(4, (28, 28), 4.0)[1]
     inside = (slice(None), slice(8, 20), slice(8, 20))

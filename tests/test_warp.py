@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from bpnet.data.affine import Affine
-from bpnet.data.augment import Augmenter, AugmentSettings, Distortion
+from bpnet.config import AugmentConfig
+from bpnet.data.augment import Augmenter, Distortion
 from bpnet.data.warp import BilinearSampler
 
 Pictures = NDArray[np.uint8]
@@ -50,7 +51,7 @@ def distort(images: Pictures, by: Affine) -> Pictures:
     count = len(images)
     given = Distortion(by, np.zeros(count, dtype=np.float32), np.zeros((count, 2)))
     out = np.full_like(images, 99)
-    augmenter = Augmenter(AugmentSettings(shift=1), (images.shape[1], images.shape[2]), 1)
+    augmenter = Augmenter(AugmentConfig(shift=1), (images.shape[1], images.shape[2]), 1)
     augmenter._distort(images, given, np.zeros(count, dtype=np.uint64), out)
     return out
 
