@@ -582,8 +582,8 @@ def test_a_validation_loss_that_overflows_is_divergence(
 def test_a_test_loss_that_overflows_is_divergence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poisoned(monkeypatch, 3 * STEPS, "5.weight", 3e38)
-    config = read_config(NET + TRAIN, "data.validation=0")
+    poisoned(monkeypatch, 3 * 7, "5.weight", 3e38)
+    config = read_config(NET + TRAIN, "data.validation=0")  # 100 samples, 7 steps in an epoch
     train(config, tmp_path)
     with Workers(1) as team, pytest.raises(DivergedError, match=r"best\.npz"):
         final_score(tmp_path / "best.npz", draw_dataset(), team)

@@ -1,0 +1,205 @@
+"""Levels, imports and sizes: what keeps the code readable."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny import PROJECT, process_environment
+
+PACKAGE = PROJECT / "bpnet"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LONGEST = 300  # lines
+
+# A module imports from lower levels, and from its own part of its own level. The longest prefix
+# that fits a module tells its level and part.
+LEVELS: dict[str, tuple[int, str]] = {
+    "bpnet": (0, "version"),
+    "bpnet.errors": (0, "errors"),
+    "bpnet.ini": (0, "ini"),
+    "bpnet.files": (0, "files"),
+    "bpnet.seeding": (0, "seeding"),
+    "bpnet.architecture": (0, "architecture"),
+    "bpnet.config": (1, "config"),
+    "bpnet.config_file": (1, "config"),
+    "bpnet.presets": (1, "presets"),
+    "bpnet.data": (2, "data"),
+    **{f"bpnet.data.{name}": (1, "data") for name in ("idx", "download", "mirror", "disk")},
+    **{f"bpnet.data.{name}": (1, "data") for name in ("directory", "lock", "dataset")},
+    "bpnet.data.placement": (1, "data"),
+    "bpnet.nn": (2, "nn"),
+    "bpnet.nn.parameters": (1, "nn"),
+    "bpnet.nn.layer": (1, "nn"),
+    "bpnet.nn.sequential": (3, "nn"),
+    "bpnet.data.load": (3, "data"),
+    "bpnet.model": (3, "model"),
+    "bpnet.load_config": (3, "model"),
+    "bpnet.training": (4, "training"),
+    "bpnet.teach": (5, "teach"),
+    "bpnet.report": (5, "report"),
+    "bpnet.export": (5, "export"),
+    "bpnet.bench": (5, "bench"),
+    "bpnet.cli": (6, "cli"),
+    "bpnet.__main__": (6, "cli"),
+}
+SAME_LEVEL = {  # parts that may look at another part of their own level
+    "model": {"nn"},
+}
+HEAVY = ("numpy", "PIL", "requests", "tqdm", "threadpoolctl", "platformdirs")
+COMMANDS = ("train", "eval", "predict", "summary", "data")
+
+
+def module_name(path: Path, root: Path = PROJECT) -> str:
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def place(module: str) -> tuple[int, str]:
+    """Return level and part of a module."""
+    prefix = module
+    while prefix not in LEVELS:
+        prefix = prefix.rpartition(".")[0]
+    assert prefix != "bpnet" or module == "bpnet", f"{module} has no level"
+    return LEVELS[prefix]
+
+
+def imports(source: str) -> set[str]:
+    """Return every module of bpnet that a source imports, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are written in full"
+            assert node.module is not None
+            found.add(node.module)
+            modules = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name for name in modules if is_module(name)}
+    return {name for name in found if name.partition(".")[0] == "bpnet"}
+
+
+def is_module(name: str) -> bool:
+    path = PROJECT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def upward_imports(module: str, source: str) -> list[str]:
+    """Return the imports that break the order of levels."""
+    level, part = place(module)
+    wrong = []
+    for name in sorted(imports(source)):
+        other_level, other_part = place(name)
+        same = other_part == part or other_part in SAME_LEVEL.get(part, ())
+        if other_level > level or (other_level == level and level > 0 and not same):
+            wrong.append(f"{module} ({level}) imports {name} ({other_level})")
+    return wrong
+
+
+@pytest.mark.parametrize("path", MODULES, ids=map(module_name, MODULES))
+def test_modules_import_from_the_levels_below(path: Path) -> None:
+    assert upward_imports(module_name(path), path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("bpnet.errors", "import bpnet.files\nfrom bpnet import config"),
+        ("bpnet.data.idx", "from bpnet.data.mnist import load_mnist"),
+        ("bpnet.nn.linear", "def f():\n    from bpnet.model import Model"),
+        ("bpnet.nn.linear", "from bpnet.data.mnist import load_mnist"),
+        ("bpnet.training.loop", "from bpnet.cli import train"),
+        ("bpnet.model", "import bpnet.training.loop"),
+    ],
+)
+def test_an_upward_import_is_found(module: str, source: str) -> None:
+    assert upward_imports(module, source)
+
+
+def test_the_ground_floor_knows_nothing_but_errors() -> None:
+    for module, (level, _) in LEVELS.items():
+        path = PROJECT.joinpath(*module.split(".")).with_suffix(".py")
+        if level == 0 and path.is_file():
+            assert imports(path.read_text(encoding="utf-8")) <= {"bpnet.errors"}, module
+
+
+@pytest.mark.parametrize("path", MODULES, ids=map(module_name, MODULES))
+def test_no_module_is_longer_than_one_sitting(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) < LONGEST
+
+
+def run_python(code: str, *flags: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *flags, "-c", code],
+        env=process_environment(),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+IMPORT_EACH = """
+import os, sys, warnings
+import {shared}
+bad = []
+for name in {names}:
+    child = os.fork()
+    if not child:
+        try:
+            __import__(name)
+        except BaseException as error:
+            print(name, repr(error), file=sys.stderr)
+            os._exit(1)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        bad.append(name)
+print(bad)
+"""
+
+
+def failing_imports(names: list[str]) -> str:
+    """Import each module alone, in a copy of a process that holds none of bpnet."""
+    others = "numpy, click, tqdm, requests, PIL.Image, threadpoolctl, platformdirs"
+    return run_python(IMPORT_EACH.format(shared=others, names=names), "-W", "error").strip()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="copies processes")
+def test_every_module_can_be_imported_alone() -> None:
+    names = [name for name in map(module_name, MODULES) if not name.endswith("__main__")]
+    assert failing_imports(names) == "[]"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="copies processes")
+def test_a_module_that_cannot_be_imported_is_found() -> None:
+    assert failing_imports(["bpnet.errors", "bpnet.nowhere"]) == "['bpnet.nowhere']"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from bpnet.cli.main import run\n"
+        f"for words in [[], *([name] for name in {COMMANDS})]:\n"
+        "    assert run([*words, '--help'], debug=False) == 0\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])\n"
+    )
+    assert run_python(code, "-W", "error").endswith("[]\n")
+
+
+def test_the_training_path_needs_numpy_alone() -> None:
+    code = (
+        "import sys\n"
+        "import bpnet.training.run, bpnet.load_config\n"
+        "print([n for n in ('scipy', 'numba', 'matplotlib', 'onnx', 'click', 'PIL', 'mpi4py')"
+        " if n in sys.modules])\n"
+    )
+    assert run_python(code) == "[]\n"
+
+
+def test_the_library_never_prints() -> None:
+    for path in MODULES:
+        if "cli" not in path.parts:
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                is_print = isinstance(node, ast.Name) and node.id == "print"
+                assert not is_print, f"{path} prints"
