@@ -23,7 +23,8 @@ def ring_and_tail(side: int, pen: float) -> Plane:
     ring = np.abs(np.hypot(x - 0.47, y - 0.35) - 0.15)
     along = np.clip((y - 0.35) / 0.45, 0, 1)
     tail = np.hypot(x - (0.62 - 0.1 * along), y - (0.35 + 0.45 * along))
-    return np.clip((pen - np.minimum(ring, tail)) * side + 0.5, 0, 1)
+    nine: Plane = np.clip((pen - np.minimum(ring, tail)) * side + 0.5, 0, 1)
+    return nine
 
 
 def encoded(values: NDArray[np.float64], file_format: str = "PNG", **options: object) -> BytesIO:
@@ -74,7 +75,8 @@ def every_25th(axis: int) -> Plane:
 
 
 def coloured(ink: tuple[float, float, float]) -> Plane:
-    return 1 - NINE[:, :, None] * (1 - np.array(ink))
+    colours: Plane = 1 - NINE[:, :, None] * (1 - np.array(ink))
+    return colours
 
 
 def frame() -> Plane:
@@ -142,7 +144,7 @@ def test_the_size_of_the_picture_does_not_matter(side: int) -> None:
 def test_every_pen_draws_strokes_about_as_thick_as_in_mnist(pen: float) -> None:
     found = read_digit(encoded(1 - ring_and_tail(300, pen)))
     assert found.pixels is not None
-    assert 1.6 < stroke_width(found.pixels.astype(np.float32) / 255) < 4
+    assert 1.6 < stroke_width(np.divide(found.pixels, 255, dtype=np.float32)) < 4
     assert likeness(found.pixels, REFERENCE) > 0.75
 
 
@@ -155,7 +157,7 @@ def test_strokes_in_the_alpha_channel_alone_are_read() -> None:
 
 
 def test_transparent_margins_become_paper() -> None:
-    drawing = np.pad(np.dstack([as_image(NINE)] * 3), ((20, 40), (0, 60), (0, 0)))
+    drawing = np.pad(np.dstack([np.uint8(np.rint(NINE * 255))] * 3), ((20, 40), (0, 60), (0, 0)))
     opaque = np.pad(np.full((200, 200), 255, np.uint8), ((20, 40), (0, 60)))
     image = Image.fromarray(np.dstack([drawing, opaque]))
     assert likeness(read_digit(saved(image)).pixels, REFERENCE) > 0.95
