@@ -1,17 +1,20 @@
 """Small configs, data and runs, so that a test of the loop takes milliseconds."""
 
 import dataclasses
+import io
 import os
 import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet.cli.main import run
 from bpnet.config import Config
 from bpnet.config_file import ConfigReader
 from bpnet.data.dataset import Dataset, Samples
@@ -128,6 +131,41 @@ def with_settings(config: Config, section: str, **changes: Any) -> Config:
     """Return a config with other values in one section."""
     changed = dataclasses.replace(getattr(config, section), **changes)
     return dataclasses.replace(config, **{section: changed})
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """Hold what a command gave back."""
+
+    code: int
+    out: str
+    err: str
+
+
+def call(*arguments: object) -> Answer:
+    """Run the command line within this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = run([str(argument) for argument in arguments], debug=False)
+    answer = Answer(code, out.getvalue(), err.getvalue())
+    assert "Traceback" not in answer.err
+    assert "unexpected" not in answer.err, answer.err
+    return answer
+
+
+def succeed(*arguments: object) -> Answer:
+    """Run a command that must do its work."""
+    answer = call(*arguments)
+    assert answer.code == 0, answer.err
+    return answer
+
+
+def fail(code: int, *arguments: object) -> str:
+    """Run a command that must end with this exit code and one message; return the message."""
+    answer = call(*arguments)
+    assert answer.code == code, answer.err or answer.out
+    assert answer.err
+    return answer.err
 
 
 def bpnet(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -82,9 +82,9 @@ def command(
     count = runs.worker_count(config, workers)
     in_place = resume is not None and run_dir.resolve() == resume.resolve()
     runs.create_run_dir(run_dir, resumes=in_place)
-    runs.describe_run(run_dir, config, count)
     with blas_threads(config.train.blas_threads), Workers(count) as team:
         trainer = runs.build_trainer(model, dataset, run_dir, team, saved, progress)
+        runs.describe_run(run_dir, config, count)
         _run(trainer, data_dir)
         score = runs.final_score(run_dir / BEST, dataset, team)
     result = {"run_dir": str(run_dir)} | runs.result(trainer, score)
@@ -99,15 +99,17 @@ def _settle(
 ) -> tuple[Config, Checkpoint | None, Progress | None]:
     """Return the config of the run and, where it goes on, what was saved and how far it came."""
     from bpnet.load_config import load_config
+    from bpnet.training.resume import load_for_resume, read_epochs
 
     if resume is None:
         if source is None:
             raise click.UsageError("--config FILE|PRESET is missing (or --resume a run).")
         if epochs is not None:
-            overrides = (*overrides, f"train.epochs={epochs}")
+            adds, number = read_epochs(epochs)
+            if adds:
+                raise click.UsageError("--epochs +N extends a run; name it with --resume.")
+            overrides = (*overrides, f"train.epochs={number}")
         return load_config(source, overrides), None, None
-    from bpnet.training.resume import load_for_resume
-
     return load_for_resume(resume, source, overrides, epochs)
 
 

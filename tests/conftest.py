@@ -1,0 +1,84 @@
+"""Keep every test away from the user's own data, and train once what several files look at."""
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny import NET, SHARED, TRAIN, draw_dataset, succeed, write_idx_folder
+
+from bpnet.data.dataset import Dataset, Samples
+
+MNIST = SHARED / "mnist"
+
+
+@pytest.fixture(autouse=True)
+def _no_data_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BPNET_DATA_DIR", "BPNET_MIRROR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Hold a run directory and what `train --json` said."""
+
+    path: Path
+    said: dict[str, Any]
+    config: Path
+
+
+def train_once(folder: Path, text: str, *options: object) -> Run:
+    """Train what a config describes with the command line."""
+    config = folder / "net.ini"
+    config.write_text(text, encoding="utf-8")
+    words = ("train", "--config", config, "--run-dir", folder / "run", "--json", *options)
+    return Run(folder / "run", json.loads(succeed(*words).out), config)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Train three classes of small pictures."""
+    folder = tmp_path_factory.mktemp("tiny")
+    write_idx_folder(folder / "pictures", draw_dataset(test=50))
+    return train_once(folder, NET + TRAIN)
+
+
+@pytest.fixture(scope="session")
+def digit_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Train a linear network on ten classes of 28×28 pictures: bars at ten heights."""
+    folder = tmp_path_factory.mktemp("digits")
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 10
+    images = np.zeros((400, 28, 28), dtype=np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[4 + 2 * label : 6 + 2 * label, 4:24] = rng.integers(150, 256, (2, 20))
+    samples = Samples(images, labels.astype(np.int64))
+    dataset = Dataset("idx", samples, samples, tuple("0123456789"))
+    write_idx_folder(folder / "pictures", dataset)
+    layers = "[model]\nlayers =\n    flatten\n    linear 10\n"
+    return train_once(folder, NET.partition("[model]")[0] + layers + TRAIN)
+
+
+@pytest.fixture(scope="session")
+def mnist_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Train a perceptron on 5,000 pictures of MNIST for one epoch."""
+    if not MNIST.is_dir():
+        pytest.skip("needs the data sets beside the project")
+    folder = tmp_path_factory.mktemp("mnist")
+    words = ("train", "--config", "mlp", "--set", "data.validation=55000", "--epochs", 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BPNET_DATA_DIR", str(MNIST))
+        answer = succeed(*words, "--run-dir", folder / "run", "--json")
+    return Run(folder / "run", json.loads(answer.out), folder)
+
+
+@pytest.fixture
+def global_random_state() -> Iterator[None]:
+    """Make sure that a test draws nothing from random state that everybody shares."""
+    before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index] # noqa: NPY002
+    yield
+    assert before == (random.getstate(), np.random.get_state()[1].tolist())  # type: ignore[index] # noqa: NPY002
