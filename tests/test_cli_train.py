@@ -1,6 +1,8 @@
 """`bpnet train`: what it says, what it leaves, how it is stopped, and how it goes on."""
 
+import io
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -24,7 +26,11 @@ from tiny import (
     write_idx_folder,
 )
 
+from bpnet.cli.bars import RunDisplay
+from bpnet.cli.signals import stop_request
 from bpnet.training.checkpoint import load_checkpoint
+from bpnet.training.loop import Trainer
+from bpnet.training.metrics import Score
 
 KEYS = [
     *("run_dir", "epochs", "steps", "seconds", "samples_per_second", "train_loss"),
@@ -274,6 +280,46 @@ def test_a_signal_saves_the_run_and_the_printed_command_goes_on(
     assert "test accuracy" in done.stdout
     lines = [json.loads(line) for line in (here / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(7, 1401, 7))
+
+
+def test_a_signal_behind_the_last_step_is_heard_too(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever presses Ctrl-C does not want the next command of a script to run."""
+    validate = Trainer._validate
+
+    def interrupted(self: Trainer) -> Score | None:
+        if self.progress.epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return validate(self)
+
+    monkeypatch.setattr(Trainer, "_validate", interrupted)
+    message = fail(130, "train", "--config", TINY, "--run-dir", "run")
+    assert "bpnet: stopped at epoch 3, step 15; the run is saved" in message
+    assert json.loads(succeed("train", "--resume", "run", "--json").out)["epochs"] == 3
+
+
+def test_the_second_signal_does_not_wait() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), stop_request() as stop:  # noqa: PT012
+        assert not stop()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop()
+        assert stop.error().exit_code == 143
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    display = RunDisplay(3)
+    display.epoch_started(2, 5, 1)
+    display.step_done(0.5)
+    display.close()
+    assert "epoch 2/3" in terminal.getvalue()
+    assert "1/5" in terminal.getvalue()
 
 
 def test_without_a_terminal_there_is_no_bar_and_one_line_per_epoch(here: Path) -> None:

@@ -149,7 +149,7 @@ def call(*arguments: object) -> Answer:
         code = run([str(argument) for argument in arguments], debug=False)
     answer = Answer(code, out.getvalue(), err.getvalue())
     assert "Traceback" not in answer.err
-    assert "unexpected" not in answer.err, answer.err
+    assert "bpnet: unexpected" not in answer.err, answer.err
     return answer
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 KNOWN = ("mnist", "fashion_mnist", "synthetic", "table")
 
 
+def no_nan(context: click.Context, option: click.Parameter, value: float | None) -> float | None:
+    """Refuse nan, which lies within any bounds: no comparison with it fails."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no fraction.", context, option)
+    return value
+
+
 @click.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path), metavar="CHECKPOINT|RUN_DIR")
 @options.data_dir
@@ -37,6 +45,7 @@ KNOWN = ("mnist", "fashion_mnist", "synthetic", "table")
 @click.option(
     "--min-accuracy",
     type=click.FloatRange(0, 1),
+    callback=no_nan,
     metavar="P",
     help="Exit with 6 below this fraction.",
 )
