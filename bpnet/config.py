@@ -214,7 +214,3 @@ class Config:
     def with_epochs(self, epochs: int) -> Config:
         """Return the same config with another number of epochs."""
         return dataclasses.replace(self, train=dataclasses.replace(self.train, epochs=epochs))
-
-    def with_seed(self, seed: int) -> Config:
-        """Return the same config with another seed."""
-        return dataclasses.replace(self, train=dataclasses.replace(self.train, seed=seed))

@@ -14,7 +14,7 @@ from tiny import call, fail, succeed
 
 from bpnet.cli.assets import WEIGHTS
 from bpnet.data.mnist import load_mnist
-from bpnet.training.checkpoint import load_checkpoint
+from bpnet.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 def bar(path: Path, *, foot: bool = False) -> Path:
@@ -164,6 +164,14 @@ def test_a_reader_gets_one_line_per_picture(digit_run: Run, tmp_path: Path) -> N
 def test_networks_that_read_no_digits_are_refused(tiny_run: Run, tmp_path: Path) -> None:
     message = fail(3, "predict", "--checkpoint", tiny_run.path, bar(tmp_path / "a.png"))
     assert "(1, 8, 8)" in message
+
+
+def test_weights_that_overflow_give_an_error_and_no_nan(digit_run: Run, tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(digit_run.path / "best.npz")
+    checkpoint.arrays["parameters/2.weight"] = checkpoint.arrays["parameters/2.weight"] * 0 + 3e38
+    save_checkpoint(tmp_path / "huge.npz", checkpoint.record, checkpoint.arrays)
+    picture = bar(tmp_path / "a.png")
+    assert "diverged" in fail(5, "predict", "--checkpoint", tmp_path / "huge.npz", picture)
 
 
 def test_missing_checkpoints_and_pictures_are_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from tiny import (
 
 from bpnet.cli.bars import RunDisplay
 from bpnet.cli.signals import stop_request
+from bpnet.cli.train import _default_run_dir
 from bpnet.training.checkpoint import load_checkpoint
 from bpnet.training.loop import Trainer
 from bpnet.training.metrics import Score
@@ -208,6 +210,16 @@ def test_resuming_on_other_data_changes_nothing(here: Path) -> None:
     write_idx_folder(here / "pictures", draw_dataset(train=110))
     assert "other data" in fail(4, "train", "--resume", "run", "--epochs", "+2")
     assert {path.name: path.read_bytes() for path in (here / "run").iterdir()} == before
+
+
+def test_runs_that_start_side_by_side_get_directories_of_their_own(here: Path) -> None:
+    paths = {_default_run_dir("configs/a.ini") for _ in range(5)}
+    assert len(paths) == 5
+    assert all(path.is_dir() and path.name.startswith("a-20") for path in paths)
+    (here / "other").symlink_to(here / "nowhere")
+    shutil.rmtree(here / "runs")
+    (here / "other").rename(here / "runs")
+    assert "cannot be written" in fail(4, "train", "--config", TINY)
 
 
 # How it goes on

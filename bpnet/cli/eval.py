@@ -84,7 +84,7 @@ def command(
     cores = available_cores() // model.config.train.blas_threads
     with blas_threads(model.config.train.blas_threads), Workers(max(1, cores)) as workers:
         score = evaluate(model, samples, workers, index)
-    demand_finite(score, path)
+    demand_finite(score.loss, path)
     result = {"checkpoint": str(path.absolute()), "dataset": data.name, "split": split}
     result |= describe(score, model)
     click.echo(json.dumps(result, indent=2) if as_json else text(result))

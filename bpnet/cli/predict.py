@@ -69,13 +69,17 @@ def command(
     a warning and no digit.
     """
     from bpnet.training.checkpoint import load_checkpoint
+    from bpnet.training.divergence import demand_finite
     from bpnet.training.resume import checkpoint_path
 
-    model = load_checkpoint(checkpoint_path(checkpoint) if checkpoint else WEIGHTS).model()
+    path = checkpoint_path(checkpoint) if checkpoint else WEIGHTS
+    model = load_checkpoint(path).model()
     check_reads_digits(model)
     readings, unreadable = read_all(images, segment=segment)
     for reading in readings:
         recognise(reading, model)
+        for chances in reading.probabilities:
+            demand_finite(0.0 if chances is None else float(chances.sum()), path)
     if explain is not None and readings:
         from bpnet.report.explain import draw_explanation
 
@@ -131,7 +135,8 @@ def recognise(reading: Reading, model: Model) -> None:
 
     for digit in reading.digits:
         pixels = digit.pixels
-        answer = None if pixels is None else model.probabilities(np.stack([pixels]))[0]
+        with np.errstate(all="ignore"):  # what overflows is refused afterwards
+            answer = None if pixels is None else model.probabilities(np.stack([pixels]))[0]
         reading.probabilities.append(answer)
 
 

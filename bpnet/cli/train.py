@@ -114,10 +114,21 @@ def _settle(
 
 
 def _default_run_dir(source: str) -> Path:
-    """Return a directory named after the config and the time that does not exist yet."""
-    name = f"{Path(source).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    paths = (Path("runs") / f"{name}{suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 99))))
-    return next(path for path in paths if not path.exists())
+    """Make a directory named after the config and the time, which no other run has."""
+    from bpnet.training.checkpoint import writing
+
+    first = path = Path("runs") / f"{Path(source).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+    number = 1
+    with writing("the run directory", path):
+        path.parent.mkdir(exist_ok=True)
+        while True:
+            try:
+                path.mkdir()
+            except FileExistsError:  # runs may start side by side
+                number += 1
+                path = first.with_name(f"{first.name}-{number}")
+            else:
+                return path
 
 
 def _run(trainer: Trainer, data_dir: Path | None) -> None:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from bpnet.errors import DivergedError
 from bpnet.model import Model
-from bpnet.training.metrics import Score
 from bpnet.training.parallel import Shard
 
 
@@ -38,15 +37,19 @@ def diverged(
     )
 
 
-def demand_finite(score: Score, checkpoint: Path) -> None:
-    """Raise where the weights of a checkpoint are so large that its loss is no number.
+def demand_finite(value: float, checkpoint: Path) -> None:
+    """Raise where the weights of a checkpoint are so large that it answers with no number.
+
+    Args:
+        value: a loss, or a sum of outputs.
+        checkpoint: where it came from.
 
     Raises:
-        DivergedError: the loss is not finite.
+        DivergedError: the value is not finite.
     """
-    if not math.isfinite(score.loss):
+    if not math.isfinite(value):
         raise DivergedError(
-            "the checkpoint's weights have diverged: its loss is not a finite number",
+            "the checkpoint's weights have diverged: they give no finite numbers",
             where=checkpoint,
             hint="train again with a smaller optimizer.learning_rate, or with train.grad_clip=1",
         )

@@ -107,7 +107,7 @@ def final_score(checkpoint: Path, dataset: Dataset, workers: Workers) -> Score:
         DivergedError: the loss is not finite.
     """
     score = evaluate(load_checkpoint(checkpoint).model(), dataset.test, workers)
-    demand_finite(score, checkpoint)
+    demand_finite(score.loss, checkpoint)
     return score
 
 
