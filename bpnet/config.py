@@ -86,16 +86,16 @@ class DataConfig:
 
     dataset: str = setting(
         "mnist",
-        "which samples",
+        "mnist | fashion_mnist | idx | synthetic | table",
         one_of("mnist", "fashion_mnist", "idx", "synthetic", "table"),
     )
     path: str = setting("", "folder of an idx data set, seen from the config file", str)
     normalize: str = setting(
         "standard",
-        "standard: (x/255 − mean)/std of the training pictures; unit: x/255; none: as they are",
+        "standard: (x/255 − mean)/std of training; unit: x/255; none (table)",
         one_of("standard", "unit", "none"),
     )
-    validation: int = setting(5000, "samples held out of the training set", whole(0))
+    validation: int = setting(5000, "samples held out of the training set; 0 for table", whole(0))
     synthetic_train: int = setting(60000, "drawn digits to train on", whole(10))
     synthetic_test: int = setting(10000, "drawn digits to score on", whole(10))
     synthetic_seed: int = setting(1, "which digits are drawn", whole(0))
@@ -112,9 +112,11 @@ class ModelConfig:
         tuple(map(read_layer, DEFAULT_LAYERS.splitlines())), "one layer per line", str
     )
     init: str = setting(
-        "he", "how weights start", one_of("he", "glorot", "lecun", "normal", "zeros")
+        "he",
+        "how weights start: he | glorot | lecun | normal | zeros",
+        one_of("he", "glorot", "lecun", "normal", "zeros"),
     )
-    dtype: str = setting("float32", "element type", one_of("float32", "float64"))
+    dtype: str = setting("float32", "element type: float32 | float64", one_of("float32", "float64"))
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class TrainConfig:
 
     loss: str = setting(
         "cross_entropy",
-        "what is made small",
+        "cross_entropy | mse | quadratic | binary_cross_entropy",
         one_of("cross_entropy", "mse", "quadratic", "binary_cross_entropy"),
     )
     epochs: int = setting(10, "passes over the training samples", whole(1))
@@ -141,7 +143,9 @@ class TrainConfig:
 class OptimizerConfig:
     """Say how a gradient moves the weights."""
 
-    name: str = setting("sgd", "rule of the update", one_of("sgd", "adam", "adamw"))
+    name: str = setting(
+        "sgd", "rule of the update: sgd | adam | adamw", one_of("sgd", "adam", "adamw")
+    )
     learning_rate: float = setting(0.05, "peak length of a step", real(above=0))
     momentum: float = setting(0.9, "sgd: part of the last step that is kept", real(0, 0.9999))
     nesterov: bool = setting(True, "sgd: look ahead along the momentum", yes_or_no)
@@ -156,7 +160,9 @@ class ScheduleConfig:
     """Say how the learning rate changes."""
 
     name: str = setting(
-        "one_cycle", "course of the rate", one_of("constant", "step", "cosine", "one_cycle")
+        "one_cycle",
+        "course of the rate: constant | step | cosine | one_cycle",
+        one_of("constant", "step", "cosine", "one_cycle"),
     )
     warmup: float = setting(0.0, "constant, step, cosine: part of the run that rises", real(0, 1))
     rise: float = setting(0.25, "one_cycle: part of the run that rises", real(0, 1))
