@@ -64,36 +64,44 @@ def curve_matrices(path: Path, points: int) -> tuple[Matrix, Matrix, Matrix]:
     The points are spread evenly over the length of all strokes. The first curve turns sharply at
     corners, the second swings through them, the third cuts every bend.
     """
-    last = len(path.controls) - 1
     starts = np.flatnonzero(np.diff(path.strokes) == 0)
     lengths = np.linalg.norm(np.diff(path.controls, axis=0)[starts], axis=1)
     ends = np.cumsum(lengths)
     along = (np.arange(points) + 0.5) / points * ends[-1]
     segment = np.searchsorted(ends, along)
-    t = 1 - (ends[segment] - along) / lengths[segment]
     first = starts[segment]
+    t = 1 - (ends[segment] - along) / lengths[segment]
 
-    begins = np.diff(path.strokes, prepend=-1) > 0  # no point of the same stroke before it
+    begins = np.diff(path.strokes, prepend=-1) > 0
     closes = np.diff(path.strokes, append=path.strokes[-1] + 1) > 0
-    sharp_begins, sharp_closes = begins | path.is_corner, closes | path.is_corner
-    variants = (
-        (interpolating(t), sharp_begins, sharp_closes),
-        (interpolating(t), begins, closes),
-        (approximating(t), begins, closes),
+    corner = path.is_corner
+    return (
+        _curve_matrix(interpolating(t), first, begins | corner, closes | corner),
+        _curve_matrix(interpolating(t), first, begins, closes),
+        _curve_matrix(approximating(t), first, begins, closes),
     )
-    matrices = []
-    for weights, is_start, is_end in variants:
-        matrix = np.zeros((points, last + 1))
-        for row, (w, k) in enumerate(zip(weights.T, first, strict=True)):
-            matrix[row, [k, k + 1]] += w[1:3]
-            # Beyond the end of a curve it goes straight on: p₋₁ = 2 p₀ − p₁, and p₂ likewise.
-            before = {k: 2.0, k + 1: -1.0} if is_start[k] else {k - 1: 1.0}
-            after = {k + 1: 2.0, k: -1.0} if is_end[k + 1] else {k + 2: 1.0}
-            for weight, neighbours in ((w[0], before), (w[3], after)):
-                for control, factor in neighbours.items():
-                    matrix[row, control] += weight * factor
-        matrices.append(matrix.astype(np.float32))
-    return matrices[0], matrices[1], matrices[2]
+
+
+def _curve_matrix(
+    weights: NDArray[np.float64],
+    first: NDArray[np.int64],
+    begins: NDArray[np.bool_],
+    closes: NDArray[np.bool_],
+) -> Matrix:
+    """Spread the weights (4, points) of p₋₁, p₀, p₁, p₂ over all controls; p₀ is `first` (points,).
+
+    Where a curve begins at p₀ or closes at p₁ (controls,), it goes straight on beyond:
+    p₋₁ = 2 p₀ − p₁ and p₂ = 2 p₁ − p₀.
+    """
+    before, start, end, after = weights
+    is_begin, is_close = begins[first], closes[first + 1]
+    matrix = np.zeros((len(first), len(begins)))
+    row = np.arange(len(first))
+    matrix[row, first] += start + np.where(is_begin, 2 * before, 0) - np.where(is_close, after, 0)
+    matrix[row, first + 1] += end + np.where(is_close, 2 * after, 0) - np.where(is_begin, before, 0)
+    matrix[row, np.where(is_begin, first, first - 1)] += np.where(is_begin, 0, before)
+    matrix[row, np.where(is_close, first, first + 2)] += np.where(is_close, 0, after)
+    return matrix.astype(np.float32)
 
 
 def end_directions(path: Path) -> NDArray[np.float32]:

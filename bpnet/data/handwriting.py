@@ -12,6 +12,9 @@ from bpnet.data.strokes import STYLES, Style
 
 POINTS = 112  # on a track: the longest is about 70 pixels long, so they lie ⅔ pixel apart
 UNIT = 100.0  # styles are given in hundredths of the digit's height
+ALONG = np.linspace(0, 1, POINTS, dtype=np.float32)[:, None]
+LONGEST_SKIP = 0.12  # of the track
+SPECK_DISTANCE = 0.25  # of the digit's height
 WAVES = 3  # a warp of the page is a sum of cosines with up to two half waves per axis
 
 
@@ -22,7 +25,8 @@ class Variation:
     Lengths are in units of the digit's height.
 
     Args:
-        wobble: of each control point; itself spread by a factor.
+        wobble: of each control point.
+        care: of the logarithm of the wobble, from one picture to the next.
         warp: of the plane, per cosine.
         part: of a whole stroke.
         ends: by which strokes run on or stop short, in parts of their last interval.
@@ -39,8 +43,9 @@ class Variation:
         specks: probability of a speck of dirt.
     """
 
-    wobble: float = 0.022
-    warp: float = 0.035
+    wobble: float = 0.03
+    care: float = 0.5
+    warp: float = 0.04
     part: float = 0.025
     ends: float = 0.25
     swing: float = 0.7
@@ -102,7 +107,8 @@ class Handwriting:
         """
         track = self._bend(self._draw_track(styles, rng), rng)
         radius = self._draw_radius(len(styles), rng)
-        track, radius = self._blemish(track, radius, rng)
+        self._skip(track, rng)
+        self._add_specks(track, radius, rng)
         softness = rng.uniform(*self.variation.softness, len(styles)).astype(np.float32)
         return ink_box(*fit_track(track, radius), softness)
 
@@ -111,14 +117,14 @@ class Handwriting:
         variation = self.variation
         controls = self._controls[styles]
         count, most = controls.shape[:2]
-        sloppiness = np.exp(0.5 * normal(rng, count, 1, 1))
+        wobble = variation.wobble * np.exp(variation.care * normal(rng, count, 1, 1))
         lengthening = variation.ends * normal(rng, count, most, 1)
         offsets = variation.part * normal(rng, count, most, 2)
         controls = (
             controls
             + lengthening * (self._ends[styles] @ controls)
             + np.take_along_axis(offsets, self._strokes[styles][:, :, None], axis=1)
-            + variation.wobble * sloppiness * normal(rng, count, most, 2)
+            + wobble * normal(rng, count, most, 2)
         )
         swing = variation.swing * rng.random((count, 1, 1), dtype=np.float32)
         haste = variation.haste * rng.random((count, 1, 1), dtype=np.float32)
@@ -146,11 +152,10 @@ class Handwriting:
     def _draw_radius(self, count: int, rng: np.random.Generator) -> Floats:
         """Return the pen's radius (points, pictures) in pixels as its pressure varies."""
         variation = self.variation
-        along = np.linspace(0, 1, POINTS, dtype=np.float32)[:, None]
         mean, deviation = variation.radius
         logarithm = mean + deviation * normal(rng, count)
         pressure = sum(
-            np.cos(np.pi * frequency * along + 2 * np.pi * rng.random(count, dtype=np.float32))
+            np.cos(np.pi * frequency * ALONG + 2 * np.pi * rng.random(count, dtype=np.float32))
             * (variation.pressure * normal(rng, count))
             for frequency in (1, 3, 7)
         )
@@ -158,23 +163,24 @@ class Handwriting:
         radius: Floats = np.exp(logarithm + pressure + tremor)
         return radius
 
-    def _blemish(
-        self, track: Floats, radius: Floats, rng: np.random.Generator
-    ) -> tuple[Floats, Floats]:
-        """Let some pens skip a stretch, and put a speck of dirt beside some digits."""
+    def _skip(self, track: Floats, rng: np.random.Generator) -> None:
+        """Let the pen skip a stretch in some pictures: there it already rests at its end."""
+        start, length, chance = rng.random((3, track.shape[2]), dtype=np.float32)
+        start *= 1 - LONGEST_SKIP  # so the end itself is never skipped
+        end = start + LONGEST_SKIP * length
+        skipped = (start < ALONG) & (end > ALONG) & (chance < self.variation.skips)
+        np.copyto(track, track[:, -1:], where=skipped)
+
+    def _add_specks(self, track: Floats, radius: Floats, rng: np.random.Generator) -> None:
+        """Turn the end of the track into a speck of dirt beside the digit in some pictures."""
         count = track.shape[2]
-        start, length, angle = rng.random((3, count), dtype=np.float32)
         beside = rng.integers(POINTS, size=count)
-        skips = rng.random(count) < self.variation.skips
-        specks = rng.random(count) < self.variation.specks
-        along = np.linspace(0, 1, POINTS, dtype=np.float32)[:, None]
-        skipped = skips & (along > 0.88 * start) & (along < 0.88 * start + 0.12 * length)
-        track = np.where(skipped, track[:, -1:], track)
-        away = 0.25 * np.stack([np.cos(2 * np.pi * angle), np.sin(2 * np.pi * angle)])
-        speck = track[:, beside, np.arange(count)] + away
-        track[:, -1] = np.where(specks, speck, track[:, -1])
-        radius[-1] = np.where(specks, 0.3 + 0.3 * length, radius[-1])
-        return track, radius.astype(np.float32)
+        angle, size, chance = rng.random((3, count), dtype=np.float32)
+        angle *= 2 * np.pi
+        away = SPECK_DISTANCE * np.stack([np.cos(angle), np.sin(angle)])
+        has_speck = chance < self.variation.specks
+        np.copyto(track[:, -1], track[:, beside, np.arange(count)] + away, where=has_speck)
+        np.copyto(radius[-1], 0.3 + 0.3 * size, where=has_speck)
 
 
 def normal(rng: np.random.Generator, *shape: int) -> Floats:
