@@ -1,7 +1,8 @@
 """Write digits by hand: a style per picture, and all that a hand does differently each time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,23 @@ class Variation:
     softness: tuple[float, float] = (1.4, 2.0)
     skips: float = 0.04
     specks: float = 0.03
+
+    def scaled(self, variety: float) -> "Variation":
+        """Return a variation whose hands differ `variety` times as much; 0 writes like a stamp.
+
+        What is a deviation, a probability or a most is multiplied; means and the softness of the
+        edge, by which ink looks like ink, stay.
+        """
+        kept = ("care", "softness")
+        values: dict[str, Any] = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in kept
+        }
+        for name, value in values.items():
+            is_pair = isinstance(value, tuple)
+            values[name] = (value[0], value[1] * variety) if is_pair else value * variety
+        return replace(self, **values)
 
 
 class Handwriting:

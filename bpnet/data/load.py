@@ -35,5 +35,6 @@ def load_dataset(
             data.synthetic_train,
             data.synthetic_test,
             data.synthetic_seed,
+            variety=data.synthetic_variety,
         )
     return load_mnist(data.dataset, data_dir, mirror=mirror, progress=progress)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bpnet.data.dataset import Dataset
 from bpnet.data.disk import disk_errors
-from bpnet.data.handwriting import Handwriting
+from bpnet.data.handwriting import Handwriting, Variation
 from bpnet.data.idx import content_sha256, read_idx, write_idx
 from bpnet.data.idx_folder import STEMS, as_dataset
 from bpnet.data.placement import BOX, PICTURE, centre_in_pictures, centring_offsets
@@ -33,6 +33,7 @@ def draw_digits(
     seed: int,
     *,
     purpose: str = "digits",
+    variety: float = 1.0,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -44,6 +45,7 @@ def draw_digits(
         labels: the digits to draw (pictures,), or how many: then all ten come equally often.
         seed: 0 or above; every seed gives other pictures.
         purpose: pictures for different purposes differ under the same seed.
+        variety: how much hands differ; see `Variation.scaled`.
         workers: threads; as many as there are processors if None.
         progress: called with the number of pictures drawn since its last call.
 
@@ -53,12 +55,13 @@ def draw_digits(
     if isinstance(labels, int):
         labels = derive_rng(seed, f"{purpose}, labels").permutation(np.arange(labels) % 10)
     digits: NDArray[np.int64] = labels.astype(np.int64)
+    hand = hand_of(variety)
     images = np.empty((len(digits), PICTURE, PICTURE), dtype=np.uint8)
 
     def draw_block(start: int) -> int:
         part = slice(start, start + BLOCK)
         rng = derive_rng(seed, purpose, start // BLOCK)
-        images[part] = centre_in_pictures(_write_boxes(digits[part], rng))
+        images[part] = centre_in_pictures(_write_boxes(hand, digits[part], rng))
         return len(images[part])
 
     for drawn in _on_threads(draw_block, range(0, len(digits), BLOCK), workers):
@@ -72,6 +75,8 @@ def load_synthetic(
     train_size: int,
     test_size: int,
     seed: int,
+    *,
+    variety: float = 1.0,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -82,34 +87,41 @@ def load_synthetic(
         train_size: number of training pictures.
         test_size: number of test pictures, which share no random draw with the training ones.
         seed: 0 or above; every seed gives another set.
+        variety: how much hands differ; see `Variation.scaled`.
         workers: threads that draw; as many as there are processors if None.
         progress: called with the number of pictures drawn since its last call.
 
     Raises:
         DataError: the directory cannot be written.
     """
-    folder = directory / f"v{VERSION}-{train_size}-{test_size}-seed{seed}"
+    folder = directory / f"v{VERSION}-{train_size}-{test_size}-seed{seed}-variety{variety:g}"
     arrays = _read_cache(folder)
     if arrays is None:
         arrays = [
             array
             for part, size in (("train", train_size), ("test", test_size))
             for array in draw_digits(
-                size, seed, purpose=f"synthetic {part}", workers=workers, progress=progress
+                size,
+                seed,
+                purpose=f"synthetic {part}",
+                variety=variety,
+                workers=workers,
+                progress=progress,
             )
         ]
         _write_cache(folder, arrays)
     return as_dataset("synthetic", arrays, CLASS_NAMES)
 
 
-def _write_boxes(digits: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
+def _write_boxes(
+    hand: Handwriting, digits: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.float32]:
     """Return ink (pictures, 20, 20) that can be centred as MNIST's.
 
     One digit in ten thousand is so heavy on one side that it would have to leave the picture;
     MNIST has none of these, and they are written again. Greys are made whole before, so that it
     is the finished picture that is centred.
     """
-    hand = default_hand()
     boxes = np.empty((len(digits), BOX, BOX), dtype=np.float32)
     missing = np.arange(len(digits))
     while len(missing):
@@ -120,10 +132,10 @@ def _write_boxes(digits: NDArray[np.int64], rng: np.random.Generator) -> NDArray
     return boxes
 
 
-@lru_cache(maxsize=1)
-def default_hand() -> Handwriting:
-    """Return the hand that draws the data set; preparing its curves takes some time."""
-    return Handwriting()
+@lru_cache(maxsize=2)
+def hand_of(variety: float) -> Handwriting:
+    """Return the hand that draws a data set; preparing its curves takes some time."""
+    return Handwriting(variation=Variation().scaled(variety))
 
 
 def _on_threads(
