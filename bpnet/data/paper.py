@@ -13,9 +13,10 @@ CELLS = 64  # along the longer side of the coarse picture in which the paper is 
 FLAT = 4 / 255  # how far drawn paper strays from its one colour
 QUIET = 0.07  # of the strokes' strength: more noise than this is blurred away
 BLURS = 4  # at most
-GRAIN = 45  # times what is left of the noise: noise alone reaches 32, digits in it 60 and more
+GRAIN = 40  # times what is left of the noise: noise alone reaches 32, digits in it 60 and more
 MEDIAN_DISTANCE = 0.6745  # of a normal distribution, in standard deviations
 FAINTEST = 0.045  # contrast of the palest strokes that are read
+AREA_COUNTS = 0.25  # measured: without it wide gaps between strokes win, with 0.5 bright spots do
 PALEST = 0.02  # contrast below which no pixel is ink
 
 
@@ -122,9 +123,11 @@ def without_light(coarse: Plane) -> Plane:
 def basin_depth(level: Plane) -> Plane:
     """Measure by how much each pixel lies lower than all that surrounds it.
 
-    Shadows fall from beyond the edge of the picture, so they are no basins.
+    Shadows fall from beyond the edge of the picture, so they are no basins. Ridges narrower
+    than three pixels are no walls either: they may be the lines of ruled paper.
     """
-    depth: Plane = fill_basins(closing(level)) - level
+    flat = -closing(-level)
+    depth: Plane = fill_basins(closing(flat)) - flat
     return depth
 
 
@@ -132,17 +135,16 @@ def is_ink(depth: Plane, opposite: Plane) -> bool:
     """Tell whether the basins of a picture are its ink, rather than its hills.
 
     Mostly one of the two is next to nothing. But within the loop of a 0 the paper looks like a
-    hill; then the ink is what looks more like strokes.
+    hill; then the ink is what looks more like strokes, even where a shadow makes it less deep.
     """
-    half = 0.5 * max(float(depth.max()), float(opposite.max()))
-    basins, hills = depth > half, opposite > half
-    if min(basins.sum(), hills.sum()) <= 0.1 * max(basins.sum(), hills.sum()):
-        return bool(basins.sum() > hills.sum())
-    return stroke_likeness(basins) >= stroke_likeness(hills)
+    deepest, highest = float(depth.max()), float(opposite.max())
+    if min(deepest, highest) < 0.25 * max(deepest, highest):
+        return deepest > highest
+    return stroke_likeness(depth > 0.5 * deepest) >= stroke_likeness(opposite > 0.5 * highest)
 
 
 def stroke_likeness(mask: NDArray[np.bool_]) -> float:
-    """Rate shapes by size and slenderness: the longest side of a connected one, squared, by width.
+    """Rate shapes by how large and slender they are, and a little by their area.
 
     The insides of loops are smaller than the strokes that join them, the inside of a frame is
     wider than strokes, and paper rather than ink lies along the picture's edge.
@@ -150,7 +152,8 @@ def stroke_likeness(mask: NDArray[np.bool_]) -> float:
     pieces = connected_components(mask)
     side = np.maximum(pieces.heights, pieces.widths).max()
     along_edge = np.mean([mask[0].mean(), mask[-1].mean(), mask[:, 0].mean(), mask[:, -1].mean()])
-    return float(side**2 * (1 - along_edge)) / stroke_width(mask.astype(np.float32))
+    slenderness = float(side) / stroke_width(mask.astype(np.float32))
+    return float(side * mask.sum() ** AREA_COUNTS * (1 - along_edge)) * slenderness
 
 
 def paper_under(grey: Plane, coarse: Plane, depth: Plane) -> Plane:
