@@ -181,7 +181,9 @@ class ConfigReader:
             if wrong is not None:
                 place = config.given.get("data.targets", self.source)
                 message = "cross_entropy needs targets that sum to 1 in every row"
-                self.problems.append(f"{place}: [data] {message}, found {' '.join(map(str, wrong))}")
+                self.problems.append(
+                    f"{place}: [data] {message}, found {' '.join(map(str, wrong))}"
+                )
 
 
 def _nearest(key: str) -> str:
