@@ -100,6 +100,7 @@ class DataConfig:
     synthetic_test: int = setting(10000, "drawn digits to score on", whole(10))
     synthetic_seed: int = setting(1, "which digits are drawn", whole(0))
     synthetic_variety: float = setting(1.0, "how much hands differ; below 1: neater", real(0, 2))
+    drawn: int = setting(0, "mnist: drawn digits added to the training pictures", whole(0))
     inputs: Rows = setting((), "table: one sample per line", rows)
     targets: Rows = setting((), "table: what the network should answer, one sample per line", rows)
     input_shape: tuple[int, ...] = setting((), "table: channels, height, width of a sample", shape)

@@ -148,6 +148,8 @@ class ConfigReader:
             place = config.given.get(f"data.{key}", self.source)
             self.problems.append(f"{place}: [data] {message}")
 
+        if data.drawn and data.dataset != "mnist":
+            report("drawn", f"drawn digits go with mnist, not with {data.dataset}")
         if data.dataset == "idx" and not data.path:
             report("dataset", "dataset = idx needs `path`, the folder that holds its four files")
         if data.dataset != "table":

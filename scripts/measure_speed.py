@@ -8,6 +8,7 @@ the best round counts. Pictures are random and as many as MNIST has: speed does 
 """
 
 import argparse
+import dataclasses
 import resource
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bpnet.config import AugmentConfig
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.load_config import load_config
 from bpnet.training.loop import Trainer
@@ -40,6 +42,7 @@ def random_pictures() -> Dataset:
 def time_steps(name: str, dataset: Dataset, batch_size: int, seconds: float) -> float:
     """Return the 10th percentile of the seconds that a step takes."""
     config = load_config(name, (f"train.batch_size={batch_size}", "data.validation=0"))
+    config = dataclasses.replace(config, augment=AugmentConfig())
     model = prepare_model(config, dataset)
     with (
         blas_threads(config.train.blas_threads),

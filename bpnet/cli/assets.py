@@ -8,4 +8,4 @@ WEIGHTS = ASSETS / "digits.npz"
 
 def example_pictures() -> list[Path]:
     """Return the example pictures of digits."""
-    return sorted(ASSETS.glob("*.png"))
+    return sorted(ASSETS.glob("*.jpg"))

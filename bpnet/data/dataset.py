@@ -23,9 +23,12 @@ class Samples:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def take(self, index: NDArray[np.int64]) -> "Samples":
-        """Copy the samples with the given numbers, in that order."""
-        return Samples(self.inputs[index], self.targets[index])
+    def followed_by(self, more: "Samples") -> "Samples":
+        """Return these samples and, behind them, `more` of the same shape."""
+        return Samples(
+            np.concatenate([self.inputs, more.inputs]),
+            np.concatenate([self.targets, more.targets]),
+        )
 
 
 @dataclass(frozen=True)

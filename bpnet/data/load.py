@@ -1,5 +1,6 @@
 """Get the data set that a config names."""
 
+import dataclasses
 from pathlib import Path
 
 from bpnet.config import Config
@@ -10,6 +11,8 @@ from bpnet.data.idx_folder import load_idx_folder
 from bpnet.data.mnist import load_mnist
 from bpnet.data.synthetic import load_synthetic
 from bpnet.data.table import load_table
+
+FEWEST = 10  # test pictures of a set whose training pictures alone are wanted
 
 
 def load_dataset(
@@ -29,12 +32,19 @@ def load_dataset(
         return load_table(config)
     if data.dataset == "idx":
         return load_idx_folder(Path(data.path))
+    drawings = data_directory(data_dir).path / "synthetic"
     if data.dataset == "synthetic":
         return load_synthetic(
-            data_directory(data_dir).path / "synthetic",
+            drawings,
             data.synthetic_train,
             data.synthetic_test,
             data.synthetic_seed,
             variety=data.synthetic_variety,
         )
-    return load_mnist(data.dataset, data_dir, mirror=mirror, progress=progress)
+    dataset = load_mnist(data.dataset, data_dir, mirror=mirror, progress=progress)
+    if not data.drawn:
+        return dataset
+    drawn = load_synthetic(
+        drawings, data.drawn, FEWEST, data.synthetic_seed, variety=data.synthetic_variety
+    )
+    return dataclasses.replace(dataset, train=dataset.train.followed_by(drawn.train))
