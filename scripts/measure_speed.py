@@ -54,12 +54,13 @@ def time_steps(name: str, dataset: Dataset, batch_size: int, seconds: float) -> 
         times = []
         end = time.perf_counter() + seconds
         position = 0
-        while time.perf_counter() < end:
-            index = order[position : position + batch_size]
-            position = (position + batch_size) % (len(order) - batch_size)
-            start = time.perf_counter()
-            trainer.step(index)
-            times.append(time.perf_counter() - start)
+        with trainer.team:
+            while time.perf_counter() < end:
+                index = order[position : position + batch_size]
+                position = (position + batch_size) % (len(order) - batch_size)
+                start = time.perf_counter()
+                trainer.step(index)
+                times.append(time.perf_counter() - start)
     return float(np.percentile(times[5:], 10))
 
 

@@ -78,9 +78,7 @@ class Augmenter:
         seed: the run's seed.
     """
 
-    def __init__(
-        self, settings: AugmentConfig, picture_shape: tuple[int, int], seed: int
-    ) -> None:
+    def __init__(self, settings: AugmentConfig, picture_shape: tuple[int, int], seed: int) -> None:
         height, width = picture_shape
         self.settings = settings
         self.seed = seed

@@ -4,11 +4,13 @@ Activations lie batch last: (features, batch) or (channels, height, width, batch
 Columns are samples, as in the textbooks, so `z = W a + b` is written as it is read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from bpnet.nn.parameters import shared_zeros
 
 Array = NDArray[np.floating]
 Shape = tuple[int, ...]
@@ -43,10 +45,16 @@ class Memory:
 
     def array(self, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """Return a contiguous array of this shape with arbitrary content."""
-        wanted = np.dtype(dtype or self.dtype)
+        return self._block(shape, lambda size: np.zeros(size, dtype=dtype or self.dtype))
+
+    def shared(self, *shape: int) -> NDArray[Any]:
+        """Return an array of arbitrary content that forked processes see alike."""
+        return self._block(shape, lambda size: shared_zeros(size, self.dtype))
+
+    def _block(self, shape: Shape, reserve: Callable[[int], NDArray[Any]]) -> NDArray[Any]:
         size = int(np.prod(shape, dtype=np.int64))
         if self._next == len(self._blocks):
-            self._blocks.append(np.zeros(size, dtype=wanted))
+            self._blocks.append(reserve(size))
         block = self._blocks[self._next]
         self._next += 1
         return block[:size].reshape(shape)

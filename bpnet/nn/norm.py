@@ -71,8 +71,8 @@ class BatchNorm(Layer[BatchNormCache]):
             gradients=gradients,
             grad_input=memory.array(*shape) if needs_grad_input else None,
             training=memory.training,
-            mean=memory.array(channels),
-            variance=memory.array(channels),
+            mean=memory.shared(channels),  # read by whoever mixes the running statistics
+            variance=memory.shared(channels),
             inverse_deviation=memory.array(channels),
         )
 

@@ -1,9 +1,19 @@
 """Keep all arrays of one kind in one flat vector, with named views into it."""
 
+import mmap
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+
+def shared_zeros(size: int, dtype: DTypeLike) -> NDArray[np.floating]:
+    """Return a vector of zeros that this process and those forked from it see alike.
+
+    The memory has no name: it is gone with the last process that uses it.
+    """
+    memory = mmap.mmap(-1, max(1, size * np.dtype(dtype).itemsize))
+    return np.frombuffer(memory, dtype=dtype, count=size)
 
 
 class FlatArrays:
@@ -22,7 +32,7 @@ class FlatArrays:
         is_weight = {name: name.endswith(".weight") and len(shapes[name]) > 1 for name in shapes}
         in_order = sorted(shapes, key=lambda name: not is_weight[name])
         sizes = {name: int(np.prod(shapes[name], dtype=np.int64)) for name in in_order}
-        self.flat: NDArray[np.floating] = np.zeros(sum(sizes.values()), dtype=dtype)
+        self.flat = shared_zeros(sum(sizes.values()), dtype)
         self.weights = sum(sizes[name] for name in in_order if is_weight[name])
         views = {}
         start = 0

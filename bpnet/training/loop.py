@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +31,8 @@ from bpnet.training.divergence import diverged
 from bpnet.training.metrics import Score, evaluate
 from bpnet.training.observer import Observer
 from bpnet.training.optimizer import build_optimizer, clip_norm
-from bpnet.training.parallel import Shard, Workers, split_batch
+from bpnet.training.parallel import Shard, ThreadTeam, Workers, split_batch
+from bpnet.training.processes import build_team
 from bpnet.training.progress import Progress
 from bpnet.training.schedule import Schedule
 
@@ -81,6 +81,7 @@ class Trainer:
         self.shards = [
             Shard(model, dataset.train, number, largest) for number in range(config.train.shards)
         ]
+        self.team = build_team(self.shards, workers)
         self._began = time.perf_counter()
 
     @property
@@ -128,10 +129,15 @@ class Trainer:
             DivergedError: a loss or weight is not finite; the last good checkpoint stays.
             CheckpointError: a checkpoint cannot be written.
         """
-        config, progress = self.config, self.progress
-        self._began = time.perf_counter() - progress.seconds
-        if progress.step == 0:
+        self._began = time.perf_counter() - self.progress.seconds
+        if self.progress.step == 0:
             self.save()
+        with self.team:
+            return self._run_epochs(should_stop)
+
+    def _run_epochs(self, should_stop: Callable[[], bool]) -> bool:
+        """Train epoch after epoch; tell whether all are done."""
+        config, progress = self.config, self.progress
         while not progress.finished:
             completed = self._run_epoch(should_stop)
             if not np.isfinite(self.model.network.parameters.flat).all():
@@ -196,14 +202,11 @@ class Trainer:
         progress, network, train = self.progress, self.model.network, self.config.train
         parts = [part for part in split_batch(index, train.shards) if len(part)]
         shards = self.shards[: len(parts)]
-        self.workers.run(
-            [
-                partial(shard.compute, part, len(index), progress.epoch, progress.step)
-                for shard, part in zip(shards, parts, strict=True)
-            ]
-        )
+        self.team.compute(parts, len(index), progress.epoch, progress.step)
         loss_sum = sum(shard.loss_sum for shard in shards)
         if not np.isfinite(loss_sum):
+            with ThreadTeam(shards, Workers(1)) as team:  # once more, where caches can be seen
+                team.compute(parts, len(index), progress.epoch, progress.step)
             raise diverged(self.model, progress.epoch + 1, progress.step + 1, shards, parts)
         gradient = shards[0].gradient
         for shard in shards[1:]:

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from functools import lru_cache
+from functools import lru_cache, partial
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
@@ -60,11 +60,6 @@ class Workers:
         self._done: SimpleQueue[BaseException | None] = SimpleQueue()
 
     def __enter__(self) -> Workers:
-        for number in range(1, self.count):
-            jobs: SimpleQueue[Sequence[Task] | None] = SimpleQueue()
-            name = f"bpnet-worker-{number}"
-            threading.Thread(target=self._serve, args=(jobs,), name=name, daemon=True).start()
-            self._jobs.append(jobs)
         return self
 
     def __exit__(
@@ -83,22 +78,31 @@ class Workers:
         Raises:
             BaseException: what a task raised; the others are finished first.
         """
+        self._start(min(self.count, len(tasks)) - 1)
         others = self._jobs[: max(0, len(tasks) - 1)]
         stride = len(others) + 1
         for number, jobs in enumerate(others, start=1):
             jobs.put(tasks[number::stride])
-        failure = _run_all(tasks[::stride])
+        failure = run_all(tasks[::stride])
         for _ in others:
             failure = self._done.get() or failure
         if failure is not None:
             raise failure
 
+    def _start(self, threads: int) -> None:
+        """Start threads until there are as many, the first time they are needed."""
+        while len(self._jobs) < threads:
+            jobs: SimpleQueue[Sequence[Task] | None] = SimpleQueue()
+            name = f"bpnet-worker-{len(self._jobs) + 1}"
+            threading.Thread(target=self._serve, args=(jobs,), name=name, daemon=True).start()
+            self._jobs.append(jobs)
+
     def _serve(self, jobs: SimpleQueue[Sequence[Task] | None]) -> None:
         while (tasks := jobs.get()) is not None:
-            self._done.put(_run_all(tasks))
+            self._done.put(run_all(tasks))
 
 
-def _run_all(tasks: Sequence[Task]) -> BaseException | None:
+def run_all(tasks: Sequence[Task]) -> BaseException | None:
     """Run tasks one after the other under the settings of a worker; return what one raised."""
     previous = np.setbufsize(UFUNC_BUFFER)
     try:
@@ -175,6 +179,42 @@ class Shard:
         if not self._draws:
             return None
         return derive_rng(self.model.config.train.seed, "layers", epoch, step, self.number)
+
+
+class ThreadTeam:
+    """Compute the shards of a batch in threads.
+
+    Args:
+        shards: what to compute.
+        workers: the threads.
+    """
+
+    def __init__(self, shards: Sequence[Shard], workers: Workers) -> None:
+        self.shards = shards
+        self.workers = workers
+
+    def __enter__(self) -> ThreadTeam:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the threads to whoever made them."""
+
+    def compute(
+        self, parts: Sequence[NDArray[np.int64]], batch_size: int, epoch: int, step: int
+    ) -> None:
+        """Let every shard compute loss and gradient of its part of the batch."""
+        pairs = zip(self.shards, parts, strict=False)
+        self.workers.run([task_of(shard, part, batch_size, epoch, step) for shard, part in pairs])
+
+
+def task_of(shard: Shard, part: NDArray[np.int64], batch_size: int, epoch: int, step: int) -> Task:
+    """Return the task of computing a shard's part of a batch."""
+    return partial(shard.compute, part, batch_size, epoch, step)
 
 
 def split_batch(index: NDArray[np.int64], shards: int) -> list[NDArray[np.int64]]:
