@@ -136,7 +136,7 @@ class ConfigReader:
             folder = self.folder if is_of_file else Path()
             data = dataclasses.replace(data, path=str((folder / data.path).resolve()))
         self._check_data(config, data)
-        self._check_loss(config, data)
+        self._check_training(config, data)
         if not config.model.layers and not any("layers" in text for text in self.problems):
             self.problems.append(f"{self.source}: [model] layers is empty; name one layer per line")
         return dataclasses.replace(config, data=data)
@@ -171,13 +171,17 @@ class ConfigReader:
             message = f"input_shape needs {size} numbers a line, found {sorted(widths['inputs'])}"
             report("input_shape", message)
 
-    def _check_loss(self, config: Config, data: DataConfig) -> None:
-        """Report targets and settings that the loss cannot use."""
+    def _check_training(self, config: Config, data: DataConfig) -> None:
+        """Report targets and settings that training cannot use."""
         train = config.train
         if train.label_smoothing and train.loss in ("mse", "quadratic"):
             place = config.given.get("train.label_smoothing", self.source)
             message = f"[train] label_smoothing has no meaning for loss = {train.loss}"
             self.problems.append(f"{place}: {message}; leave it out")
+        if train.early_stopping and not data.validation:
+            place = config.given.get("train.early_stopping", self.source)
+            message = "[train] early_stopping needs samples to watch: [data] validation above 0"
+            self.problems.append(f"{place}: {message}")
         if data.dataset == "table" and train.loss == "cross_entropy":
             wrong = next((row for row in data.targets if not math.isclose(sum(row), 1)), None)
             if wrong is not None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bpnet.config import AugmentConfig
 from bpnet.config_file import ConfigReader
 from bpnet.data.augment import Augmenter, draw_distortion
-from bpnet.data.counter import sample_streams
+from bpnet.data.distortion.counter import sample_streams
 
 Pictures = NDArray[np.uint8]
 STRONG = AugmentConfig(

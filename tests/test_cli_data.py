@@ -12,8 +12,8 @@ from file_server import by_path, serving, status, whole
 
 from bpnet.cli.data import KNOWN_NAMES, command
 from bpnet.cli.download_progress import DownloadProgress
-from bpnet.data.catalogue import KNOWN, MNIST
-from bpnet.data.idx_folder import load_idx_folder
+from bpnet.data.files.catalogue import KNOWN, MNIST
+from bpnet.data.files.idx_folder import load_idx_folder
 from bpnet.errors import BpnetError, ConfigError, DataError
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.data.counter import mix64, sample_streams, signed_uniforms, word_steps
+from bpnet.data.distortion.counter import mix64, sample_streams, signed_uniforms, word_steps
 
 
 def test_words_are_those_of_splitmix64() -> None:

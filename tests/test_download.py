@@ -26,8 +26,8 @@ from file_server import (
 )
 
 from bpnet.data.download import Patience, Progress, RemoteFile, download
-from bpnet.data.lock import exclusive
-from bpnet.data.mirror import mirrors_in_order
+from bpnet.data.files.lock import exclusive
+from bpnet.data.files.mirror import mirrors_in_order
 from bpnet.errors import ConfigError, DataError
 
 CONTENT = np.random.default_rng(1).bytes(100_000)
@@ -255,7 +255,7 @@ class TestDisk:
         def read_only(path: Path, flags: int, mode: int = 0) -> int:
             raise OSError(30, "Read-only file system")
 
-        monkeypatch.setattr("bpnet.data.lock.os.open", read_only)
+        monkeypatch.setattr("bpnet.data.files.lock.os.open", read_only)
         with pytest.raises(DataError, match=r"(?s)Read-only file system.*--data-dir") as raised:
             fetch(folder, DEAD)
         assert raised.value.exit_code == 3

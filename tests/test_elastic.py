@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from bpnet.config import AugmentConfig
 from bpnet.data.augment import Augmenter
-from bpnet.data.counter import mix64, sample_streams, word_steps
-from bpnet.data.elastic import ElasticField
+from bpnet.data.distortion.counter import mix64, sample_streams, word_steps
+from bpnet.data.distortion.elastic import ElasticField
 
 
 def direct_elastic(

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bpnet.data.curve import curve_matrices, end_directions, read_path
-from bpnet.data.handwriting import Handwriting, Variation
-from bpnet.data.pen import fit_track, ink_box
+from bpnet.data.drawing.curve import curve_matrices, end_directions, read_path
+from bpnet.data.drawing.handwriting import Handwriting, Variation
+from bpnet.data.drawing.pen import fit_track, ink_box
+from bpnet.data.drawing.strokes import STYLES, read_style
 from bpnet.data.placement import BOX
-from bpnet.data.strokes import STYLES, read_style
 
 # --- Curves ------------------------------------------------------------------------------------
 

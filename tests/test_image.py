@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bpnet.data.image import BLANK, SEVERAL, read_digit, read_digits
-from bpnet.data.morphology import stroke_width
+from bpnet.data.reading.morphology import stroke_width
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 Plane = NDArray[np.float64]

@@ -79,7 +79,7 @@ def test_chosen_samples_alone_are_scored(model: Model) -> None:
     samples = draw_samples(300, 5)
     chosen = score(model, samples, count=70)
     assert chosen.samples == 70
-    assert chosen.loss == score(model, samples.take(np.arange(70))).loss
+    assert chosen.loss == score(model, Samples(samples.inputs[:70], samples.targets[:70])).loss
 
 
 def test_numbers_are_scored_by_their_errors() -> None:

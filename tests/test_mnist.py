@@ -10,12 +10,12 @@ import pytest
 from file_server import FileServer, by_path, serving, status, web_page, whole
 from numpy.typing import NDArray
 
-from bpnet.data import catalogue
-from bpnet.data.catalogue import FASHION_MNIST, MNIST, KnownDataset, KnownFile
-from bpnet.data.directory import data_directory
 from bpnet.data.download import Progress, RemoteFile
+from bpnet.data.files import catalogue
+from bpnet.data.files.catalogue import FASHION_MNIST, MNIST, KnownDataset, KnownFile
+from bpnet.data.files.directory import data_directory
+from bpnet.data.files.idx_folder import STEMS, load_idx_folder, spellings
 from bpnet.data.idx import content_sha256, write_idx
-from bpnet.data.idx_folder import STEMS, load_idx_folder, spellings
 from bpnet.data.mnist import import_files, inspect_files, load_mnist
 from bpnet.errors import DataError
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bpnet.data.picture import LONGEST_SIDE, open_picture
+from bpnet.data.reading.picture import LONGEST_SIDE, open_picture
 from bpnet.errors import DataError
 
 

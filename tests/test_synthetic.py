@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from bpnet.data import synthetic
-from bpnet.data.handwriting import Handwriting, Variation
+from bpnet.data.drawing.handwriting import Handwriting, Variation
+from bpnet.data.drawing.strokes import STYLES
+from bpnet.data.files.idx_folder import STEMS
 from bpnet.data.idx import read_idx
-from bpnet.data.idx_folder import STEMS
 from bpnet.data.placement import BOX, PICTURE, centre_in_picture, centre_in_pictures
-from bpnet.data.strokes import STYLES
 from bpnet.data.synthetic import BLOCK, VERSION, draw_digits, load_synthetic
 from bpnet.errors import DataError
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bpnet.data.affine import Affine
 from bpnet.config import AugmentConfig
 from bpnet.data.augment import Augmenter, Distortion
-from bpnet.data.warp import BilinearSampler
+from bpnet.data.distortion.affine import Affine
+from bpnet.data.distortion.warp import BilinearSampler
 
 Pictures = NDArray[np.uint8]
 SHAPES = [(28, 28), (17, 31), (32, 9), (1, 5)]

@@ -18,7 +18,7 @@ from bpnet.cli.main import run
 from bpnet.config import Config
 from bpnet.config_file import ConfigReader
 from bpnet.data.dataset import Dataset, Samples
-from bpnet.data.idx_folder import STEMS
+from bpnet.data.files.idx_folder import STEMS
 from bpnet.model import Model
 from bpnet.training.loop import Trainer
 from bpnet.training.parallel import Workers

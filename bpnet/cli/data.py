@@ -9,7 +9,7 @@ import click
 from bpnet.cli import options
 
 if TYPE_CHECKING:
-    from bpnet.data.catalogue import KnownDataset
+    from bpnet.data.files.catalogue import KnownDataset
     from bpnet.data.mnist import FileReport
 
 KNOWN_NAMES = ["mnist", "fashion_mnist"]  # as in the catalogue, which is slower to import
@@ -32,7 +32,7 @@ def command() -> None:
 def fetch(name: str, data_dir: Path | None, mirror: str | None) -> None:
     """Download what is missing of the data set NAME (mnist), and check all of it."""
     from bpnet.cli.download_progress import DownloadProgress
-    from bpnet.data.catalogue import KNOWN
+    from bpnet.data.files.catalogue import KNOWN
     from bpnet.data.mnist import inspect_files, load_mnist
 
     load_mnist(name, data_dir, mirror=mirror, progress=DownloadProgress())
@@ -46,7 +46,7 @@ def fetch(name: str, data_dir: Path | None, mirror: str | None) -> None:
 @options.data_dir
 def import_(source: Path, name: str, data_dir: Path | None) -> None:
     """Check the files of the data set NAME (mnist) in DIR, and copy them into the cache."""
-    from bpnet.data.catalogue import KNOWN
+    from bpnet.data.files.catalogue import KNOWN
     from bpnet.data.mnist import import_files
 
     for path in import_files(KNOWN[name], source, data_dir):
@@ -58,7 +58,7 @@ def import_(source: Path, name: str, data_dir: Path | None) -> None:
 @options.data_dir
 def verify(name: str, data_dir: Path | None) -> None:
     """Compare the files of the data set NAME (mnist) with their check sums."""
-    from bpnet.data.catalogue import KNOWN
+    from bpnet.data.files.catalogue import KNOWN
     from bpnet.data.mnist import inspect_files
 
     reports = inspect_files(KNOWN[name], data_dir)
@@ -82,7 +82,7 @@ def synthesize(train: int, test: int, seed: int, data_dir: Path | None) -> None:
     """
     from tqdm import tqdm
 
-    from bpnet.data.directory import data_directory
+    from bpnet.data.files.directory import data_directory
     from bpnet.data.synthetic import load_synthetic
 
     directory = data_directory(data_dir).path / "synthetic"
@@ -101,8 +101,8 @@ def synthesize(train: int, test: int, seed: int, data_dir: Path | None) -> None:
 @options.as_json
 def info(name: str | None, data_dir: Path | None, as_json: bool) -> None:
     """Show where the data sets lie, which files are there and what they hold."""
-    from bpnet.data.catalogue import KNOWN
-    from bpnet.data.directory import data_directory
+    from bpnet.data.files.catalogue import KNOWN
+    from bpnet.data.files.directory import data_directory
 
     known = [KNOWN[name]] if name else list(KNOWN.values())
     directory = data_directory(data_dir).path

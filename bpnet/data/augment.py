@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.config import AugmentConfig
-from bpnet.data.affine import Affine
-from bpnet.data.counter import Words, sample_streams, signed_uniforms
-from bpnet.data.elastic import ElasticField
-from bpnet.data.ink import StrokePen, cut_squares
-from bpnet.data.warp import BilinearSampler
+from bpnet.data.distortion.affine import Affine
+from bpnet.data.distortion.counter import Words, sample_streams, signed_uniforms
+from bpnet.data.distortion.elastic import ElasticField
+from bpnet.data.distortion.pen import StrokePen, cut_squares
+from bpnet.data.distortion.warp import BilinearSampler
 
 BLOCK_PIXELS = 64 * 28 * 28  # at a time: fewer pay more calls, more gain nothing (measured)
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import requests
 
-from bpnet.data.disk import disk_errors
-from bpnet.data.lock import exclusive
-from bpnet.data.mirror import MirrorError, ask, blocks
+from bpnet.data.files.disk import disk_errors
+from bpnet.data.files.lock import exclusive
+from bpnet.data.files.mirror import MirrorError, ask, blocks
 from bpnet.errors import DataError
 
 BUSY = {408, 425, 429}  # answers beside 5xx that may be different a little later

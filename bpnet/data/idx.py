@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.data.disk import disk_errors
+from bpnet.data.files.disk import disk_errors
 from bpnet.errors import DataError
 from bpnet.files import atomic_write
 

@@ -7,15 +7,15 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.data.components import Components, connected_components
-from bpnet.data.frame import inside_frame
-from bpnet.data.grouping import group_into_digits
-from bpnet.data.lines import without_ruled_lines
-from bpnet.data.morphology import stroke_width, thicken, thin
-from bpnet.data.paper import PALEST, Ink, find_ink, most_telling_grey
-from bpnet.data.picture import open_picture
 from bpnet.data.placement import crop_to_ink, place_like_mnist
-from bpnet.data.resample import resample, shrink_to
+from bpnet.data.reading.components import Components, connected_components
+from bpnet.data.reading.frame import inside_frame
+from bpnet.data.reading.grouping import group_into_digits
+from bpnet.data.reading.lines import without_ruled_lines
+from bpnet.data.reading.morphology import stroke_width, thicken, thin
+from bpnet.data.reading.paper import PALEST, Ink, find_ink, most_telling_grey
+from bpnet.data.reading.picture import open_picture
+from bpnet.data.reading.resample import resample, shrink_to
 
 CANVAS = 80  # pixels along the longer side of a crop while its strokes are brought to width
 THINNEST, THICKEST = 8.0, 13.0  # pixels there; MNIST has 6.8–14.1 (5–95 %), median 9.3

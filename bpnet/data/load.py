@@ -5,9 +5,9 @@ from pathlib import Path
 
 from bpnet.config import Config
 from bpnet.data.dataset import Dataset
-from bpnet.data.directory import data_directory
 from bpnet.data.download import Progress
-from bpnet.data.idx_folder import load_idx_folder
+from bpnet.data.files.directory import data_directory
+from bpnet.data.files.idx_folder import load_idx_folder
 from bpnet.data.mnist import load_mnist
 from bpnet.data.synthetic import load_synthetic
 from bpnet.data.table import load_table

@@ -7,14 +7,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from bpnet.data.catalogue import KNOWN, KnownDataset, KnownFile
 from bpnet.data.dataset import Dataset
-from bpnet.data.directory import DataDirectory, data_directory
-from bpnet.data.disk import disk_errors
 from bpnet.data.download import Progress, download
+from bpnet.data.files.catalogue import KNOWN, KnownDataset, KnownFile
+from bpnet.data.files.directory import DataDirectory, data_directory
+from bpnet.data.files.disk import disk_errors
+from bpnet.data.files.idx_folder import STEMS, as_dataset, find_file, spellings
+from bpnet.data.files.mirror import mirrors_in_order
 from bpnet.data.idx import GZIP_MAGIC, content_sha256, read_idx
-from bpnet.data.idx_folder import STEMS, as_dataset, find_file, spellings
-from bpnet.data.mirror import mirrors_in_order
 from bpnet.errors import DataError
 from bpnet.files import atomic_write
 

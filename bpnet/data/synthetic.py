@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.dataset import Dataset
-from bpnet.data.disk import disk_errors
-from bpnet.data.handwriting import Handwriting, Variation
+from bpnet.data.drawing.handwriting import Handwriting, Variation
+from bpnet.data.files.disk import disk_errors
+from bpnet.data.files.idx_folder import STEMS, as_dataset
 from bpnet.data.idx import content_sha256, read_idx, write_idx
-from bpnet.data.idx_folder import STEMS, as_dataset
 from bpnet.data.placement import BOX, PICTURE, centre_in_pictures, centring_offsets
 from bpnet.errors import DataError
 from bpnet.files import write_text

@@ -284,13 +284,6 @@ def split_samples(config: Config, dataset: Dataset) -> tuple[NDArray[np.int64], 
             found=held_out,
             hint="--set data.validation=0, or a smaller number",
         )
-    if config.train.early_stopping and not held_out:
-        raise ConfigError(
-            "early stopping needs samples to watch",
-            where=config.given.get("train.early_stopping", "[train] early_stopping"),
-            expected="[data] validation above 0",
-            found=held_out,
-        )
     return stratified_split(
         dataset.train.targets, held_out, derive_rng(config.train.seed, "validation")
     )

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.data.curve import curve_matrices, end_directions, read_path
-from bpnet.data.pen import Floats, fit_track, ink_box
-from bpnet.data.strokes import STYLES, Style
+from bpnet.data.drawing.curve import curve_matrices, end_directions, read_path
+from bpnet.data.drawing.pen import Floats, fit_track, ink_box
+from bpnet.data.drawing.strokes import STYLES, Style
 
 POINTS = 112  # on a track: the longest is about 70 pixels long, so they lie ⅔ pixel apart
 UNIT = 100.0  # styles are given in hundredths of the digit's height

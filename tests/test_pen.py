@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bpnet.data.ink import StrokePen, cut_squares
+from bpnet.data.distortion.pen import StrokePen, cut_squares
 
 Pictures = NDArray[np.uint8]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bpnet.data.disk import disk_errors
+from bpnet.data.files.disk import disk_errors
 from bpnet.errors import DataError
 
 INTERVAL = 0.1  # seconds between two attempts

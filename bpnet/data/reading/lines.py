@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.data.components import connected_components
+from bpnet.data.reading.components import connected_components
 
 THICKNESS = 1 / 50  # of the longer side: the thickest that a ruled line may be
 STEEPEST = 0.12  # rise per pixel of a line on a page held askew (7°)

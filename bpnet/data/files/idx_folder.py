@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.dataset import Dataset, Samples
-from bpnet.data.disk import disk_errors
+from bpnet.data.files.disk import disk_errors
 from bpnet.data.idx import read_idx
 from bpnet.errors import DataError
 

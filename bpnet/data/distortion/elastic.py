@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.data.counter import Words, mix64, word_steps
+from bpnet.data.distortion.counter import Words, mix64, word_steps
 
 NOISE_UNIT = 2.0**15  # 16-bit noise divided by it is uniform in [−1, 1)
 NOISE_PER_WORD = 4

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.data.resample import Plane
+from bpnet.data.reading.resample import Plane
 
 OUTER = 0.25  # the part of each side in which a frame is looked for
 COVERED = 0.85  # of a row or column that belongs to a frame

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.data.components import connected_components
-from bpnet.data.morphology import closing, fill_basins, neighbourhood, stroke_width
-from bpnet.data.resample import Plane, fill_gaps, median_surface, resample, shrink_to
+from bpnet.data.reading.components import connected_components
+from bpnet.data.reading.morphology import closing, fill_basins, neighbourhood, stroke_width
+from bpnet.data.reading.resample import Plane, fill_gaps, median_surface, resample, shrink_to
 
 CELLS = 64  # along the longer side of the coarse picture in which the paper is estimated
 FLAT = 4 / 255  # how far drawn paper strays from its one colour

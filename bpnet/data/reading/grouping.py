@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.data.components import Components, connected_parts
+from bpnet.data.reading.components import Components, connected_parts
 
 SPECK = 0.04  # a piece with less ink than this part of the main one is dirt
 LEANING = 0.65  # shadows and page edges lie along the picture's edge with this part of their box

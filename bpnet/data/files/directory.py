@@ -6,7 +6,7 @@ from pathlib import Path
 
 import platformdirs
 
-from bpnet.data.disk import disk_errors
+from bpnet.data.files.disk import disk_errors
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bpnet.data.download import RemoteFile
-from bpnet.data.idx_folder import STEMS
+from bpnet.data.files.idx_folder import STEMS
 
 DIGITS = tuple("0123456789")
 GARMENTS = (

@@ -1,0 +1,1 @@
+"""Distort training pictures: affine maps, elastic fields, pens of other widths."""

@@ -1,0 +1,1 @@
+"""Draw digits by hand: strokes, curves, the pen, and what differs from hand to hand."""
