@@ -520,3 +520,11 @@ def test_only_settings_that_distort_count_as_distortion() -> None:
     assert AugmentConfig(elastic_sigma=9).is_identity
     for name in ("shift", "rotate", "scale", "shear", "elastic_alpha", "thickness", "cutout"):
         assert not AugmentConfig(**{name: 1}).is_identity
+
+
+def test_early_stopping_needs_samples_to_watch() -> None:
+    problem = only_problem(
+        NET.replace("validation = 20", "validation = 0") + "[train]\nearly_stopping = 2\n"
+    )
+    assert problem.startswith("a.ini:")
+    assert "needs samples to watch" in problem

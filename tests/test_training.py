@@ -534,12 +534,6 @@ def test_a_run_that_stopped_early_is_finished_and_can_be_extended(
     assert resume(tmp_path, epochs="+1").progress.epoch == 3
 
 
-def test_early_stopping_needs_validation(tmp_path: Path) -> None:
-    config = read_config(NET + TRAIN, "data.validation=0", "train.early_stopping=2")
-    with pytest.raises(ConfigError, match="needs samples to watch"):
-        train(config, tmp_path)
-
-
 def test_validation_must_leave_samples_to_train_on(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="leave no sample to train on"):
         train(read_config(NET + TRAIN, "data.validation=100"), tmp_path)

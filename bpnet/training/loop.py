@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bpnet.config import Config
 from bpnet.data.dataset import Dataset, stratified_split
-from bpnet.errors import CheckpointError, ConfigError, DataError
+from bpnet.errors import CheckpointError, DataError
 from bpnet.files import write_text
 from bpnet.model import Model
 from bpnet.seeding import derive_rng
@@ -53,7 +53,6 @@ class Trainer:
 
     Raises:
         DataError: validation would leave nothing to train on.
-        ConfigError: a setting needs a validation set and there is none.
     """
 
     def __init__(
