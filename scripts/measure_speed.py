@@ -1,6 +1,6 @@
 """Measure training speed of the presets beside this machine's own matrix-multiply peak.
 
-    python scripts/measure_speed.py [--batch-size N] [--seconds S] [PRESET …]
+    python scripts/measure_speed.py [--batch-size N] [--seconds S] [--memory] [PRESET …]
 
 Every net and the peak are timed in turn over several rounds, because a shared machine changes its
 speed from minute to minute; the figure of a round is the 10th percentile of its step times, and
@@ -9,7 +9,6 @@ the best round counts. Pictures are random and as many as MNIST has: speed does 
 
 import argparse
 import dataclasses
-import resource
 import subprocess
 import sys
 import tempfile
@@ -77,21 +76,43 @@ def peak_gflops(threads: int) -> float:
     return 2 * PEAK_SIZE**3 / float(np.percentile(times, 10)) / 1e9
 
 
-def training_megabytes(name: str, batch_size: int) -> float:
-    """Return the peak memory of a `bpnet train` of its own, on synthetic digits."""
+def training_megabytes(name: str, data_dir: str | None) -> float:
+    """Return the peak memory of one epoch of `bpnet train`, evaluation included.
+
+    All its processes count, pages that they share once: the sum of their proportional set sizes,
+    looked at every 20 ms (Linux).
+    """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "bpnet", "train", "--config", name]
-        command += ["--set", f"train.batch_size={batch_size}", "--epochs", "1"]
-        command += ["--run-dir", folder]
-        program = f"""
-import resource, subprocess
-subprocess.run({command!r}, check=True, capture_output=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
-        done = subprocess.run(
-            [sys.executable, "-c", program], check=True, capture_output=True, text=True
-        )
-    return int(done.stdout) / 1024
+        command = [sys.executable, "-m", "bpnet", "train", "--config", name, "--epochs", "1"]
+        command += ["--run-dir", folder, *(["--data-dir", data_dir] if data_dir else [])]
+        peak = 0
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            while process.poll() is None:
+                peak = max(peak, sum(map(proportional_kilobytes, family(process.pid))))
+                time.sleep(0.02)
+        if process.returncode:
+            raise SystemExit(f"{' '.join(command)} failed")
+    return peak * 1024 / 1e6
+
+
+def family(process: int) -> list[int]:
+    """Return a process and its children."""
+    path = Path(f"/proc/{process}/task/{process}/children")
+    try:
+        return [process, *map(int, path.read_text().split())]
+    except OSError:
+        return [process]
+
+
+def proportional_kilobytes(process: int) -> int:
+    """Return the memory of a process, each shared page divided by the number of its users."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
 def main() -> None:
@@ -101,6 +122,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=2.0, help="per net and round")
     parser.add_argument("--memory", action="store_true", help="also train an epoch of each net")
+    parser.add_argument("--data-dir", help="where the data sets lie, for --memory")
     options = parser.parse_args()
     dataset = random_pictures()
     best = dict.fromkeys(options.nets, float("inf"))
@@ -115,9 +137,8 @@ def main() -> None:
     for name, step in best.items():
         text = f"{name:10} {options.batch_size / step / 1000:8.2f} thousand samples/s"
         if options.memory:
-            text += f" {training_megabytes(name, options.batch_size):6.0f} MB"
+            text += f" {training_megabytes(name, options.data_dir):6.0f} MB"
         print(text)
-    print(f"this script: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
 if __name__ == "__main__":

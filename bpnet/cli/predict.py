@@ -70,16 +70,18 @@ def command(
     """
     from bpnet.training.checkpoint import load_checkpoint
     from bpnet.training.divergence import demand_finite
+    from bpnet.training.parallel import blas_threads
     from bpnet.training.resume import checkpoint_path
 
     path = checkpoint_path(checkpoint) if checkpoint else WEIGHTS
     model = load_checkpoint(path).model()
     check_reads_digits(model)
-    readings, unreadable = read_all(images, segment=segment)
-    for reading in readings:
-        recognise(reading, model)
-        for chances in reading.probabilities:
-            demand_finite(0.0 if chances is None else float(chances.sum()), path)
+    with blas_threads(1):  # products this small would only wait for a second thread
+        readings, unreadable = read_all(images, segment=segment)
+        for reading in readings:
+            recognise(reading, model)
+            for chances in reading.probabilities:
+                demand_finite(0.0 if chances is None else float(chances.sum()), path)
     if explain is not None and readings:
         from bpnet.report.explain import draw_explanation
 
