@@ -48,7 +48,7 @@ def main() -> None:
     rng = np.random.default_rng(SEED)
     for name, text in EXAMPLES.items():
         labels = np.array([int(character) for character in text])
-        pictures, _ = draw_digits(labels, SEED, workers=1)
+        pictures, _ = draw_digits(labels, SEED, variety=0.6, workers=1)
         ink = np.concatenate([enlarge(picture) for picture in pictures], axis=1)
         colours = photograph(np.pad(ink, 30), rng)
         Image.fromarray(colours).save(ASSETS / f"{name}.jpg", quality=80)
