@@ -13,7 +13,7 @@ from bpnet.model import Model
 from bpnet.nn.sequential import Workspace
 from bpnet.training.parallel import Workers
 
-BLOCK = 64  # samples at a time: activations stay in the caches, and memory small
+BLOCK = 16  # samples at a time: activations stay in the caches, and memory small
 
 
 @dataclass(frozen=True)
