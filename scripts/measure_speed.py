@@ -27,6 +27,7 @@ from bpnet.training.run import prepare_model, worker_count
 NETS = ("mlp", "mlp800", "lenet5", "fast", "convnet")
 ROUNDS = 5
 PEAK_SIZE = 1024
+WARM_UP = 5  # steps that do not count
 
 
 def random_pictures() -> Dataset:
@@ -54,13 +55,13 @@ def time_steps(name: str, dataset: Dataset, batch_size: int, seconds: float) -> 
         end = time.perf_counter() + seconds
         position = 0
         with trainer.team:
-            while time.perf_counter() < end:
+            while time.perf_counter() < end or len(times) < WARM_UP + 10:
                 index = order[position : position + batch_size]
                 position = (position + batch_size) % (len(order) - batch_size)
                 start = time.perf_counter()
                 trainer.step(index)
                 times.append(time.perf_counter() - start)
-    return float(np.percentile(times[5:], 10))
+    return float(np.percentile(times[WARM_UP:], 10))
 
 
 def peak_gflops(threads: int) -> float:
