@@ -25,24 +25,22 @@ def bpnet(*words: str) -> dict[str, Any]:
 
 
 def measure(preset: str, seed: int, data_dir: str | None, dataset: str | None) -> dict[str, Any]:
-    """Train once and return the run's result, scored on another data set if one is named."""
+    """Train once; return the run's result and its score, on another data set if one is named."""
     where = ["--data-dir", data_dir] if data_dir else []
     with tempfile.TemporaryDirectory() as folder:
         run_dir = str(Path(folder) / "run")
         words = ["train", "--config", preset, "--seed", str(seed), "--run-dir", run_dir]
         result = bpnet(*words, "--set", "data.validation=0", *where)
-        if dataset:
-            score = bpnet("eval", run_dir, "--dataset", dataset, *where)
-            result["test_accuracy"] = score["accuracy"]
-    return result
+        others = ["--dataset", dataset] if dataset else []
+        return result | bpnet("eval", run_dir, *others, *where)
 
 
 def row(preset: str, results: list[dict[str, Any]]) -> str:
     """Return a line of the table."""
-    scores = [100 * result["test_accuracy"] for result in results]
+    scores = [100 * result["accuracy"] for result in results]
     mean = statistics.mean(scores)
     spread = statistics.stdev(scores) if len(scores) > 1 else 0.0
-    error = (mean * (100 - mean) / 10000) ** 0.5
+    error = (mean * (100 - mean) / results[0]["samples"]) ** 0.5
     seconds = statistics.mean(result["seconds"] for result in results)
     speed = statistics.mean(result["samples_per_second"] for result in results)
     return (
