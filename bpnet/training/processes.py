@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,12 +46,7 @@ class ProcessTeam:
             self._fork()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for pipe in self._pipes:
             pipe.close()
         for child in self._children:
