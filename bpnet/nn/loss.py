@@ -39,12 +39,16 @@ class Loss:
 
     Args:
         outputs: numbers per sample.
+        label_smoothing: s; the target becomes `(1 − s) y + s neutral`.
+        neutral: the target that says nothing.
     """
 
     answers_questions = False  # every output is a yes or a no of its own
 
-    def __init__(self, outputs: int) -> None:
+    def __init__(self, outputs: int, label_smoothing: float = 0.0, neutral: float = 0.0) -> None:
         self.outputs = outputs
+        self.label_smoothing = label_smoothing
+        self.neutral = neutral
 
     def allocate(self, batch: int, memory: Memory) -> LossCache:
         """Prepare everything that calls with `batch` samples write to."""
@@ -84,12 +88,15 @@ class Loss:
         raise NotImplementedError
 
     def _fill_targets(self, targets: NDArray[Any], cache: LossCache) -> None:
-        """Write one-hot columns for class numbers, or the numbers themselves."""
+        """Write one-hot columns for class numbers, or the numbers themselves, and smooth them."""
         if targets.ndim == 1:
             cache.targets.fill(0)
             cache.targets[targets, cache.columns] = 1
         else:
             np.copyto(cache.targets, targets.T)
+        if self.label_smoothing:
+            cache.targets *= 1 - self.label_smoothing
+            cache.targets += self.label_smoothing * self.neutral
 
     def _count_correct(self, outputs: Array, targets: NDArray[Any], cache: LossCache) -> int:
         """Count the samples whose largest output is the right one; 0 where targets are numbers.
@@ -114,14 +121,7 @@ class CrossEntropy(Loss):
     """
 
     def __init__(self, outputs: int, label_smoothing: float = 0.0) -> None:
-        super().__init__(outputs)
-        self.label_smoothing = label_smoothing
-
-    def _fill_targets(self, targets: NDArray[Any], cache: LossCache) -> None:
-        super()._fill_targets(targets, cache)
-        if self.label_smoothing:
-            cache.targets *= 1 - self.label_smoothing
-            cache.targets += self.label_smoothing / self.outputs
+        super().__init__(outputs, label_smoothing, neutral=1 / outputs)
 
     def _total(self, outputs: Array, cache: LossCache) -> float:
         """Return `Σ (log Σ_j e^{z_j − m} − Σ_i y_i (z_i − m))` with m the largest logit."""
@@ -197,14 +197,7 @@ class BinaryCrossEntropy(Loss):
     answers_questions = True
 
     def __init__(self, outputs: int, label_smoothing: float = 0.0) -> None:
-        super().__init__(outputs)
-        self.label_smoothing = label_smoothing
-
-    def _fill_targets(self, targets: NDArray[Any], cache: LossCache) -> None:
-        super()._fill_targets(targets, cache)
-        if self.label_smoothing:
-            cache.targets *= 1 - self.label_smoothing
-            cache.targets += self.label_smoothing / 2
+        super().__init__(outputs, label_smoothing, neutral=1 / 2)
 
     def _total(self, outputs: Array, cache: LossCache) -> float:
         terms = np.abs(outputs, out=cache.grad_output)
