@@ -354,9 +354,7 @@ def test_the_epoch_s_training_loss_is_the_mean_over_its_samples(tmp_path: Path) 
 
 
 def small_network() -> Sequential:
-    dataset = draw_dataset()
-    with Workers(1) as team:
-        return new_trainer(read_config(), dataset, Path("/tmp"), team).model.network
+    return prepare_model(read_config(), draw_dataset()).network
 
 
 def test_averages_follow_their_formula_and_step_aside() -> None:
