@@ -51,7 +51,7 @@ def time_steps(name: str, dataset: Dataset, batch_size: int, seconds: float) -> 
     ):
         trainer = Trainer(model, dataset, Path(folder), workers, "")
         order = np.random.default_rng(1).permutation(len(dataset.train))
-        times = []
+        times: list[float] = []
         end = time.perf_counter() + seconds
         position = 0
         with trainer.team:
