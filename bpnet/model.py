@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,7 @@ ARGUMENTS = {
     ("maxpool", "size"): "kernel_size",
     ("avgpool", "size"): "kernel_size",
 }
+MOST_PARAMETERS = 10**8  # with the optimiser's and averaged copies, what a checkpoint may hold
 APPLIED_TWICE = {
     ("softmax", "cross_entropy"): "cross_entropy applies softmax itself; take the layer out",
     ("sigmoid", "binary_cross_entropy"): "the loss applies sigmoid itself; take the layer out",
@@ -105,6 +107,7 @@ def build_layers(
         shape = layers[-1].output_shape
     if not layers:
         return layers
+    _check_size(config, layers, problems)
     last = config.model.layers[-1]
     if outputs is not None and shape != (outputs,):
         text = f"{last.where}: the last layer, `{last.text}`, must give ({outputs},), found {shape}"
@@ -118,6 +121,17 @@ def build_layers(
 
 def _flatten_hint(shape: Shape) -> str:
     return "; put `flatten` at the end" if len(shape) > 1 else ""
+
+
+def _check_size(config: Config, layers: list[Layer[Any]], problems: list[str]) -> None:
+    """Note a network beyond all memory, by the line of its largest layer."""
+    sizes = [sum(map(math.prod, layer.parameter_shapes.values())) for layer in layers]
+    if sum(sizes) > MOST_PARAMETERS:
+        largest = config.model.layers[sizes.index(max(sizes))]
+        problems.append(
+            f"{largest.where}: `{largest.text}` has {max(sizes):,} parameters; "
+            f"a network may have {MOST_PARAMETERS:,} in all"
+        )
 
 
 def _check_weights(config: Config, layers: list[Layer[Any]], problems: list[str]) -> None:
