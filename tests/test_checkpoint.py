@@ -18,7 +18,7 @@ from bpnet.errors import CheckpointError
 from bpnet.nn.parameters import FlatArrays
 from bpnet.training import checkpoint as module
 from bpnet.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from bpnet.training.resume import checkpoint_path
+from bpnet.training.resume import checkpoint_path, load_for_resume
 
 EMA_ADAM = ("train.ema=0.9", "optimizer.name=adam", "train.epochs=1")
 
@@ -173,6 +173,23 @@ def test_a_newer_format_is_refused_with_a_hint(path: Path) -> None:
 def test_a_record_that_is_none_is_refused(path: Path, record: Any) -> None:
     save_checkpoint(path, record, {})
     assert "record" in refused(path)
+
+
+@pytest.mark.parametrize(("key", "value"), [("input_shape", 7), ("class_names", None)])
+def test_a_record_with_a_value_of_another_kind_is_refused(
+    path: Path, key: str, value: object
+) -> None:
+    checkpoint = load_checkpoint(path)
+    save_checkpoint(path, checkpoint.record | {key: value}, checkpoint.arrays)
+    assert key in refused(path)
+
+
+@pytest.mark.parametrize("progress", ["far", {"miles": 3}])
+def test_a_progress_that_is_none_is_refused(path: Path, progress: object) -> None:
+    checkpoint = load_checkpoint(path)
+    save_checkpoint(path, checkpoint.record | {"progress": progress}, checkpoint.arrays)
+    with pytest.raises(CheckpointError, match="how far the run came"):
+        load_for_resume(path, None, (), None)
 
 
 class Trap:

@@ -31,7 +31,13 @@ FORMAT = 1
 RECORD = "record"
 DIGEST = "sha256"
 LARGEST = 4 << 30  # bytes once unpacked: beyond any network that fits this program
-KEYS = {"config", "input_shape", "outputs", "normalization", "class_names"}  # of every record
+KEYS = {  # of every record, with the types of their values
+    "config": str,
+    "input_shape": list,
+    "outputs": int,
+    "normalization": list,
+    "class_names": list,
+}
 UNREADABLE = (  # what a damaged archive makes its readers raise
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError),
     *(ValueError, KeyError, RuntimeError, MemoryError),
@@ -215,7 +221,7 @@ def _read_record(path: Path, text: bytes) -> dict[str, Any]:
             found=f"format {record['format']}",
             hint="update bpnet",
         )
-    if missing := KEYS - set(record):
+    if missing := [key for key, kind in KEYS.items() if not isinstance(record.get(key), kind)]:
         raise CheckpointError(
             "the checkpoint's record is not complete", where=path, expected=", ".join(missing)
         )

@@ -56,7 +56,12 @@ def load_for_resume(
             where=checkpoint.path,
             hint="give a run directory of `bpnet train`",
         )
-    progress = Progress.from_record(checkpoint.record["progress"])
+    try:
+        progress = Progress.from_record(checkpoint.record["progress"])
+    except TypeError as error:
+        raise CheckpointError(
+            "the checkpoint does not tell how far the run came", where=checkpoint.path, found=error
+        ) from error
     wanted = load_config(source, overrides) if source else load_overrides(overrides)
     check_agreement(wanted, checkpoint, progress)
     progress = extend(progress, checkpoint.config(), epochs)
