@@ -826,6 +826,10 @@ def test_a_directory_with_another_run_is_not_overwritten(tmp_path: Path) -> None
     with pytest.raises(CheckpointError, match="holds a run already"):
         create_run_dir(tmp_path / "run", resumes=False)
     create_run_dir(tmp_path / "run", resumes=True)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "run" / "best.npz").rename(tmp_path / "kept" / "best.npz")
+    with pytest.raises(CheckpointError, match="holds a run already"):
+        create_run_dir(tmp_path / "kept", resumes=False)
     create_run_dir(tmp_path / "a" / "b", resumes=False)
     with pytest.raises(CheckpointError, match="cannot be made"):
         create_run_dir(tmp_path / "run" / "last.npz", resumes=False)

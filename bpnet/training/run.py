@@ -52,7 +52,7 @@ def create_run_dir(path: Path, *, resumes: bool) -> None:
     Raises:
         CheckpointError: it holds another run, or cannot be made.
     """
-    if not resumes and (path / LAST).exists():
+    if not resumes and any((path / name).exists() for name in (LAST, BEST)):
         raise CheckpointError(
             "the directory holds a run already, which would be overwritten",
             where=path,
