@@ -114,6 +114,8 @@ def test_a_dash_reads_standard_input(
     assert {**piped, "image": ""} == {**named, "image": ""}
     give(b"")
     fail(3, "predict", "--checkpoint", digit_run.path, "-")
+    monkeypatch.setattr(sys, "stdin", None)  # closed
+    assert "empty" in fail(3, "predict", "--checkpoint", digit_run.path, "-")
 
 
 def test_several_digits_are_read_from_left_to_right(digit_run: Run, tmp_path: Path) -> None:
@@ -149,6 +151,14 @@ def test_an_explanation_is_a_picture_with_a_row_per_digit(digit_run: Run, tmp_pa
     lost = ("--explain", tmp_path / "nowhere" / "out.png")
     message = fail(3, "predict", "--checkpoint", digit_run.path, *lost, pictures[0])
     assert "--explain" in message
+
+
+def test_an_explanation_overwrites_no_picture(tmp_path: Path) -> None:
+    picture, photograph = bar(tmp_path / "a.png"), bar(tmp_path / "b.jpg")
+    before = picture.read_bytes(), photograph.read_bytes()
+    assert "--explain" in fail(2, "predict", picture, "--explain", tmp_path / "." / "a.png")
+    assert "--explain" in fail(2, "predict", "--explain", photograph, picture)
+    assert (picture.read_bytes(), photograph.read_bytes()) == before
 
 
 def test_a_reader_gets_one_line_per_picture(digit_run: Run, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import click
 
 from bpnet.cli.assets import WEIGHTS
 from bpnet.cli.options import as_json
-from bpnet.errors import DataError
+from bpnet.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,6 +73,8 @@ def command(
     from bpnet.training.parallel import blas_threads
     from bpnet.training.resume import checkpoint_path
 
+    if explain is not None:
+        check_explanation(explain, images)
     path = checkpoint_path(checkpoint) if checkpoint else WEIGHTS
     model = load_checkpoint(path).model()
     check_reads_digits(model)
@@ -100,6 +102,17 @@ def command(
     report_unreadable(unreadable, readable=len(readings))
 
 
+def check_explanation(path: Path, images: tuple[str, ...]) -> None:
+    """Make sure that the explanation takes the place of no picture."""
+    if path.suffix.lower() != ".png" or path.resolve() in [Path(name).resolve() for name in images]:
+        raise ConfigError(
+            "this is no place for the explanation",
+            where="--explain",
+            expected="a name that ends in .png and is none of the pictures to read",
+            found=path,
+        )
+
+
 def check_reads_digits(model: Model) -> None:
     """Make sure that the network answers 28×28 pictures with classes."""
     if not model.reads_digits:
@@ -120,7 +133,7 @@ def read_all(
     readings = []
     unreadable = []
     for image in images:
-        source = BytesIO(sys.stdin.buffer.read()) if image == "-" else Path(image)
+        source = standard_input() if image == "-" else Path(image)
         name = image if image == "-" else str(Path(image).absolute())
         try:
             digits = read_digits(source) if segment else [read_digit(source)]
@@ -129,6 +142,11 @@ def read_all(
         else:
             readings.append(Reading(name, digits))
     return readings, unreadable
+
+
+def standard_input() -> BytesIO:
+    """Return all of standard input; nothing where it is closed, as services may have it."""
+    return BytesIO(sys.stdin.buffer.read() if sys.stdin else b"")
 
 
 def recognise(reading: Reading, model: Model) -> None:
