@@ -1,5 +1,6 @@
 """The command line as a whole: help, exit codes, signals and broken pipes."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -103,6 +104,22 @@ def test_an_unexpected_error_tells_its_kind_and_how_to_see_more(
     assert "Traceback" not in message
     assert module.run(["train"], debug=True) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left"),
+        (MemoryError(), "not enough memory"),
+    ],
+)
+def test_a_full_disk_or_memory_is_no_mistake_to_report(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    raising(monkeypatch, error)
+    message = fail(1, "train")
+    assert words in message
+    assert "report it" not in message
 
 
 def test_ctrl_c_outside_a_run_is_130(monkeypatch: pytest.MonkeyPatch) -> None:

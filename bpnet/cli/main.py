@@ -1,5 +1,6 @@
 """Offer the commands, and turn every error into one message and an exit code."""
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -79,11 +80,19 @@ def run(arguments: list[str], *, debug: bool) -> int:
     except Exception as error:
         if debug:
             _show_traceback()
-        kind = type(error).__name__
-        hint = "add --debug to see where, and please report it"
-        click.echo(f"bpnet: unexpected {kind}: {error}\n  try: {hint}", err=True)
+        click.echo(_unforeseen(error), err=True)
         return 1
     return 0
+
+
+def _unforeseen(error: Exception) -> str:
+    """Return the message for an error that can come from anywhere, or from a mistake of ours."""
+    if isinstance(error, MemoryError):
+        return "bpnet: there is not enough memory\n  try: a smaller network or train.batch_size"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"bpnet: the output cannot be written\n  found: {error.strerror}"
+    hint = "add --debug to see where, and please report it"
+    return f"bpnet: unexpected {type(error).__name__}: {error}\n  try: {hint}"
 
 
 def _show_traceback() -> None:
