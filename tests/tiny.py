@@ -98,7 +98,8 @@ def write_idx_folder(folder: Path, dataset: Dataset) -> Path:
 def new_trainer(config: Config, dataset: Dataset, run_dir: Path, workers: Workers) -> Trainer:
     """Return a trainer at its first step."""
     run_dir.mkdir(exist_ok=True)
-    return Trainer(prepare_model(config, dataset), dataset, run_dir, workers, "fingerprint")
+    model = prepare_model(config, dataset)
+    return Trainer(model, dataset, run_dir, workers, dataset.fingerprint())
 
 
 def train(
