@@ -178,8 +178,9 @@ def _tell(result: dict[str, Any], commands: list[str]) -> None:
         click.echo(f"test accuracy {accuracy} ({errors} errors), loss {result['test_loss']:.4f}")
     else:
         click.echo(f"test loss {result['test_loss']:.6g}")
+    epochs = "1 epoch" if result["epochs"] == 1 else f"{result['epochs']} epochs"
     speed = f"{result['samples_per_second']:,.0f} samples/s" if result["epochs"] else ""
-    click.echo(f"{result['epochs']} epochs in {result['seconds']:.1f} s  {speed}")
+    click.echo(f"{epochs} in {result['seconds']:.1f} s  {speed}")
     click.echo("\nnext:")
     for line in commands:
         click.echo(f"  {line}")
