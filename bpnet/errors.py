@@ -10,6 +10,7 @@ class BpnetError(Exception):
         expected: what would have been right.
         found: what was there instead.
         hint: what the user can do about it.
+        command: words behind `bpnet` of a command that mends it, if there is one.
     """
 
     exit_code = 1
@@ -22,8 +23,10 @@ class BpnetError(Exception):
         expected: object = None,
         found: object = None,
         hint: str | None = None,
+        command: tuple[str, ...] = (),
     ) -> None:
         self.what = what
+        self.command = command
         details = {"where": where, "expected": expected, "found": found, "try": hint}
         lines = [f"  {name}: {text}" for name, text in details.items() if text is not None]
         super().__init__("\n".join([what, *lines]))

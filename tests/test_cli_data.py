@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from file_server import by_path, serving, status, whole
 
+from bpnet.cli import main
 from bpnet.cli.data import KNOWN_NAMES, command
 from bpnet.cli.download_progress import DownloadProgress
 from bpnet.data.files.catalogue import KNOWN, MNIST
@@ -146,3 +147,12 @@ def test_the_bar_is_drawn_on_terminals_only(capsys: pytest.CaptureFixture[str]) 
     progress.stop()
     progress.note("a note")
     assert capsys.readouterr() == ("", "a note\n")
+
+
+def test_the_command_that_fetches_a_missing_file_runs_as_it_stands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bin/bpnet"])
+    assert main.run(["data", "verify", "--data-dir", str(tmp_path)], debug=False) == 3
+    wanted = f"try: download it with bin/bpnet data fetch mnist --data-dir {tmp_path}\n"
+    assert capsys.readouterr().err.endswith(wanted)

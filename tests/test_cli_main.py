@@ -80,8 +80,10 @@ def test_usage_errors_have_exit_code_2() -> None:
 def test_every_expected_error_is_one_message_with_its_code(
     monkeypatch: pytest.MonkeyPatch, error: type[BpnetError]
 ) -> None:
-    details = {"where": "a.ini:3", "expected": "four", "found": "five"}
-    raising(monkeypatch, error("this is wrong", **details, hint="count again"))
+    wrong = error(
+        "this is wrong", where="a.ini:3", expected="four", found="five", hint="count again"
+    )
+    raising(monkeypatch, wrong)
     message = fail(CODES[error], "train")
     assert message == (
         "bpnet: this is wrong\n"

@@ -75,7 +75,7 @@ def run(arguments: list[str], *, debug: bool) -> int:
     except BpnetError as error:
         if debug:
             _show_traceback()
-        click.echo(f"bpnet: {error}", err=True)
+        click.echo(f"bpnet: {error}{_mending(error)}", err=True)
         return error.exit_code
     except Exception as error:
         if debug:
@@ -93,6 +93,13 @@ def _unforeseen(error: Exception) -> str:
         return f"bpnet: the output cannot be written\n  found: {error.strerror}"
     hint = "add --debug to see where, and please report it"
     return f"bpnet: unexpected {type(error).__name__}: {error}\n  try: {hint}"
+
+
+def _mending(error: BpnetError) -> str:
+    """Return the command that mends an error, behind its message."""
+    from bpnet.cli.options import command_line
+
+    return f" {command_line(*error.command)}" if error.command else ""
 
 
 def _show_traceback() -> None:

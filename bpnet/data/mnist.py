@@ -85,7 +85,7 @@ def inspect_files(known: KnownDataset, data_dir: Path | None = None) -> list[Fil
     for file in known.files:
         path = find_file(folder, file.stem)
         if path is None:
-            reports.append(FileReport(file.stem, None, _missing(known, file, directory.path)))
+            reports.append(FileReport(file.stem, None, _missing(known, file, directory)))
             continue
         try:
             shape = _read_checked(path, file).shape
@@ -160,13 +160,15 @@ def _read_checked(path: Path, file: KnownFile) -> NDArray[Any]:
     return array
 
 
-def _missing(known: KnownDataset, file: KnownFile, directory: Path) -> DataError:
+def _missing(known: KnownDataset, file: KnownFile, directory: DataDirectory) -> DataError:
+    place = () if directory.is_own else ("--data-dir", str(directory.path))
     return DataError(
         f"a file of {known.name} is missing",
-        where=directory,
+        where=directory.path,
         expected=f"{file.stem} or {file.remote.name}",
-        found=None if directory.is_dir() else "no such directory",
-        hint=f"download it with: bpnet data fetch {known.name}",
+        found=None if directory.path.is_dir() else "no such directory",
+        hint="download it with",
+        command=("data", "fetch", known.name, *place),
     )
 
 
