@@ -65,6 +65,28 @@ def real(
     return read
 
 
+def worker_choice(text: str) -> tuple[int | None, str]:
+    """Read how many workers there shall be, and of what kind: `auto`, `2`, `threads`, `2 threads`.
+
+    Returns:
+        Their number, None where it is left open, and `auto`, `threads` or `processes`.
+    """
+    words = text.split()
+    kinds = [word for word in words if word in ("auto", "threads", "processes")]
+    counts = [int(word) for word in words if word.isdecimal() and int(word)]
+    if not words or len(kinds) + len(counts) != len(words) or len(kinds) > 1 or len(counts) > 1:
+        raise ValueError(
+            f'auto, a number of workers, threads or processes (or "2 threads"), found "{text}"'
+        )
+    return (counts[0] if counts else None), (kinds[0] if kinds else "auto")
+
+
+def workers(text: str) -> str:
+    """Check a choice of workers."""
+    worker_choice(text)
+    return " ".join(text.split())
+
+
 def numbers(text: str) -> tuple[float, ...]:
     """Read finite numbers, separated by blanks or commas."""
     return tuple(map(real(), text.replace(",", " ").split()))
@@ -137,7 +159,13 @@ class TrainConfig:
     ema: float = setting(0.0, "decay per step of the averaged weights; 0: off", real(0, 0.999999))
     early_stopping: int = setting(0, "epochs without improvement; 0: off", whole(0))
     grad_clip: float = setting(0.0, "largest norm of a gradient; 0: off", real(0))
-    shards: int = setting(2, "parts of a batch that are computed side by side", whole(1))
+    shards: int = setting(2, "parts of a step that are computed side by side", whole(1))
+    split: str = setting(
+        "samples",
+        "what a part has: samples | units (hidden ones, of a two-layer perceptron)",
+        one_of("samples", "units"),
+    )
+    workers: str = setting("auto", "who computes them: auto | 2 | threads | 2 processes", workers)
     blas_threads: int = setting(1, "threads of one matrix product, per worker", whole(1))
 
 
@@ -222,3 +250,7 @@ class Config:
     def with_epochs(self, epochs: int) -> Config:
         """Return the same config with another number of epochs."""
         return dataclasses.replace(self, train=dataclasses.replace(self.train, epochs=epochs))
+
+    def with_workers(self, workers: str) -> Config:
+        """Return the same config, computed by others: they change no result."""
+        return dataclasses.replace(self, train=dataclasses.replace(self.train, workers=workers))

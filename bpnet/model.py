@@ -24,8 +24,6 @@ from bpnet.nn.norm import BatchNorm
 from bpnet.nn.pool import AvgPool, MaxPool
 from bpnet.nn.reshape import Flatten, Scale
 from bpnet.nn.sequential import Sequential, Workspace
-from bpnet.nn.winograd import WinogradConv
-from bpnet.nn.winograd import suits as suits_winograd
 from bpnet.seeding import derive_rng
 
 LAYERS: dict[str, Callable[..., Layer[Any]]] = {
@@ -35,7 +33,6 @@ LAYERS: dict[str, Callable[..., Layer[Any]]] = {
         *(Sigmoid, Tanh, Softmax, Dropout, BatchNorm, Scale),
     )
 }
-FAST_CONVOLUTION: Callable[..., Layer[Any]] = WinogradConv
 ARGUMENTS = {
     ("linear", "out"): "out_features",
     ("conv", "out"): "out_channels",
@@ -69,20 +66,13 @@ def known_outputs(config: Config) -> int | None:
 def build_layer(spec: LayerSpec, input_shape: Shape) -> Layer[Any]:
     """Return the layer that a line describes, for samples of the given shape.
 
-    A convolution comes in its faster form where its shape alone says that this pays.
-
     Raises:
         ShapeError: the layer cannot take this shape.
     """
     arguments = {
         ARGUMENTS.get((spec.kind, name), name): value for name, value in spec.options.items()
     }
-    layer = LAYERS[spec.kind](input_shape, **arguments)
-    if isinstance(layer, Conv) and suits_winograd(
-        input_shape, layer.output_shape[0], layer.kernel_size, layer.stride, layer.padding
-    ):
-        return FAST_CONVOLUTION(input_shape, **arguments)
-    return layer
+    return LAYERS[spec.kind](input_shape, **arguments)
 
 
 def build_layers(

@@ -41,6 +41,8 @@ ema = 0.0
 early_stopping = 0
 grad_clip = 0.0
 shards = 2
+split = samples
+workers = auto
 blas_threads = 1
 
 [optimizer]

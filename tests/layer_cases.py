@@ -1,10 +1,12 @@
 """Draw every kind of layer in random shapes, with inputs that suit it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from fused_cases import Case, draw_tiled, draw_winograd
 from gradients import Trial
 from numpy.typing import NDArray
 
@@ -16,7 +18,6 @@ from bpnet.nn.linear import Linear
 from bpnet.nn.norm import BatchNorm
 from bpnet.nn.pool import AvgPool, MaxPool
 from bpnet.nn.reshape import Flatten, Scale
-from bpnet.nn.winograd import WinogradConv
 
 Rng = np.random.Generator
 Maker = Callable[[Rng], Layer[Any]]
@@ -42,15 +43,21 @@ def conv(rng: Rng) -> Conv:
     return Conv(picture(rng), draw(rng, 1, 4), kernel, stride, padding, bool(rng.random() < 0.7))
 
 
+def alone(case: Case) -> Layer[Any]:
+    """Leave pooling and cut-off out of a fused layer."""
+    return replace(case, pool_size=1, relu=False).fused()
+
+
 MAKERS: dict[str, Maker] = {
     "linear": lambda rng: Linear((draw(rng, 1, 9),), draw(rng, 1, 9), bool(rng.random() < 0.7)),
     "conv": conv,
     "conv_plain": lambda rng: Conv(picture(rng), 3, 3),
     "conv_padded": lambda rng: Conv(picture(rng), 2, 5, 1, 2),
     "conv_strided": lambda rng: Conv(picture(rng), 2, 3, 2, 1, bias=False),
-    "conv_winograd": lambda rng: WinogradConv(
-        picture(rng), draw(rng, 1, 4), padding=draw(rng, 0, 2), bias=bool(rng.random() < 0.7)
-    ),
+    "conv_tiled": lambda rng: alone(draw_tiled(rng)),
+    "conv_winograd": lambda rng: alone(draw_winograd(rng)),
+    "tiled": lambda rng: draw_tiled(rng).fused(),
+    "winograd": lambda rng: draw_winograd(rng).fused(),
     "maxpool": lambda rng: MaxPool(picture(rng), draw(rng, 1, 4)),
     "avgpool": lambda rng: AvgPool(picture(rng), draw(rng, 1, 4)),
     "flatten": lambda rng: Flatten(picture(rng)),

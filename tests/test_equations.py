@@ -9,6 +9,7 @@ from gradients import Trial
 from layer_cases import MAKERS, one_case, trial_of
 from numpy.typing import NDArray
 
+from bpnet.nn import dropout
 from bpnet.nn.activation import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from bpnet.nn.conv import Conv, Convolution
 from bpnet.nn.dropout import Dropout, DropoutCache
@@ -189,6 +190,19 @@ def test_dropout_sends_gradients_where_activations_went() -> None:
     ones = np.ones((50, 4))
     results = trial.run(ones, ones, trial.cache(4))
     np.testing.assert_array_equal(results["input"], results["output"])
+
+
+@pytest.mark.parametrize("piece", [1, 7, 60, 1000])
+def test_dropout_takes_all_its_pieces(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dropout, "PIECE", piece)
+    trial = Trial(Dropout((5, 6), 0.25), np.random.default_rng(0))
+    rng = np.random.default_rng(1)
+    x, grad_output = rng.normal(size=(2, 5, 6, 4))
+    cache: DropoutCache = trial.cache(4)
+    results = trial.run(x, grad_output, cache)
+    np.testing.assert_allclose(results["output"], x * cache.keep / 0.75, rtol=1e-15)
+    np.testing.assert_allclose(results["input"], grad_output * cache.keep / 0.75, rtol=1e-15)
+    assert 0.5 < cache.keep.mean() < 1
 
 
 # --- Batch normalisation

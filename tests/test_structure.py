@@ -46,7 +46,7 @@ SAME_LEVEL = {  # parts that may look at another part of their own level
     "model": {"nn"},
 }
 HEAVY = ("numpy", "PIL", "requests", "tqdm", "threadpoolctl", "platformdirs")
-COMMANDS = ("train", "eval", "predict", "summary", "data")
+COMMANDS = ("train", "eval", "predict", "summary", "data", "bench")
 
 
 def module_name(path: Path, root: Path = PROJECT) -> str:
@@ -107,6 +107,7 @@ def test_modules_import_from_the_levels_below(path: Path) -> None:
         ("bpnet.data.idx", "from bpnet.data.mnist import load_mnist"),
         ("bpnet.nn.linear", "def f():\n    from bpnet.model import Model"),
         ("bpnet.nn.linear", "from bpnet.data.mnist import load_mnist"),
+        ("bpnet.nn.fuse", "from bpnet.nn.sequential import Sequential"),
         ("bpnet.training.loop", "from bpnet.cli import train"),
         ("bpnet.model", "import bpnet.training.loop"),
     ],

@@ -1,177 +1,135 @@
-"""The fast 3×3 convolution against the plain one."""
-
-import tracemalloc
-from typing import Any
+"""The fast 3×3 convolution against the plain layers."""
 
 import numpy as np
 import pytest
-from gradients import Trial, assert_close
-from numpy.typing import DTypeLike
+from fused_cases import Case, count_blocks, differing, draw_winograd, results_of
+from gradients import assert_close
 
 from bpnet.nn import winograd
 from bpnet.nn.conv import Conv
-from bpnet.nn.init import initialise
-from bpnet.nn.layer import Array, Layer, ShapeError
-from bpnet.nn.linear import Linear
-from bpnet.nn.loss import CrossEntropy
-from bpnet.nn.reshape import Flatten
-from bpnet.nn.sequential import Sequential, Workspace
-from bpnet.nn.winograd import WinogradConv, suits
+from bpnet.nn.layer import Memory
+from bpnet.nn.winograd import MATRICES, WinogradConv, tile_for
 
-# Input shape, filters, padding, batch: outputs of whole tiles, of less than one, of ragged ones.
-SHAPES = [
-    ((16, 10, 14), 20, 0, 3),
-    ((3, 3, 3), 1, 0, 1),
-    ((1, 3, 9), 2, 0, 2),
-    ((5, 8, 8), 4, 1, 1),
-    ((24, 12, 12), 32, 0, 4),
-    ((4, 9, 7), 3, 1, 5),
-    ((2, 4, 5), 3, 2, 2),
+DRAWN = [draw_winograd(np.random.default_rng(seed)) for seed in range(50)]
+REAL = [
+    Case((24, 12, 12), 32, pool_size=2, relu=True, batch=4, tile=2),
+    Case((16, 10, 14), 20, relu=True, batch=3, tile=4),
+    Case((32, 26, 26), 64, pool_size=2, relu=True, batch=2, tile=4),
+    Case((3, 3, 3), 1, tile=4),  # one tile, of which a sixteenth is wanted
 ]
+BLOCKS = [1, 2500, 10**9]  # tiles one by one, several at a time, a row at once
 
 
-def results_of(
-    layer: Layer[Any], batch: int, dtype: DTypeLike, *, needs_grad_input: bool = True
-) -> dict[str, Array]:
-    """Run a layer with parameters, input and gradient that depend on its sizes alone."""
-    rng = np.random.default_rng(0)
-    trial = Trial(layer, rng, dtype, needs_grad_input=needs_grad_input)
-    x = rng.normal(size=(*layer.input_shape, batch)).astype(dtype)
-    grad_output = rng.normal(size=(*layer.output_shape, batch)).astype(dtype)
-    return trial.run(x, grad_output, trial.cache(batch))
-
-
-@pytest.mark.parametrize(("shape", "filters", "padding", "batch"), SHAPES)
+@pytest.mark.parametrize("case", [*DRAWN, *REAL])
+@pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 2e-5)])
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("needs_grad_input", [True, False])
 def test_fast_and_plain_are_equal(
-    shape: tuple[int, int, int],
-    filters: int,
-    padding: int,
-    batch: int,
-    dtype: type,
-    tolerance: float,
-    bias: bool,
-    needs_grad_input: bool,
+    case: Case, block: int, dtype: type, tolerance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fast, plain = (
-        results_of(
-            kind(shape, filters, 3, 1, padding, bias),
-            batch,
-            dtype,
-            needs_grad_input=needs_grad_input,
-        )
-        for kind in (WinogradConv, Conv)
+    monkeypatch.setattr(winograd, "BLOCK", block)
+    plain = results_of(case, case.plain(), dtype)
+    assert plain.keys() == {"output", "input", "weight"} | ({"bias"} if case.bias else set())
+    assert_close(results_of(case, case.fused(), dtype), plain, tolerance)
+
+
+@pytest.mark.parametrize("case", [*DRAWN[:10], *REAL])
+def test_they_are_equal_where_nobody_wants_the_gradient_of_the_input(case: Case) -> None:
+    found, expected = (
+        results_of(case, layer, needs_grad_input=False) for layer in (case.fused(), case.plain())
     )
-    assert fast.keys() == {"output", "weight"} | ({"bias"} if bias else set()) | (
-        {"input"} if needs_grad_input else set()
-    )
-    assert_close(fast, plain, tolerance)
+    assert "input" not in expected
+    assert_close(found, expected, 1e-12)
 
 
-@pytest.mark.parametrize("name", ["G", "A_TRANSPOSED", "B_TRANSPOSED"])
-def test_one_wrong_number_in_a_map_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = getattr(winograd, name).astype(float)
-    wrong[1, 1] *= 1.001
-    monkeypatch.setattr(winograd, name, wrong)
-    layers = WinogradConv((4, 9, 7), 3), Conv((4, 9, 7), 3, 3)
-    fast, plain = (results_of(layer, 5, np.float32) for layer in layers)
-    for role in ("output", "input", "weight"):
-        with pytest.raises(AssertionError):
-            assert_close({role: fast[role]}, {role: plain[role]}, 2e-5)
+def test_the_cases_differ_in_all_that_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiles = {(case.tile, case.pool_size) for case in DRAWN}
+    assert tiles == {(2, 1), (2, 2), (4, 1), (4, 2), (4, 4)}
+    for name, values in {
+        "padding": {0, 1, 2},
+        "bias": {True, False},
+        "relu": {True, False},
+        "batch": {1, 2, 3, 4, 5},
+    }.items():
+        assert {getattr(case, name) for case in DRAWN} == values
+    for tile in (2, 4):
+        sides = [case.conv().output_shape[1:] for case in DRAWN if case.tile == tile]
+        assert {side % tile for pair in sides for side in pair} == set(range(tile))
+    counts = []
+    for block in BLOCKS:
+        monkeypatch.setattr(winograd, "BLOCK", block)
+        counts.append([pieces_and_tiles(case) for case in DRAWN])
+    assert all(pieces == across for pieces, across in counts[0])
+    assert any(1 < pieces < across and across % pieces for pieces, across in counts[1])
+    assert all(pieces == 1 for pieces, _ in counts[2])
 
 
-def test_the_maps_convolve_along_a_line() -> None:
+def pieces_and_tiles(case: Case) -> tuple[int, int]:
+    """Return into how many blocks a row is cut, and how many tiles it has."""
+    layer = case.fused()
+    memory = Memory(np.float64, training=True)
+    cache = layer.allocate(case.batch, memory, {}, needs_grad_input=True)
+    return count_blocks(cache) // layer.rows, layer.across
+
+
+# The maps
+
+
+@pytest.mark.parametrize("tile", MATRICES)
+@pytest.mark.parametrize("number", range(3))
+def test_one_wrong_number_in_a_map_is_caught(
+    tile: int, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case((4, 9, 7), 3, batch=2, tile=tile)
+    expected = results_of(case, case.plain())
+    right = MATRICES[tile]
+    for place in np.argwhere(right[number]):
+        wrong = [matrix.astype(float) for matrix in right]
+        wrong[number][tuple(place)] *= 1.001
+        monkeypatch.setitem(MATRICES, tile, (wrong[0], wrong[1], wrong[2]))
+        found = results_of(case, case.fused())
+        assert differing(found, expected) >= {"output", "input", "weight"}, place
+
+
+@pytest.mark.parametrize("tile", MATRICES)
+def test_the_maps_convolve_along_a_line(tile: int) -> None:
+    filters, inputs, outputs = MATRICES[tile]
     rng = np.random.default_rng(0)
-    window, weights = rng.normal(size=6), rng.normal(size=3)
-    products = (winograd.G @ weights) * (winograd.B_TRANSPOSED @ window)
-    expected = np.correlate(window, weights)
-    np.testing.assert_allclose(winograd.A_TRANSPOSED @ products, expected, rtol=0, atol=1e-13)
+    window, weights = rng.normal(size=tile + 2), rng.normal(size=3)
+    found = outputs @ ((filters @ weights) * (inputs @ window))
+    np.testing.assert_allclose(found, np.correlate(window, weights), rtol=0, atol=1e-13)
 
 
-def test_both_announce_the_same_layer() -> None:
-    for bias in (True, False):
-        fast, plain = (kind((4, 9, 7), 3, 3, 1, 1, bias) for kind in (WinogradConv, Conv))
-        for name in ("kind", "input_shape", "output_shape", "parameter_shapes", "state_shapes"):
-            assert getattr(fast, name) == getattr(plain, name)
-        assert fast.multiply_adds() == plain.multiply_adds()
-
-
-@pytest.mark.parametrize(("kernel_size", "stride"), [(5, 1), (3, 2)])
-def test_other_kernels_and_strides_are_left_to_the_plain_layer(
-    kernel_size: int, stride: int
-) -> None:
-    assert not suits((32, 26, 26), 64, kernel_size, stride)
-    with pytest.raises(AssertionError):
-        WinogradConv((32, 26, 26), 64, kernel_size, stride)
+# Where it is the faster way
 
 
 @pytest.mark.parametrize(
-    ("shape", "filters", "padding", "expected"),
+    ("conv", "pool_size", "expected"),
     [
-        ((32, 26, 26), 64, 0, True),
-        ((16, 28, 28), 16, 1, True),
-        ((1, 28, 28), 32, 0, False),  # too few channels
-        ((32, 26, 26), 8, 0, False),
-        ((24, 12, 12), 32, 0, False),  # 10×10 of 12×12 outputs wanted
-        ((24, 12, 12), 32, 1, True),
-        ((64, 7, 7), 64, 0, False),
+        (Conv((32, 26, 26), 64, 3), 1, 4),
+        (Conv((32, 26, 26), 64, 3), 2, 4),
+        (Conv((32, 26, 26), 64, 3), 4, 4),
+        (Conv((32, 26, 26), 64, 3), 3, None),  # no tile holds whole blocks of 3×3
+        (Conv((24, 12, 12), 32, 3), 1, 2),  # 10×10 of 12×12 outputs wanted with tiles of 4×4
+        (Conv((24, 12, 12), 32, 3), 2, 2),
+        (Conv((24, 12, 12), 32, 3), 4, 4),  # pooling keeps 8×8 of them
+        (Conv((24, 12, 12), 32, 3, padding=1), 1, 4),
+        (Conv((64, 7, 7), 64, 3), 1, None),  # 5×5 of 6×6
+        (Conv((16, 28, 28), 16, 3), 1, 4),
+        (Conv((15, 28, 28), 16, 3), 1, None),  # too few channels
+        (Conv((16, 28, 28), 15, 3), 1, None),
+        (Conv((1, 28, 28), 32, 3), 2, None),
+        (Conv((32, 26, 26), 64, 5), 1, None),
+        (Conv((32, 26, 26), 64, 1), 1, None),
+        (Conv((32, 26, 26), 64, 3, stride=2), 1, None),
     ],
 )
 def test_many_channels_and_full_tiles_are_taken(
-    shape: tuple[int, int, int], filters: int, padding: int, expected: bool
+    conv: Conv, pool_size: int, expected: int | None
 ) -> None:
-    assert suits(shape, filters, 3, padding=padding) == expected
+    assert tile_for(conv, pool_size) == expected
 
 
-def test_a_picture_smaller_than_a_filter_is_refused_as_ever() -> None:
-    with pytest.raises(ShapeError):
-        WinogradConv((64, 2, 2), 64)
-
-
-def network_of(kind: type[WinogradConv] | type[Conv]) -> Sequential:
-    """Build two convolutions, the second on the ragged output of the first, and a linear layer."""
-    layers: list[Layer[Any]] = [kind((16, 28, 28), 16, 3), kind((16, 26, 26), 16, 3, 1, 1)]
-    layers += [Flatten((16, 26, 26)), Linear((16 * 26 * 26,), 10)]
-    network = Sequential(layers, CrossEntropy(10), np.float32)
-    for layer in layers:
-        initialise(layer, "he", np.random.default_rng(3))
-    return network
-
-
-def test_networks_of_either_kind_take_the_same_step() -> None:
-    gradients = []
-    for kind in (WinogradConv, Conv):
-        network = network_of(kind)
-        workspace = Workspace(network, 8, training=True)
-        for batch in (8, 3):
-            x = np.random.default_rng(batch).normal(size=(16, 28, 28, batch)).astype(np.float32)
-            caches = workspace.caches(batch)
-            outputs = network.forward(x, caches)
-            network.loss.forward(outputs, np.arange(batch), caches.loss)
-            network.backward(network.loss.backward(outputs, caches.loss, batch), caches)
-            inference = Workspace(network, batch, training=False).caches(batch)
-            np.testing.assert_array_equal(network.forward(x, inference), outputs)
-        assert workspace.gradients is not None
-        gradients.append(dict(workspace.gradients.views))
-    fast, plain = gradients
-    assert_close(fast, plain, 1e-4)
-
-
-def test_a_step_allocates_nothing_large() -> None:
-    layer = WinogradConv((16, 26, 26), 24, padding=1)
-    rng = np.random.default_rng(0)
-    trial = Trial(layer, rng, np.float32)
-    x = rng.normal(size=(16, 26, 26, 32)).astype(np.float32)
-    grad_output = rng.normal(size=(24, 26, 26, 32)).astype(np.float32)
-    cache = trial.cache(32)
-    tracemalloc.start()
-    try:
-        layer.forward(x, cache)
-        layer.backward(grad_output, cache)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    smallest = min(a.nbytes for a in (cache.windows, cache.tiles, cache.products, cache.inputs[0]))
-    assert peak < 0.4 * smallest
+@pytest.mark.parametrize(("kernel_size", "stride"), [(5, 1), (3, 2)])
+def test_other_kernels_and_strides_are_left_to_other_layers(kernel_size: int, stride: int) -> None:
+    with pytest.raises(AssertionError):
+        WinogradConv(Conv((32, 26, 26), 64, kernel_size, stride))

@@ -10,7 +10,7 @@ import click
 from bpnet import __version__
 from bpnet.errors import BpnetError
 
-COMMANDS = ("train", "eval", "predict", "data", "summary")
+COMMANDS = ("train", "eval", "predict", "data", "summary", "bench")
 INTERRUPTED = 130
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option("--epochs", metavar="N|+N", help="Epochs in all, or beyond those of a finished run.")
 @click.option("--seed", type=click.IntRange(min=0), help="Where all random draws come from.")
-@click.option("--workers", type=click.IntRange(min=1), help="Threads that compute shards.")
+@click.option("--workers", metavar="N|KIND", help="2, threads, processes, 2 threads, or auto.")
 @click.option("--dry-run", is_flag=True, help="Check config, data and shapes, then stop.")
 @as_json
 def command(
@@ -51,7 +51,7 @@ def command(
     resume: Path | None,
     epochs: str | None,
     seed: int | None,
-    workers: int | None,
+    workers: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -64,8 +64,10 @@ def command(
     from bpnet.data.load import load_dataset
     from bpnet.training import run as runs
     from bpnet.training.loop import BEST
-    from bpnet.training.parallel import Workers, blas_threads
+    from bpnet.training.parallel import blas_threads
 
+    if workers is not None:
+        overrides = (*overrides, f"train.workers={workers}")
     if seed is not None:
         overrides = (*overrides, f"train.seed={seed}")
     config, saved, progress = _settle(source, overrides, resume, epochs)
@@ -79,12 +81,11 @@ def command(
     if run_dir is None:
         run_dir = resume if resume and resume.is_dir() else _default_run_dir(source or "resumed")
     run_dir = run_dir.absolute()
-    count = runs.worker_count(config, workers)
     in_place = resume is not None and run_dir.resolve() == resume.resolve()
     runs.create_run_dir(run_dir, resumes=in_place)
-    with blas_threads(config.train.blas_threads), Workers(count) as team:
+    with blas_threads(config.train.blas_threads), runs.choose_workers(config) as team:
         trainer = runs.build_trainer(model, dataset, run_dir, team, saved, progress)
-        runs.describe_run(run_dir, config, count)
+        runs.describe_run(run_dir, trainer)
         _run(trainer, data_dir)
         score = runs.final_score(run_dir / BEST, dataset, team)
     result = {"run_dir": str(run_dir)} | runs.result(trainer, score)

@@ -60,6 +60,11 @@ class Convolution(Layer[Cache], Generic[Cache]):
         filters = self.parameter_shapes["weight"]
         return int(np.prod(filters)) * out_height * out_width
 
+    def _inside(self, padded: Array) -> Array:
+        """View a padded input without its border."""
+        _, height, width = self.input_shape
+        return padded[:, self.padding :, self.padding :][:, :height, :width]
+
 
 @dataclass(slots=True)
 class ConvCache:
@@ -140,11 +145,6 @@ class Conv(Convolution[ConvCache]):
     def _filters(weight: Array) -> Array:
         """View filters (out, in, K, K) as the rows of a matrix."""
         return weight.reshape(len(weight), -1)
-
-    def _inside(self, padded: Array) -> Array:
-        """View a padded picture without its border."""
-        border = slice(self.padding, -self.padding)
-        return padded[:, border, border]
 
     def _windows(self, x: Array) -> NDArray[Any]:
         """View `x` as its windows: (channels, K, K, out_height, out_width, batch)."""

@@ -55,6 +55,8 @@ class Memory:
         size = int(np.prod(shape, dtype=np.int64))
         if self._next == len(self._blocks):
             self._blocks.append(reserve(size))
+        elif self._blocks[self._next].size < size:  # a smaller batch may take larger pieces
+            self._blocks[self._next] = reserve(size)
         block = self._blocks[self._next]
         self._next += 1
         return block[:size].reshape(shape)

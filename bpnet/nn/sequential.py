@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from bpnet.nn.fuse import Stage, fast_stages, plain_stages
 from bpnet.nn.layer import Array, Layer, Memory, Shape
 from bpnet.nn.loss import Loss, LossCache
 from bpnet.nn.norm import BatchNorm
@@ -15,17 +16,17 @@ from bpnet.nn.parameters import FlatArrays
 
 @dataclass(frozen=True, slots=True)
 class Caches:
-    """Hold one cache per layer, and the loss's, for calls with one number of samples.
+    """Hold one cache per stage, and the loss's, for calls with one number of samples.
 
     Args:
         inputs: where the caller may write its inputs (*input_shape, batch).
-        layers: one cache per layer.
+        stages: one cache per stage.
         loss: the loss's cache.
-        first: position of the first layer that backward reaches.
+        first: number of the first stage that backward reaches.
     """
 
     inputs: Array
-    layers: list[Any]
+    stages: list[Any]
     loss: LossCache
     first: int
 
@@ -37,10 +38,14 @@ class Sequential:
         layers: in forward order; each takes the shape that the one before gives.
         loss: what training makes small.
         dtype: element type of parameters and activations.
+        fast: whether neighbouring layers may be computed in one go; else each is by itself.
     """
 
-    def __init__(self, layers: Sequence[Layer[Any]], loss: Loss, dtype: DTypeLike) -> None:
+    def __init__(
+        self, layers: Sequence[Layer[Any]], loss: Loss, dtype: DTypeLike, *, fast: bool = True
+    ) -> None:
         self.layers = list(layers)
+        self.stages: list[Stage] = (fast_stages if fast else plain_stages)(self.layers)
         self.loss = loss
         parameters: dict[str, Shape] = {}
         state: dict[str, Shape] = {}
@@ -56,6 +61,11 @@ class Sequential:
             layer.bind(self.parameters.of_layer(position), self.state.of_layer(position))
             for role, value in layer.initial_state().items():
                 self.state.views[f"{position}.{role}"].fill(value)
+        for stage in self.stages:
+            position = stage.position + 1
+            names = [layer.name for layer in self.layers[stage.position :][: stage.count]]
+            stage.layer.name = " + ".join(names)
+            stage.layer.bind(self.parameters.of_layer(position), self.state.of_layer(position))
 
     @property
     def input_shape(self) -> Shape:
@@ -74,33 +84,33 @@ class Sequential:
 
         Args:
             inputs: (*input_shape, batch).
-            caches: one per layer.
+            caches: one per stage.
             rng: what layers that draw take their numbers from, in layer order.
         """
         x = inputs
-        for layer, cache in zip(self.layers, caches.layers, strict=True):
-            if layer.draws:
+        for stage, cache in zip(self.stages, caches.stages, strict=True):
+            if stage.layer.draws:
                 cache.rng = rng
-            x = layer.forward(x, cache)
+            x = stage.layer.forward(x, cache)
         return x
 
     def backward(self, grad_output: Array, caches: Caches) -> Array:
-        """Apply the chain rule from the last layer back to the first that has parameters.
+        """Apply the chain rule from the last stage back to the first that has parameters.
 
         Returns:
             The input's gradient (*input_shape, batch), where the caches were made for it.
         """
         grad = grad_output
-        for position in reversed(range(caches.first, len(self.layers))):
-            grad = self.layers[position].backward(grad, caches.layers[position])
+        for number in reversed(range(caches.first, len(self.stages))):
+            grad = self.stages[number].layer.backward(grad, caches.stages[number])
         return grad
 
     def update_running(self, shards: Sequence[Caches]) -> None:
         """Mix the statistics of all shards into the running ones, in shard order."""
-        for position, layer in enumerate(self.layers):
-            if isinstance(layer, BatchNorm):
+        for number, stage in enumerate(self.stages):
+            if isinstance(stage.layer, BatchNorm):
                 for caches in shards:
-                    layer.update_running(caches.layers[position])
+                    stage.layer.update_running(caches.stages[number])
 
 
 class Workspace:
@@ -138,18 +148,18 @@ class Workspace:
         return self._caches[batch]
 
     def _allocate(self, batch: int) -> Caches:
-        layers = self.network.layers
-        trained = [index for index, layer in enumerate(layers) if layer.parameter_shapes]
+        stages = self.network.stages
+        trained = [number for number, stage in enumerate(stages) if stage.layer.parameter_shapes]
         first = 0 if self.needs_grad_input or not trained else trained[0]
         inputs = self._memory.array(*self.network.input_shape, batch)
         caches = [
-            layer.allocate(
+            stage.layer.allocate(
                 batch,
                 self._memory,
-                self.gradients.of_layer(index + 1) if self.gradients else {},
+                self.gradients.of_layer(stage.position + 1) if self.gradients else {},
                 needs_grad_input=self.gradients is not None
-                and (index > first or self.needs_grad_input),
+                and (number > first or self.needs_grad_input),
             )
-            for index, layer in enumerate(layers)
+            for number, stage in enumerate(stages)
         ]
         return Caches(inputs, caches, self.network.loss.allocate(batch, self._memory), first)

@@ -1,47 +1,60 @@
-"""Slide 3×3 filters over a picture with a quarter of the multiplications."""
+"""Slide 3×3 filters over a picture with a quarter, or four ninths, of the multiplications."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import DTypeLike, NDArray
 
+from bpnet.nn.block import ConvBlock
 from bpnet.nn.conv import Convolution
-from bpnet.nn.layer import Array, Memory, Shape
+from bpnet.nn.layer import Array, Memory
+from bpnet.nn.peaks import Flags, keep_largest, mark_first, send_back
 
-TILE = 4  # outputs per side of a tile
-WINDOW = 6  # inputs per side that the outputs of a tile see
-OVERLAP = WINDOW - TILE  # inputs per side that a window shares with the next
-POINTS = WINDOW**2  # products per tile, filter and input channel, where Conv needs 9 · 16
+BLOCK = 900_000  # numbers that a block of tiles writes: they should stay in a core's own cache
+STRIP = 150_000  # numbers of the input's gradient that are added up at a time
+TURNING_PAYS = 64  # output channels from which dM Vᵀ is faster with Vᵀ written out
+FEWEST_CHANNELS = 16
+LEAST_COVERED = 0.75  # part of the computed outputs that are wanted
 
-# Filters and inputs are polynomials, evaluated at 0, 1, −1, 2, −2 and ∞ and multiplied there.
-G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
-B_TRANSPOSED = np.array(
-    [
-        [4, 0, -5, 0, 1, 0],
-        [0, -4, -4, 1, 1, 0],
-        [0, 4, -4, -1, 1, 0],
-        [0, -2, -1, 2, 1, 0],
-        [0, 2, -1, -2, 1, 0],
-        [0, 4, 0, -5, 0, 1],
-    ]
-)
-A_TRANSPOSED = np.array(
-    [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
-)
-ONE_ONE = WINDOW + 1  # Aᵀ's column for the point 1 is all ones: a sum there reaches every output
+# Filters and inputs are polynomials, evaluated at some points and multiplied there. For each side
+# T of a tile: G, Bᵀ and Aᵀ. For T = 4 the points are 0, 1, −1, 2, −2 and ∞, for T = 2 the first
+# three and ∞.
+MATRICES = {
+    2: (
+        np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2,
+        np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, -1, 0, 1]]),
+        np.array([[1, 1, 1, 0], [0, 1, -1, 1]]),
+    ),
+    4: (
+        np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24,
+        np.array(
+            [
+                [4, 0, -5, 0, 1, 0],
+                [0, -4, -4, 1, 1, 0],
+                [0, 4, -4, -1, 1, 0],
+                [0, -2, -1, 2, 1, 0],
+                [0, 2, -1, -2, 1, 0],
+                [0, 4, 0, -5, 0, 1],
+            ]
+        ),
+        np.array(
+            [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+        ),
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Maps:
-    """Hold `X ↦ T X Tᵀ` as one matrix, `T ⊗ T`, on the elements of X in reading order.
+    """Hold `X ↦ S X Sᵀ` as one matrix, `S ⊗ S`, on the elements of X in reading order.
 
     Args:
-        filters: G ⊗ G, (36, 9).
-        inputs: Bᵀ ⊗ Bᵀ, (36, 36).
-        outputs: Aᵀ ⊗ Aᵀ, (16, 36).
+        filters: G ⊗ G, (w², 9).
+        inputs: Bᵀ ⊗ Bᵀ, (w², w²).
+        outputs: Aᵀ ⊗ Aᵀ, (T², w²).
     """
 
     filters: Array
@@ -49,72 +62,102 @@ class Maps:
     outputs: Array
 
     @classmethod
-    def of(cls, dtype: DTypeLike) -> "Maps":
-        """Return the maps in one element type."""
-        return cls(*(np.kron(side, side).astype(dtype) for side in (G, B_TRANSPOSED, A_TRANSPOSED)))
+    def of(cls, tile: int, dtype: DTypeLike) -> "Maps":
+        """Return the maps for tiles of T×T in one element type."""
+        return cls(*(np.kron(side, side).astype(dtype) for side in MATRICES[tile]))
+
+
+@dataclass(slots=True)
+class Tiles:
+    """Hold some tiles of one row while they are computed, and what backward needs of them.
+
+    Args:
+        row: which row they are in.
+        columns: where in the row they are.
+        windows: d, (in_channels, w, w, tiles, batch); backward writes its gradient there.
+        inputs: V, (w², in_channels, tiles · batch); likewise.
+        products: M, (w², out_channels, tiles · batch); likewise.
+        sums: Y, (T², out_channels, tiles · batch); likewise.
+        places: Y at each place of a pool, (T/p, T/p, out_channels, tiles, batch).
+        largest: of all places, of the same shape.
+        found: where the gradient goes to no place, or to an earlier one.
+        is_largest: one mask per place.
+        added: parts of the input's gradient, and the elements of windows that are added there.
+    """
+
+    row: int
+    columns: slice
+    windows: Array
+    inputs: Array
+    products: Array
+    sums: Array
+    places: list[Array]
+    largest: Array
+    found: Flags
+    is_largest: list[Flags]
+    added: list[tuple[Array, Array]]
 
 
 @dataclass(slots=True)
 class WinogradCache:
-    """Keep the mapped input and the arrays that a call writes, most of them for one row of tiles.
+    """Keep the mapped input and the arrays that a call writes.
 
     Args:
         maps: from pictures to points and back.
+        blocks: of tiles, row by row.
         padded: input with a border of zeros, or None where windows cover the input exactly.
-        windows: d, (6, 6, in_channels, columns, batch).
-        inputs: V, (rows or 1, 36, in_channels, columns · batch): all rows in training, where
-            backward writes their gradient over them.
-        filters: U, (36, out_channels, in_channels).
-        products: M or its gradient, (36, out_channels, columns · batch).
-        tiles: Y or its gradient, (4, 4, out_channels, columns, batch).
+        filters: U, (w², out_channels, in_channels).
         plane: the output as whole tiles; the output itself where these cover it exactly.
         output: (out_channels, out_height, out_width, batch).
-        ones: (columns · batch,).
+        ones: as long as a block is wide.
+        zeros: as many as a block is wide, (tiles, batch).
         gradients: of weight and bias.
-        grad_filters: dU of all rows of tiles so far, and of one.
+        grad_filters: dU of all blocks so far, and of one.
+        turned: Vᵀ of a block, empty where it is not written out.
         grad_plane: gradient of the output with zeros beyond it, or None where tiles cover it.
-        grad_overlap: gradient that a row of windows leaves to the next,
-            (2, 6, in_channels, columns, batch).
-        grad_padded: gradient of the padded input, or None where nobody wants it.
+        strip: gradient of the rows of the padded input that some rows of windows see,
+            (in_channels, height, T, ⌈width / T⌉, batch), or None where nobody wants it.
+        grad_input: gradient of the input.
     """
 
     maps: Maps
+    blocks: list[Tiles]
     padded: Array | None
-    windows: Array
-    inputs: Array
     filters: Array
-    products: Array
-    tiles: Array
     plane: Array
     output: Array
     ones: Array
+    zeros: Array
     gradients: Mapping[str, Array]
     grad_filters: Array
+    turned: Array
     grad_plane: Array | None
-    grad_overlap: Array
-    grad_padded: Array | None
+    strip: Array | None
+    grad_input: Array | None
 
 
-def suits(
-    input_shape: Shape, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0
-) -> bool:
-    """Return whether a convolution is faster this way: 3×3, unstrided, with many channels.
+def tile_for(conv: Convolution[Any], pool_size: int) -> int | None:
+    """Return the side of the tiles with which a convolution is fastest this way, if it is.
 
-    Tiles must not reach far beyond the output either. Where both hold, the plain layer has been
-    seen to take 1.2 to 2.2 times as long on shards of 32 samples; with 8 channels, or 5×5 outputs,
-    this one is slower.
+    It must be 3×3, unstrided, with many channels, and tiles must not reach far beyond the output.
+    Large tiles need fewer products, small ones end closer to the border.
     """
-    if kernel_size != 3 or stride != 1 or min(input_shape[0], out_channels) < 16:
-        return False
-    height, width = (side + 2 * padding - 2 for side in input_shape[1:])
-    computed = TILE**2 * -(-height // TILE) * -(-width // TILE)
-    return height * width >= 0.75 * computed
+    if conv.kernel_size != 3 or conv.stride != 1:
+        return None
+    if min(conv.input_shape[0], conv.output_shape[0]) < FEWEST_CHANNELS:
+        return None
+    height, width = (side // pool_size * pool_size for side in conv.output_shape[1:])
+    for tile in (4, 2):
+        computed = tile**2 * -(-height // tile) * -(-width // tile)
+        if tile % pool_size == 0 and height * width >= LEAST_COVERED * computed:
+            return tile
+    return None
 
 
-class WinogradConv(Convolution[WinogradCache]):
-    """Convolve with 3×3 filters by F(4×4, 3×3): 36 products for 16 outputs instead of 144.
+class WinogradConv(ConvBlock[WinogradCache]):
+    """Convolve with 3×3 filters by F(T×T, 3×3): for T = 4, 36 products for 16 outputs, not 144.
 
-    For each tile Y of 4×4 outputs, window d of 6×6 inputs and filter g,
+    For each tile Y of T×T outputs, window d of w×w inputs, w = T + 2, and filter g,
 
         Y = Aᵀ M A,   M = Σ_c U ⊙ V,   U = G g Gᵀ,   V = Bᵀ d B,
 
@@ -122,28 +165,23 @@ class WinogradConv(Convolution[WinogradCache]):
 
         dM = A dY Aᵀ,   dU = dM Vᵀ,   dV = Uᵀ dM,   dg = Gᵀ dU G,   dd = B dV Bᵀ.
 
-    At each of the 36 points the sum over channels is a matrix product, over all tiles and samples
-    at once. One row of tiles at a time, so that the steps pass on what the processor still has in
-    its cache. Where tiles reach beyond the output they see zeros. The results are those of Conv
-    within rounding.
+    At each of the w² points the sum over channels is a matrix product, over many tiles and samples
+    at once. One block of tiles at a time, so that the steps pass on what the processor still has in
+    its cache; pooling and cut-off take part in that. Where tiles reach beyond the output they see
+    zeros. The results are those of Conv, MaxPool and ReLU within rounding, which may also decide
+    between values that are equal.
 
     Source: Winograd, 1980; Lavin and Gray, 2016, section 4.
     """
 
     def __init__(
-        self,
-        input_shape: Shape,
-        out_channels: int,
-        kernel_size: int = 3,
-        stride: int = 1,
-        padding: int = 0,
-        bias: bool = True,
+        self, conv: Convolution[Any], tile: int = 4, pool_size: int = 1, relu: bool = False
     ) -> None:
-        assert kernel_size == 3, "Winograd's filters are 3×3"
-        assert stride == 1, "Winograd's windows lie side by side"
-        super().__init__(input_shape, out_channels, kernel_size, stride, padding, bias)
-        _, out_height, out_width = self.output_shape
-        self.rows, self.columns = -(-out_height // TILE), -(-out_width // TILE)
+        assert conv.kernel_size == 3, "Winograd's filters are 3×3"
+        super().__init__(conv, pool_size, relu, tile)
+        self.selects = pool_size > 1 or relu
+        self.points = self.window**2
+        self.one_one = self.window + 1  # Aᵀ's column for 1 is all ones: a sum there is everywhere
 
     def allocate(
         self,
@@ -153,112 +191,227 @@ class WinogradConv(Convolution[WinogradCache]):
         *,
         needs_grad_input: bool,
     ) -> WinogradCache:
-        """Reserve the mapped input, one row of everything between, and the output."""
-        (in_channels, *sides), out_channels = self.input_shape, self.output_shape[0]
-        across, kept_rows = self.columns * batch, self.rows if memory.training else 1
-        whole = (out_channels, TILE * self.rows, TILE * self.columns, batch)
-        padded = (in_channels, whole[1] + OVERLAP, whole[2] + OVERLAP, batch)
+        """Reserve the mapped input and the masks, one block of everything between, the output."""
+        in_channels, out_channels = self.input_shape[0], self.output_shape[0]
+        side = self.tile // self.pool_size
+        whole = (out_channels, side * self.rows, side * self.across, batch)
         fits = whole[1:3] == self.output_shape[1:]
         output = memory.array(*self.output_shape, batch)
-        overlap = (OVERLAP, WINDOW, in_channels, self.columns, batch) if needs_grad_input else (0,)
+        strip = memory.array(*self._strip_shape(batch)) if needs_grad_input else None
+        blocks = self._allocate_blocks(batch, strip, memory)
         return WinogradCache(
-            maps=Maps.of(memory.dtype),
-            padded=None if padded[1:3] == tuple(sides) else memory.zeros(*padded),
-            windows=memory.array(WINDOW, WINDOW, in_channels, self.columns, batch),
-            inputs=memory.array(kept_rows, POINTS, in_channels, across),
-            filters=memory.array(POINTS, out_channels, in_channels),
-            products=memory.array(POINTS, out_channels, across),
-            tiles=memory.array(TILE, TILE, out_channels, self.columns, batch),
+            maps=Maps.of(self.tile, memory.dtype),
+            blocks=blocks,
+            padded=None
+            if self.padded_shape == self.input_shape
+            else memory.zeros(*self.padded_shape, batch),
+            filters=memory.array(self.points, out_channels, in_channels),
             plane=output if fits else memory.array(*whole),
             output=output,
-            ones=np.ones(across, dtype=memory.dtype),
+            ones=np.ones(blocks[0].inputs.shape[-1], dtype=memory.dtype),
+            zeros=np.zeros((blocks[0].windows.shape[-2], batch), dtype=memory.dtype),
             gradients=gradients,
-            grad_filters=memory.for_backward(2, POINTS, out_channels, in_channels),
+            grad_filters=memory.for_backward(2, self.points, out_channels, in_channels),
+            turned=memory.for_backward(
+                self.points if out_channels >= TURNING_PAYS else 0,
+                *(blocks[0].inputs.shape[-1], in_channels),
+            ),
             grad_plane=memory.zeros(*whole) if memory.training and not fits else None,
-            grad_overlap=memory.array(*overlap),
-            grad_padded=memory.array(*padded) if needs_grad_input else None,
+            strip=strip,
+            grad_input=memory.array(*self.input_shape, batch) if needs_grad_input else None,
         )
 
+    def _allocate_blocks(
+        self, batch: int, strip: Array | None, memory: Memory
+    ) -> list[Tiles]:
+        """Reserve blocks: of inputs and masks all, of everything else one that all of them use."""
+        in_channels, out_channels = self.input_shape[0], self.output_shape[0]
+        numbers = self.points * (2 * in_channels + out_channels) + self.tile**2 * out_channels
+        pieces = min(self.across, -(-self.across * batch * numbers // BLOCK))
+        widest = -(-self.across // pieces)
+        pool, side = self.pool_size, self.tile // self.pool_size
+        windows = memory.array(in_channels * self.points * widest * batch)
+        products = memory.array(self.points * out_channels * widest * batch)
+        sums = memory.array(out_channels * self.tile**2 * widest * batch)
+        largest = memory.array(out_channels * side**2 * widest * batch)
+        found = memory.for_backward(largest.size, dtype=np.bool_)
+        training = memory.training
+        kept = self.rows * self.across if training else widest
+        inputs = memory.array(kept * self.points * in_channels * batch)
+        masks = pool**2 if training and self.selects else 0
+        mask = memory.array(masks * kept * side**2 * out_channels * batch, dtype=np.bool_)
+        before = 0  # tiles in the blocks that are kept
+        blocks = []
+        height = 0 if strip is None else self._rows_of(strip)
+        for row in range(self.rows):
+            in_strip = slice(row % height, row % height + 1) if height else slice(0, 1)
+            for start in range(0, self.across, widest):
+                columns = slice(start, min(start + widest, self.across))
+                count = columns.stop - start
+                shape = (side, side, out_channels, count, batch)
+                size = math.prod(shape)
+                own = inputs[before * self.points * in_channels * batch :]
+                flags = mask[masks * before * size // count :]
+                window = _part(windows, in_channels, self.window, self.window, count * batch)
+                tile = _part(sums, side, pool, side, pool, out_channels, count, batch)
+                places = [tile[:, i, :, j] for i in range(pool) for j in range(pool)]
+                blocks.append(
+                    Tiles(
+                        row=row,
+                        columns=columns,
+                        windows=window.reshape(*window.shape[:3], count, batch),
+                        inputs=_part(own, self.points, in_channels, count * batch),
+                        products=_part(products, self.points, out_channels, count * batch),
+                        sums=tile.reshape(self.tile**2, out_channels, count * batch),
+                        places=places,
+                        largest=_part(largest, *shape),
+                        found=found[:size].reshape(shape) if masks else found,
+                        is_largest=list(_part(flags, masks, *shape)),
+                        added=[]
+                        if strip is None
+                        else self._sums(window[None], strip, in_strip, first=start),
+                    )
+                )
+                before += count if training else 0
+        return blocks
+
     def forward(self, x: Array, cache: WinogradCache) -> Array:
-        """Return `Y = Aᵀ M A + b`, shape (out_channels, out_height, out_width, batch)."""
-        maps, products = cache.maps, cache.products
+        """Return `max(pool(Aᵀ M A + b), 0)`, (out_channels, out_height, out_width, batch)."""
+        maps = cache.maps
         if cache.padded is not None:
             self._inside(cache.padded)[...] = x  # the border stays zero
             x = cache.padded
-        np.matmul(maps.filters, self.weight.reshape(-1, 9).T, out=_flat(cache.filters))
-        windows, tiles = self._squares(x, WINDOW), self._squares(cache.plane, TILE)
-        for row in range(self.rows):
-            inputs = cache.inputs[row % len(cache.inputs)]
-            np.copyto(cache.windows, windows[row])
-            np.matmul(maps.inputs, cache.windows.reshape(POINTS, -1), out=_flat(inputs))
-            np.matmul(cache.filters, inputs, out=products)
+        filters = cache.filters.reshape(self.points, -1)
+        np.matmul(maps.filters, self.weight.reshape(-1, 9).T, out=filters)
+        windows, plane = self._windows(x), self._by_tile(cache.plane)
+        for block in cache.blocks:
+            np.copyto(block.windows, windows[block.row, :, :, :, block.columns])
+            windows_by_point = block.windows.reshape(len(block.windows), self.points, -1)
+            np.matmul(maps.inputs, windows_by_point, out=block.inputs.transpose(1, 0, 2))
+            np.matmul(cache.filters, block.inputs, out=block.products)
             if self.has_bias:
-                products[ONE_ONE] += self.bias[:, None]
-            np.matmul(maps.outputs, _flat(products), out=cache.tiles.reshape(TILE**2, -1))
-            np.copyto(tiles[row], cache.tiles)
+                block.products[self.one_one] += self.bias[:, None]
+            _by_channel(maps.outputs, block.products, block.sums)
+            self._finish(block, plane[block.row, ..., block.columns, :], cache.zeros)
         if cache.plane is not cache.output:
             np.copyto(cache.output, self._covered(cache.plane))
         return cache.output
 
+    def _finish(self, block: Tiles, output: Array, zeros: Array) -> None:
+        """Pool, cut off, and note where the gradient will go."""
+        largest = block.places[0]
+        if len(block.places) > 1:
+            largest = block.largest
+            keep_largest(block.places, largest)
+        if block.is_largest:
+            if self.relu:
+                np.less_equal(largest, 0, out=block.found)
+            else:
+                block.found.fill(False)
+            mark_first(block.places, largest, block.found, block.is_largest)
+        if self.relu:
+            np.maximum(largest, zeros[: largest.shape[-2]], out=largest)
+        np.copyto(output, largest)
+
     def backward(self, grad_output: Array, cache: WinogradCache) -> Array:
         """Write `dg = Gᵀ dU G` and `db = δ 1`; return the sum of the windows' `dd = B dV Bᵀ`."""
-        maps, grad_products = cache.maps, cache.products
-        delta = grad_output
+        maps = cache.maps
         if cache.grad_plane is not None:
-            self._covered(cache.grad_plane)[...] = delta  # the rest stays zero
-            delta = cache.grad_plane
-        grad_filters, of_row = cache.grad_filters
-        for summed in (grad_filters, cache.grad_overlap, *cache.gradients.values()):
+            self._covered(cache.grad_plane)[...] = grad_output  # the rest stays zero
+        plane = self._by_tile(grad_output if cache.grad_plane is None else cache.grad_plane)
+        grad_filters, of_block = cache.grad_filters
+        for summed in (grad_filters, *cache.gradients.values()):
             summed.fill(0)
-        tiles = self._squares(delta, TILE)
-        for row, inputs in enumerate(cache.inputs):
-            np.copyto(cache.tiles, tiles[row])
-            np.matmul(maps.outputs.T, cache.tiles.reshape(TILE**2, -1), out=_flat(grad_products))
-            grad_filters += np.matmul(grad_products, inputs.transpose(0, 2, 1), out=of_row)
+        if cache.strip is not None:
+            cache.strip.fill(0)
+        if cache.grad_input is not None:
+            self._clear_unseen(cache.grad_input)
+        for block in cache.blocks:
+            np.copyto(block.largest, plane[block.row, ..., block.columns, :])
+            if self.selects:
+                send_back(block.largest, block.is_largest, block.places)
+            else:
+                np.copyto(block.places[0], block.largest)
+            _by_channel(maps.outputs.T, block.sums, block.products)
+            turned = block.inputs.transpose(0, 2, 1)
+            if cache.turned.size:
+                turned = cache.turned[:, : turned.shape[1]]
+                np.copyto(turned, block.inputs.transpose(0, 2, 1))
+            grad_filters += np.matmul(block.products, turned, out=of_block)
             if self.has_bias:
-                cache.gradients["bias"] += grad_products[ONE_ONE] @ cache.ones
-            if cache.grad_padded is not None:
-                np.matmul(cache.filters.transpose(0, 2, 1), grad_products, out=inputs)
-                np.matmul(maps.inputs.T, _flat(inputs), out=cache.windows.reshape(POINTS, -1))
-                self._put(cache, self._squares(cache.grad_padded, WINDOW)[row])
+                products = block.products[self.one_one]
+                cache.gradients["bias"] += products @ cache.ones[: products.shape[-1]]
+            if cache.strip is not None:
+                self._send_to_input(block, cache)
         grad_weight = cache.gradients["weight"].reshape(-1, 9)
-        np.matmul(_flat(grad_filters).T, maps.filters, out=grad_weight)
-        return grad_output if cache.grad_padded is None else self._inside(cache.grad_padded)
+        np.matmul(grad_filters.reshape(self.points, -1).T, maps.filters, out=grad_weight)
+        return grad_output if cache.grad_input is None else cache.grad_input
 
-    @staticmethod
-    def _put(cache: WinogradCache, places: NDArray[Any]) -> None:
-        """Write a row of windows to its places in a picture and add them up where they overlap.
+    def _send_to_input(self, block: Tiles, cache: WinogradCache) -> None:
+        """Add `dd = B (Uᵀ dM) Bᵀ` to the input's gradient; after a row's last block, move down."""
+        strip, grad_input = cache.strip, cache.grad_input
+        assert strip is not None
+        assert grad_input is not None
+        np.matmul(cache.filters.transpose(0, 2, 1), block.products, out=block.inputs)
+        windows_by_point = block.windows.reshape(len(block.windows), self.points, -1)
+        np.matmul(cache.maps.inputs.T, block.inputs.transpose(1, 0, 2), out=windows_by_point)
+        for place, elements in block.added:
+            np.add(place, elements, out=place)
+        rows = self._rows_of(strip)
+        is_last = block.row == self.rows - 1
+        if block.columns.stop == self.across and (is_last or block.row % rows == rows - 1):
+            top = block.row // rows * rows * self.tile
+            done = self.tile * rows
+            self._join(strip, grad_input, top, None if is_last else done)
+            np.copyto(strip[:, : self.window - self.tile], strip[:, done:])
+            strip[:, self.window - self.tile :].fill(0)
 
-        They are added while still side by side, in runs of many samples, and then copied: half
-        the time of adding them in the picture.
-        """
-        windows = cache.windows
-        windows[:, :OVERLAP, :, 1:] += windows[:, TILE:, :, :-1]
-        windows[:OVERLAP] += cache.grad_overlap
-        np.copyto(cache.grad_overlap, windows[TILE:])
-        np.copyto(places[:, :TILE], windows[:, :TILE])
-        np.copyto(places[:, TILE:, :, -1], windows[:, TILE:, :, -1])
+    def _strip_shape(self, batch: int) -> tuple[int, ...]:
+        """Return (in_channels, height, T, ⌈width / T⌉, batch) of as many rows as fit the cache."""
+        channels, _, parts, groups = self.parted_shape
+        per_row = channels * self.tile * parts * groups * batch
+        rows = min(self.rows, max(1, STRIP // per_row))
+        return (channels, self.tile * (rows - 1) + self.window, parts, groups, batch)
 
-    def _inside(self, padded: Array) -> Array:
-        """View a padded input without its border."""
-        _, height, width = self.input_shape
-        return padded[:, self.padding :, self.padding :][:, :height, :width]
+    def _rows_of(self, strip: Array) -> int:
+        """Return how many rows of windows a strip is seen by."""
+        return (strip.shape[1] - self.window) // self.tile + 1
+
+    def _windows(self, padded: Array) -> Array:
+        """View a padded input as windows: (rows, channels, w, w, across, batch)."""
+        channel, row, column, sample = padded.strides
+        return np.ndarray(
+            (self.rows, len(padded), self.window, self.window, self.across, padded.shape[-1]),
+            padded.dtype,
+            padded,
+            strides=(self.tile * row, channel, row, column, self.tile * column, sample),
+        )
+
+    def _clear_unseen(self, grad_input: Array) -> None:
+        """Write zeros where no window reaches: rows that pooling leaves over."""
+        seen = self.tile * (self.rows - 1) + self.window - self.padding
+        grad_input[:, seen:].fill(0)
 
     def _covered(self, plane: Array) -> Array:
         """View whole tiles without what reaches beyond the output."""
         _, out_height, out_width = self.output_shape
         return plane[:, :out_height, :out_width]
 
-    def _squares(self, plane: Array, side: int) -> NDArray[Any]:
-        """View the squares of all tiles: (rows, side, side, channels, columns, batch)."""
-        channel, row, column, sample = plane.strides
-        return as_strided(
-            plane,
-            (self.rows, side, side, len(plane), self.columns, plane.shape[-1]),
-            (TILE * row, row, column, channel, TILE * column, sample),
-        )
+    def _by_tile(self, plane: Array) -> Array:
+        """View a plane as pooled tiles: (rows, T/p, T/p, out_channels, across, batch)."""
+        side = self.tile // self.pool_size
+        tiles = plane.reshape(len(plane), self.rows, side, self.across, side, plane.shape[-1])
+        return tiles.transpose(1, 2, 4, 0, 3, 5)
 
 
-def _flat(array: Array) -> Array:
-    """View an array as one row per point."""
-    return array.reshape(POINTS, -1)
+def _by_channel(matrix: Array, points: Array, out: Array) -> None:
+    """Multiply each channel of (points, channels, tiles · batch) by a matrix, one after the other.
+
+    As one large product it would take up to twice as long: small ones need no packing.
+    """
+    np.matmul(matrix, points.transpose(1, 0, 2), out=out.transpose(1, 0, 2))
+
+
+def _part(memory: NDArray[Any], *shape: int) -> NDArray[Any]:
+    """View the beginning of a vector as an array."""
+    return memory[: math.prod(shape)].reshape(shape)

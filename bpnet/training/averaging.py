@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from bpnet.nn.layer import Array
 from bpnet.nn.parameters import FlatArrays
 from bpnet.nn.sequential import Sequential
 
@@ -30,22 +31,29 @@ class AveragedWeights:
                 average = source.like()
                 average.flat[:] = source.flat
                 self._pairs[name] = (source, average)
-        self._scratch = {
-            name: np.empty_like(source.flat) for name, (source, _) in self._pairs.items()
-        }
+
+    @property
+    def parameters(self) -> FlatArrays | None:
+        """Return the averaged parameters; None where they are off."""
+        pair = self._pairs.get("parameters")
+        return None if pair is None else pair[1]
 
     def groups(self) -> dict[str, FlatArrays]:
         """Return the averages as groups of a checkpoint; none where they are off."""
         return {f"averaged/{name}": average for name, (_, average) in self._pairs.items()}
 
-    def update(self, step: int) -> None:
-        """Take in the weights after the step of this number, from 1."""
+    def follow(self, average: Array, now: Array, scratch: Array, step: int) -> None:
+        """Take a piece of the weights into its average after the step of this number, from 1."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for name, (source, average) in self._pairs.items():
-            scratch = self._scratch[name]
-            np.subtract(source.flat, average.flat, out=scratch)
-            scratch *= 1 - decay
-            average.flat += scratch
+        np.subtract(now, average, out=scratch)
+        scratch *= 1 - decay
+        average += scratch
+
+    def follow_state(self, step: int) -> None:
+        """Take in the running statistics, which belong to no part, after a step."""
+        if "state" in self._pairs:
+            source, average = self._pairs["state"]
+            self.follow(average.flat, source.flat, np.empty_like(source.flat), step)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:

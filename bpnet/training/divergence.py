@@ -1,23 +1,19 @@
 """Find out where numbers stopped being numbers."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.errors import DivergedError
-from bpnet.model import Model
-from bpnet.training.parallel import Shard
+from bpnet.model import Model, to_inputs
+from bpnet.nn.sequential import Workspace
 
 
 def diverged(
-    model: Model,
-    epoch: int,
-    step: int,
-    shards: Sequence[Shard],
-    parts: Sequence[NDArray[np.int64]],
+    model: Model, epoch: int, step: int, samples: NDArray[Any] | None = None
 ) -> DivergedError:
     """Return the error that names epoch, step and the first layer with a number that is none.
 
@@ -25,12 +21,11 @@ def diverged(
         model: the network as it is now.
         epoch: its number, from 1.
         step: its number, from 1.
-        shards: those of this step; their inputs are sent through the network once more.
-        parts: the samples of each.
+        samples: those of this step, which are sent through the network once more.
     """
     return DivergedError(
         "training diverged: a loss or weight is no longer a finite number",
-        where=f"epoch {epoch}, step {step}, layer {_first_bad_layer(model, shards, parts)}",
+        where=f"epoch {epoch}, step {step}, layer {_first_bad_layer(model, samples)}",
         expected="finite numbers",
         hint="--set optimizer.learning_rate with a smaller value, or --set train.grad_clip=1; "
         "last.npz holds the last good state",
@@ -55,21 +50,20 @@ def demand_finite(value: float, checkpoint: Path) -> None:
         )
 
 
-def _first_bad_layer(
-    model: Model, shards: Sequence[Shard], parts: Sequence[NDArray[np.int64]]
-) -> str:
+def _first_bad_layer(model: Model, samples: NDArray[Any] | None) -> str:
     """Name the first layer with a weight, else with an output, that is not finite."""
-    for layer in model.network.layers:
+    network = model.network
+    for layer in network.layers:
         if not all(np.isfinite(getattr(layer, role)).all() for role in layer.parameter_shapes):
             return f"{layer.name} (its weights)"
-    for shard, part in zip(shards, parts, strict=True):
-        caches = shard.caches(len(part))
-        x = caches.inputs
+    if samples is not None:
+        caches = Workspace(network, len(samples), training=True).caches(len(samples))
+        x = to_inputs(samples, model.normalization, caches.inputs)
         with np.errstate(all="ignore"):
-            for layer, cache in zip(model.network.layers, caches.layers, strict=True):
-                if layer.draws:
-                    continue  # its mask is spent, and it makes no number infinite by itself
-                x = layer.forward(x, cache)
+            for stage, cache in zip(network.stages, caches.stages, strict=True):
+                if stage.layer.draws:
+                    continue  # it makes no number infinite by itself
+                x = stage.layer.forward(x, cache)
                 if not np.isfinite(x).all():
-                    return f"{layer.name} (its output)"
+                    return f"{stage.layer.name} (its output)"
     return f"{model.config.train.loss} (the loss)"

@@ -6,6 +6,7 @@ The loop prints nothing: it reports to an observer and raises what goes wrong.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,11 +31,14 @@ from bpnet.training.checkpoint import (
 from bpnet.training.divergence import diverged
 from bpnet.training.metrics import Score, evaluate
 from bpnet.training.observer import Observer
-from bpnet.training.optimizer import build_optimizer, clip_norm
-from bpnet.training.parallel import Shard, ThreadTeam, Workers, split_batch
-from bpnet.training.processes import build_team
+from bpnet.training.optimizer import build_optimizer
+from bpnet.training.parallel import Workers
+from bpnet.training.part import Order
 from bpnet.training.progress import Progress
+from bpnet.training.sample_part import SamplePart
 from bpnet.training.schedule import Schedule
+from bpnet.training.team import build_parts, build_team
+from bpnet.training.update import Update
 
 LAST = "last.npz"
 BEST = "best.npz"
@@ -76,11 +80,12 @@ class Trainer:
         self.schedule = self._build_schedule()
         self.optimizer = build_optimizer(model.network.parameters, config.optimizer)
         self.averaged = AveragedWeights(model.network, config.train.ema)
-        largest = -(-min(config.train.batch_size, len(self.training)) // config.train.shards)
-        self.shards = [
-            Shard(model, dataset.train, number, largest) for number in range(config.train.shards)
-        ]
-        self.team = build_team(self.shards, workers)
+        most = min(config.train.batch_size, len(self.training))
+        update = Update(
+            model.network.parameters, self.optimizer, self.averaged, config.train.grad_clip
+        )
+        self.parts, self._totals = build_parts(model, dataset.train, most, update)
+        self.team = build_team(self.parts, workers, most)
         self._began = time.perf_counter()
 
     @property
@@ -140,7 +145,7 @@ class Trainer:
         while not progress.finished:
             completed = self._run_epoch(should_stop)
             if not np.isfinite(self.model.network.parameters.flat).all():
-                raise diverged(self.model, progress.epoch + 1, progress.step, [], [])
+                raise diverged(self.model, progress.epoch + 1, progress.step)
             if not completed:
                 self.save()
                 return False
@@ -198,32 +203,29 @@ class Trainer:
 
     def step(self, index: NDArray[np.int64]) -> float:
         """Forward, loss, backward, update; return the batch's mean loss."""
-        progress, network, train = self.progress, self.model.network, self.config.train
-        parts = [part for part in split_batch(index, train.shards) if len(part)]
-        shards = self.shards[: len(parts)]
-        self.team.compute(parts, len(index), progress.epoch, progress.step)
-        loss_sum = sum(shard.loss_sum for shard in shards)
-        if not np.isfinite(loss_sum):
-            with ThreadTeam(shards, Workers(1)) as team:  # once more, where caches can be seen
-                team.compute(parts, len(index), progress.epoch, progress.step)
-            raise diverged(self.model, progress.epoch + 1, progress.step + 1, shards, parts)
-        gradient = shards[0].gradient
-        for shard in shards[1:]:
-            gradient += shard.gradient
-        if train.grad_clip:
-            clip_norm(gradient, train.grad_clip)
+        progress = self.progress
         rate = self.schedule.rate(progress.step)
+        self.team.step(Order(index, progress.epoch, progress.step, rate))
+        loss_sum, correct, _ = self._totals.sum(axis=0).tolist()
+        if not math.isfinite(loss_sum):
+            epoch, step = progress.epoch + 1, progress.step + 1
+            raise diverged(self.model, epoch, step, self.samples.inputs[index])
+        self._update_running(len(index))
         progress.step += 1
-        self.optimizer.step(network.parameters.flat, gradient, rate, progress.step)
-        network.update_running(
-            [shard.caches(len(part)) for shard, part in zip(shards, parts, strict=True)]
-        )
-        self.averaged.update(progress.step)
         progress.batch += 1
         progress.loss_sum += loss_sum
-        progress.correct += sum(shard.correct for shard in shards)
+        progress.correct += int(correct)
         progress.seen += len(index)
         return loss_sum / len(index)
+
+    def _update_running(self, batch_size: int) -> None:
+        """Mix what all shards have seen into the running statistics, in shard order."""
+        if not self.model.network.state.flat.size:
+            return
+        parts = [part for part in self.parts if isinstance(part, SamplePart)]
+        seen = [part.caches(batch_size) for part in parts]
+        self.model.network.update_running([caches for caches in seen if caches is not None])
+        self.averaged.follow_state(self.progress.step + 1)
 
     def _close_epoch(self) -> bool:
         """Validate, note the epoch's metrics, and tell whether it is the best one so far."""
@@ -257,7 +259,7 @@ class Trainer:
         with self.averaged.in_use():
             score = evaluate(self.model, self.samples, self.workers, self.validation)
             if not np.isfinite(score.loss):
-                raise diverged(self.model, self.progress.epoch + 1, self.progress.step, [], [])
+                raise diverged(self.model, self.progress.epoch + 1, self.progress.step)
         return score
 
     def _is_best(self, score: Score | None) -> bool:

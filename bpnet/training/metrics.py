@@ -13,7 +13,7 @@ from bpnet.model import Model
 from bpnet.nn.sequential import Workspace
 from bpnet.training.parallel import Workers
 
-BLOCK = 16  # samples at a time: activations stay in the caches, and memory small
+BLOCK = 64  # samples at a time: memory stays small, and products large enough
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,37 @@
 """Move the weights along a gradient.
 
-An optimiser sees flat vectors only: `w` the parameters, `g` the gradient of the mean loss, η the
-learning rate, λ the weight decay. Decay pulls on the first `decayed` entries, the weights, and
-leaves biases alone. Every operation writes into memory reserved at the start.
+An optimiser sees pieces of flat vectors: `w` the parameters, `g` the gradient of the mean loss, η
+the learning rate, λ the weight decay. Decay pulls on weights and leaves biases alone. Every
+operation writes into memory reserved at the start.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from bpnet.config import OptimizerConfig
 from bpnet.nn.layer import Array
 from bpnet.nn.parameters import FlatArrays
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Hold the same elements of all vectors that an update touches.
+
+    Args:
+        w: parameters.
+        g: gradient.
+        memories: what the rule remembers, by name.
+        scratch: to work in.
+        decays: whether weight decay pulls on them.
+    """
+
+    w: Array
+    g: Array
+    memories: dict[str, Array]
+    scratch: Array
+    decays: bool
 
 
 class Optimizer:
@@ -25,27 +47,32 @@ class Optimizer:
         self, parameters: FlatArrays, config: OptimizerConfig, memories: tuple[str, ...]
     ) -> None:
         self.config = config
-        self.decayed = parameters.weights
+        self.parameters = parameters
         self.memories = {name: parameters.like() for name in memories}
-        self._scratch = np.empty_like(parameters.flat)
 
-    def step(self, w: Array, g: Array, learning_rate: float, count: int) -> None:
-        """Update `w` in place.
+    def piece(
+        self, select: Callable[[FlatArrays], Array], g: Array, *, decays: bool
+    ) -> Piece:
+        """Return what `select` takes from the parameters and memories, with its gradient `g`."""
+        memories = {name: select(memory) for name, memory in self.memories.items()}
+        w = select(self.parameters)
+        return Piece(w, g, memories, np.empty(w.shape, w.dtype), decays)
+
+    def step(self, piece: Piece, learning_rate: float, count: int) -> None:
+        """Update a piece in place; its gradient is overwritten.
 
         Args:
-            w: parameters, overwritten.
-            g: gradient, overwritten.
+            piece: parameters with their gradient and memories.
             learning_rate: η.
             count: number of this step, from 1.
         """
         raise NotImplementedError
 
-    def _add_decay(self, w: Array, g: Array) -> None:
+    def _add_decay(self, piece: Piece) -> None:
         """Add the gradient of `λ/2 ‖w‖²`: `g ← g + λ w`."""
-        if self.config.weight_decay:
-            pull = self._scratch[: self.decayed]
-            np.multiply(w[: self.decayed], self.config.weight_decay, out=pull)
-            g[: self.decayed] += pull
+        if self.config.weight_decay and piece.decays:
+            np.multiply(piece.w, self.config.weight_decay, out=piece.scratch)
+            np.add(piece.g, piece.scratch, out=piece.g)
 
 
 class SGD(Optimizer):
@@ -60,20 +87,20 @@ class SGD(Optimizer):
     def __init__(self, parameters: FlatArrays, config: OptimizerConfig) -> None:
         super().__init__(parameters, config, ("velocity",) if config.momentum else ())
 
-    def step(self, w: Array, g: Array, learning_rate: float, count: int) -> None:
-        """Update `w` in place; `g` is overwritten by `−η g`."""
-        self._add_decay(w, g)
+    def step(self, piece: Piece, learning_rate: float, count: int) -> None:
+        """Update a piece in place; its gradient becomes `−η g`."""
+        self._add_decay(piece)
+        w, g = piece.w, piece.g
         g *= -learning_rate
         if not self.config.momentum:
             w += g
             return
-        velocity = self.memories["velocity"].flat
+        velocity = piece.memories["velocity"]
         velocity *= self.config.momentum
         velocity += g
         if self.config.nesterov:
             w += g
-            np.multiply(velocity, self.config.momentum, out=self._scratch)
-            w += self._scratch
+            w += np.multiply(velocity, self.config.momentum, out=piece.scratch)
         else:
             w += velocity
 
@@ -92,17 +119,16 @@ class Adam(Optimizer):
     def __init__(self, parameters: FlatArrays, config: OptimizerConfig) -> None:
         super().__init__(parameters, config, ("mean", "square"))
 
-    def step(self, w: Array, g: Array, learning_rate: float, count: int) -> None:
-        """Update `w` in place; `g` is overwritten."""
-        config = self.config
-        if config.name == "adamw":
-            w[: self.decayed] *= 1 - learning_rate * config.weight_decay
-        else:
-            self._add_decay(w, g)
-        mean, square = self.memories["mean"].flat, self.memories["square"].flat
+    def step(self, piece: Piece, learning_rate: float, count: int) -> None:
+        """Update a piece in place; its gradient is overwritten."""
+        config, w, g = self.config, piece.w, piece.g
+        if config.name != "adamw":
+            self._add_decay(piece)
+        elif piece.decays:
+            w *= 1 - learning_rate * config.weight_decay
+        mean, square = piece.memories["mean"], piece.memories["square"]
         mean *= config.beta1
-        np.multiply(g, 1 - config.beta1, out=self._scratch)
-        mean += self._scratch
+        mean += np.multiply(g, 1 - config.beta1, out=piece.scratch)
         square *= config.beta2
         np.square(g, out=g)
         g *= 1 - config.beta2
@@ -118,10 +144,3 @@ class Adam(Optimizer):
 def build_optimizer(parameters: FlatArrays, config: OptimizerConfig) -> Optimizer:
     """Return the optimiser that a config names."""
     return SGD(parameters, config) if config.name == "sgd" else Adam(parameters, config)
-
-
-def clip_norm(g: Array, largest: float) -> None:
-    """Shorten `g` in place to the norm `largest` where it is longer: `g ← g · largest / ‖g‖`."""
-    norm = float(np.sqrt(np.dot(g, g)))
-    if norm > largest:
-        g *= largest / norm

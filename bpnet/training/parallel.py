@@ -1,4 +1,4 @@
-"""Compute the shards of a batch side by side, the same bits whatever the number of workers."""
+"""Compute the parts of a step in one thread or in several, the same bits either way."""
 
 from __future__ import annotations
 
@@ -11,15 +11,9 @@ from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from bpnet.data.augment import Augmenter
-from bpnet.data.dataset import Samples
-from bpnet.model import Model, to_inputs
-from bpnet.nn.layer import Array
-from bpnet.nn.sequential import Caches, Workspace
-from bpnet.seeding import derive_rng
+from bpnet.training.part import Order, Part
 
 UFUNC_BUFFER = 512  # elements; NumPy's 8192 make short strided runs 3–4 times slower
 Task = Callable[[], None]
@@ -34,6 +28,12 @@ def blas_threads(count: int) -> AbstractContextManager[Any]:
     """Give every matrix product `count` threads until the context ends."""
     limits: AbstractContextManager[Any] = _blas().limit(limits=count, user_api="blas")
     return limits
+
+
+def blas_description() -> list[dict[str, Any]]:
+    """Return which libraries compute matrix products, and with how many threads."""
+    keys = ("internal_api", "version", "architecture", "num_threads")
+    return [{key: library.get(key) for key in keys} for library in _blas().info()]
 
 
 def available_cores() -> int:
@@ -51,10 +51,12 @@ class Workers:
 
     Args:
         count: threads in all.
+        kind: what computes the parts of training steps: `threads`, `processes`, or `auto`.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, kind: str = "auto") -> None:
         self.count = count
+        self.kind = kind
         self._jobs: list[SimpleQueue[Sequence[Task] | None]] = []
         self._done: SimpleQueue[BaseException | None] = SimpleQueue()
 
@@ -111,80 +113,18 @@ def run_all(tasks: Sequence[Task]) -> BaseException | None:
     return None
 
 
-class Shard:
-    """Compute loss and gradient of one part of each batch.
-
-    Args:
-        model: the network, shared by all shards.
-        samples: the data set's training samples.
-        number: place of this shard in the batch.
-        max_batch: samples of its largest part.
-    """
-
-    def __init__(self, model: Model, samples: Samples, number: int, max_batch: int) -> None:
-        self.model = model
-        self.samples = samples
-        self.number = number
-        self.workspace = Workspace(model.network, max_batch, training=True)
-        self.loss_sum = 0.0
-        self.correct = 0
-        self._rows = np.empty((max_batch, *samples.inputs.shape[1:]), samples.inputs.dtype)
-        config = model.config
-        self._draws = any(layer.draws for layer in model.network.layers)
-        self._augment = (
-            None
-            if config.augment.is_identity
-            else Augmenter(config.augment, samples.inputs.shape[1:], config.train.seed)
-        )
-
-    def compute(self, index: NDArray[np.int64], batch_size: int, epoch: int, step: int) -> None:
-        """Overwrite gradient, loss sum and number of correct answers by those of some samples.
-
-        Args:
-            index: numbers of the samples in the data set.
-            batch_size: samples of the whole batch, by which the gradient is divided.
-            epoch: number of the epoch, and
-            step: of the step; with the shard's own they fix all random draws.
-        """
-        network = self.model.network
-        caches = self.workspace.caches(len(index))
-        rows = self._rows[: len(index)]
-        self.samples.inputs.take(index, axis=0, out=rows, mode="clip")
-        if self._augment is not None:
-            self._augment(rows, index, epoch, out=rows)
-        inputs = to_inputs(rows, self.model.normalization, caches.inputs)
-        outputs = network.forward(inputs, caches, self._rng(epoch, step))
-        targets = self.samples.targets.take(index, axis=0)
-        self.loss_sum = network.loss.forward(outputs, targets, caches.loss)
-        self.correct = caches.loss.correct
-        network.backward(network.loss.backward(outputs, caches.loss, batch_size), caches)
-
-    @property
-    def gradient(self) -> Array:
-        """Return this shard's flat gradient, valid until the next `compute`."""
-        assert self.workspace.gradients is not None
-        return self.workspace.gradients.flat
-
-    def caches(self, batch: int) -> Caches:
-        """Return what the last call with `batch` samples left behind."""
-        return self.workspace.caches(batch)
-
-    def _rng(self, epoch: int, step: int) -> np.random.Generator | None:
-        if not self._draws:
-            return None
-        return derive_rng(self.model.config.train.seed, "layers", epoch, step, self.number)
-
-
 class ThreadTeam:
-    """Compute the shards of a batch in threads.
+    """Compute the parts of a step in threads; one thread needs no other.
 
     Args:
-        shards: what to compute.
+        parts: what to compute.
         workers: the threads.
     """
 
-    def __init__(self, shards: Sequence[Shard], workers: Workers) -> None:
-        self.shards = shards
+    kind = "threads"
+
+    def __init__(self, parts: Sequence[Part], workers: Workers) -> None:
+        self.parts = parts
         self.workers = workers
 
     def __enter__(self) -> ThreadTeam:
@@ -193,25 +133,11 @@ class ThreadTeam:
     def __exit__(self, *error: object) -> None:
         """Leave the threads to whoever made them."""
 
-    def compute(
-        self, parts: Sequence[NDArray[np.int64]], batch_size: int, epoch: int, step: int
-    ) -> None:
-        """Let every shard compute loss and gradient of its part of the batch."""
-        pairs = zip(self.shards, parts, strict=False)
-        self.workers.run([task_of(shard, part, batch_size, epoch, step) for shard, part in pairs])
+    def step(self, order: Order) -> None:
+        """Take one step: every phase of all parts before the next phase of any.
 
-
-def task_of(shard: Shard, part: NDArray[np.int64], batch_size: int, epoch: int, step: int) -> Task:
-    """Return the task of computing a shard's part of a batch."""
-    return partial(shard.compute, part, batch_size, epoch, step)
-
-
-def split_batch(index: NDArray[np.int64], shards: int) -> list[NDArray[np.int64]]:
-    """Split a batch into parts of nearly equal size, larger ones first; parts may be empty."""
-    return np.array_split(index, shards)
-
-
-def blas_description() -> list[dict[str, Any]]:
-    """Return which libraries compute matrix products, and with how many threads."""
-    keys = ("internal_api", "version", "architecture", "num_threads")
-    return [{key: library.get(key) for key in keys} for library in _blas().info()]
+        Raises:
+            BaseException: what a part raised; the others finish their phase first.
+        """
+        for phases in zip(*(part.phases for part in self.parts), strict=True):
+            self.workers.run([partial(phase, order) for phase in phases])

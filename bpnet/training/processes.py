@@ -1,136 +1,184 @@
-"""Compute shards in processes of their own, which share weights and gradients.
+"""Compute the parts of a step in processes of their own, which share weights and gradients.
 
 Threads hand the interpreter's lock to and fro after every NumPy call, which costs a network of
-many small calls a third of its time; processes need two messages a step.
+many small calls a third of its time; processes need nothing but a look at each other's progress.
 """
 
 from __future__ import annotations
 
 import os
+import pickle
+import platform
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bpnet.errors import BpnetError
-from bpnet.training.parallel import Shard, ThreadTeam, Workers, run_all, task_of
+from bpnet.nn.parameters import shared_zeros
+from bpnet.training.barrier import Barrier
+from bpnet.training.parallel import UFUNC_BUFFER
+from bpnet.training.part import Order, Part
 
-CAN_FORK = sys.platform == "linux"  # elsewhere the system's own libraries forbid it
+# Elsewhere the system's own libraries forbid it, or the processor may show writes out of order.
+CAN_FORK = sys.platform == "linux" and platform.machine() == "x86_64"
+FAILED = 1
+ENDING = -1
+PATIENCE = 10.0  # seconds that a process has to end before it is killed
 
 
 class ProcessTeam:
-    """Compute the shards of a batch in `count − 1` forked processes and in this one.
+    """Compute the parts of a step in `count − 1` forked processes and in this one.
 
-    Weights and gradients lie in memory that a fork shares, so that only the numbers of the
-    samples travel there, and loss and right answers back. Use it as a context: leaving it ends
-    the processes, and should this process die, they end by themselves as their pipe closes.
+    Weights, gradients and orders lie in memory that a fork shares; nothing travels. Use it as a
+    context: leaving it ends the processes, and should this process die, they end by themselves.
 
     Args:
-        shards: process k computes the shards k, k + count, …
+        parts: process k computes the parts k, k + count, …
         count: processes in all.
+        most: samples of the largest batch.
     """
 
-    def __init__(self, shards: Sequence[Shard], count: int) -> None:
-        self.shards = shards
+    kind = "processes"
+
+    def __init__(self, parts: Sequence[Part], count: int, most: int) -> None:
+        self.parts = parts
         self.count = count
-        self._pipes: list[Connection] = []
+        self._own = parts[::count]
+        self._phases = len(parts[0].phases)
+        self._index = shared_zeros(most, np.int64).view(np.int64)
+        self._order = shared_zeros(4, np.float64)  # samples, epoch, step, learning rate
+        self._state = shared_zeros(count, np.int64)
+        self._barrier = Barrier(count, self._demand_children)
+        self._errors: list[Connection] = []
         self._children: list[int] = []
 
     def __enter__(self) -> ProcessTeam:
+        self._barrier = Barrier(self.count, self._demand_children)
+        self._state[:] = 0
         for _ in range(1, self.count):
             self._fork()
         return self
 
     def __exit__(self, *error: object) -> None:
-        for pipe in self._pipes:
+        self._state[0] = ENDING  # whoever waits sees it
+        for pipe in self._errors:
             pipe.close()
         for child in self._children:
-            os.waitpid(child, 0)
-        self._pipes.clear()
+            _end(child)
+        self._errors.clear()
         self._children.clear()
 
-    def compute(
-        self, parts: Sequence[NDArray[np.int64]], batch_size: int, epoch: int, step: int
-    ) -> None:
-        """Let every shard compute loss and gradient of its part of the batch.
+    def step(self, order: Order) -> None:
+        """Take one step: every phase of all parts before the next phase of any.
 
         Raises:
             BpnetError: a process has been killed.
-            BaseException: what a shard raised; the others are finished first.
+            BaseException: what a part raised; the others finish the step first.
         """
-        for number, pipe in enumerate(self._pipes, start=1):
-            try:
-                pipe.send((parts[number :: self.count], batch_size, epoch, step))
-            except OSError:
-                raise _lost(self._children[number - 1]) from None
-        tasks = [
-            task_of(shard, part, batch_size, epoch, step)
-            for shard, part in zip(self.shards, parts, strict=False)
-        ]
-        failure = run_all(tasks[:: self.count])
-        for number, pipe in enumerate(self._pipes, start=1):
-            try:
-                results, error = pipe.recv()
-            except (EOFError, OSError):
-                raise _lost(self._children[number - 1]) from None
-            failure = failure or error
-            for shard, (loss_sum, correct) in zip(
-                self.shards[number :: self.count], results, strict=False
-            ):
-                shard.loss_sum, shard.correct = loss_sum, correct
+        self._index[: len(order.index)] = order.index
+        self._order[:] = len(order.index), order.epoch, order.step, order.learning_rate
+        self._barrier.wait()
+        failure = self._take_phases(order)
+        self._barrier.wait()
+        for number, pipe in enumerate(self._errors, start=1):
+            if self._state[number] == FAILED:
+                self._state[number] = 0
+                failure = failure or pickle.loads(pipe.recv_bytes())
         if failure is not None:
             raise failure
 
+    def _take_phases(self, order: Order) -> BaseException | None:
+        """Take all phases of the own parts, waiting for the others between them."""
+        failure = None
+        previous = np.setbufsize(UFUNC_BUFFER)
+        try:
+            with np.errstate(all="ignore"):  # the loop finds and names a loss that overflows
+                for phase in range(self._phases):
+                    if phase:
+                        self._barrier.wait()
+                    try:
+                        if failure is None:
+                            for part in self._own:
+                                part.phases[phase](order)
+                    except Exception as error:
+                        failure = error
+        finally:
+            np.setbufsize(previous)
+        return failure
+
     def _fork(self) -> None:
-        ours, theirs = Pipe()
-        number = len(self._pipes) + 1
+        ours, theirs = Pipe(duplex=False)
+        number = len(self._children) + 1
+        parent = os.getpid()
         with warnings.catch_warnings():
             # Python warns of forking beside threads: the child takes none of their locks.
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
         if child:
             theirs.close()
-            self._pipes.append(ours)
+            self._errors.append(ours)
             self._children.append(child)
             return
         try:
-            for pipe in (*self._pipes, ours):
-                pipe.close()  # else they would stay open when the parent has died
-            _serve(theirs, self.shards[number :: self.count])
+            self._serve(number, parent, theirs)
         finally:
             os._exit(0)  # no clean-up of what belongs to the parent
 
+    def _serve(self, number: int, parent: int, errors: Connection) -> None:
+        """Take step after step until the parent leaves its context or dies."""
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, signal.SIG_IGN)  # the parent finishes the step, then ends us
 
-def _serve(pipe: Connection, shards: Sequence[Shard]) -> None:
-    """Compute what comes through the pipe until its other end is closed."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the parent finishes the step, then hangs up
-    while True:
-        try:
-            parts, batch_size, epoch, step = pipe.recv()
-        except EOFError:
+        def demand_parent() -> None:
+            if self._state[0] < 0 or os.getppid() != parent:
+                os._exit(0)
+
+        self._own = self.parts[number :: self.count]
+        self._barrier.number = number
+        self._barrier.is_alive = demand_parent
+        while True:
+            self._barrier.wait()
+            samples, epoch, step, rate = self._order.tolist()
+            index = self._index[: int(samples)]
+            failure = self._take_phases(Order(index, int(epoch), int(step), rate))
+            if failure is not None:
+                errors.send_bytes(_pickled(failure))
+                self._state[number] = FAILED
+            self._barrier.wait()
+
+    def _demand_children(self) -> None:
+        """Raise where a process has been killed."""
+        for child in self._children:
+            if os.waitpid(child, os.WNOHANG)[0]:
+                self._children.remove(child)
+                raise BpnetError(
+                    "a worker process has ended in the middle of a step",
+                    where=f"process {child}",
+                    found="killed, perhaps for lack of memory",
+                    hint="go on with --resume; --workers 1 needs no further process",
+                )
+
+
+def _pickled(error: BaseException) -> bytes:
+    """Return an error in a form that another process can read, or what it says where it has none."""
+    try:
+        return pickle.dumps(error)
+    except Exception:
+        return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
+
+
+def _end(child: int) -> None:
+    """Wait until a process has ended, but not for ever."""
+    end = time.monotonic() + PATIENCE
+    while not os.waitpid(child, os.WNOHANG)[0]:
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
             return
-        pairs = zip(shards, parts, strict=False)
-        error = run_all([task_of(shard, part, batch_size, epoch, step) for shard, part in pairs])
-        results = [(shard.loss_sum, shard.correct) for shard in shards[: len(parts)]]
-        pipe.send((results, error))
-
-
-def _lost(child: int) -> BpnetError:
-    return BpnetError(
-        "a worker process has ended in the middle of a step",
-        where=f"process {child}",
-        found="killed, perhaps for lack of memory",
-        hint="go on with --resume; --workers 1 needs no further process",
-    )
-
-
-def build_team(shards: Sequence[Shard], workers: Workers) -> ProcessTeam | ThreadTeam:
-    """Return what computes the shards: processes where the system can fork, else threads."""
-    count = min(workers.count, len(shards))
-    return ProcessTeam(shards, count) if CAN_FORK and count > 1 else ThreadTeam(shards, workers)
+        time.sleep(1e-3)

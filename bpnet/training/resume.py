@@ -33,6 +33,8 @@ def checkpoint_path(path: Path, preferred: str = BEST) -> Path:
         hint="give a run directory of `bpnet train`",
     )
 
+WORKERS = "train.workers"  # may differ from the checkpoint's: it changes no result
+
 
 def load_for_resume(
     path: Path, source: str | None, overrides: tuple[str, ...], epochs: str | None
@@ -65,7 +67,10 @@ def load_for_resume(
     wanted = load_config(source, overrides) if source else load_overrides(overrides)
     check_agreement(wanted, checkpoint, progress)
     progress = extend(progress, checkpoint.config(), epochs)
-    return checkpoint.config().with_epochs(progress.ends[-1]), checkpoint, progress
+    config = checkpoint.config().with_epochs(progress.ends[-1])
+    if WORKERS in wanted.given:
+        config = config.with_workers(wanted.train.workers)
+    return config, checkpoint, progress
 
 
 def check_agreement(wanted: Config, checkpoint: Checkpoint, progress: Progress) -> None:
@@ -78,7 +83,7 @@ def check_agreement(wanted: Config, checkpoint: Checkpoint, progress: Progress) 
     conflicts = []
     for key, place in wanted.given.items():
         asked, kept = _value(wanted, key), _value(saved, key)
-        if asked == kept or (key == "train.epochs" and asked in progress.ends):
+        if asked == kept or key == WORKERS or (key == "train.epochs" and asked in progress.ends):
             continue
         conflicts.append(f"{place}: {key} is {kept} in the checkpoint, but {asked} was asked for")
     if conflicts:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bpnet import __version__
-from bpnet.config import Config
+from bpnet.config import Config, worker_choice
 from bpnet.config_file import format_config
 from bpnet.data.dataset import Dataset
 from bpnet.errors import CheckpointError
@@ -40,10 +40,11 @@ def prepare_model(config: Config, dataset: Dataset) -> Model:
     return build_model(config, dataset.input_shape, outputs, normalization, dataset.class_names)
 
 
-def worker_count(config: Config, wanted: int | None) -> int:
-    """Return how many workers compute the shards: as many as there is work and processors for."""
+def choose_workers(config: Config) -> Workers:
+    """Return the workers that the config names, or as many as there are parts and processors."""
+    count, kind = worker_choice(config.train.workers)
     cores = max(1, available_cores() // config.train.blas_threads)
-    return min(wanted or cores, config.train.shards)
+    return Workers(min(count or cores, config.train.shards), kind)
 
 
 def create_run_dir(path: Path, *, resumes: bool) -> None:
@@ -69,7 +70,7 @@ def create_run_dir(path: Path, *, resumes: bool) -> None:
         ) from error
 
 
-def describe_run(run_dir: Path, config: Config, workers: int) -> None:
+def describe_run(run_dir: Path, trainer: Trainer) -> None:
     """Write `config.ini` and `environment.json`.
 
     Raises:
@@ -82,11 +83,12 @@ def describe_run(run_dir: Path, config: Config, workers: int) -> None:
         "platform": platform.platform(),
         "cpu": cpu_name(),
         "cores": available_cores(),
-        "workers": workers,
+        "workers": trainer.workers.count,
+        "workers_are": trainer.team.kind,
         "blas": blas_description(),
     }
     with writing("the run directory", run_dir):
-        write_text(run_dir / "config.ini", format_config(config))
+        write_text(run_dir / "config.ini", format_config(trainer.config))
         write_text(run_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
 
 

@@ -1,0 +1,91 @@
+"""Time training steps and inference as the commands do them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bpnet.bench.work import bare, batches, repeat, samples_for, typical
+from bpnet.config import Config
+from bpnet.data.dataset import Dataset, Samples
+from bpnet.training.loop import Trainer
+from bpnet.training.metrics import evaluate
+from bpnet.training.parallel import Workers, blas_threads
+from bpnet.training.run import prepare_model, worker_count
+
+INFERENCE = 10000  # pictures of one pass, where they fit the time
+FIRST_LOOK = 640  # pictures by which that is judged
+
+
+@contextmanager
+def open_trainer(config: Config, dataset: Dataset, workers: int | None) -> Iterator[Trainer]:
+    """Give a trainer at its first step, with its workers.
+
+    Args:
+        config: what to train.
+        dataset: on which samples.
+        workers: how many there may be; None for as many as the machine and the config have.
+    """
+    model = prepare_model(config, dataset)
+    with (
+        blas_threads(config.train.blas_threads),
+        Workers(worker_count(config, workers)) as team,
+    ):
+        yield Trainer(model, dataset, Path(), team, "")  # nothing will be saved
+
+
+def measure_speed(config: Config, workers: int | None, seconds: float) -> dict[str, Any]:
+    """Return speeds in samples per second, the workers, and the memory this process has taken.
+
+    Args:
+        config: what to train.
+        workers: how many there may be; None for as many as the machine and the config have.
+        seconds: about how long to take.
+    """
+    config = bare(config)
+    dataset = samples_for(config)
+    with open_trainer(config, dataset, workers) as trainer:
+        return {
+            "workers": trainer.workers.count,
+            "samples_per_second": training_speed(trainer, seconds * 0.6),
+            "inference_samples_per_second": inference_speed(trainer, dataset.test, seconds * 0.4),
+            "largest_resident_bytes": largest_resident_bytes(),
+        }
+
+
+def training_speed(trainer: Trainer, seconds: float) -> float:
+    """Return the samples per second of the 10th-percentile step."""
+    size = min(trainer.config.train.batch_size, len(trainer.samples))
+    indices = batches(len(trainer.samples), size)
+    with trainer.team:
+        return size / typical(repeat(lambda: trainer.step(next(indices)), seconds))
+
+
+def inference_speed(trainer: Trainer, samples: Samples, seconds: float) -> float:
+    """Return the samples per second of the 10th-percentile pass over the test samples."""
+
+    def score(count: int) -> None:
+        index = np.resize(np.arange(len(samples)), count)
+        evaluate(trainer.model, samples, trainer.workers, index)
+
+    start = time.perf_counter()
+    score(FIRST_LOOK)
+    in_time = FIRST_LOOK * seconds / (time.perf_counter() - start)
+    count = int(min(INFERENCE, max(FIRST_LOOK, in_time)))
+    return count / typical(repeat(lambda: score(count), seconds))
+
+
+def largest_resident_bytes() -> int | None:
+    """Return the peak of this process's own memory; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,0 +1,75 @@
+"""Settle what is measured: a config without what is drawn anew, its samples, its batches."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.config import AugmentConfig, Config
+from bpnet.data.dataset import Dataset, Samples
+from bpnet.data.load import load_dataset
+
+TRAINING, TEST, SIDE, CLASSES = 60000, 10000, 28, 10  # as MNIST has
+LEARNING_RATE = 1e-6  # so small that no network diverges, however long it is timed
+WARM_UP = 5  # runs that do not count, or half of them where they are few
+
+
+def bare(config: Config) -> Config:
+    """Return a config without augmentation, averaged weights, validation and early stopping."""
+    return dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, validation=0),
+        train=dataclasses.replace(config.train, ema=0.0, early_stopping=0),
+        optimizer=dataclasses.replace(config.optimizer, learning_rate=LEARNING_RATE),
+        augment=AugmentConfig(),
+    )
+
+
+def samples_for(config: Config) -> Dataset:
+    """Return random pictures, as many as MNIST has: speed does not depend on what they show.
+
+    Where only the data tell their shape, they are the config's own.
+
+    Raises:
+        DataError: those cannot be read.
+    """
+    if config.data.dataset in ("idx", "table"):
+        return load_dataset(config)
+    rng = np.random.default_rng(0)
+    parts = [
+        Samples(
+            rng.integers(0, 256, (count, SIDE, SIDE), dtype=np.uint8),
+            rng.integers(0, CLASSES, count),
+        )
+        for count in (TRAINING, TEST)
+    ]
+    return Dataset(config.data.dataset, *parts, tuple(map(str, range(CLASSES))))
+
+
+def batches(samples: int, size: int) -> Iterator[NDArray[np.int64]]:
+    """Yield numbers of samples in random order, full batch after full batch, without end."""
+    order = np.random.default_rng(1).permutation(samples)
+    while True:
+        for start in range(0, max(1, samples - size + 1), size):
+            yield order[start : start + size]
+
+
+def repeat(action: Callable[[], object], seconds: float) -> list[float]:
+    """Return how long an action takes, again and again for some seconds; at least once.
+
+    The first runs, which may find memory untouched, do not count where there are others.
+    """
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or not times:
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return times[min(WARM_UP, len(times) // 2) :]
+
+
+def typical(times: list[float]) -> float:
+    """Return the 10th percentile: what an action takes while nothing else disturbs it."""
+    return float(np.percentile(times, 10))

@@ -1,0 +1,145 @@
+"""Measure training and inference speed against this machine's own peak."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bpnet.cli.options import ConfigCommand, as_json
+
+if TYPE_CHECKING:
+    from bpnet.bench.measure import Work
+
+NETS = ("mlp", "mlp800", "lenet5", "fast", "convnet")
+SECONDS = 6.0  # of timing, per config and batch size
+
+
+@click.command(cls=ConfigCommand)
+@click.option(
+    "--config",
+    "sources",
+    metavar="FILE|PRESET",
+    multiple=True,
+    default=NETS,
+    show_default=True,
+    help="What to measure; may be given several times.",
+)
+@click.option(
+    "--batch-size",
+    "batch_sizes",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="Else the config's own; may be given several times.",
+)
+@click.option("--workers", type=click.IntRange(min=1), help="At most so many compute shards.")
+@click.option("--layers", is_flag=True, help="Show each layer, also where there are many configs.")
+@as_json
+def command(
+    sources: tuple[str, ...],
+    batch_sizes: tuple[int, ...],
+    workers: int | None,
+    layers: bool,
+    as_json: bool,
+) -> None:
+    """Measure training and inference speed against this machine's matrix-multiply peak.
+
+    A training step is timed as `train` takes it, on random pictures and without augmentation,
+    averaged weights and validation; the 10th-percentile step counts. Each config takes some ten
+    seconds. Operations are those of the plain algorithms, so faster ones may beat the peak.
+    """
+    from bpnet.bench.measure import run_bench
+    from bpnet.cli.signals import stop_request
+
+    works = [work for source in sources for work in find_works(source, batch_sizes)]
+    with stop_request() as stop:
+
+        def watch() -> None:
+            if stop():
+                raise stop.error()("stopped: what was measured so far is lost")
+
+        found = run_bench(works, workers, SECONDS, tell=announce, watch=watch)
+    click.echo(json.dumps(found, indent=2, allow_nan=False) if as_json else text(found, layers))
+
+
+def find_works(source: str, batch_sizes: tuple[int, ...]) -> list[Work]:
+    """Return a config with each batch size, or with its own."""
+    from bpnet.bench.measure import Work
+    from bpnet.load_config import load_config
+
+    path = Path(source)
+    name = str(path.absolute()) if path.is_file() else source
+    changes = [(f"train.batch_size={size}",) for size in batch_sizes] or [()]
+    return [Work(name, load_config(source, change)) for change in changes]
+
+
+def announce(work: Work) -> None:
+    """Tell what is measured next."""
+    click.echo(f"{Path(work.name).stem}, batch {work.config.train.batch_size} …", err=True)
+
+
+def text(found: dict[str, Any], layers: bool) -> str:
+    """Return everything for a reader."""
+    from bpnet.bench.measure import PROPORTIONAL
+
+    results = found["results"]
+    cores = "1 core" if found["cores"] == 1 else f"{found['cores']} cores"
+    lines = [f"{found['cpu']}: {found['gemm_gflops']:.0f} GFLOP/s in float32 products on {cores}"]
+    width = max(len("config"), *(len(Path(result["config"]).stem) for result in results))
+    row = f"{{:<{width}}}{{:>7}}{{:>9}}{{:>15}}{{:>10}}{{:>9}}{{:>16}}{{:>11}}".format
+    lines.append("")
+    lines.append(row("", "", "", "training", "", "part of", "inference", "peak"))
+    lines.append(
+        row("config", "batch", "workers", "samples/s", "GFLOP/s", "peak", "samples/s", "memory")
+    )
+    for result in results:
+        memory = result["peak_rss_mb"]
+        lines.append(
+            row(
+                Path(result["config"]).stem,
+                result["batch_size"],
+                result["workers"],
+                f"{result['samples_per_second']:,.0f}",
+                f"{result['gflops']:.1f}",
+                f"{100 * result['fraction_of_peak']:.1f} %",
+                f"{result['inference_samples_per_second']:,.0f}",
+                "–" if memory is None else f"{memory:.0f} MB",
+            )
+        )
+    if any(result["memory_method"] != PROPORTIONAL for result in results):
+        lines.append("memory: of one process, as far as this system tells")
+    if layers or len({result["config"] for result in results}) == 1:
+        for result in results:
+            lines += ["", *layer_lines(result)]
+    return "\n".join(lines)
+
+
+def layer_lines(result: dict[str, Any]) -> list[str]:
+    """Return the lines about one result's layers."""
+    rows = result["layers"]
+    width = max(len(row["name"]) for row in rows)
+    line = f"{{:<{width}}}{{:>13}}{{:>13}}{{:>10}}".format
+
+    def microseconds(seconds: float | None) -> str:
+        return "–" if seconds is None else f"{1e6 * seconds:,.0f}"
+
+    title = f"{Path(result['config']).stem}, batch {result['batch_size']}"
+    whole = result["matmul_seconds"] + result["other_seconds"]
+    samples = result["shard_samples"]
+    return [
+        f"{title}: one worker, {samples} sample{'s' * (samples > 1)}, microseconds",
+        line("layer", "forward", "backward", "GFLOP/s"),
+        *(
+            line(
+                row["name"],
+                microseconds(row["forward_seconds"]),
+                microseconds(row["backward_seconds"]),
+                "–" if row["gflops"] is None else f"{row['gflops']:.1f}",
+            )
+            for row in rows
+        ),
+        f"matrix products take {microseconds(result['matmul_seconds'])} of "
+        f"{microseconds(whole)} ({100 * result['matmul_seconds'] / whole:.0f} %)",
+    ]

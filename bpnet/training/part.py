@@ -1,0 +1,93 @@
+"""Cut a training step into parts that are computed side by side, in phases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.data.augment import Augmenter
+from bpnet.data.dataset import Samples
+from bpnet.model import Model, to_inputs
+from bpnet.nn.layer import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Say what one step is about.
+
+    Args:
+        index: numbers of the batch's samples in the data set.
+        epoch: number of the epoch, and
+        step: of the step, both from 0; they fix all random draws.
+        learning_rate: of this step.
+    """
+
+    index: NDArray[np.int64]
+    epoch: int
+    step: int
+    learning_rate: float
+
+
+Phase = Callable[[Order], None]
+
+
+class Part(Protocol):
+    """Compute one part of every step.
+
+    All parts of a step have the same number of phases, and a phase may read what other parts have
+    written in the phases before. So the same parts give the same bits, whoever computes them.
+    """
+
+    @property
+    def phases(self) -> Sequence[Phase]:
+        """Return what is to be done, in order."""
+        ...
+
+
+def share(whole: int, parts: int, number: int) -> slice:
+    """Return which elements of `whole` part `number` has: nearly equal shares, larger ones first.
+
+    With fewer elements than parts the last shares are empty.
+    """
+    size, larger = divmod(whole, parts)
+    start = number * size + min(number, larger)
+    return slice(start, start + size + (number < larger))
+
+
+class Feed:
+    """Turn numbers of samples into a network's inputs, distorted anew in every epoch.
+
+    Args:
+        model: whose settings and normalisation are used.
+        samples: the data set's training samples.
+        most: samples of the largest call.
+    """
+
+    def __init__(self, model: Model, samples: Samples, most: int) -> None:
+        self._normalization = model.normalization
+        self._samples = samples
+        self._rows = np.empty((most, *samples.inputs.shape[1:]), samples.inputs.dtype)
+        config = model.config
+        self._augment = (
+            None
+            if config.augment.is_identity
+            else Augmenter(config.augment, samples.inputs.shape[1:], config.train.seed)
+        )
+
+    def fill(self, index: NDArray[np.int64], epoch: int, out: Array) -> Array:
+        """Write the samples with these numbers to `out` (*input_shape, batch)."""
+        if not len(index):
+            return out
+        rows = self._rows[: len(index)]
+        self._samples.inputs.take(index, axis=0, out=rows, mode="clip")
+        if self._augment is not None:
+            self._augment(rows, index, epoch, out=rows)
+        return to_inputs(rows, self._normalization, out)
+
+    def targets(self, index: NDArray[np.int64]) -> NDArray[np.generic]:
+        """Return what the network should answer to these samples."""
+        return self._samples.targets.take(index, axis=0)

@@ -1,0 +1,1 @@
+"""Train the presets' networks by other frameworks, to be timed beside bpnet."""

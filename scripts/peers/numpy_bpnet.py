@@ -1,0 +1,30 @@
+"""Train by bpnet itself, as `bpnet train` does."""
+
+import atexit
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from peers.work import Step, Work
+
+import bpnet
+from bpnet.data.dataset import Dataset, Samples
+from bpnet.training.loop import Trainer
+from bpnet.training.parallel import blas_threads
+from bpnet.training.run import choose_workers, prepare_model
+
+VERSION = bpnet.__version__
+
+
+def build(work: Work, mode: str) -> Step:
+    """Return the training step; there is one mode, `own`."""
+    few = Samples(work.images[:100], work.labels[:100])
+    dataset = Dataset("mnist", Samples(work.images, work.labels), few, tuple("0123456789"))
+    until_exit = ExitStack()
+    atexit.register(until_exit.close)
+    until_exit.enter_context(blas_threads(work.config.train.blas_threads))
+    workers = until_exit.enter_context(choose_workers(work.config))
+    model = prepare_model(work.config, dataset)
+    trainer = Trainer(model, dataset, Path(tempfile.gettempdir()), workers, "")
+    until_exit.enter_context(trainer.team)
+    return trainer.step

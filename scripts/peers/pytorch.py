@@ -1,0 +1,56 @@
+"""Train by PyTorch: eager, channels-last or compiled, always with the fused optimiser."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from peers.work import LEARNING_RATE, MOMENTUM, Step, Work
+from torch import nn
+
+VERSION = torch.__version__
+
+
+def build(work: Work, mode: str) -> Step:
+    """Return the training step in one mode: `eager`, `channels-last` or `compiled`."""
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+    layout = torch.contiguous_format if mode == "eager" else torch.channels_last
+    network = module_of(work).to(memory_format=layout)
+    optimizer = torch.optim.SGD(
+        network.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, fused=True
+    )
+    images = torch.from_numpy(work.inputs())[:, None].contiguous(memory_format=layout)
+    labels = torch.from_numpy(work.labels)
+    cross_entropy = nn.functional.cross_entropy
+
+    def loss_of(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return cross_entropy(network(x), y)
+
+    loss = torch.compile(loss_of) if mode == "compiled" else loss_of
+
+    def step(index: NDArray[np.int64]) -> None:
+        chosen = torch.from_numpy(index)
+        optimizer.zero_grad(set_to_none=True)
+        loss(images.index_select(0, chosen), labels.index_select(0, chosen)).backward()
+        optimizer.step()
+
+    return step
+
+
+def module_of(work: Work) -> nn.Module:
+    """Return the network as PyTorch's own modules."""
+    modules: list[nn.Module] = []
+    for spec, input_shape, output_shape in work.layers():
+        options = spec.options
+        modules.append(
+            {
+                "linear": lambda i, o, _: nn.Linear(i[0], o[0]),
+                "conv": lambda i, o, given: nn.Conv2d(
+                    i[0], o[0], given["kernel"], padding=given.get("padding", 0)
+                ),
+                "maxpool": lambda i, o, given: nn.MaxPool2d(given["size"]),
+                "relu": lambda i, o, _: nn.ReLU(inplace=True),
+                "dropout": lambda i, o, given: nn.Dropout(given["probability"]),
+                "flatten": lambda i, o, _: nn.Flatten(),
+            }[spec.kind](input_shape, output_shape, options)
+        )
+    return nn.Sequential(*modules)
