@@ -182,19 +182,25 @@ def mean_and_deviation(values: NDArray[Any], index: NDArray[np.int64]) -> tuple[
     return float(chosen.mean()), float(chosen.std())
 
 
-def to_inputs(samples: NDArray[Any], normalization: Normalization, out: Array) -> Array:
+def to_inputs(
+    samples: NDArray[Any], normalization: Normalization, out: Array, rows: Array | None = None
+) -> Array:
     """Turn samples (batch, …) into network inputs (…, batch): the one place that does so.
 
     Args:
         samples: pictures (batch, height, width) in uint8, or numbers (batch, *input_shape).
         normalization: applied to every number.
         out: inputs (*input_shape, batch), overwritten.
+        rows: gets the same inputs sample by sample (batch, features), if given.
     """
-    rows = samples.reshape(len(samples), -1)
-    columns = out.reshape(rows.shape[1], rows.shape[0])
-    np.multiply(rows.T, out.dtype.type(normalization.scale), out=columns, casting="same_kind")
+    stored = samples.reshape(len(samples), -1)
+    if rows is None:
+        rows = np.empty(stored.shape, out.dtype)
+    np.copyto(rows, stored, casting="same_kind")
+    rows *= normalization.scale
     if normalization.offset:
-        columns += out.dtype.type(normalization.offset)
+        rows += normalization.offset
+    np.copyto(out.reshape(rows.shape[1], rows.shape[0]), rows.T)
     return out
 
 

@@ -136,7 +136,7 @@ def main() -> None:
     heads = ["preset", "batch", *(name for name, _, _ in CONTESTANTS)]
     heads += ["bpnet / best other", "MB bpnet", "MB PyTorch"]
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}", flush=True)
-    versions = {}
+    versions: dict[str, str] = {}
     for preset in options.presets:
         for batch_size in options.batch_size or (64, 128):
             contestants = compare(preset, batch_size, options.rounds, options.seconds)

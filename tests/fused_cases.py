@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 from gradients import Trial, assert_close
 from numpy.typing import DTypeLike, NDArray
 
+from bpnet.nn import tiled, winograd
 from bpnet.nn.activation import ReLU
 from bpnet.nn.block import ConvBlock
 from bpnet.nn.conv import Conv
@@ -106,7 +108,7 @@ def draw_tiled(rng: np.random.Generator) -> Case:
 def draw_winograd(rng: np.random.Generator) -> Case:
     """Draw a case in which tiles may reach beyond the output."""
     tile, pool = [(2, 1), (2, 2), (4, 1), (4, 2), (4, 4)][rng.integers(5)]
-    return _draw_case(rng, 3, pool, int(rng.choice([0, 0, 1, 2])), tile)
+    return _draw_case(rng, 3, pool, int(rng.choice([0, 0, 1, 2, 5])), tile)
 
 
 def _draw_case(rng: np.random.Generator, kernel: int, pool: int, padding: int, tile: int) -> Case:
@@ -114,7 +116,7 @@ def _draw_case(rng: np.random.Generator, kernel: int, pool: int, padding: int, t
     height, width = smallest + rng.integers(10, size=2)
     return Case(
         input_shape=(int(rng.integers(1, 5)), int(height), int(width)),
-        filters=int(rng.integers(1, 7)),
+        filters=int(rng.choice([*range(1, 7), 24, 25, 26])),  # few, and many
         kernel_size=kernel,
         padding=padding,
         bias=bool(rng.random() < 0.7),
@@ -167,6 +169,12 @@ def is_clear(case: Case, parameters: Mapping[str, Array], x: Array) -> NDArray[n
     largest = values[..., -1]
     lead = largest - values[..., -2] if k > 1 else np.full_like(largest, np.inf)
     return np.minimum(lead, np.abs(largest) if case.relu else np.inf) > CLEAR
+
+
+def cut_into_blocks(monkeypatch: pytest.MonkeyPatch, numbers: int) -> None:
+    """Let blocks of both fused layers, and strips of a gradient, hold at most so many numbers."""
+    for module, name in ((tiled, "BLOCK"), (winograd, "BLOCK"), (winograd, "STRIP")):
+        monkeypatch.setattr(module, name, numbers)
 
 
 def count_blocks(cache: Any) -> int:

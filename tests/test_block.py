@@ -7,7 +7,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from fused_cases import Case, count_blocks, differing, results_of
+from fused_cases import Case, count_blocks, cut_into_blocks, differing, results_of
 from gradients import Trial, assert_close
 from numpy.typing import NDArray
 
@@ -18,9 +18,11 @@ from bpnet.nn.peaks import Flags, keep_largest, mark_first, send_back
 CASES = {
     "tiled": Case((2, 9, 11), 3, padding=1, batch=6),
     "tiled_pooled": Case((3, 12, 9), 4, 4, 0, pool_size=2, relu=True, batch=6),
+    "tiled_many": Case((2, 10, 9), 25, pool_size=3, relu=True, batch=6),
     "tiled_left_over": Case((1, 11, 13), 2, 2, 1, bias=False, pool_size=3, batch=6),
     "winograd_2": Case((3, 9, 11), 4, bias=False, relu=True, batch=6, tile=2),
     "winograd_2_pooled": Case((3, 8, 19), 4, pool_size=2, batch=6, tile=2),
+    "winograd_2_many": Case((2, 6, 16), 64, batch=6, tile=2),
     "winograd_4": Case((4, 9, 23), 3, padding=1, batch=6, tile=4),
     "winograd_4_pooled": Case((2, 10, 22), 5, pool_size=2, relu=True, batch=6, tile=4),
 }
@@ -65,7 +67,7 @@ def test_a_fused_layer_announces_what_the_plain_ones_do(case: Case) -> None:
 def test_short_batches_work_in_the_memory_of_a_full_one(
     case: Case, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module_of(case), "BLOCK", block)
+    cut_into_blocks(monkeypatch, block)
     sizes = (6, 2, 1)
     arguments = {batch: arguments_of(case, batch) for batch in sizes}
     expected = {}
@@ -85,7 +87,7 @@ def test_a_short_batch_is_cut_into_fewer_blocks(monkeypatch: pytest.MonkeyPatch)
     for case in CASES.values():
         fewer = False
         for block in (3000, 6000):
-            monkeypatch.setattr(module_of(case), "BLOCK", block)
+            cut_into_blocks(monkeypatch, block)
             trial = trial_of(case)
             full, short = (count_blocks(trial.cache(batch)) for batch in (6, 1))
             fewer |= short < full
@@ -98,7 +100,7 @@ def test_a_short_batch_is_cut_into_fewer_blocks(monkeypatch: pytest.MonkeyPatch)
 def test_inference_gives_the_bits_that_training_gives(
     case: Case, block: int, dtype: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module_of(case), "BLOCK", block)
+    cut_into_blocks(monkeypatch, block)
     x, _ = arguments_of(case, 6, dtype)
     training, inference = trial_of(case, dtype), trial_of(case, dtype, training=False)
     expected = training.forward(x, training.cache(6))
@@ -144,13 +146,13 @@ def test_a_step_allocates_nothing_large(case: Case) -> None:
 def test_inference_uses_the_memory_of_one_block_for_all(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module_of(case), "BLOCK", 1)
+    cut_into_blocks(monkeypatch, 1)
     reserved = {}
     for training in (True, False):
         memory = Memory(np.float32, training=training)
         case.fused().allocate(6, memory, {}, needs_grad_input=training)
         reserved[training] = memory.reserved_bytes
-    assert reserved[False] < 0.6 * reserved[True]
+    assert reserved[False] < 0.8 * reserved[True]
 
 
 # Ties, and numbers that are none

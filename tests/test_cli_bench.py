@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +116,7 @@ def test_layers_of_many_configs_are_shown_on_demand() -> None:
 def test_what_cannot_be_measured_has_its_exit_code(tmp_path: Path, table: Path) -> None:
     assert "no such config" in fail(2, "bench", "--config", table, "--config", "lenet")
     assert "--batch-size" in fail(2, "bench", "--config", table, "--batch-size", 0)
-    assert "--workers" in fail(2, "bench", "--config", table, "--workers", 0)
+    assert "workers" in fail(2, "bench", "--config", table, "--workers", "none")
     (tmp_path / "wrong.ini").write_text("[train]\nbatchsize = 3\n")
     assert "batch_size" in fail(2, "bench", "--config", tmp_path / "wrong.ini")
 
@@ -158,14 +160,30 @@ def test_a_signal_ends_all_processes(tmp_path: Path, number: int, wait: float, c
 
 
 def ends_soon(group: int) -> bool:
-    """Tell whether no process of a group is left within seconds."""
+    """Tell whether no process of a group runs any more within seconds."""
     for _ in range(100):
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
+        if not any(map(runs_in(group), Path("/proc").glob("[0-9]*/stat"))):
             return True
         time.sleep(0.05)
     return False
+
+
+def runs_in(group: int) -> Callable[[Path], bool]:
+    """Tell by its `stat` whether a process is of a group and not merely waits to be noticed."""
+
+    def check(path: Path) -> bool:
+        try:
+            state, _, its_group, *_ = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            return False
+        return int(its_group) == group and state != "Z"
+
+    return check
+
+
+def test_a_process_that_goes_on_is_found() -> None:
+    if sys.platform == "linux":
+        assert any(map(runs_in(os.getpgrp()), Path("/proc").glob("[0-9]*/stat")))
 
 
 def test_help_lists_options_and_presets() -> None:

@@ -65,7 +65,7 @@ def test_the_first_layer_that_overflows_is_named(
 ) -> None:
     poisoned(monkeypatch, 2, "1.weight", 3e38)
     message = diverges(read_config(NET + TRAIN, "data.normalize=none"), tmp_path)
-    assert "where: epoch 1, step 3, layer 1.conv (its output)" in message
+    assert "where: epoch 1, step 3, layer 1.conv + 2.relu + 3.maxpool (its output)" in message
     assert load_checkpoint(tmp_path / "last.npz").record["progress"]["epoch"] == 0
 
 

@@ -21,11 +21,13 @@ from tiny import (
 
 from bpnet.training.checkpoint import load_checkpoint
 from bpnet.training.loop import Trainer
-from bpnet.training.parallel import Workers, split_batch
+from bpnet.training.parallel import Workers
+from bpnet.training.part import Order
 from bpnet.training.resume import load_for_resume
 from bpnet.training.run import (
     prepare_model,
 )
+from bpnet.training.sample_part import SamplePart
 
 # The same run
 
@@ -107,20 +109,17 @@ def test_shards_add_up_to_the_whole_batch(tmp_path: Path, shards: int) -> None:
         assert one["train_accuracy"] == other["train_accuracy"]
 
 
-def test_batches_split_into_nearly_equal_parts_in_order() -> None:
-    parts = split_batch(np.arange(8), 3)
-    assert [part.tolist() for part in parts] == [[0, 1, 2], [3, 4, 5], [6, 7]]
-
-
 def test_dropout_is_drawn_anew_for_every_epoch_step_and_shard(tmp_path: Path) -> None:
     config = read_config(NET.replace("flatten\n", "flatten\n    dropout 0.5\n") + TRAIN)
     with Workers(1) as team:
         trainer = new_trainer(config, draw_dataset(), tmp_path, team)
-    index = trainer.training[:8]
+    index = np.tile(trainer.training[:8], 2)  # both shards get the same samples
 
     def loss(shard: int, epoch: int, step: int) -> float:
-        trainer.shards[shard].compute(index, 16, epoch, step)
-        return trainer.shards[shard].loss_sum
+        part = trainer.parts[shard]
+        assert isinstance(part, SamplePart)
+        part.compute(Order(index, epoch, step, 0.1))
+        return float(part.totals[shard, 0])
 
     places = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]
     losses = [loss(*place) for place in places]

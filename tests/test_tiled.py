@@ -1,10 +1,11 @@
 """The convolution that unrolls tiles against the plain layers."""
 
+from typing import Any
+
 import numpy as np
 import pytest
-from fused_cases import Case, count_blocks, differing, draw_tiled, results_of
+from fused_cases import Case, count_blocks, cut_into_blocks, differing, draw_tiled, results_of
 from gradients import assert_close
-from numpy.typing import NDArray
 
 from bpnet.nn import tiled
 from bpnet.nn.conv import Conv
@@ -12,7 +13,7 @@ from bpnet.nn.layer import Array, Memory
 from bpnet.nn.tiled import TiledConv
 
 DRAWN = [draw_tiled(np.random.default_rng(seed)) for seed in range(50)]
-REAL = [  # first layers, and one whose filters are more than the numbers in a window
+REAL = [  # layers of the presets, and one with more filters than numbers in a window
     Case((1, 28, 28), 24, 5, pool_size=2, relu=True, batch=3),
     Case((1, 28, 28), 6, 5, padding=2, pool_size=2, relu=True, batch=4),
     Case((6, 14, 14), 16, 5, pool_size=2, relu=True, batch=2),
@@ -28,7 +29,7 @@ BLOCKS = [1, 800, 10**9]  # rows one by one, several at a time, all at once
 def test_tiled_and_plain_are_equal(
     case: Case, block: int, dtype: type, tolerance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiled, "BLOCK", block)
+    cut_into_blocks(monkeypatch, block)
     plain = results_of(case, case.plain(), dtype)
     assert plain.keys() == {"output", "input", "weight"} | ({"bias"} if case.bias else set())
     assert_close(results_of(case, case.fused(), dtype), plain, tolerance)
@@ -56,37 +57,35 @@ def test_the_cases_differ_in_all_that_matters(monkeypatch: pytest.MonkeyPatch) -
     assert any(case.padding >= case.kernel_size for case in DRAWN)
     left_over = [case.conv().output_shape[1] % case.pool_size for case in DRAWN]
     assert {0, 1, 2} == set(left_over)
-    taller = [filters_of(case.fused()).shape for case in (*DRAWN, *REAL)]
-    assert {tall > wide for tall, wide in taller} == {True, False}
+    pooled = [case for case in DRAWN if case.pool_size > 1]
+    assert {case.filters >= tiled.MANY_FILTERS for case in pooled} == {True, False}
+    shapes = [allocate(case).filters.shape for case in (*DRAWN, *REAL)]
+    assert {tall > wide for tall, wide in shapes} == {True, False}
     counts = []
     for block in BLOCKS:
-        monkeypatch.setattr(tiled, "BLOCK", block)
+        cut_into_blocks(monkeypatch, block)
         counts.append([blocks_and_rows(case) for case in DRAWN])
     assert all(blocks == rows for blocks, rows in counts[0])
     assert any(1 < blocks < rows and rows % blocks for blocks, rows in counts[1])
     assert all(blocks == 1 for blocks, _ in counts[2])
 
 
-def filters_of(layer: TiledConv) -> NDArray[np.floating]:
+def allocate(case: Case) -> tiled.TiledCache:
+    layer = TiledConv(case.conv(), case.pool_size, case.relu)
     memory = Memory(np.float64, training=True)
-    return layer.allocate(1, memory, {}, needs_grad_input=True).filters
+    return layer.allocate(case.batch, memory, {}, needs_grad_input=True)
 
 
 def blocks_and_rows(case: Case) -> tuple[int, int]:
-    layer = case.fused()
-    memory = Memory(np.float64, training=True)
-    cache = layer.allocate(case.batch, memory, {}, needs_grad_input=True)
-    return count_blocks(cache), layer.output_shape[1]
+    return count_blocks(allocate(case)), case.fused().output_shape[1]
 
 
 class CrookedTiles(TiledConv):
     """Add what two columns of a window give to one another's place."""
 
-    def _sums(
-        self, windows: Array, parted: Array, rows: slice, first: int = 0
-    ) -> list[tuple[Array, Array]]:
+    def _sums(self, *arguments: Any, **options: Any) -> list[tuple[Array, Array]]:
         (place, elements), (other_place, other_elements), *rest = super()._sums(
-            windows, parted, rows, first
+            *arguments, **options
         )
         return [(place, other_elements), (other_place, elements), *rest]
 
@@ -96,15 +95,15 @@ class OnePlaceTwice(TiledConv):
 
     def __init__(self, conv: Conv, pool_size: int, relu: bool) -> None:
         super().__init__(conv, pool_size, relu)
-        self._elements[0] = self._elements[1]
+        self.layout.elements[0] = self.layout.elements[1]
 
 
 class DeafToBias(TiledConv):
     """Leave the bias of the last filter out."""
 
-    def _write_filters(self, cache: tiled.TiledCache) -> None:
-        super()._write_filters(cache)
-        cache.filters[-1, -1] = 0
+    def __init__(self, conv: Conv, pool_size: int, relu: bool) -> None:
+        super().__init__(conv, pool_size, relu)
+        self.layout.numbers[-1, -1] = self.layout.parameters  # where a zero stands
 
 
 @pytest.mark.parametrize(

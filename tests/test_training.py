@@ -16,7 +16,6 @@ from tiny import (
     new_trainer,
     read_config,
     train,
-    with_settings,
 )
 
 from bpnet.data.dataset import Dataset
@@ -31,7 +30,6 @@ from bpnet.training.run import (
     final_score,
     prepare_model,
     result,
-    worker_count,
 )
 
 # Workers
@@ -58,13 +56,6 @@ def test_what_a_task_raises_is_raised_after_the_others_ended() -> None:
                 team.run(tasks)
         team.run([lambda: done.append(3), lambda: done.append(4)])
     assert sorted(done) == [1, 2, 3, 4]
-
-
-def test_workers_are_as_many_as_there_is_work_for() -> None:
-    config = with_settings(read_config(), "train", shards=3)
-    assert worker_count(config, 8) == 3
-    assert worker_count(config, 1) == 1
-    assert 1 <= worker_count(config, None) <= 3
 
 
 def test_matrix_products_get_the_threads_of_the_config() -> None:
@@ -135,19 +126,38 @@ def small_network() -> Sequential:
     return prepare_model(read_config(), draw_dataset()).network
 
 
+def follow(averaged: AveragedWeights, network: Sequential, step: int) -> None:
+    """Take weights and statistics into their averages, the weights in two pieces."""
+    assert averaged.parameters is not None
+    now, average = network.parameters.flat, averaged.parameters.flat
+    for piece in (slice(20), slice(20, None)):
+        averaged.follow(average[piece], now[piece], np.empty_like(now[piece]), step)
+    averaged.follow_state(step)
+
+
 def test_averages_follow_their_formula_and_step_aside() -> None:
     network = small_network()
     averaged = AveragedWeights(network, 0.7)
     expected = network.parameters.flat.astype(np.float64)
     for step in range(1, 40):  # from step 20 on, 0.7 is the smaller one
         network.parameters.flat[:] += 0.01 * step
-        averaged.update(step)
+        follow(averaged, network, step)
         decay = min(0.7, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * network.parameters.flat
         current = network.parameters.flat.copy()
         with averaged.in_use():
             np.testing.assert_allclose(network.parameters.flat, expected, rtol=1e-4, atol=1e-5)
         np.testing.assert_array_equal(network.parameters.flat, current)
+
+
+def test_running_statistics_are_averaged_too() -> None:
+    layers = NET.replace("relu", "batchnorm\n    relu")
+    network = prepare_model(read_config(layers + TRAIN), draw_dataset()).network
+    averaged = AveragedWeights(network, 0.5)
+    network.state.flat[:] = 4
+    before = averaged.groups()["averaged/state"].flat.copy()
+    averaged.follow_state(100)
+    np.testing.assert_allclose(averaged.groups()["averaged/state"].flat, 0.5 * before + 2)
 
 
 def test_weights_come_back_though_the_block_fails() -> None:

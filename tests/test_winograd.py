@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from fused_cases import Case, count_blocks, differing, draw_winograd, results_of
+from fused_cases import Case, count_blocks, cut_into_blocks, differing, draw_winograd, results_of
 from gradients import assert_close
 
-from bpnet.nn import winograd
 from bpnet.nn.conv import Conv
 from bpnet.nn.layer import Memory
-from bpnet.nn.winograd import MATRICES, WinogradConv, tile_for
+from bpnet.nn.winograd import WinogradConv, tile_for
+from bpnet.nn.winograd_cache import WinogradCache
+from bpnet.nn.winograd_maps import MATRICES
 
 DRAWN = [draw_winograd(np.random.default_rng(seed)) for seed in range(50)]
 REAL = [
@@ -17,7 +18,7 @@ REAL = [
     Case((32, 26, 26), 64, pool_size=2, relu=True, batch=2, tile=4),
     Case((3, 3, 3), 1, tile=4),  # one tile, of which a sixteenth is wanted
 ]
-BLOCKS = [1, 2500, 10**9]  # tiles one by one, several at a time, a row at once
+BLOCKS = [1, 1500, 10**9]  # tiles one by one, several at a time, as many as there are
 
 
 @pytest.mark.parametrize("case", [*DRAWN, *REAL])
@@ -26,7 +27,7 @@ BLOCKS = [1, 2500, 10**9]  # tiles one by one, several at a time, a row at once
 def test_fast_and_plain_are_equal(
     case: Case, block: int, dtype: type, tolerance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(winograd, "BLOCK", block)
+    cut_into_blocks(monkeypatch, block)
     plain = results_of(case, case.plain(), dtype)
     assert plain.keys() == {"output", "input", "weight"} | ({"bias"} if case.bias else set())
     assert_close(results_of(case, case.fused(), dtype), plain, tolerance)
@@ -45,7 +46,7 @@ def test_the_cases_differ_in_all_that_matters(monkeypatch: pytest.MonkeyPatch) -
     tiles = {(case.tile, case.pool_size) for case in DRAWN}
     assert tiles == {(2, 1), (2, 2), (4, 1), (4, 2), (4, 4)}
     for name, values in {
-        "padding": {0, 1, 2},
+        "padding": {0, 1, 2, 5},
         "bias": {True, False},
         "relu": {True, False},
         "batch": {1, 2, 3, 4, 5},
@@ -54,21 +55,36 @@ def test_the_cases_differ_in_all_that_matters(monkeypatch: pytest.MonkeyPatch) -
     for tile in (2, 4):
         sides = [case.conv().output_shape[1:] for case in DRAWN if case.tile == tile]
         assert {side % tile for pair in sides for side in pair} == set(range(tile))
-    counts = []
+    counts, strips = [], []
     for block in BLOCKS:
-        monkeypatch.setattr(winograd, "BLOCK", block)
+        cut_into_blocks(monkeypatch, block)
         counts.append([pieces_and_tiles(case) for case in DRAWN])
+        strips.append([strip_and_rows(case) for case in DRAWN])
     assert all(pieces == across for pieces, across in counts[0])
     assert any(1 < pieces < across and across % pieces for pieces, across in counts[1])
     assert all(pieces == 1 for pieces, _ in counts[2])
+    assert all(at_once == 1 for at_once, _ in strips[0])
+    assert any(1 < at_once < rows and rows % at_once for at_once, rows in strips[1])
+    assert all(at_once == rows for at_once, rows in strips[2])
+
+
+def allocate(case: Case) -> WinogradCache:
+    layer = WinogradConv(case.conv(), case.tile, case.pool_size, case.relu)
+    memory = Memory(np.float64, training=True)
+    return layer.allocate(case.batch, memory, {}, needs_grad_input=True)
 
 
 def pieces_and_tiles(case: Case) -> tuple[int, int]:
     """Return into how many blocks a row is cut, and how many tiles it has."""
     layer = case.fused()
-    memory = Memory(np.float64, training=True)
-    cache = layer.allocate(case.batch, memory, {}, needs_grad_input=True)
-    return count_blocks(cache) // layer.rows, layer.across
+    return count_blocks(allocate(case)) // layer.rows, layer.across
+
+
+def strip_and_rows(case: Case) -> tuple[int, int]:
+    """Return how many rows of tiles add up their gradients at a time, and how many there are."""
+    layer, strip = case.fused(), allocate(case).strip
+    assert strip is not None
+    return (strip.shape[1] - layer.window) // layer.tile + 1, layer.rows
 
 
 # The maps

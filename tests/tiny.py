@@ -108,10 +108,11 @@ def train(
     dataset: Dataset | None = None,
     *,
     workers: int = 1,
+    kind: str = "auto",
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Trainer:
     """Train from the start, until the end or until `should_stop` says so."""
-    with Workers(workers) as team:
+    with Workers(workers, kind) as team:
         trainer = new_trainer(config, dataset or draw_dataset(), run_dir, team)
         trainer.run(should_stop)
     return trainer

@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -75,10 +75,8 @@ def _answer(pipe: Connection, function: Callable[..., Any], arguments: tuple[obj
     except Exception as error:
         error.add_note("".join(traceback.format_exception(error)))  # for --debug
         failure = error
-    try:
+    with suppress(BrokenPipeError):  # whoever asked has been killed
         pipe.send((result, failure))
-    except BrokenPipeError:
-        pass  # whoever asked has been killed
 
 
 @contextmanager

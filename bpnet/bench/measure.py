@@ -23,7 +23,7 @@ class Work:
 
     Args:
         name: preset, or path of a file.
-        config: the batch size included.
+        config: batch size and workers included.
     """
 
     name: str
@@ -32,7 +32,6 @@ class Work:
 
 def run_bench(
     works: Sequence[Work],
-    workers: int | None,
     seconds: float,
     *,
     tell: Callable[[Work], None] = lambda work: None,
@@ -45,7 +44,6 @@ def run_bench(
 
     Args:
         works: what to measure.
-        workers: how many there may be; None for as many as the machine and a config have.
         seconds: about how long to time each work.
         tell: is told what is measured next.
         watch: called several times a second; what it raises ends everything.
@@ -56,9 +54,7 @@ def run_bench(
     results, peaks = [], []
     for work in works:
         tell(work)
-        speed, memory = run_isolated(
-            measure_speed, work.config, workers, seconds * 0.6, watch=watch
-        )
+        speed, memory = run_isolated(measure_speed, work.config, seconds * 0.6, watch=watch)
         passes, _ = run_isolated(measure_passes, work.config, seconds * 0.4, watch=watch)
         peaks.append(passes.pop("gemm_gflops"))
         results.append(_result(work, speed, memory, passes))
@@ -86,6 +82,7 @@ def _result(
         "config": work.name,
         "batch_size": work.config.train.batch_size,
         "workers": speed["workers"],
+        "workers_are": speed["workers_are"],
         "samples_per_second": speed["samples_per_second"],
         "gflops": flops * speed["samples_per_second"] / 1e9,
         "fraction_of_peak": None,

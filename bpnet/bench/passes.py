@@ -1,70 +1,68 @@
-"""Time one shard's passes layer by layer, and the matrix products within them."""
+"""Time one shard's passes layer by layer."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.bench.flops import measure_peak, training_flops
+from bpnet.bench.products import time_products
+from bpnet.bench.speed import open_trainer
 from bpnet.bench.work import bare, batches, repeat, samples_for, typical
 from bpnet.config import Config
 from bpnet.data.dataset import Samples
-from bpnet.model import Model, to_inputs
+from bpnet.model import Model
 from bpnet.nn.layer import Array
 from bpnet.nn.sequential import Workspace
-from bpnet.training.parallel import blas_threads, run_all
-from bpnet.training.run import prepare_model
+from bpnet.training.parallel import run_all
+from bpnet.training.part import Feed
+
+MOST = 1024  # samples of a batch; of a larger one the first so many
 
 
 def measure_passes(config: Config, seconds: float) -> dict[str, Any]:
-    """Return how long each layer of one shard takes, and what the matrix products take.
+    """Return what the layers, and the matrix products, of one shard take by themselves.
 
     Args:
-        config: whose first and largest shard is computed, in this process alone.
+        config: what to train; all is done in this process and thread, one shard after the other.
         seconds: about how long to take.
     """
-    config = bare(config)
+    config = bare(config).with_workers("1")
     dataset = samples_for(config)
-    model = prepare_model(config, dataset)
-    size = -(-min(config.train.batch_size, len(dataset.train)) // config.train.shards)
-    with blas_threads(config.train.blas_threads):
-        shard = ShardPass(model, dataset.train, size)
-        result = {
+    batch = min(config.train.batch_size, len(dataset.train), MOST)
+    config = dataclasses.replace(config, train=dataclasses.replace(config.train, batch_size=batch))
+    with open_trainer(config, dataset) as trainer:
+        shard = ShardPass(trainer.model, dataset.train, -(-batch // config.train.shards))
+        return {
             "gemm_gflops": measure_peak(seconds * 0.2),
-            "flops_per_sample": sum(training_flops(model.network)),
-            "shard_samples": size,
+            "flops_per_sample": sum(training_flops(trainer.model.network)),
+            "shard_samples": shard.size,
             "layers": time_layers(shard, seconds * 0.4),
+            **time_products(trainer, seconds * 0.4),
         }
-        return result | time_products(shard, seconds * 0.4)
 
 
 class Inputs:
-    """Gather the samples of a batch and turn them into a network's inputs.
+    """Gather samples as training does.
 
     Args:
-        model: the network.
-        samples: what to choose from.
-        workspace: where the inputs go.
+        feed: what gathers them.
+        workspace: where they go.
     """
 
-    def __init__(self, model: Model, samples: Samples, workspace: Workspace) -> None:
-        self.model = model
-        self.samples = samples
-        self.workspace = workspace
-        shape = (workspace.max_batch, *samples.inputs.shape[1:])
-        self._rows = np.empty(shape, samples.inputs.dtype)
+    def __init__(self, feed: Feed, workspace: Workspace) -> None:
+        self._feed = feed
+        self._workspace = workspace
 
     def forward(self, index: NDArray[np.int64]) -> Array:
         """Return the inputs (*input_shape, batch) of the samples with these numbers."""
-        rows = self.samples.inputs.take(index, axis=0, out=self._rows, mode="clip")
-        return to_inputs(rows, self.model.normalization, self.workspace.caches(len(index)).inputs)
+        return self._feed.fill(index, 0, self._workspace.caches(len(index)).inputs)
 
 
 class ShardPass:
@@ -78,26 +76,29 @@ class ShardPass:
 
     def __init__(self, model: Model, samples: Samples, size: int) -> None:
         self.network = model.network
-        self.samples = samples
+        self.size = size
         self.workspace = Workspace(model.network, size, training=True)
-        self.inputs = Inputs(model, samples, self.workspace)
+        self.feed = Feed(model, samples, size)
+        self.inputs = Inputs(self.feed, self.workspace)
+        self._indices = batches(len(samples), size)
         self._rng = np.random.default_rng(2)
 
-    def run(self, index: NDArray[np.int64]) -> None:
-        """Compute loss and gradient of the samples with these numbers."""
-        network, caches = self.network, self.workspace.caches(len(index))
+    def run(self) -> None:
+        """Compute loss and gradient of the next samples."""
+        network, caches = self.network, self.workspace.caches(self.size)
+        index = next(self._indices)
         outputs = network.forward(self.inputs.forward(index), caches, self._rng)
-        network.loss.forward(outputs, self.samples.targets.take(index, axis=0), caches.loss)
-        network.backward(network.loss.backward(outputs, caches.loss, len(index)), caches)
+        network.loss.forward(outputs, self.feed.targets(index), caches.loss)
+        network.backward(network.loss.backward(outputs, caches.loss, self.size), caches)
 
-    def repeat(self, action: Callable[[NDArray[np.int64]], object], seconds: float) -> list[float]:
-        """Return how long an action on one batch after the other takes under a worker's settings."""
-        times: list[float] = []
-        indices = batches(len(self.samples), self.workspace.max_batch)
-        failure = run_all([lambda: times.extend(repeat(lambda: action(next(indices)), seconds))])
-        if failure is not None:
-            raise failure
-        return times
+
+def repeat_as_worker(action: Callable[[], object], seconds: float) -> list[float]:
+    """Return how long an action takes under the settings of a worker, again and again."""
+    times: list[float] = []
+    failure = run_all([lambda: times.extend(repeat(action, seconds))])
+    if failure is not None:
+        raise failure
+    return times
 
 
 class Timed:
@@ -148,52 +149,9 @@ def time_layers(shard: ShardPass, seconds: float) -> list[dict[str, Any]]:
     ]
     network.loss = cast(Any, loss)
     watched.network, watched.inputs = network, cast(Any, inputs)
-    counted = len(watched.repeat(watched.run, seconds))
-    size = shard.workspace.max_batch
+    counted = len(repeat_as_worker(watched.run, seconds))
     rows = [
-        timed.row(timed.name, counted, size * flops)
+        timed.row(timed.name, counted, shard.size * flops)
         for timed, flops in zip(stages, training_flops(shard.network), strict=True)
     ]
     return [inputs.row("input", counted), *rows, loss.row("loss", counted)]
-
-
-class Clock:
-    """Add up seconds."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-
-@contextmanager
-def matmul_clock() -> Iterator[Clock]:
-    """Add up how long the calls of `numpy.matmul` take while the block runs."""
-    matmul, clock = np.matmul, Clock()
-
-    def timed(*arguments: Any, **options: Any) -> Any:
-        start = time.perf_counter()
-        try:
-            return matmul(*arguments, **options)
-        finally:
-            clock.seconds += time.perf_counter() - start
-
-    np.matmul = cast(Any, timed)
-    try:
-        yield clock
-    finally:
-        np.matmul = matmul
-
-
-def time_products(shard: ShardPass, seconds: float) -> dict[str, float]:
-    """Return how long the matrix products of a pass take, and everything else."""
-    products: list[float] = []
-
-    def run(index: NDArray[np.int64]) -> None:
-        before = clock.seconds
-        shard.run(index)
-        products.append(clock.seconds - before)
-
-    with matmul_clock() as clock:
-        times = shard.repeat(run, seconds)
-    products = products[-len(times) :]
-    others = [whole - part for whole, part in zip(times, products, strict=True)]
-    return {"matmul_seconds": typical(products), "other_seconds": typical(others)}

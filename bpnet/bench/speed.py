@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,55 +16,52 @@ from bpnet.config import Config
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.training.loop import Trainer
 from bpnet.training.metrics import evaluate
-from bpnet.training.parallel import Workers, blas_threads
-from bpnet.training.run import prepare_model, worker_count
+from bpnet.training.parallel import blas_threads
+from bpnet.training.run import choose_workers, prepare_model
 
 INFERENCE = 10000  # pictures of one pass, where they fit the time
 FIRST_LOOK = 640  # pictures by which that is judged
 
 
 @contextmanager
-def open_trainer(config: Config, dataset: Dataset, workers: int | None) -> Iterator[Trainer]:
-    """Give a trainer at its first step, with its workers.
-
-    Args:
-        config: what to train.
-        dataset: on which samples.
-        workers: how many there may be; None for as many as the machine and the config have.
-    """
+def open_trainer(config: Config, dataset: Dataset) -> Iterator[Trainer]:
+    """Give a trainer at its first step, with its workers."""
     model = prepare_model(config, dataset)
-    with (
-        blas_threads(config.train.blas_threads),
-        Workers(worker_count(config, workers)) as team,
-    ):
-        yield Trainer(model, dataset, Path(), team, "")  # nothing will be saved
+    with blas_threads(config.train.blas_threads), choose_workers(config) as workers:
+        yield Trainer(model, dataset, Path(), workers, "")  # nothing will be saved
 
 
-def measure_speed(config: Config, workers: int | None, seconds: float) -> dict[str, Any]:
+def measure_speed(config: Config, seconds: float) -> dict[str, Any]:
     """Return speeds in samples per second, the workers, and the memory this process has taken.
 
     Args:
         config: what to train.
-        workers: how many there may be; None for as many as the machine and the config have.
         seconds: about how long to take.
     """
     config = bare(config)
     dataset = samples_for(config)
-    with open_trainer(config, dataset, workers) as trainer:
+    with open_trainer(config, dataset) as trainer:
         return {
             "workers": trainer.workers.count,
+            "workers_are": trainer.team.kind,
             "samples_per_second": training_speed(trainer, seconds * 0.6),
             "inference_samples_per_second": inference_speed(trainer, dataset.test, seconds * 0.4),
             "largest_resident_bytes": largest_resident_bytes(),
         }
 
 
-def training_speed(trainer: Trainer, seconds: float) -> float:
-    """Return the samples per second of the 10th-percentile step."""
+def steps(trainer: Trainer) -> Callable[[], float]:
+    """Return what takes the next training step each time it is called."""
     size = min(trainer.config.train.batch_size, len(trainer.samples))
     indices = batches(len(trainer.samples), size)
+    return lambda: trainer.step(next(indices))
+
+
+def training_speed(trainer: Trainer, seconds: float) -> float:
+    """Return the samples per second of the 10th-percentile step."""
     with trainer.team:
-        return size / typical(repeat(lambda: trainer.step(next(indices)), seconds))
+        step = typical(repeat(steps(trainer), seconds))
+    return min(trainer.config.train.batch_size, len(trainer.samples)) / step
 
 
 def inference_speed(trainer: Trainer, samples: Samples, seconds: float) -> float:

@@ -38,14 +38,14 @@ def samples_for(config: Config) -> Dataset:
     if config.data.dataset in ("idx", "table"):
         return load_dataset(config)
     rng = np.random.default_rng(0)
-    parts = [
+    train, test = (
         Samples(
             rng.integers(0, 256, (count, SIDE, SIDE), dtype=np.uint8),
             rng.integers(0, CLASSES, count),
         )
         for count in (TRAINING, TEST)
-    ]
-    return Dataset(config.data.dataset, *parts, tuple(map(str, range(CLASSES))))
+    )
+    return Dataset(config.data.dataset, train, test, tuple(map(str, range(CLASSES))))
 
 
 def batches(samples: int, size: int) -> Iterator[NDArray[np.int64]]:
@@ -57,16 +57,18 @@ def batches(samples: int, size: int) -> Iterator[NDArray[np.int64]]:
 
 
 def repeat(action: Callable[[], object], seconds: float) -> list[float]:
-    """Return how long an action takes, again and again for some seconds; at least once.
+    """Return how long an action takes, again and again for some seconds.
 
-    The first runs, which may find memory untouched, do not count where there are others.
+    The first runs, which may find memory untouched, do not count where there are others: there is
+    a second one unless the first takes more than three times as long as wanted.
     """
     times: list[float] = []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or not times:
-        start = time.perf_counter()
+    start = begin = time.perf_counter()
+    while start < begin + (seconds if len(times) > 1 else 3 * seconds) or not times:
         action()
-        times.append(time.perf_counter() - start)
+        now = time.perf_counter()
+        times.append(now - start)
+        start = now
     return times[min(WARM_UP, len(times) // 2) :]
 
 

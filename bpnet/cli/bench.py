@@ -34,13 +34,13 @@ SECONDS = 6.0  # of timing, per config and batch size
     multiple=True,
     help="Else the config's own; may be given several times.",
 )
-@click.option("--workers", type=click.IntRange(min=1), help="At most so many compute shards.")
+@click.option("--workers", metavar="N|KIND", help="2, threads, processes, 2 threads, or auto.")
 @click.option("--layers", is_flag=True, help="Show each layer, also where there are many configs.")
 @as_json
 def command(
     sources: tuple[str, ...],
     batch_sizes: tuple[int, ...],
-    workers: int | None,
+    workers: str | None,
     layers: bool,
     as_json: bool,
 ) -> None:
@@ -53,25 +53,26 @@ def command(
     from bpnet.bench.measure import run_bench
     from bpnet.cli.signals import stop_request
 
-    works = [work for source in sources for work in find_works(source, batch_sizes)]
+    works = [work for source in sources for work in find_works(source, batch_sizes, workers)]
     with stop_request() as stop:
 
         def watch() -> None:
             if stop():
                 raise stop.error()("stopped: what was measured so far is lost")
 
-        found = run_bench(works, workers, SECONDS, tell=announce, watch=watch)
+        found = run_bench(works, SECONDS, tell=announce, watch=watch)
     click.echo(json.dumps(found, indent=2, allow_nan=False) if as_json else text(found, layers))
 
 
-def find_works(source: str, batch_sizes: tuple[int, ...]) -> list[Work]:
+def find_works(source: str, batch_sizes: tuple[int, ...], workers: str | None) -> list[Work]:
     """Return a config with each batch size, or with its own."""
     from bpnet.bench.measure import Work
     from bpnet.load_config import load_config
 
     path = Path(source)
     name = str(path.absolute()) if path.is_file() else source
-    changes = [(f"train.batch_size={size}",) for size in batch_sizes] or [()]
+    same = () if workers is None else (f"train.workers={workers}",)
+    changes = [(f"train.batch_size={size}", *same) for size in batch_sizes] or [same]
     return [Work(name, load_config(source, change)) for change in changes]
 
 

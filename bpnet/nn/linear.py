@@ -7,12 +7,16 @@ import numpy as np
 
 from bpnet.nn.layer import Array, Layer, Memory, Shape, ShapeError
 
+SMALL_PRODUCT = 1_000_000  # multiply-adds up to which OpenBLAS packs nothing
+FEWEST_ROWS = 8
+
 
 @dataclass(slots=True)
 class LinearCache:
-    """Keep the input and the arrays that a call writes."""
+    """Keep the input and the arrays that a call writes; `blocks` of rows are multiplied apart."""
 
     output: Array
+    blocks: int
     ones: Array
     gradients: Mapping[str, Array]
     grad_input: Array | None
@@ -55,12 +59,16 @@ class Linear(Layer[LinearCache]):
         output = memory.array(*self.output_shape, batch)
         ones = np.ones(batch, dtype=memory.dtype)
         grad_input = memory.array(*self.input_shape, batch) if needs_grad_input else None
-        return LinearCache(output, ones, gradients, grad_input)
+        blocks = row_blocks(self.output_shape[0], self.input_shape[0] * batch)
+        return LinearCache(output, blocks, ones, gradients, grad_input)
 
     def forward(self, x: Array, cache: LinearCache) -> Array:
         """Return `z = W a + b`, shape (out_features, batch)."""
         cache.x = x
-        z = np.matmul(self.weight, x, out=cache.output)
+        z, blocks = cache.output, cache.blocks
+        height = len(z) // blocks
+        rows = self.weight.reshape(blocks, height, len(x))
+        np.matmul(rows, x, out=z.reshape(blocks, height, z.shape[-1]))
         if self.has_bias:
             z += self.bias[:, None]
         return z
@@ -78,3 +86,15 @@ class Linear(Layer[LinearCache]):
     def multiply_adds(self) -> int:
         """Return one multiply-add per weight."""
         return self.input_shape[0] * self.output_shape[0]
+
+
+def row_blocks(rows: int, products_per_row: int) -> int:
+    """Return into how many equal blocks of rows a matrix is best cut for a product.
+
+    Blocks of at least 8 rows whose products are small, if there are any: seen to take between
+    three quarters and all of the time of one large product.
+    """
+    for blocks in range(1, rows // FEWEST_ROWS + 1):
+        if rows % blocks == 0 and rows // blocks * products_per_row <= SMALL_PRODUCT:
+            return blocks
+    return 1

@@ -1,15 +1,14 @@
 """Convolve tile by tile, and pool and cut off each tile while it is at hand."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bpnet.nn.block import ConvBlock
 from bpnet.nn.conv import Convolution
+from bpnet.nn.filter_layout import FilterLayout
 from bpnet.nn.layer import Array, Memory
 from bpnet.nn.peaks import Flags, keep_largest, mark_first, send_back
 
@@ -100,10 +99,8 @@ class TiledConv(ConvBlock[TiledCache]):
         self.selects = pool_size > 1 or relu
         self.spread = 1 if self.output_shape[0] >= MANY_FILTERS else pool_size
         self.steps = pool_size // self.spread
-        self.side = self.kernel_size + self.spread - 1
-        self._numbers = self._number_at_each_element()
-        self._is_wide = self._numbers.shape[0] < self._numbers.shape[1]
-        self._elements = self._elements_of_each_number()
+        self.layout = FilterLayout(self.parameter_shapes["weight"], self.spread)
+        self.side = self.layout.side
 
     def allocate(
         self,
@@ -114,21 +111,21 @@ class TiledConv(ConvBlock[TiledCache]):
         needs_grad_input: bool,
     ) -> TiledCache:
         """Reserve the unrolled input, the sums and masks of all rows, and the output."""
-        out_channels, out_height, out_width = self.output_shape
-        tall, wide = self._numbers.shape
+        _, out_height, out_width = self.output_shape
+        tall, wide = self.layout.shape
         across = out_width * batch
         per_row = self.steps**2 * (tall + wide) * across
         per_block = max(1, min(out_height, BLOCK // per_row))
         grad_parted = memory.array(*self.parted_shape, batch) if needs_grad_input else None
-        turned = (wide, tall) if self._is_wide else (tall, wide)
+        turned = (wide, tall) if self.layout.turned else (tall, wide)
         return TiledCache(
             rows=self._allocate_rows(batch, grad_parted, per_block, memory),
             padded=memory.zeros(*self.padded_shape, batch) if self.padding else None,
-            numbers=np.zeros(self._elements.shape[1] + 1, dtype=memory.dtype),
+            numbers=np.zeros(self.layout.parameters + 1, dtype=memory.dtype),
             filters=memory.array(tall, wide),
             grad_rows=memory.for_backward(per_block, self.steps**2, *turned),
             grad_filters=memory.for_backward(2, tall * wide),
-            grad_places=memory.for_backward(*self._elements.shape),
+            grad_places=memory.for_backward(*self.layout.elements.shape),
             output=memory.array(*self.output_shape, batch),
             zeros=np.zeros(across, dtype=memory.dtype),
             gradients=gradients,
@@ -141,7 +138,7 @@ class TiledConv(ConvBlock[TiledCache]):
     ) -> list[Rows]:
         """Reserve all rows for training; where no backward follows, blocks use the same memory."""
         out_channels, out_height, out_width = self.output_shape
-        tall, wide = self._numbers.shape
+        tall, wide = self.layout.shape
         across, places = out_width * batch, self.pool_size**2
         steps, kept = self.steps**2, out_height if memory.training else per_block
         columns = memory.array(kept, steps, wide, across)
@@ -188,7 +185,8 @@ class TiledConv(ConvBlock[TiledCache]):
         if cache.padded is not None:
             self._inside(cache.padded)[...] = x  # the border stays zero
             x = cache.padded
-        self._write_filters(cache)
+        bias = self.bias if self.has_bias else None
+        self.layout.write(self.weight, bias, cache.numbers, cache.filters)
         windows, output = self._windows(x), _by_row(cache.output)
         for rows in cache.rows:
             rows.columns[:, :, -1] = 1
@@ -219,7 +217,7 @@ class TiledConv(ConvBlock[TiledCache]):
             if self.selects:
                 send_back(rows.largest, rows.is_largest, rows.places)
             grad_rows = cache.grad_rows[: len(rows.sums)]
-            if self._is_wide:  # the product with more rows is the faster one of the two
+            if self.layout.turned:
                 np.matmul(rows.columns, rows.sums.swapaxes(2, 3), out=grad_rows)
             else:
                 np.matmul(rows.sums, rows.columns.swapaxes(2, 3), out=grad_rows)
@@ -229,59 +227,11 @@ class TiledConv(ConvBlock[TiledCache]):
                 np.matmul(cache.filters[:, :-1].T, rows.sums, out=rows.columns[:, :, :-1])
                 for part, elements in rows.added:
                     np.add(part, elements, out=part)
-        self._read_gradients(cache)
+        self.layout.read(grad_filters, cache.grad_places, cache.numbers, cache.gradients)
         if cache.grad_parted is None or cache.grad_input is None:
             return grad_output
         self._join(cache.grad_parted, cache.grad_input)
         return cache.grad_input
-
-    def _number_at_each_element(self) -> NDArray[np.intp]:
-        """Say which number stands at each element of W: weights in order, then biases, then a 0."""
-        kernel, spread = self.kernel_size, self.spread
-        filters = self.parameter_shapes["weight"]
-        out_channels, in_channels, *_ = filters
-        weights = math.prod(filters)
-        shape = (spread, spread, out_channels, in_channels, self.side, self.side)
-        number = np.full(shape, weights + out_channels)
-        for row in range(spread):
-            for column in range(spread):
-                place = number[row, column, ..., row : row + kernel, column : column + kernel]
-                place[...] = np.arange(weights).reshape(filters)
-        bias = np.tile(weights + np.arange(out_channels), spread**2)[:, None]
-        return np.hstack([number.reshape(spread**2 * out_channels, -1), bias])
-
-    def _elements_of_each_number(self) -> NDArray[np.intp]:
-        """Say where each weight and bias stands in the gradient of W, output by output of a column."""
-        tall, wide = self._numbers.shape
-        element = np.arange(tall * wide)
-        element = element.reshape(wide, tall).T if self._is_wide else element.reshape(tall, wide)
-        places = self.spread**2
-        parameters = math.prod(self.parameter_shapes["weight"]) + self.output_shape[0]
-        elements = np.empty((places, parameters), dtype=np.intp)
-        for number, where, row in zip(
-            self._numbers.reshape(places, -1), element.reshape(places, -1), elements, strict=True
-        ):
-            stands_here = number < parameters
-            row[number[stands_here]] = where[stands_here]
-        return elements
-
-    def _write_filters(self, cache: TiledCache) -> None:
-        """Write W: the filters at each of their places, and the bias."""
-        weights = self.weight.size
-        cache.numbers[:weights] = self.weight.reshape(-1)
-        cache.numbers[weights:] = 0
-        if self.has_bias:
-            cache.numbers[weights:-1] = self.bias
-        np.take(cache.numbers, self._numbers, out=cache.filters, mode="clip")
-
-    def _read_gradients(self, cache: TiledCache) -> None:
-        """Add up what each output of a column has to say of a weight."""
-        np.take(cache.grad_filters[0], self._elements, out=cache.grad_places, mode="clip")
-        gradient = np.add.reduce(cache.grad_places, axis=0, out=cache.numbers[:-1])
-        weights = self.weight.size
-        np.copyto(cache.gradients["weight"].reshape(-1), gradient[:weights])
-        if self.has_bias:
-            np.copyto(cache.gradients["bias"], gradient[weights:])
 
     def _windows(self, padded: Array) -> Array:
         """View an input as windows: (rows, steps, steps, channels, w, w, across, batch)."""

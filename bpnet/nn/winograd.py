@@ -2,138 +2,23 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from bpnet.nn.block import ConvBlock
 from bpnet.nn.conv import Convolution
 from bpnet.nn.layer import Array, Memory
-from bpnet.nn.peaks import Flags, keep_largest, mark_first, send_back
+from bpnet.nn.peaks import keep_largest, mark_first, send_back
+from bpnet.nn.winograd_cache import Tiles, WinogradCache
+from bpnet.nn.winograd_maps import Maps
 
 BLOCK = 900_000  # numbers that a block of tiles writes: they should stay in a core's own cache
 STRIP = 150_000  # numbers of the input's gradient that are added up at a time
 TURNING_PAYS = 64  # output channels from which dM Vᵀ is faster with Vᵀ written out
 FEWEST_CHANNELS = 16
 LEAST_COVERED = 0.75  # part of the computed outputs that are wanted
-
-# Filters and inputs are polynomials, evaluated at some points and multiplied there. For each side
-# T of a tile: G, Bᵀ and Aᵀ. For T = 4 the points are 0, 1, −1, 2, −2 and ∞, for T = 2 the first
-# three and ∞.
-MATRICES = {
-    2: (
-        np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2,
-        np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, -1, 0, 1]]),
-        np.array([[1, 1, 1, 0], [0, 1, -1, 1]]),
-    ),
-    4: (
-        np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24,
-        np.array(
-            [
-                [4, 0, -5, 0, 1, 0],
-                [0, -4, -4, 1, 1, 0],
-                [0, 4, -4, -1, 1, 0],
-                [0, -2, -1, 2, 1, 0],
-                [0, 2, -1, -2, 1, 0],
-                [0, 4, 0, -5, 0, 1],
-            ]
-        ),
-        np.array(
-            [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
-        ),
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Maps:
-    """Hold `X ↦ S X Sᵀ` as one matrix, `S ⊗ S`, on the elements of X in reading order.
-
-    Args:
-        filters: G ⊗ G, (w², 9).
-        inputs: Bᵀ ⊗ Bᵀ, (w², w²).
-        outputs: Aᵀ ⊗ Aᵀ, (T², w²).
-    """
-
-    filters: Array
-    inputs: Array
-    outputs: Array
-
-    @classmethod
-    def of(cls, tile: int, dtype: DTypeLike) -> "Maps":
-        """Return the maps for tiles of T×T in one element type."""
-        return cls(*(np.kron(side, side).astype(dtype) for side in MATRICES[tile]))
-
-
-@dataclass(slots=True)
-class Tiles:
-    """Hold some tiles of one row while they are computed, and what backward needs of them.
-
-    Args:
-        row: which row they are in.
-        columns: where in the row they are.
-        windows: d, (in_channels, w, w, tiles, batch); backward writes its gradient there.
-        inputs: V, (w², in_channels, tiles · batch); likewise.
-        products: M, (w², out_channels, tiles · batch); likewise.
-        sums: Y, (T², out_channels, tiles · batch); likewise.
-        places: Y at each place of a pool, (T/p, T/p, out_channels, tiles, batch).
-        largest: of all places, of the same shape.
-        found: where the gradient goes to no place, or to an earlier one.
-        is_largest: one mask per place.
-        added: parts of the input's gradient, and the elements of windows that are added there.
-    """
-
-    row: int
-    columns: slice
-    windows: Array
-    inputs: Array
-    products: Array
-    sums: Array
-    places: list[Array]
-    largest: Array
-    found: Flags
-    is_largest: list[Flags]
-    added: list[tuple[Array, Array]]
-
-
-@dataclass(slots=True)
-class WinogradCache:
-    """Keep the mapped input and the arrays that a call writes.
-
-    Args:
-        maps: from pictures to points and back.
-        blocks: of tiles, row by row.
-        padded: input with a border of zeros, or None where windows cover the input exactly.
-        filters: U, (w², out_channels, in_channels).
-        plane: the output as whole tiles; the output itself where these cover it exactly.
-        output: (out_channels, out_height, out_width, batch).
-        ones: as long as a block is wide.
-        zeros: as many as a block is wide, (tiles, batch).
-        gradients: of weight and bias.
-        grad_filters: dU of all blocks so far, and of one.
-        turned: Vᵀ of a block, empty where it is not written out.
-        grad_plane: gradient of the output with zeros beyond it, or None where tiles cover it.
-        strip: gradient of the rows of the padded input that some rows of windows see,
-            (in_channels, height, T, ⌈width / T⌉, batch), or None where nobody wants it.
-        grad_input: gradient of the input.
-    """
-
-    maps: Maps
-    blocks: list[Tiles]
-    padded: Array | None
-    filters: Array
-    plane: Array
-    output: Array
-    ones: Array
-    zeros: Array
-    gradients: Mapping[str, Array]
-    grad_filters: Array
-    turned: Array
-    grad_plane: Array | None
-    strip: Array | None
-    grad_input: Array | None
 
 
 def tile_for(conv: Convolution[Any], pool_size: int) -> int | None:
@@ -221,9 +106,7 @@ class WinogradConv(ConvBlock[WinogradCache]):
             grad_input=memory.array(*self.input_shape, batch) if needs_grad_input else None,
         )
 
-    def _allocate_blocks(
-        self, batch: int, strip: Array | None, memory: Memory
-    ) -> list[Tiles]:
+    def _allocate_blocks(self, batch: int, strip: Array | None, memory: Memory) -> list[Tiles]:
         """Reserve blocks: of inputs and masks all, of everything else one that all of them use."""
         in_channels, out_channels = self.input_shape[0], self.output_shape[0]
         numbers = self.points * (2 * in_channels + out_channels) + self.tile**2 * out_channels
@@ -325,7 +208,8 @@ class WinogradConv(ConvBlock[WinogradCache]):
         if cache.strip is not None:
             cache.strip.fill(0)
         if cache.grad_input is not None:
-            self._clear_unseen(cache.grad_input)
+            seen = self.tile * (self.rows - 1) + self.window - self.padding
+            cache.grad_input[:, seen:].fill(0)  # rows that pooling leaves over
         for block in cache.blocks:
             np.copyto(block.largest, plane[block.row, ..., block.columns, :])
             if self.selects:
@@ -363,7 +247,8 @@ class WinogradConv(ConvBlock[WinogradCache]):
             top = block.row // rows * rows * self.tile
             done = self.tile * rows
             self._join(strip, grad_input, top, None if is_last else done)
-            np.copyto(strip[:, : self.window - self.tile], strip[:, done:])
+            for channel in strip:  # NumPy would copy the whole to a place of its own first
+                np.copyto(channel[: self.window - self.tile], channel[done:])
             strip[:, self.window - self.tile :].fill(0)
 
     def _strip_shape(self, batch: int) -> tuple[int, ...]:
@@ -375,7 +260,7 @@ class WinogradConv(ConvBlock[WinogradCache]):
 
     def _rows_of(self, strip: Array) -> int:
         """Return how many rows of windows a strip is seen by."""
-        return (strip.shape[1] - self.window) // self.tile + 1
+        return int(strip.shape[1] - self.window) // self.tile + 1
 
     def _windows(self, padded: Array) -> Array:
         """View a padded input as windows: (rows, channels, w, w, across, batch)."""
@@ -386,11 +271,6 @@ class WinogradConv(ConvBlock[WinogradCache]):
             padded,
             strides=(self.tile * row, channel, row, column, self.tile * column, sample),
         )
-
-    def _clear_unseen(self, grad_input: Array) -> None:
-        """Write zeros where no window reaches: rows that pooling leaves over."""
-        seen = self.tile * (self.rows - 1) + self.window - self.padding
-        grad_input[:, seen:].fill(0)
 
     def _covered(self, plane: Array) -> Array:
         """View whole tiles without what reaches beyond the output."""

@@ -206,7 +206,7 @@ class Trainer:
         progress = self.progress
         rate = self.schedule.rate(progress.step)
         self.team.step(Order(index, progress.epoch, progress.step, rate))
-        loss_sum, correct, _ = self._totals.sum(axis=0).tolist()
+        loss_sum, correct, _ = map(float, self._totals.sum(axis=0))
         if not math.isfinite(loss_sum):
             epoch, step = progress.epoch + 1, progress.step + 1
             raise diverged(self.model, epoch, step, self.samples.inputs[index])

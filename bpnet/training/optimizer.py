@@ -50,9 +50,7 @@ class Optimizer:
         self.parameters = parameters
         self.memories = {name: parameters.like() for name in memories}
 
-    def piece(
-        self, select: Callable[[FlatArrays], Array], g: Array, *, decays: bool
-    ) -> Piece:
+    def piece(self, select: Callable[[FlatArrays], Array], g: Array, *, decays: bool) -> Piece:
         """Return what `select` takes from the parameters and memories, with its gradient `g`."""
         memories = {name: select(memory) for name, memory in self.memories.items()}
         w = select(self.parameters)

@@ -70,7 +70,8 @@ class Feed:
     def __init__(self, model: Model, samples: Samples, most: int) -> None:
         self._normalization = model.normalization
         self._samples = samples
-        self._rows = np.empty((most, *samples.inputs.shape[1:]), samples.inputs.dtype)
+        self._stored = np.empty((most, *samples.inputs.shape[1:]), samples.inputs.dtype)
+        self._rows = np.empty((most, samples.inputs[0].size), model.network.dtype)
         config = model.config
         self._augment = (
             None
@@ -78,15 +79,25 @@ class Feed:
             else Augmenter(config.augment, samples.inputs.shape[1:], config.train.seed)
         )
 
-    def fill(self, index: NDArray[np.int64], epoch: int, out: Array) -> Array:
-        """Write the samples with these numbers to `out` (*input_shape, batch)."""
+    def fill(
+        self, index: NDArray[np.int64], epoch: int, out: Array, rows: Array | None = None
+    ) -> Array:
+        """Write the samples with these numbers to `out` (*input_shape, batch).
+
+        Args:
+            index: numbers of samples.
+            epoch: in which they are seen, from 0.
+            out: inputs (*input_shape, batch), overwritten.
+            rows: gets the same inputs (batch, features), if given.
+        """
         if not len(index):
             return out
-        rows = self._rows[: len(index)]
-        self._samples.inputs.take(index, axis=0, out=rows, mode="clip")
+        stored = self._stored[: len(index)]
+        self._samples.inputs.take(index, axis=0, out=stored, mode="clip")
         if self._augment is not None:
-            self._augment(rows, index, epoch, out=rows)
-        return to_inputs(rows, self._normalization, out)
+            self._augment(stored, index, epoch, out=stored)
+        rows = self._rows[: len(index)] if rows is None else rows
+        return to_inputs(stored, self._normalization, out, rows)
 
     def targets(self, index: NDArray[np.int64]) -> NDArray[np.generic]:
         """Return what the network should answer to these samples."""

@@ -166,7 +166,7 @@ class ProcessTeam:
 
 
 def _pickled(error: BaseException) -> bytes:
-    """Return an error in a form that another process can read, or what it says where it has none."""
+    """Return an error as another process can read it, or what it says where that fails."""
     try:
         return pickle.dumps(error)
     except Exception:

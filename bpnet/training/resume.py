@@ -33,6 +33,7 @@ def checkpoint_path(path: Path, preferred: str = BEST) -> Path:
         hint="give a run directory of `bpnet train`",
     )
 
+
 WORKERS = "train.workers"  # may differ from the checkpoint's: it changes no result
 
 

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bpnet.data.dataset import Samples
 from bpnet.model import Model
+from bpnet.nn.conv import Convolution
 from bpnet.nn.layer import Array
-from bpnet.nn.sequential import Caches, Workspace
+from bpnet.nn.norm import BatchNorm
+from bpnet.nn.sequential import Caches, Sequential, Workspace
 from bpnet.seeding import derive_rng
 from bpnet.training.part import Feed, Order, Phase, share
 from bpnet.training.update import Update
+
+AT_A_TIME = 32  # samples whose convolutions a core's own cache holds
 
 
 class SamplePart:
     """Compute loss and gradient of one shard of each batch, then update one stretch of the weights.
 
-    The shards' gradients are added in order.
+    The shards' gradients are added in order. A convolutional network takes a large shard some
+    samples at a time, unless it normalises over the shard.
 
     Args:
         model: the network, shared by all parts.
@@ -43,16 +49,20 @@ class SamplePart:
         self.count = count
         self.totals = totals
         own = -(-most // count)
-        self.workspace = Workspace(model.network, own, training=True)
-        self._feed = Feed(model, samples, own)
+        self._at_a_time = min(own, AT_A_TIME) if takes_pieces(model.network) else own
+        self.workspace = Workspace(model.network, self._at_a_time, training=True)
+        assert self.workspace.gradients is not None
+        self._of_piece = self.gradients = self.workspace.gradients
+        if self._at_a_time < own:
+            self.gradients = self._of_piece.like()
+        self._feed = Feed(model, samples, self._at_a_time)
         self._draws = any(layer.draws for layer in model.network.layers)
 
     def join(self, parts: Sequence[SamplePart], update: Update) -> None:
         """Get to know the other parts, whose gradients are added."""
-        gradients = [part.workspace.gradients for part in parts]
         stretch = share(update.parameters.flat.size, self.count, self.number)
         self._update = update
-        self._shares = update.span(stretch, [g for g in gradients if g is not None])
+        self._shares = update.span(stretch, [part.gradients for part in parts])
 
     @property
     def phases(self) -> Sequence[Phase]:
@@ -62,18 +72,31 @@ class SamplePart:
 
     def compute(self, order: Order) -> None:
         """Overwrite gradient, loss sum and number of right answers by those of this shard."""
-        network = self.model.network
         index = order.index[share(len(order.index), self.count, self.number)]
-        if not len(index):
-            self.totals[self.number, :2] = 0
-            return
-        caches = self.workspace.caches(len(index))
+        rng = self._rng(order)
+        loss_sum, correct = 0.0, 0
+        for start in range(0, len(index), self._at_a_time):
+            piece = index[start : start + self._at_a_time]
+            loss_sum += self._differentiate(piece, order, rng)
+            correct += self.workspace.caches(len(piece)).loss.correct
+            if self.gradients is not self._of_piece:
+                if start:
+                    self.gradients.flat += self._of_piece.flat
+                else:
+                    np.copyto(self.gradients.flat, self._of_piece.flat)
+        self.totals[self.number, :2] = loss_sum, correct
+
+    def _differentiate(
+        self, index: NDArray[np.int64], order: Order, rng: np.random.Generator | None
+    ) -> float:
+        """Overwrite the workspace's gradient by that of some samples; return their loss sum."""
+        network, caches = self.model.network, self.workspace.caches(len(index))
         inputs = self._feed.fill(index, order.epoch, caches.inputs)
-        outputs = network.forward(inputs, caches, self._rng(order))
+        outputs = network.forward(inputs, caches, rng)
         loss_sum = network.loss.forward(outputs, self._feed.targets(index), caches.loss)
-        self.totals[self.number, :2] = loss_sum, caches.loss.correct
         gradient = network.loss.backward(outputs, caches.loss, len(order.index))
         network.backward(gradient, caches)
+        return loss_sum
 
     def add_up(self, order: Order) -> None:
         """Add the shards' gradients of this part's weights and measure them."""
@@ -102,3 +125,11 @@ class SamplePart:
             return None
         seed = self.model.config.train.seed
         return derive_rng(seed, "layers", order.epoch, order.step, self.number)
+
+
+def takes_pieces(network: Sequential) -> bool:
+    """Tell whether a shard may be computed, and is faster, some samples at a time."""
+    layers = network.layers
+    return any(isinstance(layer, Convolution) for layer in layers) and not any(
+        isinstance(layer, BatchNorm) for layer in layers
+    )

@@ -13,9 +13,10 @@ from bpnet.nn.layer import Array
 from bpnet.nn.parameters import shared_zeros
 from bpnet.training.parallel import ThreadTeam, Workers
 from bpnet.training.part import Order, Part
+from bpnet.training.perceptron import Board
 from bpnet.training.processes import CAN_FORK, ProcessTeam
 from bpnet.training.sample_part import SamplePart
-from bpnet.training.unit_part import Board, UnitPart
+from bpnet.training.unit_part import UnitPart
 from bpnet.training.update import Update
 
 

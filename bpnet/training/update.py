@@ -83,7 +83,7 @@ class Update:
         ]
 
     def add_up(self, shares: Sequence[Share], parts: int) -> float:
-        """Add the gradients of the first `parts` parts; return the square sum where it is needed."""
+        """Add the gradients of the first `parts` parts; return their square sum where needed."""
         total = 0.0
         for share in shares:
             g = share.piece.g
@@ -105,7 +105,9 @@ class Update:
                 np.multiply(share.piece.g, factor, out=share.piece.g)
             self.optimizer.step(share.piece, order.learning_rate, order.step + 1)
             if share.average is not None:
-                self.averaged.follow(share.average, share.piece.w, share.piece.scratch, order.step + 1)
+                self.averaged.follow(
+                    share.average, share.piece.w, share.piece.scratch, order.step + 1
+                )
 
 
 def blocks(stretch: slice) -> list[slice]:

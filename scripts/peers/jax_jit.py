@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from numpy.typing import NDArray
+
 from peers.work import LEARNING_RATE, MOMENTUM, Step, Work
 
 VERSION = jax.__version__

@@ -5,13 +5,12 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from peers.work import Step, Work
-
 import bpnet
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.training.loop import Trainer
 from bpnet.training.parallel import blas_threads
 from bpnet.training.run import choose_workers, prepare_model
+from peers.work import Step, Work
 
 VERSION = bpnet.__version__
 

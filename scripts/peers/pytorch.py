@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from peers.work import LEARNING_RATE, MOMENTUM, Step, Work
 from torch import nn
+
+from peers.work import LEARNING_RATE, MOMENTUM, Step, Work
 
 VERSION = torch.__version__
 
@@ -30,7 +31,8 @@ def build(work: Work, mode: str) -> Step:
     def step(index: NDArray[np.int64]) -> None:
         chosen = torch.from_numpy(index)
         optimizer.zero_grad(set_to_none=True)
-        loss(images.index_select(0, chosen), labels.index_select(0, chosen)).backward()
+        x, y = images.index_select(0, chosen), labels.index_select(0, chosen)
+        loss(x, y).backward()  # type: ignore[no-untyped-call,unused-ignore]
         optimizer.step()
 
     return step

@@ -3,9 +3,10 @@
 import numpy as np
 import sklearn
 from numpy.typing import NDArray
-from peers.work import LEARNING_RATE, MOMENTUM, Step, Work
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import ThreadpoolController
+
+from peers.work import LEARNING_RATE, MOMENTUM, Step, Work
 
 VERSION = sklearn.__version__
 

@@ -53,10 +53,10 @@ class Work:
 def make_work(preset: str, batch_size: int) -> Work:
     """Return the work of training a preset's network."""
     plain = (f"train.batch_size={batch_size}", "data.validation=0", "schedule.name=constant")
-    rule = (f"optimizer.learning_rate={LEARNING_RATE}", f"optimizer.momentum={MOMENTUM}")
-    rule += ("optimizer.nesterov=no", "optimizer.weight_decay=0")
+    rate = (f"optimizer.learning_rate={LEARNING_RATE}", f"optimizer.momentum={MOMENTUM}")
+    rule = ("optimizer.nesterov=no", "optimizer.weight_decay=0")
     still = tuple(f"augment.{name}=0" for name in ("shift", "rotate", "scale"))
-    config = load_config(preset, plain + rule + still)
+    config = load_config(preset, plain + rate + rule + still)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (PICTURES, 28, 28), dtype=np.uint8)
     return Work(preset, batch_size, config, images, rng.integers(0, 10, PICTURES))

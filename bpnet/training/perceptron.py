@@ -1,0 +1,93 @@
+"""Find the two layers of a perceptron, and the memory in which its parts meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bpnet.errors import ConfigError
+from bpnet.model import Model
+from bpnet.nn.layer import Array
+from bpnet.nn.linear import Linear
+from bpnet.nn.parameters import shared_zeros
+from bpnet.nn.reshape import Flatten
+
+BY_ELEMENT = ("relu", "leaky_relu", "sigmoid", "tanh", "scale", "dropout")
+
+
+@dataclass(frozen=True)
+class Perceptron:
+    """Say where the two linear layers of a perceptron are.
+
+    Args:
+        first: position of the one that has the hidden units, from 0.
+        second: position of the one that adds them up.
+    """
+
+    first: int
+    second: int
+
+    @classmethod
+    def of(cls, model: Model) -> Perceptron:
+        """Find them.
+
+        Raises:
+            ConfigError: the network is none of this kind.
+        """
+        layers = model.network.layers
+        linear = [place for place, layer in enumerate(layers) if isinstance(layer, Linear)]
+        if len(linear) == 2:
+            first, second = linear
+            before, between = layers[:first], layers[first + 1 : second]
+            behind = layers[second + 1 :]
+            if (
+                all(isinstance(layer, Flatten) for layer in before)
+                and all(layer.kind in BY_ELEMENT for layer in between)
+                and not any(layer.parameter_shapes or layer.draws for layer in behind)
+            ):
+                return cls(first, second)
+        raise ConfigError(
+            "this network's units cannot be split",
+            where=model.config.given.get("train.split", "[train] split"),
+            expected="flatten, linear, activations, linear, and no other layer with parameters",
+            found=", ".join(layer.kind for layer in layers),
+            hint="--set train.split=samples",
+        )
+
+
+class Board:
+    """Hold the memory in which the parts of one perceptron meet.
+
+    Args:
+        model: the perceptron.
+        most: samples of the largest batch.
+        parts: how many parts there are.
+    """
+
+    def __init__(self, model: Model, most: int, parts: int) -> None:
+        network = model.network
+        self.place = Perceptron.of(model)
+        self.most = most
+        self.gradients = network.parameters.like()
+        self.totals = shared_zeros(3 * parts, np.float64).reshape(parts, 3)
+        self._features = network.layers[self.place.first].input_shape[0]
+        self._outputs = network.layers[self.place.second].output_shape[0]
+        self._inputs, self._rows = (
+            shared_zeros(2 * self._features * most, network.dtype) for _ in range(2)
+        )
+        self._sums = shared_zeros(parts * self._outputs * most, network.dtype)
+
+    def inputs(self, batch: int) -> Array:
+        """Return two batches of inputs (2, in_features, batch), which are filled in turn."""
+        return self._inputs[: 2 * self._features * batch].reshape(2, self._features, batch)
+
+    def rows(self, batch: int) -> Array:
+        """Return the same batches sample by sample (2, batch, in_features)."""
+        return self._rows[: 2 * self._features * batch].reshape(2, batch, self._features)
+
+    def sums(self, batch: int) -> Array:
+        """Return what each part adds to the outputs (parts, outputs, batch)."""
+        return self._sums[: len(self.totals) * self._outputs * batch].reshape(
+            len(self.totals), self._outputs, batch
+        )

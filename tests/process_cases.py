@@ -1,0 +1,83 @@
+"""Watch processes: whether they live, whose children they are, and that no test hangs."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+LONGEST = 20  # seconds that a test of processes may take before it counts as hanging
+
+
+def lives(process: int) -> bool:
+    """Tell whether a process of this number exists and has not ended."""
+    return status(process) not in (None, "Z", "X")
+
+
+def status(process: int) -> str | None:
+    """Return the letter by which the system says what a process does; None if there is none."""
+    fields = stat_fields(process)
+    return fields[0] if fields else None
+
+
+def children_of(process: int) -> list[int]:
+    """Return the processes that a process has started and that have not ended."""
+    numbers = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    return [n for n in numbers if lives(n) and (stat_fields(n) or ["", "0"])[1] == str(process)]
+
+
+def stat_fields(process: int) -> list[str]:
+    """Return what the system tells of a process, from its status letter on."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def processor_time(process: int) -> float:
+    """Return the processor's time that a process has spent, in seconds."""
+    spent = stat_fields(process)[11:13]  # for itself, and in the system for it
+    return sum(map(int, spent)) / os.sysconf("SC_CLK_TCK")
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    """Wait until something holds; tell whether it came to that within 10 seconds."""
+    end = time.monotonic() + 10
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.01)
+    return holds()
+
+
+@contextmanager
+def no_hanging() -> Iterator[None]:
+    """Raise where a block hangs, instead of waiting for ever."""
+
+    def give_up(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError("this test hangs")
+
+    previous = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(LONGEST)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def fork(task: Callable[[], object]) -> int:
+    """Run a task in a process of its own, which ends with 0 if it returned something true."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        code = 0 if task() else 1
+    finally:
+        os._exit(code)
+
+
+def exit_code(child: int) -> int:
+    """Wait until a process has ended; return its exit code, negative for a signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
