@@ -77,11 +77,13 @@ class Contestant:
         self._selector.close()
 
 
-def start(preset: str, batch_size: int) -> list[Contestant]:
-    """Start all frameworks that are installed and know such a network."""
+def start(preset: str, batch_size: int, without: list[str]) -> list[Contestant]:
+    """Start all frameworks that are installed, wanted, and know such a network."""
     runner = str(Path(__file__).parent / "peers" / "run.py")
     contestants = []
     for name, framework, mode in CONTESTANTS:
+        if name in without:
+            continue
         command = [sys.executable, runner, framework, mode, preset, str(batch_size)]
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -96,15 +98,13 @@ def start(preset: str, batch_size: int) -> list[Contestant]:
     return contestants
 
 
-def compare(preset: str, batch_size: int, rounds: int, seconds: float) -> list[Contestant]:
-    """Return all contestants after their rounds."""
-    contestants = start(preset, batch_size)
+def compare(contestants: list[Contestant], rounds: int, seconds: float) -> None:
+    """Let all contestants take their rounds in turn."""
     for _ in range(rounds):
         for contestant in contestants:
             contestant.take_round(seconds)
     for contestant in contestants:
         contestant.close()
-    return contestants
 
 
 def row(preset: str, batch_size: int, contestants: list[Contestant]) -> str:
@@ -131,6 +131,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, action="append")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.5, help="per framework and round")
+    parser.add_argument("--without", action="append", default=[], metavar="NAME")
     options = parser.parse_args()
     print(f"{cpu_name()}, Python {sys.version.split()[0]}")
     heads = ["preset", "batch", *(name for name, _, _ in CONTESTANTS)]
@@ -139,7 +140,8 @@ def main() -> None:
     versions: dict[str, str] = {}
     for preset in options.presets:
         for batch_size in options.batch_size or (64, 128):
-            contestants = compare(preset, batch_size, options.rounds, options.seconds)
+            contestants = start(preset, batch_size, options.without)
+            compare(contestants, options.rounds, options.seconds)
             versions |= {contestant.name: contestant.version for contestant in contestants}
             print(row(preset, batch_size, contestants), flush=True)
     print(", ".join(f"{name} {version}" for name, version in versions.items()))

@@ -1,14 +1,25 @@
-"""Watch processes: whether they live, whose children they are, and that no test hangs."""
+"""Watch processes, whether they live and whose children they are, and make teams of them."""
 
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
-LONGEST = 20  # seconds that a test of processes may take before it counts as hanging
+import numpy as np
+import pytest
+
+from bpnet.training.part import Order, Phase
+from bpnet.training.processes import ProcessTeam
+
+Work = Callable[[int, int, Order], None]  # part, phase, order
+ORDER = Order(np.arange(4), 0, 0, 0.1)
+LONGEST = 60  # seconds that a test of processes may take before it counts as hanging
 
 
 def lives(process: int) -> bool:
@@ -68,7 +79,9 @@ def no_hanging() -> Iterator[None]:
 
 def fork(task: Callable[[], object]) -> int:
     """Run a task in a process of its own, which ends with 0 if it returned something true."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of the threads beside it
+        child = os.fork()
     if child:
         return child
     code = 1
@@ -81,3 +94,66 @@ def fork(task: Callable[[], object]) -> int:
 def exit_code(child: int) -> int:
     """Wait until a process has ended; return its exit code, negative for a signal."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+# Teams
+
+
+@dataclass
+class PlainPart:
+    """Be a part of a step that does anything."""
+
+    phases: Sequence[Phase]
+
+
+def team_of(work: Work, parts: int = 2, *, count: int = 2, phases: int = 2) -> ProcessTeam:
+    """Return a team whose parts do some work in each phase."""
+    plain = [
+        PlainPart([partial(work, number, phase) for phase in range(phases)])
+        for number in range(parts)
+    ]
+    return ProcessTeam(plain, count, 8)
+
+
+def rest(number: int, phase: int, order: Order) -> None:
+    """Do nothing."""
+
+
+def raising(error: BaseException, where: int, *, in_step: int = 0) -> Work:
+    """Return work that fails in one part."""
+
+    def work(number: int, phase: int, order: Order) -> None:
+        if number == where and order.step == in_step and phase == 0:
+            raise error
+
+    return work
+
+
+def assert_all_ended(team: ProcessTeam, seen: Sequence[int]) -> None:
+    """Make sure that none is left of the processes that were seen."""
+    assert seen
+    assert not any(map(lives, seen))
+    assert team._children == []
+
+
+def step_and_fail(team: ProcessTeam, error: type[BaseException]) -> BaseException:
+    """Take a step that must fail and leave no process behind; return what it raised."""
+    seen: list[int] = []
+    with pytest.raises(error) as caught, team:  # noqa: PT012
+        seen = list(team._children)
+        team.step(ORDER)
+    assert_all_ended(team, seen)
+    return caught.value
+
+
+def watch_kills(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list of the processes that a team kills from now on."""
+    kill = os.kill
+    numbers: list[int] = []
+
+    def watched(process: int, number: int) -> None:
+        numbers.append(process)
+        kill(process, number)
+
+    monkeypatch.setattr("bpnet.training.processes.os.kill", watched)
+    return numbers

@@ -192,15 +192,26 @@ def test_the_first_of_equal_maxima_gets_the_gradient(case: Case, dtype: type) ->
 
 
 def mark_last(
-    places: Sequence[Array], largest: Array, found: Flags, is_largest: Sequence[Flags]
+    places: Sequence[Array],
+    largest: Array,
+    found: Flags,
+    is_largest: Sequence[Flags],
+    *,
+    positive: bool,
 ) -> None:
-    mark_first(places[::-1], largest, found, is_largest[::-1])
+    mark_first(places[::-1], largest, found, is_largest[::-1], positive=positive)
 
 
 def mark_behind(
-    places: Sequence[Array], largest: Array, found: Flags, is_largest: Sequence[Flags]
+    places: Sequence[Array],
+    largest: Array,
+    found: Flags,
+    is_largest: Sequence[Flags],
+    *,
+    positive: bool,
 ) -> None:
-    mark_first(places, largest, found, [*is_largest[1:], is_largest[0]])
+    behind = [*is_largest[1:], is_largest[0]]
+    mark_first(places, largest, found, behind, positive=positive)
 
 
 @pytest.mark.parametrize("case", EXACT.values(), ids=EXACT.keys())
@@ -267,10 +278,10 @@ def test_peaks_are_the_first_largest_values(count: int, relu: bool) -> None:
     if count > 1:
         keep_largest(places, largest)
     np.testing.assert_array_equal(largest, values.max(axis=0))
-    found = largest <= 0 if relu else np.zeros((3, 40), dtype=np.bool_)
+    nowhere = largest <= 0 if relu else np.zeros((3, 40), dtype=np.bool_)
     marks = np.ones((count, 3, 40), dtype=np.bool_)
-    expected = first_largest(values, nowhere=found.copy())
-    mark_first(places, largest, found, list(marks))
+    expected = first_largest(values, nowhere)
+    mark_first(places, largest, np.ones_like(nowhere), list(marks), positive=relu)
     np.testing.assert_array_equal(marks, expected)
     grad = rng.normal(size=(3, 40)).astype(np.float32)
     send_back(grad, list(marks), places)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from config_texts import DOCUMENTED, file_error, only_problem, problems
-from tiny import read_config
+from tiny import PROJECT, read_config
 
 from bpnet.config import Config
 from bpnet.config_file import SECTIONS, format_config
@@ -22,6 +22,24 @@ def test_the_documented_defaults_are_the_defaults() -> None:
 def test_a_changed_default_would_be_noticed() -> None:
     assert read_config(DOCUMENTED.replace("epochs = 10", "epochs = 11")) != Config()
     assert read_config(DOCUMENTED.replace("linear 256", "linear 255")) != Config()
+
+
+def described() -> list[str]:
+    """Return all defaults, each with its meaning behind it."""
+    lines = format_config(Config()).strip().splitlines()
+    section = ""
+    for number, line in enumerate(lines):
+        section = line.strip("[]") if line.startswith("[") else section
+        for field in dataclasses.fields(SECTIONS[section]):
+            if line.startswith(f"{field.name} ="):
+                lines[number] = f"{line:<31}; {field.metadata['meaning']}"
+    return lines
+
+
+def test_the_readme_lists_every_default_with_its_meaning() -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    listing = readme.partition("These are the defaults:\n\n```ini\n")[2].partition("```")[0]
+    assert listing.strip().splitlines() == described()
 
 
 @pytest.mark.parametrize("section", SECTIONS)

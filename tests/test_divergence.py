@@ -19,11 +19,11 @@ from tiny import (
 from bpnet.config import Config
 from bpnet.errors import DivergedError
 from bpnet.training.checkpoint import load_checkpoint
+from bpnet.training.divergence import diverged
 from bpnet.training.loop import Trainer
 from bpnet.training.parallel import Workers
-from bpnet.training.run import (
-    final_score,
-)
+from bpnet.training.processes import CAN_FORK
+from bpnet.training.run import final_score, prepare_model
 
 # Divergence
 
@@ -104,6 +104,65 @@ def test_a_test_loss_that_overflows_is_divergence(
     train(config, tmp_path)
     with Workers(1) as team, pytest.raises(DivergedError, match=r"best\.npz"):
         final_score(tmp_path / "best.npz", draw_dataset(), team)
+
+
+# The first layer that is lost
+
+
+LONG = "flatten, linear 6, relu, linear 3"
+
+
+@pytest.mark.parametrize(
+    ("layer", "value", "place"),
+    [
+        ("2.weight", np.nan, "2.linear (its weights)"),
+        ("2.bias", np.inf, "2.linear (its weights)"),
+        ("4.weight", -np.inf, "4.linear (its weights)"),
+        ("2.weight", 3e38, "2.linear (its output)"),
+        ("4.weight", 3e38, "4.linear (its output)"),
+        ("4.bias", 0.0, "cross_entropy (the loss)"),
+    ],
+)
+def test_the_first_layer_that_is_lost_is_named(layer: str, value: float, place: str) -> None:
+    config = read_config(NET + TRAIN, f"model.layers={LONG}", "data.normalize=none")
+    dataset = draw_dataset()
+    model = prepare_model(config, dataset)
+    model.network.parameters.views[layer].fill(value)
+    error = diverged(model, 3, 17, dataset.train.inputs[:5])
+    assert isinstance(error, DivergedError)
+    assert f"where: epoch 3, step 17, layer {place}\n" in str(error)
+
+
+def test_layers_that_draw_are_passed_by() -> None:
+    config = read_config(NET + TRAIN, f"model.layers={LONG.replace('relu', 'dropout 0.5')}")
+    model = prepare_model(config, draw_dataset())
+    model.network.parameters.views["4.weight"].fill(3e38)
+    assert "4.linear (its output)" in str(diverged(model, 1, 1, draw_dataset().train.inputs[:5]))
+
+
+@pytest.mark.parametrize("kind", ["threads", *(["processes"] if CAN_FORK else [])])
+@pytest.mark.parametrize("split", ["samples", "units"])
+@pytest.mark.parametrize("clip", [0, 1])
+def test_every_team_and_split_tells_of_it_and_moves_no_weight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, split: str, clip: int
+) -> None:
+    poisoned(monkeypatch, STEPS + 1, "4.weight", 3e38)
+    overrides = (f"model.layers={LONG}", f"train.split={split}", f"train.grad_clip={clip}")
+    config = read_config(NET + TRAIN, *overrides, "optimizer.weight_decay=0", "train.ema=0.9")
+    trainer: list[Trainer] = []
+    step = Trainer.step
+
+    def watched(self: Trainer, index: Any) -> float:
+        trainer[:] = [self]
+        return step(self, index)
+
+    monkeypatch.setattr(Trainer, "step", watched)
+    with pytest.raises(DivergedError) as caught:
+        train(config, tmp_path, workers=2, kind=kind)
+    assert f"where: epoch 2, step {STEPS + 2}, layer 4.linear (its output)" in str(caught.value)
+    assert (trainer[0].model.network.parameters.views["4.weight"] == np.float32(3e38)).all()
+    assert np.isfinite(trainer[0].model.network.parameters.flat).all()
+    assert load_checkpoint(tmp_path / "last.npz").record["progress"]["epoch"] == 1
 
 
 @pytest.mark.parametrize("rate", [1e3, 1e10, 1e20, 1e30])

@@ -268,9 +268,15 @@ def test_blocks_that_differ_from_batch_to_batch_leave_later_layers_alone(
 
 
 def mark_behind(
-    places: Sequence[Array], largest: Array, found: Flags, is_largest: Sequence[Flags]
+    places: Sequence[Array],
+    largest: Array,
+    found: Flags,
+    is_largest: Sequence[Flags],
+    *,
+    positive: bool,
 ) -> None:
-    mark_first(places, largest, found, [*is_largest[1:], is_largest[0]])
+    behind = [*is_largest[1:], is_largest[0]]
+    mark_first(places, largest, found, behind, positive=positive)
 
 
 @pytest.mark.parametrize(("module", "block"), [(tiled, 1), (winograd, 4)])

@@ -109,6 +109,29 @@ def test_shards_add_up_to_the_whole_batch(tmp_path: Path, shards: int) -> None:
         assert one["train_accuracy"] == other["train_accuracy"]
 
 
+@pytest.mark.parametrize("at_a_time", [1, 3, 7, 100])
+def test_shards_are_the_same_some_samples_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+) -> None:
+    config = read_config(NET + TRAIN, "model.dtype=float64", "train.grad_clip=0.1")
+    whole = train(config, tmp_path / "whole")
+    monkeypatch.setattr("bpnet.training.sample_part.AT_A_TIME", at_a_time)
+    parts = train(config, tmp_path / "parts")
+    np.testing.assert_allclose(weights(parts.model), weights(whole.model), rtol=1e-9, atol=1e-12)
+    for one, other in zip(whole.progress.history, parts.progress.history, strict=True):
+        assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-12)
+        assert one["train_accuracy"] == other["train_accuracy"]
+
+
+def test_a_shard_that_is_normalised_is_never_parted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(read_config(RICH), tmp_path / "whole")
+    monkeypatch.setattr("bpnet.training.sample_part.AT_A_TIME", 3)
+    train(read_config(RICH), tmp_path / "parts")
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
 def test_dropout_is_drawn_anew_for_every_epoch_step_and_shard(tmp_path: Path) -> None:
     config = read_config(NET.replace("flatten\n", "flatten\n    dropout 0.5\n") + TRAIN)
     with Workers(1) as team:

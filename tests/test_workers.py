@@ -15,7 +15,6 @@ from process_cases import children_of, eventually, lives, no_hanging
 from runs import resume
 from tiny import (
     NET,
-    PROJECT,
     TRAIN,
     after,
     command,
@@ -40,6 +39,13 @@ from bpnet.training.run import choose_workers
 from bpnet.training.team import build_team
 
 forks = pytest.mark.skipif(not CAN_FORK, reason="this system cannot fork safely")
+
+
+@pytest.fixture(autouse=True)
+def _no_hanging() -> Iterator[None]:
+    with no_hanging():
+        yield
+
 
 # What a config may say
 
@@ -215,17 +221,15 @@ def test_how_a_step_is_split_stays_as_it_is(tmp_path: Path) -> None:
 # Ctrl-C
 
 
-@forks
-@pytest.mark.parametrize("split", ["samples", "units"])
-def test_control_c_reaches_all_processes_and_the_run_goes_on(here: Path, split: str) -> None:
-    """A terminal sends it to the workers as well."""
-    layers = "model.layers=flatten, linear 8, relu, dropout 0.1, linear 3"
-    words = ("train", "--config", "tiny.ini", "--set", layers, "--set", f"train.split={split}")
-    many = ("--epochs", 150, "--set", "checkpoint.every=1000", "--set", "data.validation=0")
-    succeed(*words, *many, "--run-dir", "whole", "--workers", "1")
+MANY = ("--epochs", 150, "--set", "checkpoint.every=1000", "--set", "data.validation=0")
+PERCEPTRON = "model.layers=flatten, linear 8, relu, dropout 0.1, linear 3"
+
+
+def start(folder: Path, *options: object) -> subprocess.Popen[str]:
+    """Start a run of two processes as a terminal does, and wait until its first epoch is over."""
     process = subprocess.Popen(
-        command(*words, *many, "--run-dir", "run", "--workers", "2"),
-        cwd=here,
+        command("train", "--run-dir", "run", "--workers", "2 processes", *options),
+        cwd=folder,
         env=process_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -234,30 +238,54 @@ def test_control_c_reaches_all_processes_and_the_run_goes_on(here: Path, split: 
     )
     assert process.stderr is not None
     assert process.stderr.readline().startswith("epoch 1/150")
+    return process
+
+
+@forks
+@pytest.mark.parametrize(
+    ("split", "number", "code"),
+    [
+        ("samples", signal.SIGINT, 130),
+        ("units", signal.SIGINT, 130),
+        ("units", signal.SIGTERM, 143),
+    ],
+)
+def test_a_signal_to_all_processes_ends_them_and_the_run_goes_on(
+    here: Path, split: str, number: signal.Signals, code: int
+) -> None:
+    """A terminal sends Ctrl-C to the workers as well."""
+    what = ("--config", "tiny.ini", "--set", PERCEPTRON, "--set", f"train.split={split}", *MANY)
+    succeed("train", *what, "--run-dir", "whole", "--workers", "1")
+    process = start(here, *what)
     workers = children_of(process.pid)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "Traceback" not in err
     assert len(workers) == 1
     assert eventually(lambda: not lives(workers[0]))
     assert 7 <= load_checkpoint(here / "run" / "last.npz").record["progress"]["step"] < 1050
-    resuming = shlex.split(err.partition("try: ")[2].strip())
     done = subprocess.run(
-        resuming, cwd=here, env=process_environment(), capture_output=True, text=True
+        shlex.split(err.partition("try: ")[2].strip()),
+        cwd=here,
+        env=process_environment(),
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert arrays(here / "run") == arrays(here / "whole")
 
 
-@pytest.fixture(autouse=True)
-def _no_hanging() -> Iterator[None]:
-    with no_hanging():
-        yield
-
-
-@pytest.mark.parametrize("path", [PROJECT / "README.md"], ids=lambda path: path.name)
-def test_the_choice_is_documented(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert "\nworkers = auto " in text
-    assert "\nsplit = samples " in text
+@forks
+def test_a_killed_worker_is_one_message_and_the_run_goes_on(here: Path) -> None:
+    process = start(here, "--config", "tiny.ini", *MANY)
+    (worker,) = children_of(process.pid)
+    os.kill(worker, signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in err
+    message = err.partition("bpnet: ")[2]
+    assert message.startswith("a worker process has ended")
+    assert "--resume" in message
+    assert "--workers 1" in message
+    succeed("train", "--resume", here / "run", "--workers", "1")

@@ -82,6 +82,7 @@ class Augmenter:
         height, width = picture_shape
         self.settings = settings
         self.seed = seed
+        self._is_identity = settings.is_identity
         self._picture_shape = picture_shape
         self._block = block = max(1, BLOCK_PIXELS // (height * width))
         self._sampler = BilinearSampler(picture_shape, block)
@@ -113,7 +114,7 @@ class Augmenter:
             epoch: number of the pass over the data.
             out: pictures (batch, height, width); overwritten. May be `images` itself.
         """
-        if self.settings.is_identity:
+        if self._is_identity:
             np.copyto(out, images)
             return
         streams = sample_streams(self.seed, epoch, sample_numbers)

@@ -23,16 +23,29 @@ def keep_largest(places: Sequence[Array], out: Array) -> None:
 
 
 def mark_first(
-    places: Sequence[Array], largest: Array, found: Flags, is_largest: Sequence[Flags]
+    places: Sequence[Array],
+    largest: Array,
+    found: Flags,
+    is_largest: Sequence[Flags],
+    *,
+    positive: bool,
 ) -> None:
     """Mark at which place the largest value stands: among equal ones at the first.
 
     Args:
         places: x_k.
         largest: `max_k x_k`.
-        found: where it is true, no place is marked at all; overwritten.
+        found: to work in.
         is_largest: one mask per place, overwritten.
+        positive: whether a place is marked only where the largest value is above 0.
     """
+    if len(places) == 1 and positive:
+        np.greater(largest, 0, out=is_largest[0])
+        return
+    if positive:
+        np.less_equal(largest, 0, out=found)
+    else:
+        found.fill(False)
     for place, mask in zip(places[:-1], is_largest[:-1], strict=True):
         np.equal(place, largest, out=mask)
         np.greater(mask, found, out=mask)  # only where no earlier place was as large

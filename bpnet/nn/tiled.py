@@ -27,7 +27,7 @@ class Rows:
         added: parts of the input's gradient, and the elements of windows that are added there.
         sums: Z, (rows, steps², S² · out_channels, across · batch); backward writes δ there.
         places: Z at each place of a tile, (rows, out_channels, across · batch).
-        largest: of all places, of the same shape.
+        largest: of all places, of the same shape; empty for a single place.
         found: where the gradient goes to no place, or to an earlier one.
         is_largest: one mask per place.
     """
@@ -173,7 +173,7 @@ class TiledConv(ConvBlock[TiledCache]):
                     ],
                     sums=sums[:count],
                     places=[by_place[:, number] for number in range(places)],
-                    largest=largest[:count] if places > 1 else by_place[:, 0],
+                    largest=largest[:count],
                     found=found[:count],
                     is_largest=[mask[place] for mask in masks],
                 )
@@ -191,18 +191,19 @@ class TiledConv(ConvBlock[TiledCache]):
         for rows in cache.rows:
             rows.columns[:, :, -1] = 1
             np.copyto(rows.windows, windows[rows.place])
-            np.matmul(cache.filters, rows.columns, out=rows.sums)
-            if len(rows.places) > 1:
-                keep_largest(rows.places, rows.largest)
+            if self.pool_size == 1:
+                y = output[rows.place]
+                np.matmul(cache.filters, rows.columns, out=y[:, None])
+            else:
+                y = rows.largest
+                np.matmul(cache.filters, rows.columns, out=rows.sums)
+                keep_largest(rows.places, y)
             if rows.is_largest:
-                if self.relu:
-                    np.less_equal(rows.largest, 0, out=rows.found)
-                else:
-                    rows.found.fill(False)
-                mark_first(rows.places, rows.largest, rows.found, rows.is_largest)
+                mark_first(rows.places, y, rows.found, rows.is_largest, positive=self.relu)
             if self.relu:
-                np.maximum(rows.largest, cache.zeros, out=rows.largest)
-            np.copyto(output[rows.place], rows.largest)
+                np.maximum(y, cache.zeros, out=y)
+            if self.pool_size > 1:
+                np.copyto(output[rows.place], y)
         return cache.output
 
     def backward(self, grad_output: Array, cache: TiledCache) -> Array:
@@ -213,9 +214,14 @@ class TiledConv(ConvBlock[TiledCache]):
         if cache.grad_parted is not None:
             cache.grad_parted.fill(0)
         for rows in cache.rows:
-            np.copyto(rows.largest, delta[rows.place])
+            grad = delta[rows.place]
+            if self.pool_size > 1:
+                np.copyto(rows.largest, grad)
+                grad = rows.largest
             if self.selects:
-                send_back(rows.largest, rows.is_largest, rows.places)
+                send_back(grad, rows.is_largest, rows.places)
+            else:
+                np.copyto(rows.places[0], grad)
             grad_rows = cache.grad_rows[: len(rows.sums)]
             if self.layout.turned:
                 np.matmul(rows.columns, rows.sums.swapaxes(2, 3), out=grad_rows)

@@ -187,11 +187,7 @@ class WinogradConv(ConvBlock[WinogradCache]):
             largest = block.largest
             keep_largest(block.places, largest)
         if block.is_largest:
-            if self.relu:
-                np.less_equal(largest, 0, out=block.found)
-            else:
-                block.found.fill(False)
-            mark_first(block.places, largest, block.found, block.is_largest)
+            mark_first(block.places, largest, block.found, block.is_largest, positive=self.relu)
         if self.relu:
             np.maximum(largest, zeros[: largest.shape[-2]], out=largest)
         np.copyto(output, largest)

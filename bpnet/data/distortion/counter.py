@@ -9,6 +9,8 @@ Source: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators" 
 SplitMix64, which mixes by variant 13 of David Stafford's.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,13 +53,19 @@ def sample_streams(seed: int, epoch: int, sample_numbers: NDArray[np.integer]) -
         epoch: number of the pass over the data, from 0.
         sample_numbers: numbers (samples,) of the samples within the data set, from 0.
     """
+    streams = _epoch_stream(seed, epoch) + sample_numbers.astype(np.uint64) * GOLDEN_GAMMA
+    mix64(streams)
+    return streams
+
+
+@lru_cache(maxsize=16)
+def _epoch_stream(seed: int, epoch: int) -> Words:
+    """Fold seed and epoch, which a whole epoch has in common."""
     run = np.array([seed % 2**64], dtype=np.uint64)
     mix64(run)
     run += np.array([epoch], dtype=np.uint64) * GOLDEN_GAMMA
     mix64(run)
-    streams = run + sample_numbers.astype(np.uint64) * GOLDEN_GAMMA
-    mix64(streams)
-    return streams
+    return run
 
 
 def signed_uniforms(streams: Words, count: int) -> NDArray[np.float64]:
