@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -73,7 +74,7 @@ def worker_choice(text: str) -> tuple[int | None, str]:
     """
     words = text.split()
     kinds = [word for word in words if word in ("auto", "threads", "processes")]
-    counts = [int(word) for word in words if word.isdecimal() and int(word)]
+    counts = [int(word) for word in words if re.fullmatch("[0-9]+", word) and int(word)]
     if not words or len(kinds) + len(counts) != len(words) or len(kinds) > 1 or len(counts) > 1:
         raise ValueError(
             f'auto, a number of workers, threads or processes (or "2 threads"), found "{text}"'

@@ -79,7 +79,7 @@ def test_what_a_part_raises_is_raised_here(killed: list[int], kind: str, where: 
     assert not killed
 
 
-@pytest.mark.parametrize("error", [LocalError("no room"), PairError("no room", "hell")])
+@pytest.mark.parametrize("error", [LocalError("no room"), PairError("no room", "the house")])
 def test_an_error_that_cannot_travel_is_told_in_words(killed: list[int], error: Exception) -> None:
     raised = step_and_fail(team_of(raising(error, 1)), RuntimeError)
     assert str(raised) == f"{type(error).__name__}: {error}"

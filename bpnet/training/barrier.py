@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 LINE = 64  # bytes of a cache line, which only one processor can write at a time
 SPINS = 2000  # looks before others may have the processor: some 100 µs
-YIELDS = 2000  # more looks before this process sleeps: some milliseconds
+YIELDING = 2e-3  # seconds of more looks before this process sleeps
 LONGEST_SLEEP = 1e-3  # seconds
 
 
@@ -46,7 +46,8 @@ class Barrier:
 
     def _wait_long(self, place: int, arrivals: int) -> None:
         """Let others have the processor, and sleep when that takes long."""
-        for _ in range(YIELDS):
+        end = time.perf_counter() + YIELDING
+        while time.perf_counter() < end:
             if self._counts[place] >= arrivals:
                 return
             os.sched_yield()

@@ -61,8 +61,12 @@ class ProcessTeam:
     def __enter__(self) -> ProcessTeam:
         self._barrier = Barrier(self.count, self._demand_children)
         self._state[:] = 0
-        for _ in range(1, self.count):
-            self._fork()
+        try:
+            for _ in range(1, self.count):
+                self._fork()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -89,7 +93,8 @@ class ProcessTeam:
         for number, pipe in enumerate(self._errors, start=1):
             if self._state[number] == FAILED:
                 self._state[number] = 0
-                failure = failure or pickle.loads(pipe.recv_bytes())
+                told = pickle.loads(pipe.recv_bytes())
+                failure = failure or told
         if failure is not None:
             raise failure
 
@@ -148,9 +153,10 @@ class ProcessTeam:
             index = self._index[: int(samples)]
             failure = self._take_phases(Order(index, int(epoch), int(step), rate))
             if failure is not None:
-                errors.send_bytes(_pickled(failure))
                 self._state[number] = FAILED
             self._barrier.wait()
+            if failure is not None:
+                errors.send_bytes(_pickled(failure))
 
     def _demand_children(self) -> None:
         """Raise where a process has been killed."""
@@ -168,7 +174,9 @@ class ProcessTeam:
 def _pickled(error: BaseException) -> bytes:
     """Return an error as another process can read it, or what it says where that fails."""
     try:
-        return pickle.dumps(error)
+        text = pickle.dumps(error)
+        pickle.loads(text)
+        return text
     except Exception:
         return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
 

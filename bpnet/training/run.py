@@ -23,6 +23,7 @@ from bpnet.training.divergence import demand_finite
 from bpnet.training.loop import BEST, LAST, Trainer, split_samples
 from bpnet.training.metrics import Score, evaluate
 from bpnet.training.parallel import Workers, available_cores, blas_description
+from bpnet.training.perceptron import Perceptron
 from bpnet.training.progress import Progress
 
 
@@ -30,14 +31,18 @@ def prepare_model(config: Config, dataset: Dataset) -> Model:
     """Build the model for a data set; normalisation is measured on the training samples alone.
 
     Raises:
-        ConfigError: the network does not fit the data.
+        ConfigError: the network does not fit the data, or cannot be split as the config says.
         DataError: validation would leave nothing to train on.
     """
     training, _ = split_samples(config, dataset)
     targets = dataset.train.targets
     outputs = len(dataset.class_names) if targets.ndim == 1 else targets.shape[1]
     normalization = Normalization.of(config.data.normalize, dataset.train.inputs, training)
-    return build_model(config, dataset.input_shape, outputs, normalization, dataset.class_names)
+    shape, names = dataset.input_shape, dataset.class_names
+    model = build_model(config, shape, outputs, normalization, names)
+    if config.train.split == "units":
+        Perceptron.of(model)
+    return model
 
 
 def choose_workers(config: Config) -> Workers:
