@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from bpnet.nn.parameters import shared_zeros
+from bpnet.nn.parameters import aligned_zeros, shared_zeros
 
 Array = NDArray[np.floating]
 Shape = tuple[int, ...]
@@ -45,7 +45,7 @@ class Memory:
 
     def array(self, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """Return a contiguous array of this shape with arbitrary content."""
-        return self._block(shape, lambda size: np.zeros(size, dtype=dtype or self.dtype))
+        return self._block(shape, lambda size: aligned_zeros(size, dtype or self.dtype))
 
     def shared(self, *shape: int) -> NDArray[Any]:
         """Return an array of arbitrary content that forked processes see alike."""
@@ -67,7 +67,7 @@ class Memory:
 
     def zeros(self, *shape: int) -> NDArray[Any]:
         """Return an array of zeros that no other batch size shares, so what is zero stays so."""
-        return np.zeros(shape, dtype=self.dtype)
+        return aligned_zeros(int(np.prod(shape, dtype=np.int64)), self.dtype).reshape(shape)
 
 
 class Layer(Generic[Cache]):

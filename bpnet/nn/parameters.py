@@ -2,9 +2,25 @@
 
 import mmap
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+
+LINE = 64  # bytes of a cache line, and of the widest register
+
+
+def aligned_zeros(size: int, dtype: DTypeLike) -> NDArray[Any]:
+    """Return a vector of zeros that begins with a cache line.
+
+    Small matrix products, which copy nothing into order first, have been seen to take a fifth
+    longer where every load of a register touches two lines.
+    """
+    bytes_needed = size * np.dtype(dtype).itemsize
+    memory = np.zeros(bytes_needed + LINE, dtype=np.uint8)
+    start = -memory.ctypes.data % LINE
+    return memory[start : start + bytes_needed].view(dtype)
 
 
 def shared_zeros(size: int, dtype: DTypeLike) -> NDArray[np.floating]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +70,7 @@ class Feed:
     def __init__(self, model: Model, samples: Samples, most: int) -> None:
         self._normalization = model.normalization
         self._samples = samples
-        self._stored = np.empty((most, *samples.inputs.shape[1:]), samples.inputs.dtype)
+        self.stored = np.empty((most, *samples.inputs.shape[1:]), samples.inputs.dtype)
         self._rows = np.empty((most, samples.inputs[0].size), model.network.dtype)
         config = model.config
         self._augment = (
@@ -79,25 +79,34 @@ class Feed:
             else Augmenter(config.augment, samples.inputs.shape[1:], config.train.seed)
         )
 
-    def fill(
-        self, index: NDArray[np.int64], epoch: int, out: Array, rows: Array | None = None
-    ) -> Array:
-        """Write the samples with these numbers to `out` (*input_shape, batch).
+    @property
+    def augments(self) -> bool:
+        """Tell whether samples are distorted, which costs more than all else here."""
+        return self._augment is not None
+
+    def gather(self, index: NDArray[np.int64], epoch: int, out: NDArray[Any]) -> None:
+        """Write the samples with these numbers, as they are seen in an epoch, to `out`."""
+        if len(index):
+            self._samples.inputs.take(index, axis=0, out=out, mode="clip")
+            if self._augment is not None:
+                self._augment(out, index, epoch, out=out)
+
+    def convert(self, stored: NDArray[Any], out: Array, rows: Array | None = None) -> Array:
+        """Turn gathered samples into inputs.
 
         Args:
-            index: numbers of samples.
-            epoch: in which they are seen, from 0.
+            stored: samples (batch, …), no more than the largest call's.
             out: inputs (*input_shape, batch), overwritten.
-            rows: gets the same inputs (batch, features), if given.
+            rows: gets the same inputs sample by sample (batch, features), if given.
         """
-        if not len(index):
-            return out
-        stored = self._stored[: len(index)]
-        self._samples.inputs.take(index, axis=0, out=stored, mode="clip")
-        if self._augment is not None:
-            self._augment(stored, index, epoch, out=stored)
-        rows = self._rows[: len(index)] if rows is None else rows
+        rows = self._rows[: len(stored)] if rows is None else rows
         return to_inputs(stored, self._normalization, out, rows)
+
+    def fill(self, index: NDArray[np.int64], epoch: int, out: Array) -> Array:
+        """Write the samples with these numbers to `out` (*input_shape, batch)."""
+        stored = self.stored[: len(index)]
+        self.gather(index, epoch, stored)
+        return self.convert(stored, out)
 
     def targets(self, index: NDArray[np.int64]) -> NDArray[np.generic]:
         """Return what the network should answer to these samples."""

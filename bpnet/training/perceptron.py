@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bpnet.data.dataset import Samples
 from bpnet.errors import ConfigError
 from bpnet.model import Model
 from bpnet.nn.layer import Array
@@ -61,30 +62,22 @@ class Board:
 
     Args:
         model: the perceptron.
+        samples: the data set's training samples.
         most: samples of the largest batch.
         parts: how many parts there are.
     """
 
-    def __init__(self, model: Model, most: int, parts: int) -> None:
+    def __init__(self, model: Model, samples: Samples, most: int, parts: int) -> None:
         network = model.network
         self.place = Perceptron.of(model)
         self.most = most
         self.gradients = network.parameters.like()
         self.totals = shared_zeros(3 * parts, np.float64).reshape(parts, 3)
-        self._features = network.layers[self.place.first].input_shape[0]
         self._outputs = network.layers[self.place.second].output_shape[0]
-        self._inputs, self._rows = (
-            shared_zeros(2 * self._features * most, network.dtype) for _ in range(2)
+        self.stored = shared_zeros(most * samples.inputs[0].size, samples.inputs.dtype).reshape(
+            most, *samples.inputs.shape[1:]
         )
         self._sums = shared_zeros(parts * self._outputs * most, network.dtype)
-
-    def inputs(self, batch: int) -> Array:
-        """Return two batches of inputs (2, in_features, batch), which are filled in turn."""
-        return self._inputs[: 2 * self._features * batch].reshape(2, self._features, batch)
-
-    def rows(self, batch: int) -> Array:
-        """Return the same batches sample by sample (2, batch, in_features)."""
-        return self._rows[: 2 * self._features * batch].reshape(2, batch, self._features)
 
     def sums(self, batch: int) -> Array:
         """Return what each part adds to the outputs (parts, outputs, batch)."""

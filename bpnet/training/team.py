@@ -52,7 +52,7 @@ def build_parts(
     """
     train = model.config.train
     if train.split == "units":
-        board = Board(model, most, train.shards)
+        board = Board(model, samples, most, train.shards)
         return [
             UnitPart(model, samples, number, board, update) for number in range(train.shards)
         ], board.totals

@@ -24,8 +24,8 @@ class UnitCache:
     """Keep what one part's calls with one number of samples write.
 
     Args:
-        inputs: two batches (2, in_features, batch), shared by all parts, and
-        rows: the same sample by sample (2, batch, in_features).
+        inputs: the whole batch (in_features, batch), and
+        rows: the same sample by sample (batch, in_features).
         height: rows of the first layer's weights that are multiplied at a time.
         blocks: which of these belong together, and the piece of the weights that they are.
         sums: what each part adds to the outputs (parts, outputs, batch), shared.
@@ -86,28 +86,38 @@ class UnitPart:
             f"{board.place.second + 1}.bias" if "bias" in second.parameter_shapes else None
         )
         self._shares = self._build_shares()
-        self._feed = Feed(model, samples, -(-board.most // self.count))
+        self._feed = Feed(model, samples, board.most)
         self._memory = Memory(model.network.dtype, training=True)
         self._caches: dict[int, UnitCache] = {}
         self._loss_sum = 0.0
 
     @property
     def phases(self) -> Sequence[Phase]:
-        """Return: inputs; hidden units; gradient and update, apart where its length matters."""
+        """Return: distorting; hidden units; gradient and update, apart where its length matters."""
+        first = [self.distort] if self._feed.augments else []
         last = [self.differentiate, self.move] if self._update.grad_clip else [self.finish]
-        return [self.prepare, self.activate, *last]
+        return [*first, self.activate, *last]
 
-    def prepare(self, order: Order) -> None:
-        """Write this part's share of the batch to the inputs of all."""
-        cache, turn = self._cache(order), order.step % 2
+    def distort(self, order: Order) -> None:
+        """Gather and distort this part's share of the batch for all parts."""
         mine = share(len(order.index), self.count, self.number)
-        inputs, rows = cache.inputs[turn][:, mine], cache.rows[turn][mine]
-        self._feed.fill(order.index[mine], order.epoch, inputs, rows)
+        self._feed.gather(order.index[mine], order.epoch, self._board.stored[mine])
+
+    def _inputs(self, order: Order) -> Array:
+        """Return the whole batch as inputs (in_features, batch).
+
+        Every part converts it for itself: half of it from another core would take longer.
+        """
+        cache, stored = self._cache(order), self._feed.stored[: len(order.index)]
+        if self._feed.augments:
+            stored = self._board.stored[: len(order.index)]
+        else:
+            self._feed.gather(order.index, order.epoch, stored)
+        return self._feed.convert(stored, cache.inputs, cache.rows)
 
     def activate(self, order: Order) -> None:
         """Compute this part's units, and what they add to the outputs."""
-        cache = self._cache(order)
-        a = cache.inputs[order.step % 2]
+        cache, a = self._cache(order), self._inputs(order)
         rng = None
         for layer, own in zip(self._own, cache.own, strict=True):
             if layer.draws:
@@ -163,7 +173,7 @@ class UnitPart:
     def _differentiate_rows(self, delta: Array, order: Order) -> Iterator[Share]:
         """Write `dW¹ = δ¹ xᵀ` block by block, and return the share of each when it is written."""
         cache = self._cache(order)
-        x_transposed = cache.rows[order.step % 2]
+        x_transposed = cache.rows
         delta = delta.reshape(-1, cache.height, delta.shape[-1])
         for blocks, share_of_rows in cache.blocks:
             grad_weight = share_of_rows.piece.g.reshape(-1, cache.height, x_transposed.shape[1])
@@ -246,8 +256,8 @@ class UnitPart:
             for layer, gradients in zip(self._own, self._gradients, strict=True)
         ]
         return UnitCache(
-            inputs=self._board.inputs(batch),
-            rows=self._board.rows(batch),
+            inputs=memory.array(*self._own[0].input_shape, batch),
+            rows=memory.array(batch, *self._own[0].input_shape),
             height=height,
             blocks=self._row_shares(height),
             sums=self._board.sums(batch),
