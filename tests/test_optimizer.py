@@ -38,7 +38,8 @@ def move(optimizer: Optimizer, g: NDArray[Any], rate: float, count: int) -> None
     weights = optimizer.parameters.weights
     for stretch, decays in ((slice(weights), True), (slice(weights, None), False)):
         select = partial(taken, stretch)
-        optimizer.step(optimizer.piece(select, g[stretch], decays=decays), rate, count)
+        scaled = g[stretch] * optimizer.gradient_factor(rate)
+        optimizer.step(optimizer.piece(select, scaled, decays=decays), rate, count)
 
 
 def taken(stretch: slice, arrays: FlatArrays) -> NDArray[Any]:
@@ -170,7 +171,8 @@ def test_only_rules_that_remember_keep_memories() -> None:
 def test_a_step_moves_nothing_but_its_piece() -> None:
     parameters = FlatArrays(SHAPES, np.float64)
     optimizer = build_optimizer(parameters, config(momentum=0.8))
-    piece = optimizer.piece(lambda arrays: arrays.views["1.weight"], np.ones((2, 3)), decays=True)
+    scaled = np.full((2, 3), optimizer.gradient_factor(0.1))
+    piece = optimizer.piece(lambda arrays: arrays.views["1.weight"], scaled, decays=True)
     optimizer.step(piece, 0.1, 1)
     np.testing.assert_allclose(parameters.views["1.weight"], -0.1)
     assert np.count_nonzero(parameters.flat) == 6

@@ -24,6 +24,7 @@ from tiny import (
 
 from bpnet.data.table import load_table
 from bpnet.errors import ConfigError
+from bpnet.nn.layer import Array
 from bpnet.nn.linear import row_blocks
 from bpnet.training.loop import Trainer
 from bpnet.training.parallel import Workers
@@ -132,12 +133,13 @@ def silent(self: UnitPart, order: Order) -> None:
     self._cache(order).sums[0] = 0
 
 
-def lazy(self: UnitPart, order: Order) -> None:
+def lazy(self: UnitPart, order: Order) -> Array:
     """Leave one sample of the batch before in its place."""
-    stretch = self._cache(order).inputs[order.step % 2][:, :1]
-    before = stretch.copy()
-    PREPARE(self, order)
-    stretch[...] = before
+    cache = self._cache(order)
+    before = cache.rows[0].copy()
+    inputs = INPUTS(self, order)
+    inputs[:, 0] = cache.rows[0] = before
+    return inputs
 
 
 def generous(self: UnitPart, order: Order) -> None:
@@ -152,9 +154,9 @@ def forgetful(self: Update, shares: Sequence[Share], *more: Any) -> None:
     APPLY(self, [share for share in shares if share.piece.decays], *more)
 
 
-PREPARE, ACTIVATE, APPLY = UnitPart.prepare, UnitPart.activate, Update.apply
+INPUTS, ACTIVATE, APPLY = UnitPart._inputs, UnitPart.activate, Update.apply
 BUGS = [
-    *((UnitPart, "prepare", lazy), (UnitPart, "activate", silent)),
+    *((UnitPart, "_inputs", lazy), (UnitPart, "activate", silent)),
     *((UnitPart, "activate", generous), (Update, "apply", forgetful)),
 ]
 

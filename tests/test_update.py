@@ -105,6 +105,8 @@ class Trial:
 
     def take_step(self, pieces: int, order: Order = ORDER) -> NDArray[Any]:
         """Add, shorten and apply as parts do; return the weights."""
+        for gradient in self.gradients:
+            gradient.flat[:] *= self.update.gradient_factor(order)
         spans = self.spans(pieces)
         squares = [self.update.add_up(span, len(self.gradients)) for span in spans]
         factor = self.update.factor(sum(squares))
@@ -217,7 +219,7 @@ def test_the_average_follows_every_piece() -> None:
     optimizer = build_optimizer(network.parameters, PLAIN)
     update = Update(network.parameters, optimizer, averaged, 0.0)
     gradient = network.parameters.like()
-    gradient.flat[:] = 1
+    gradient.flat[:] = update.gradient_factor(ORDER)
     size = gradient.flat.size
     for number in range(3):
         update.apply(update.span(share(size, 3, number), [gradient]), ORDER)

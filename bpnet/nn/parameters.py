@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-
 LINE = 64  # bytes of a cache line, and of the widest register
 
 

@@ -21,7 +21,7 @@ class Piece:
 
     Args:
         w: parameters.
-        g: gradient.
+        g: gradient, times the rule's `gradient_factor`.
         memories: what the rule remembers, by name.
         scratch: to work in.
         decays: whether weight decay pulls on them.
@@ -66,10 +66,17 @@ class Optimizer:
         """
         raise NotImplementedError
 
-    def _add_decay(self, piece: Piece) -> None:
-        """Add the gradient of `λ/2 ‖w‖²`: `g ← g + λ w`."""
+    def gradient_factor(self, learning_rate: float) -> float:
+        """Return by what a gradient is to be multiplied before it comes to `step`.
+
+        Gradients are linear in that of the loss: there, a factor costs nothing.
+        """
+        return 1.0
+
+    def _add_decay(self, piece: Piece, factor: float) -> None:
+        """Add the gradient of `λ/2 ‖w‖²` times the gradient's factor: `g ← g + factor λ w`."""
         if self.config.weight_decay and piece.decays:
-            np.multiply(piece.w, self.config.weight_decay, out=piece.scratch)
+            np.multiply(piece.w, factor * self.config.weight_decay, out=piece.scratch)
             np.add(piece.g, piece.scratch, out=piece.g)
 
 
@@ -85,11 +92,14 @@ class SGD(Optimizer):
     def __init__(self, parameters: FlatArrays, config: OptimizerConfig) -> None:
         super().__init__(parameters, config, ("velocity",) if config.momentum else ())
 
+    def gradient_factor(self, learning_rate: float) -> float:
+        """Return −η."""
+        return -learning_rate
+
     def step(self, piece: Piece, learning_rate: float, count: int) -> None:
-        """Update a piece in place; its gradient becomes `−η g`."""
-        self._add_decay(piece)
+        """Update a piece in place; its gradient comes as `−η g`."""
+        self._add_decay(piece, self.gradient_factor(learning_rate))
         w, g = piece.w, piece.g
-        g *= -learning_rate
         if not self.config.momentum:
             w += g
             return
@@ -121,7 +131,7 @@ class Adam(Optimizer):
         """Update a piece in place; its gradient is overwritten."""
         config, w, g = self.config, piece.w, piece.g
         if config.name != "adamw":
-            self._add_decay(piece)
+            self._add_decay(piece, 1.0)
         elif piece.decays:
             w *= 1 - learning_rate * config.weight_decay
         mean, square = piece.memories["mean"], piece.memories["square"]

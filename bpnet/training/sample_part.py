@@ -95,6 +95,7 @@ class SamplePart:
         outputs = network.forward(inputs, caches, rng)
         loss_sum = network.loss.forward(outputs, self._feed.targets(index), caches.loss)
         gradient = network.loss.backward(outputs, caches.loss, len(order.index))
+        gradient *= self._update.gradient_factor(order)
         network.backward(gradient, caches)
         return loss_sum
 

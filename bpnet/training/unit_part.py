@@ -160,6 +160,7 @@ class UnitPart:
         if self.number == 0:
             self._board.totals[0] = self._loss_sum, cache.loss.correct, 0
         delta = network.loss.backward(z, cache.loss, len(order.index))
+        delta *= self._update.gradient_factor(order)
         for layer, own in zip(reversed(self._tail), reversed(cache.tail), strict=True):
             delta = layer.backward(delta, own)
         if self._output_bias and self.number == 0:

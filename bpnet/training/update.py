@@ -98,10 +98,24 @@ class Update:
         norm = float(np.sqrt(square_sum))
         return self.grad_clip / norm if self.grad_clip and norm > self.grad_clip else 1.0
 
-    def apply(self, shares: Sequence[Share], order: Order, factor: float = 1.0) -> None:
-        """Move weights along their gradient, and the average after them."""
+    def gradient_factor(self, order: Order) -> float:
+        """Return by what the loss's gradient is multiplied, and with it all that follow from it.
+
+        A gradient that is to be measured is left as it is.
+        """
+        return 1.0 if self.grad_clip else self.optimizer.gradient_factor(order.learning_rate)
+
+    def apply(self, shares: Sequence[Share], order: Order, shortened: float = 1.0) -> None:
+        """Move weights along their gradient, and the average after them.
+
+        Args:
+            shares: with gradients that have this update's `gradient_factor`.
+            order: the step.
+            shortened: by what clipping multiplies a gradient.
+        """
         for share in shares:
-            if factor != 1.0:
+            if self.grad_clip:
+                factor = shortened * self.optimizer.gradient_factor(order.learning_rate)
                 np.multiply(share.piece.g, factor, out=share.piece.g)
             self.optimizer.step(share.piece, order.learning_rate, order.step + 1)
             if share.average is not None:
