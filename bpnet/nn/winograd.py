@@ -16,7 +16,6 @@ from bpnet.nn.winograd_maps import Maps
 
 BLOCK = 900_000  # numbers that a block of tiles writes: they should stay in a core's own cache
 STRIP = 150_000  # numbers of the input's gradient that are added up at a time
-TURNING_PAYS = 64  # output channels from which dM Vᵀ is faster with Vᵀ written out
 FEWEST_CHANNELS = 16
 LEAST_COVERED = 0.75  # part of the computed outputs that are wanted
 
@@ -97,10 +96,6 @@ class WinogradConv(ConvBlock[WinogradCache]):
             zeros=np.zeros((blocks[0].windows.shape[-2], batch), dtype=memory.dtype),
             gradients=gradients,
             grad_filters=memory.for_backward(2, self.points, out_channels, in_channels),
-            turned=memory.for_backward(
-                self.points if out_channels >= TURNING_PAYS else 0,
-                *(blocks[0].inputs.shape[-1], in_channels),
-            ),
             grad_plane=memory.zeros(*whole) if memory.training and not fits else None,
             strip=strip,
             grad_input=memory.array(*self.input_shape, batch) if needs_grad_input else None,
@@ -213,11 +208,8 @@ class WinogradConv(ConvBlock[WinogradCache]):
             else:
                 np.copyto(block.places[0], block.largest)
             _by_channel(maps.outputs.T, block.sums, block.products)
-            turned = block.inputs.transpose(0, 2, 1)
-            if cache.turned.size:
-                turned = cache.turned[:, : turned.shape[1]]
-                np.copyto(turned, block.inputs.transpose(0, 2, 1))
-            grad_filters += np.matmul(block.products, turned, out=of_block)
+            np.matmul(block.products, block.inputs.transpose(0, 2, 1), out=of_block)
+            grad_filters += of_block
             if self.has_bias:
                 products = block.products[self.one_one]
                 cache.gradients["bias"] += products @ cache.ones[: products.shape[-1]]

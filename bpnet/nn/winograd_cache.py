@@ -54,7 +54,6 @@ class WinogradCache:
         zeros: as many as a block is wide, (tiles, batch).
         gradients: of weight and bias.
         grad_filters: dU of all blocks so far, and of one.
-        turned: Vᵀ of a block, empty where it is not written out.
         grad_plane: gradient of the output with zeros beyond it, or None where tiles cover it.
         strip: gradient of the rows of the padded input that some rows of windows see,
             (in_channels, height, T, ⌈width / T⌉, batch), or None where nobody wants it.
@@ -71,7 +70,6 @@ class WinogradCache:
     zeros: Array
     gradients: Mapping[str, Array]
     grad_filters: Array
-    turned: Array
     grad_plane: Array | None
     strip: Array | None
     grad_input: Array | None

@@ -5,6 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from bpnet.architecture import LayerSpec
+from bpnet.nn.layer import Shape
 from peers.work import LEARNING_RATE, MOMENTUM, Step, Work
 
 VERSION = torch.__version__
@@ -38,21 +40,20 @@ def build(work: Work, mode: str) -> Step:
     return step
 
 
-def module_of(work: Work) -> nn.Module:
+def module_of(work: Work) -> nn.Sequential:
     """Return the network as PyTorch's own modules."""
-    modules: list[nn.Module] = []
-    for spec, input_shape, output_shape in work.layers():
-        options = spec.options
-        modules.append(
-            {
-                "linear": lambda i, o, _: nn.Linear(i[0], o[0]),
-                "conv": lambda i, o, given: nn.Conv2d(
-                    i[0], o[0], given["kernel"], padding=given.get("padding", 0)
-                ),
-                "maxpool": lambda i, o, given: nn.MaxPool2d(given["size"]),
-                "relu": lambda i, o, _: nn.ReLU(inplace=True),
-                "dropout": lambda i, o, given: nn.Dropout(given["probability"]),
-                "flatten": lambda i, o, _: nn.Flatten(),
-            }[spec.kind](input_shape, output_shape, options)
-        )
-    return nn.Sequential(*modules)
+    return nn.Sequential(*(layer_of(*layer) for layer in work.layers()))
+
+
+def layer_of(spec: LayerSpec, inputs: Shape, outputs: Shape) -> nn.Module:
+    """Return one layer as PyTorch's own module."""
+    given = spec.options
+    if spec.kind == "linear":
+        return nn.Linear(inputs[0], outputs[0])
+    if spec.kind == "conv":
+        return nn.Conv2d(inputs[0], outputs[0], given["kernel"], padding=given.get("padding", 0))
+    if spec.kind == "maxpool":
+        return nn.MaxPool2d(given["size"])
+    if spec.kind == "dropout":
+        return nn.Dropout(given["probability"])
+    return {"relu": nn.ReLU(inplace=True), "flatten": nn.Flatten()}[spec.kind]
