@@ -25,6 +25,8 @@ class ConvBlock(Convolution[Cache], Generic[Cache]):
         tile: T, a multiple of the pool size.
     """
 
+    forgets = True
+
     def __init__(self, conv: Convolution[Any], pool_size: int, relu: bool, tile: int) -> None:
         super().__init__(
             conv.input_shape,

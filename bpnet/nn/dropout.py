@@ -37,6 +37,7 @@ class Dropout(Layer[DropoutCache]):
 
     kind = "dropout"
     draws = True
+    forgets = True
 
     def __init__(self, input_shape: Shape, probability: float) -> None:
         super().__init__(input_shape, input_shape)

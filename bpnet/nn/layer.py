@@ -83,6 +83,7 @@ class Layer(Generic[Cache]):
 
     kind: ClassVar[str]
     draws: ClassVar[bool] = False  # takes random numbers in training: its cache has an `rng`
+    forgets: ClassVar[bool] = False  # backward reads neither the input nor the output of forward
 
     def __init__(self, input_shape: Shape, output_shape: Shape) -> None:
         self.input_shape = input_shape

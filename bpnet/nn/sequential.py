@@ -162,4 +162,16 @@ class Workspace:
             )
             for number, stage in enumerate(stages)
         ]
+        if self.gradients is not None:
+            self._share_memory(caches, first)
         return Caches(inputs, caches, self.network.loss.allocate(batch, self._memory), first)
+
+    def _share_memory(self, caches: list[Any], first: int) -> None:
+        """Let gradients take the place of activations that nobody reads in backward.
+
+        What was reserved for them is never touched, and so takes no memory.
+        """
+        layers = [stage.layer for stage in self.network.stages]
+        for number in range(first + 1, len(layers)):
+            if layers[number - 1].forgets and layers[number].forgets:
+                caches[number].grad_input = caches[number - 1].output

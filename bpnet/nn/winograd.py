@@ -97,6 +97,7 @@ class WinogradConv(ConvBlock[WinogradCache]):
             gradients=gradients,
             grad_filters=memory.for_backward(2, self.points, out_channels, in_channels),
             grad_plane=memory.zeros(*whole) if memory.training and not fits else None,
+            grad_inputs=memory.array(blocks[0].inputs.size if needs_grad_input else 0),
             strip=strip,
             grad_input=memory.array(*self.input_shape, batch) if needs_grad_input else None,
         )
@@ -224,9 +225,10 @@ class WinogradConv(ConvBlock[WinogradCache]):
         strip, grad_input = cache.strip, cache.grad_input
         assert strip is not None
         assert grad_input is not None
-        np.matmul(cache.filters.transpose(0, 2, 1), block.products, out=block.inputs)
+        grad_inputs = _part(cache.grad_inputs, *block.inputs.shape)
+        np.matmul(cache.filters.transpose(0, 2, 1), block.products, out=grad_inputs)
         windows_by_point = block.windows.reshape(len(block.windows), self.points, -1)
-        np.matmul(cache.maps.inputs.T, block.inputs.transpose(1, 0, 2), out=windows_by_point)
+        np.matmul(cache.maps.inputs.T, grad_inputs.transpose(1, 0, 2), out=windows_by_point)
         for place, elements in block.added:
             np.add(place, elements, out=place)
         rows = self._rows_of(strip)

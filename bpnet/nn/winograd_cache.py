@@ -16,8 +16,8 @@ class Tiles:
         row: which row they are in.
         columns: where in the row they are.
         windows: d, (in_channels, w, w, tiles, batch); backward writes its gradient there.
-        inputs: V, (w², in_channels, tiles · batch); likewise.
-        products: M, (w², out_channels, tiles · batch); likewise.
+        inputs: V, (w², in_channels, tiles · batch).
+        products: M, (w², out_channels, tiles · batch); backward writes its gradient there.
         sums: Y, (T², out_channels, tiles · batch); likewise.
         places: Y at each place of a pool, (T/p, T/p, out_channels, tiles, batch).
         largest: of all places, of the same shape.
@@ -55,6 +55,7 @@ class WinogradCache:
         gradients: of weight and bias.
         grad_filters: dU of all blocks so far, and of one.
         grad_plane: gradient of the output with zeros beyond it, or None where tiles cover it.
+        grad_inputs: dV of one block; over V itself, it would have to be written to memory.
         strip: gradient of the rows of the padded input that some rows of windows see,
             (in_channels, height, T, ⌈width / T⌉, batch), or None where nobody wants it.
         grad_input: gradient of the input.
@@ -71,5 +72,6 @@ class WinogradCache:
     gradients: Mapping[str, Array]
     grad_filters: Array
     grad_plane: Array | None
+    grad_inputs: Array
     strip: Array | None
     grad_input: Array | None
