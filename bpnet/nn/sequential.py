@@ -121,6 +121,7 @@ class Workspace:
         max_batch: samples of the largest call.
         training: whether backward will be called.
         needs_grad_input: whether the gradient of the network's input is wanted as well.
+        memory: where arrays come from; workspaces that are never used at once may share one.
     """
 
     def __init__(
@@ -130,12 +131,13 @@ class Workspace:
         *,
         training: bool,
         needs_grad_input: bool = False,
+        memory: Memory | None = None,
     ) -> None:
         self.network = network
         self.max_batch = max_batch
         self.needs_grad_input = needs_grad_input
         self.gradients = network.parameters.like() if training else None
-        self._memory = Memory(network.dtype, training=training)
+        self._memory = memory or Memory(network.dtype, training=training)
         self._caches: dict[int, Caches] = {}
         self.caches(max_batch)
 

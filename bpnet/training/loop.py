@@ -84,7 +84,7 @@ class Trainer:
         update = Update(
             model.network.parameters, self.optimizer, self.averaged, config.train.grad_clip
         )
-        self.parts, self._totals = build_parts(model, dataset.train, most, update)
+        self.parts, self._totals = build_parts(model, dataset.train, most, update, workers)
         self.team = build_team(self.parts, workers, most)
         self._began = time.perf_counter()
 

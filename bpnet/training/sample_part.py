@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bpnet.data.dataset import Samples
 from bpnet.model import Model
 from bpnet.nn.conv import Convolution
-from bpnet.nn.layer import Array
+from bpnet.nn.layer import Array, Memory
 from bpnet.nn.norm import BatchNorm
 from bpnet.nn.sequential import Caches, Sequential, Workspace
 from bpnet.seeding import derive_rng
@@ -32,6 +32,8 @@ class SamplePart:
         number: place of this part among
         count: all parts.
         most: samples of the largest batch.
+        memory: where the activations of the parts that one worker computes lie, one after the
+            other; None for memory of its own.
         totals: where each part writes its loss sum, right answers and square sum (count, 3).
     """
 
@@ -42,6 +44,7 @@ class SamplePart:
         number: int,
         count: int,
         most: int,
+        memory: Memory | None,
         totals: Array,
     ) -> None:
         self.model = model
@@ -50,7 +53,7 @@ class SamplePart:
         self.totals = totals
         own = -(-most // count)
         self._at_a_time = min(own, AT_A_TIME) if takes_pieces(model.network) else own
-        self.workspace = Workspace(model.network, self._at_a_time, training=True)
+        self.workspace = Workspace(model.network, self._at_a_time, training=True, memory=memory)
         assert self.workspace.gradients is not None
         self._of_piece = self.gradients = self.workspace.gradients
         if self._at_a_time < own:

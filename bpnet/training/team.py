@@ -9,7 +9,8 @@ import numpy as np
 from bpnet.data.dataset import Samples
 from bpnet.errors import ConfigError
 from bpnet.model import Model
-from bpnet.nn.layer import Array
+from bpnet.nn.layer import Array, Memory
+from bpnet.nn.norm import BatchNorm
 from bpnet.nn.parameters import shared_zeros
 from bpnet.training.parallel import ThreadTeam, Workers
 from bpnet.training.part import Order, Part
@@ -34,7 +35,7 @@ class Team(Protocol):
 
 
 def build_parts(
-    model: Model, samples: Samples, most: int, update: Update
+    model: Model, samples: Samples, most: int, update: Update, workers: Workers
 ) -> tuple[list[Part], Array]:
     """Return the parts of a step as the config wants it split, and where they write their sums.
 
@@ -43,6 +44,7 @@ def build_parts(
         samples: the data set's training samples.
         most: samples of the largest batch.
         update: how gradients become weights.
+        workers: who will compute the parts: worker k the parts k, k + count, …
 
     Returns:
         The parts, and an array (parts, 3): loss sum, right answers, square sum of the gradient.
@@ -57,8 +59,19 @@ def build_parts(
             UnitPart(model, samples, number, board, update) for number in range(train.shards)
         ], board.totals
     totals = shared_zeros(3 * train.shards, np.float64).reshape(train.shards, 3)
+    memories = [Memory(model.network.dtype, training=True) for _ in range(workers.count)]
+    if any(isinstance(layer, BatchNorm) for layer in model.network.layers):
+        memories = []  # the statistics of all parts are read after the step
     parts = [
-        SamplePart(model, samples, number, train.shards, most, totals)
+        SamplePart(
+            model,
+            samples,
+            number,
+            train.shards,
+            most,
+            memories[number % workers.count] if memories else None,
+            totals,
+        )
         for number in range(train.shards)
     ]
     for part in parts:
