@@ -139,5 +139,14 @@ class ThreadTeam:
         Raises:
             BaseException: what a part raised; the others finish their phase first.
         """
-        for phases in zip(*(part.phases for part in self.parts), strict=True):
-            self.workers.run([partial(phase, order) for phase in phases])
+        by_phase = [
+            [partial(phase, order) for phase in phases]
+            for phases in zip(*(part.phases for part in self.parts), strict=True)
+        ]
+        if self.workers.count > 1 and len(self.parts) > 1:
+            for tasks in by_phase:
+                self.workers.run(tasks)
+            return
+        failure = run_all([task for tasks in by_phase for task in tasks])
+        if failure is not None:
+            raise failure
