@@ -14,6 +14,7 @@ from bpnet.nn.activation import ReLU
 from bpnet.nn.block import ConvBlock
 from bpnet.nn.conv import Conv
 from bpnet.nn.layer import Array, Layer, Memory
+from bpnet.nn.peaks import Flags, mark_first
 from bpnet.nn.pool import MaxPool
 from bpnet.nn.tiled import TiledConv
 from bpnet.nn.winograd import WinogradConv
@@ -180,3 +181,16 @@ def cut_into_blocks(monkeypatch: pytest.MonkeyPatch, numbers: int) -> None:
 def count_blocks(cache: Any) -> int:
     """Return into how many blocks a fused layer's work is cut."""
     return len(cache.rows if hasattr(cache, "rows") else cache.blocks)
+
+
+def mark_behind(
+    places: Sequence[Array],
+    largest: Array,
+    found: Flags,
+    is_largest: Sequence[Flags],
+    *,
+    positive: bool,
+) -> None:
+    """Mark the place behind that of the first largest value: a bug to be found."""
+    behind = [*is_largest[1:], is_largest[0]]
+    mark_first(places, largest, found, behind, positive=positive)

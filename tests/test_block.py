@@ -7,7 +7,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from fused_cases import Case, count_blocks, cut_into_blocks, differing, results_of
+from fused_cases import Case, count_blocks, cut_into_blocks, differing, mark_behind, results_of
 from gradients import Trial, assert_close
 from numpy.typing import NDArray
 
@@ -200,18 +200,6 @@ def mark_last(
     positive: bool,
 ) -> None:
     mark_first(places[::-1], largest, found, is_largest[::-1], positive=positive)
-
-
-def mark_behind(
-    places: Sequence[Array],
-    largest: Array,
-    found: Flags,
-    is_largest: Sequence[Flags],
-    *,
-    positive: bool,
-) -> None:
-    behind = [*is_largest[1:], is_largest[0]]
-    mark_first(places, largest, found, behind, positive=positive)
 
 
 @pytest.mark.parametrize("case", EXACT.values(), ids=EXACT.keys())

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fused_cases import count_blocks, cut_into_blocks, differing
+from fused_cases import count_blocks, cut_into_blocks, differing, mark_behind
 from gradients import assert_close
 
 from bpnet.architecture import read_layer
@@ -18,7 +18,6 @@ from bpnet.nn.init import initialise
 from bpnet.nn.layer import Array, Layer
 from bpnet.nn.linear import Linear
 from bpnet.nn.loss import CrossEntropy
-from bpnet.nn.peaks import Flags, mark_first
 from bpnet.nn.reshape import Flatten
 from bpnet.nn.sequential import Sequential, Workspace
 from bpnet.nn.tiled import TiledConv
@@ -265,18 +264,6 @@ def test_blocks_that_differ_from_batch_to_batch_leave_later_layers_alone(
 
 
 # What would be wrong
-
-
-def mark_behind(
-    places: Sequence[Array],
-    largest: Array,
-    found: Flags,
-    is_largest: Sequence[Flags],
-    *,
-    positive: bool,
-) -> None:
-    behind = [*is_largest[1:], is_largest[0]]
-    mark_first(places, largest, found, behind, positive=positive)
 
 
 @pytest.mark.parametrize(("module", "block"), [(tiled, 1), (winograd, 4)])
