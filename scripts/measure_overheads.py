@@ -2,13 +2,15 @@
 
     python scripts/measure_overheads.py [--data-dir DIR] [--rounds N] [PRESET …]
 
-Runs `bpnet bench` and `bpnet train` as a user does, in turn over several rounds; the best of each,
-and the best epoch of a run, counts, for the machine may be busy with other things.
+Runs `bpnet bench` and `bpnet train` as a user does, in turn over several rounds. Speeds are means,
+that of a run as `train` tells it; the best of each counts, for the machine may be busy with other
+things, and of two speeds the median of the rounds' ratios.
 """
 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -46,20 +48,19 @@ def use_one_core() -> None:
 
 
 def bench_speed(preset: str, *, one_core: bool = False) -> float:
-    """Return the samples per second that `bpnet bench` tells."""
+    """Return the samples per second of the mean step that `bpnet bench` tells."""
     result = answer("bench", "--config", preset, one_core=one_core)["results"][0]
-    return float(result["samples_per_second"])
+    return float(result["mean_samples_per_second"])
 
 
 def train_speed(preset: str, data: list[str], settings: tuple[str, ...]) -> float:
-    """Return the samples per second that `bpnet train` tells of its best epoch."""
+    """Return the samples per second that `bpnet train` tells."""
     with tempfile.TemporaryDirectory() as folder:
         words = ["train", "--config", preset, "--epochs", "1" if preset in SHORT else "4", *data]
         for setting in settings:
             words += ["--set", setting]
-        run_dir = Path(answer(*words, "--run-dir", f"{folder}/run")["run_dir"])
-        epochs = map(json.loads, (run_dir / "metrics.jsonl").read_text().splitlines())
-        return max(float(epoch["samples_per_second"]) for epoch in epochs)
+        result = answer(*words, "--run-dir", f"{folder}/run")
+        return float(result["samples_per_second"])
 
 
 def start_up(preset: str, data: list[str]) -> float:
@@ -100,10 +101,13 @@ def main() -> None:
             for _ in range(options.rounds)
         ]
         bench, train, moved, single = map(max, zip(*rounds, strict=True))
+        kept = statistics.median(one[1] / one[0] for one in rounds)
+        still = statistics.median(one[2] / one[1] for one in rounds)
+        alone = statistics.median(one[3] / one[0] for one in rounds)
         first = min(start_up(preset, data) for _ in range(options.rounds))
         print(
-            f"| `{preset}` | {bench:,.0f} | {train:,.0f} ({train / bench:.0%}) "
-            f"| {moved:,.0f} ({moved / train:.0%}) | {single:,.0f} ({single / bench:.0%}) "
+            f"| `{preset}` | {bench:,.0f} | {train:,.0f} ({kept:.0%}) "
+            f"| {moved:,.0f} ({still:.0%}) | {single:,.0f} ({alone:.0%}) "
             f"| {first:.2f} |",
             flush=True,
         )

@@ -84,6 +84,7 @@ def _result(
         "workers": speed["workers"],
         "workers_are": speed["workers_are"],
         "samples_per_second": speed["samples_per_second"],
+        "mean_samples_per_second": speed["mean_samples_per_second"],
         "gflops": flops * speed["samples_per_second"] / 1e9,
         "fraction_of_peak": None,
         "peak_rss_mb": peak / 1e6 if peak else None,

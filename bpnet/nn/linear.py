@@ -13,7 +13,18 @@ FEWEST_ROWS = 8
 
 @dataclass(slots=True)
 class LinearCache:
-    """Keep the input and the arrays that a call writes; `blocks` of rows are multiplied apart."""
+    """Keep what backward needs and the arrays that a call writes.
+
+    Args:
+        output: (out_features, batch).
+        blocks: how many blocks of rows are multiplied apart.
+        ones: (batch,).
+        gradients: of the parameters; without `weight` somebody else multiplies
+            `grad_output @ x.T`.
+        grad_input: (in_features, batch), where it is wanted.
+        x: the last input, and
+        grad_output: what came back for it.
+    """
 
     output: Array
     blocks: int
@@ -21,6 +32,7 @@ class LinearCache:
     gradients: Mapping[str, Array]
     grad_input: Array | None
     x: Array | None = None
+    grad_output: Array | None = None
 
 
 class Linear(Layer[LinearCache]):
@@ -76,7 +88,9 @@ class Linear(Layer[LinearCache]):
     def backward(self, grad_output: Array, cache: LinearCache) -> Array:
         """Write `dW = δ aᵀ` and `db = δ 1`; return `Wᵀ δ`, shape (in_features, batch)."""
         assert cache.x is not None
-        np.matmul(grad_output, cache.x.T, out=cache.gradients["weight"])
+        cache.grad_output = grad_output
+        if "weight" in cache.gradients:
+            np.matmul(grad_output, cache.x.T, out=cache.gradients["weight"])
         if self.has_bias:
             np.matmul(grad_output, cache.ones, out=cache.gradients["bias"])
         if cache.grad_input is None:

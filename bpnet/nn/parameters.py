@@ -1,7 +1,7 @@
 """Keep all arrays of one kind in one flat vector, with named views into it."""
 
 import mmap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -49,16 +49,27 @@ class FlatArrays:
         sizes = {name: int(np.prod(shapes[name], dtype=np.int64)) for name in in_order}
         self.flat = shared_zeros(sum(sizes.values()), dtype)
         self.weights = sum(sizes[name] for name in in_order if is_weight[name])
-        views = {}
+        self.spans: dict[str, slice] = {}
         start = 0
         for name in in_order:
-            views[name] = self.flat[start : start + sizes[name]].reshape(shapes[name])
+            self.spans[name] = slice(start, start + sizes[name])
             start += sizes[name]
-        self.views: dict[str, NDArray[np.floating]] = {name: views[name] for name in shapes}
+        self.views: dict[str, NDArray[np.floating]] = {
+            name: self.flat[self.spans[name]].reshape(shape) for name, shape in shapes.items()
+        }
 
     def like(self) -> "FlatArrays":
         """Return new arrays of the same names and shapes, all zero."""
         return FlatArrays(self.shapes, self.flat.dtype)
+
+    def without(self, names: Collection[str]) -> list[slice]:
+        """Return the stretches of the flat vector that lie between the arrays of these names."""
+        edges = [0]
+        for span in sorted((self.spans[name] for name in names), key=lambda span: span.start):
+            edges += [span.start, span.stop]
+        edges.append(self.flat.size)
+        pairs = zip(edges[::2], edges[1::2], strict=True)
+        return [slice(start, stop) for start, stop in pairs if start < stop]
 
     def of_layer(self, position: int) -> dict[str, NDArray[np.floating]]:
         """Return the views of the layer at `position` (the first is 1) by role: weight, bias."""

@@ -1,6 +1,6 @@
 """Chain layers: forward from the first to the last, backward from the last to the first."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,6 +122,7 @@ class Workspace:
         training: whether backward will be called.
         needs_grad_input: whether the gradient of the network's input is wanted as well.
         memory: where arrays come from; workspaces that are never used at once may share one.
+        without: names of weights whose gradient somebody else computes.
     """
 
     def __init__(
@@ -132,11 +133,13 @@ class Workspace:
         training: bool,
         needs_grad_input: bool = False,
         memory: Memory | None = None,
+        without: Collection[str] = (),
     ) -> None:
         self.network = network
         self.max_batch = max_batch
         self.needs_grad_input = needs_grad_input
         self.gradients = network.parameters.like() if training else None
+        self._without = without
         self._memory = memory or Memory(network.dtype, training=training)
         self._caches: dict[int, Caches] = {}
         self.caches(max_batch)
@@ -158,7 +161,7 @@ class Workspace:
             stage.layer.allocate(
                 batch,
                 self._memory,
-                self.gradients.of_layer(stage.position + 1) if self.gradients else {},
+                self._gradients_of(stage),
                 needs_grad_input=self.gradients is not None
                 and (number > first or self.needs_grad_input),
             )
@@ -167,6 +170,16 @@ class Workspace:
         if self.gradients is not None:
             self._share_memory(caches, first)
         return Caches(inputs, caches, self.network.loss.allocate(batch, self._memory), first)
+
+    def _gradients_of(self, stage: Stage) -> dict[str, Array]:
+        """Return where a stage writes the gradients of its parameters, by role."""
+        if self.gradients is None:
+            return {}
+        position = stage.position + 1
+        gradients = self.gradients.of_layer(position)
+        return {
+            role: g for role, g in gradients.items() if f"{position}.{role}" not in self._without
+        }
 
     def _share_memory(self, caches: list[Any], first: int) -> None:
         """Let gradients take the place of activations that nobody reads in backward.

@@ -14,8 +14,9 @@ from bpnet.nn.layer import Array, Memory
 from bpnet.nn.norm import BatchNorm
 from bpnet.nn.sequential import Caches, Sequential, Workspace
 from bpnet.seeding import derive_rng
+from bpnet.training.large_weight import LargeWeight
 from bpnet.training.part import Feed, Order, Phase, share
-from bpnet.training.update import Update
+from bpnet.training.update import Share, Update
 
 AT_A_TIME = 32  # samples whose convolutions a core's own cache holds
 
@@ -23,8 +24,9 @@ AT_A_TIME = 32  # samples whose convolutions a core's own cache holds
 class SamplePart:
     """Compute loss and gradient of one shard of each batch, then update one stretch of the weights.
 
-    The shards' gradients are added in order. A convolutional network takes a large shard some
-    samples at a time, unless it normalises over the shard.
+    The shards' gradients are added in order, but for those of large weights, which are computed
+    for the whole batch at once. A convolutional network takes a large shard some samples at a time,
+    unless it normalises over the shard.
 
     Args:
         model: the network, shared by all parts.
@@ -35,6 +37,7 @@ class SamplePart:
         memory: where the activations of the parts that one worker computes lie, one after the
             other; None for memory of its own.
         totals: where each part writes its loss sum, right answers and square sum (count, 3).
+        large: weights whose gradient all parts compute together.
     """
 
     def __init__(
@@ -46,14 +49,20 @@ class SamplePart:
         most: int,
         memory: Memory | None,
         totals: Array,
+        large: Sequence[LargeWeight] = (),
     ) -> None:
         self.model = model
         self.number = number
         self.count = count
         self.totals = totals
+        self._large = large
         own = -(-most // count)
         self._at_a_time = min(own, AT_A_TIME) if takes_pieces(model.network) else own
-        self.workspace = Workspace(model.network, self._at_a_time, training=True, memory=memory)
+        names = {weight.name for weight in large}
+        self._added = model.network.parameters.without(names)
+        self.workspace = Workspace(
+            model.network, self._at_a_time, training=True, memory=memory, without=names
+        )
         assert self.workspace.gradients is not None
         self._of_piece = self.gradients = self.workspace.gradients
         if self._at_a_time < own:
@@ -63,9 +72,16 @@ class SamplePart:
 
     def join(self, parts: Sequence[SamplePart], update: Update) -> None:
         """Get to know the other parts, whose gradients are added."""
-        stretch = share(update.parameters.flat.size, self.count, self.number)
         self._update = update
-        self._shares = update.span(stretch, [part.gradients for part in parts])
+        gradients = [part.gradients for part in parts]
+        self._shares: list[Share] = []
+        for added in self._added:
+            own = share(added.stop - added.start, self.count, self.number)
+            stretch = slice(added.start + own.start, added.start + own.stop)
+            self._shares += update.span(stretch, gradients)
+        self._shares_of_large = [
+            weight.shares(update, self.count, self.number) for weight in self._large
+        ]
 
     @property
     def phases(self) -> Sequence[Phase]:
@@ -75,19 +91,28 @@ class SamplePart:
 
     def compute(self, order: Order) -> None:
         """Overwrite gradient, loss sum and number of right answers by those of this shard."""
-        index = order.index[share(len(order.index), self.count, self.number)]
+        own = share(len(order.index), self.count, self.number)
         rng = self._rng(order)
         loss_sum, correct = 0.0, 0
-        for start in range(0, len(index), self._at_a_time):
-            piece = index[start : start + self._at_a_time]
-            loss_sum += self._differentiate(piece, order, rng)
-            correct += self.workspace.caches(len(piece)).loss.correct
+        for start in range(own.start, own.stop, self._at_a_time):
+            piece = slice(start, min(start + self._at_a_time, own.stop))
+            loss_sum += self._differentiate(order.index[piece], order, rng)
+            caches = self.workspace.caches(piece.stop - piece.start)
+            correct += caches.loss.correct
+            for weight in self._large:
+                weight.gather(caches, piece)
             if self.gradients is not self._of_piece:
-                if start:
-                    self.gradients.flat += self._of_piece.flat
-                else:
-                    np.copyto(self.gradients.flat, self._of_piece.flat)
+                self._add_piece(first=start == own.start)
         self.totals[self.number, :2] = loss_sum, correct
+
+    def _add_piece(self, *, first: bool) -> None:
+        """Add the gradient of some samples to the shard's."""
+        for added in self._added:
+            gradient, of_piece = self.gradients.flat[added], self._of_piece.flat[added]
+            if first:
+                np.copyto(gradient, of_piece)
+            else:
+                gradient += of_piece
 
     def _differentiate(
         self, index: NDArray[np.int64], order: Order, rng: np.random.Generator | None
@@ -117,6 +142,9 @@ class SamplePart:
             return
         self._update.add_up(self._shares, min(self.count, len(order.index)))
         self._update.apply(self._shares, order)
+        for weight, shares in zip(self._large, self._shares_of_large, strict=True):
+            for columns in weight.differentiate(shares, len(order.index)):
+                self._update.apply([columns], order)
 
     def caches(self, batch_size: int) -> Caches | None:
         """Return what the last step of this batch size left behind, if it had samples for all."""

@@ -12,6 +12,7 @@ from bpnet.model import Model
 from bpnet.nn.layer import Array, Memory
 from bpnet.nn.norm import BatchNorm
 from bpnet.nn.parameters import shared_zeros
+from bpnet.training.large_weight import large_weights
 from bpnet.training.parallel import ThreadTeam, Workers
 from bpnet.training.part import Order, Part
 from bpnet.training.perceptron import Board
@@ -62,6 +63,7 @@ def build_parts(
     memories = [Memory(model.network.dtype, training=True) for _ in range(workers.count)]
     if any(isinstance(layer, BatchNorm) for layer in model.network.layers):
         memories = []  # the statistics of all parts are read after the step
+    large = [] if train.grad_clip else large_weights(model.network, most)
     parts = [
         SamplePart(
             model,
@@ -71,6 +73,7 @@ def build_parts(
             most,
             memories[number % workers.count] if memories else None,
             totals,
+            large,
         )
         for number in range(train.shards)
     ]

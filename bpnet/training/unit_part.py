@@ -210,10 +210,14 @@ class UnitPart:
                 self._gradients = [rows, *({} for _ in layers[1:-1]), columns]
         return layers
 
-    def _share(self, name: str, where: Any, *, decays: bool) -> Share:
-        """Return a piece of a parameter by its name."""
+    def _share(
+        self, name: str, where: Any, *, decays: bool, gradient: Array | None = None
+    ) -> Share:
+        """Return a piece of a parameter by its name, with a gradient of its own or the board's."""
+        if gradient is None:
+            gradient = self._board.gradients.views[name][where]
         return self._update.share(
-            lambda arrays: arrays.views[name][where], [self._board.gradients], decays=decays
+            lambda arrays: arrays.views[name][where], [gradient], decays=decays
         )
 
     def _build_shares(self) -> list[Share]:
@@ -227,17 +231,25 @@ class UnitPart:
         return shares
 
     def _row_shares(self, height: int) -> list[tuple[slice, Share]]:
-        """Return this part's rows of the first layer, some blocks of this height at a time."""
+        """Return this part's rows of the first layer, some blocks of this height at a time.
+
+        All have the same memory for their gradient, which the core's own cache then holds, unless
+        the whole gradient is measured before it is used.
+        """
         units, place = self._units, self._board.place
         blocks = (units.stop - units.start) // height
         together = max(1, BLOCK // (height * self._own[0].input_shape[0]))
+        in_features = self._own[0].input_shape[0]
+        gradient = np.empty((together * height, in_features), self.model.network.dtype)
         shares = []
         for start in range(0, blocks, together):
             stop = min(start + together, blocks)
             rows = slice(units.start + start * height, units.start + stop * height)
-            shares.append(
-                (slice(start, stop), self._share(f"{place.first + 1}.weight", rows, decays=True))
+            own = None if self._update.grad_clip else gradient[: (stop - start) * height]
+            share_of_rows = self._share(
+                f"{place.first + 1}.weight", rows, decays=True, gradient=own
             )
+            shares.append((slice(start, stop), share_of_rows))
         return shares
 
     def _cache(self, order: Order) -> UnitCache:

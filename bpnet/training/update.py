@@ -56,13 +56,13 @@ class Update:
     def share(
         self,
         select: Callable[[FlatArrays], Array],
-        gradients: Sequence[FlatArrays],
+        gradients: Sequence[Array],
         *,
         decays: bool,
     ) -> Share:
-        """Return what `select` takes from all the flat arrays."""
+        """Return what `select` takes from all the flat arrays, with its gradients of all parts."""
         average = self.averaged.parameters
-        first, *others = map(select, gradients)
+        first, *others = gradients
         return Share(
             self.optimizer.piece(select, first, decays=decays),
             others,
@@ -77,7 +77,11 @@ class Update:
             (slice(max(span.start, weights), span.stop), False),
         ]
         return [
-            self.share(lambda arrays, block=block: arrays.flat[block], gradients, decays=decays)  # type: ignore[misc]
+            self.share(
+                lambda arrays, block=block: arrays.flat[block],  # type: ignore[misc]
+                [gradient.flat[block] for gradient in gradients],
+                decays=decays,
+            )
             for stretch, decays in stretches
             for block in blocks(stretch)
         ]
