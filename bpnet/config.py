@@ -215,6 +215,7 @@ class AugmentConfig:
     elastic_sigma: float = setting(4.0, "pixels over which it is smooth", real(0.1))
     thickness: float = setting(0.0, "pixels that strokes gain or lose", real(0, 2))
     cutout: int = setting(0, "side in pixels of a square that is blanked", whole(0))
+    flip: bool = setting(False, "mirrors every second picture, left to right", yes_or_no)
 
     @property
     def is_identity(self) -> bool:

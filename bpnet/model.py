@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from bpnet.errors import ConfigError
 from bpnet.nn.activation import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from bpnet.nn.conv import Conv
 from bpnet.nn.dropout import Dropout
+from bpnet.nn.fold import fold
 from bpnet.nn.init import initialise
 from bpnet.nn.layer import Array, Layer, Shape, ShapeError
 from bpnet.nn.linear import Linear
@@ -224,6 +226,13 @@ class Model:
     def reads_digits(self) -> bool:
         """Tell whether this network answers pictures of 28×28 pixels with classes."""
         return self.network.input_shape == (1, 28, 28) and bool(self.class_names)
+
+    def folded(self) -> Model:
+        """Return a model that answers the same with batch normalisation folded: see `fold`.
+
+        Where there is some, it keeps the weights of this moment.
+        """
+        return dataclasses.replace(self, network=fold(self.network))
 
     def outputs(self, samples: NDArray[Any], workspace: Workspace) -> Array:
         """Return the network's outputs (outputs, batch) for samples (batch, …).

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from bpnet.config import AugmentConfig
 from bpnet.config_file import ConfigReader
-from bpnet.data.augment import Augmenter, draw_distortion
+from bpnet.data.augment import Augmenter
 from bpnet.data.distortion.counter import sample_streams
+from bpnet.data.distortion.draw import AT_A_TIME, draw_distortion
 
 Pictures = NDArray[np.uint8]
+SAMPLES = 150
 STRONG = AugmentConfig(
-    shift=3, rotate=25, scale=0.2, shear=15, elastic_alpha=34, thickness=1.5, cutout=5
+    shift=3, rotate=25, scale=0.2, shear=15, elastic_alpha=34, thickness=1.5, cutout=5, flip=True
 )
 
 
@@ -42,8 +44,10 @@ def run(
     seed: int = 1,
 ) -> Pictures:
     out = np.full_like(images, 99)
-    augmenter = Augmenter(settings, (images.shape[1], images.shape[2]), seed)
-    augmenter(images, np.arange(len(images)) if numbers is None else numbers, epoch, out)
+    numbers = np.arange(len(images)) if numbers is None else numbers
+    samples = max(SAMPLES, len(images))
+    augmenter = Augmenter(settings, (images.shape[1], images.shape[2]), seed, samples)
+    augmenter(images, numbers, epoch, out)
     return out
 
 
@@ -70,11 +74,11 @@ def test_parameters_fill_their_ranges() -> None:
     assert np.abs(np.corrcoef(units) - np.eye(len(units))).max() < tolerance
 
 
-@pytest.mark.parametrize("shape", [(28, 28), (17, 31), (1, 5)])
+@pytest.mark.parametrize("shape", [(28, 28), (17, 31), (1, 5), (3, 130)])
 def test_a_sample_is_the_same_in_every_batch(shape: tuple[int, int]) -> None:
-    images = noise_pictures(150, shape)
+    images = noise_pictures(SAMPLES, shape)
     whole = run(STRONG, images)
-    order = np.random.default_rng(0).permutation(150)
+    order = np.random.default_rng(0).permutation(SAMPLES)
     assert np.array_equal(run(STRONG, images[order], order), whole[order])
     for first, last in ((0, 1), (7, 8), (31, 64), (149, 150)):
         numbers = np.arange(first, last)
@@ -96,6 +100,31 @@ def test_one_setting_leaves_the_draws_of_the_others() -> None:
     assert np.array_equal(alone.affine.angle, together.affine.angle)
 
 
+def test_a_larger_data_set_leaves_the_distortions_of_its_first_samples() -> None:
+    images, numbers = noise_pictures(20), np.arange(AT_A_TIME - 10, AT_A_TIME + 10)
+    of_small, of_large = np.empty_like(images), np.empty_like(images)
+    Augmenter(STRONG, (28, 28), 1, AT_A_TIME + 10)(images, numbers, 0, of_small)
+    Augmenter(STRONG, (28, 28), 1, 3 * AT_A_TIME)(images, numbers, 0, of_large)
+    assert np.array_equal(of_small, of_large)
+
+
+def test_flip_mirrors_about_every_second_picture_and_each_anew_in_every_epoch() -> None:
+    images = noise_pictures(1000, (5, 7))
+    flips = []
+    for epoch in range(2):
+        seen = run(AugmentConfig(flip=True), images, epoch=epoch)
+        flipped = (seen == images[:, :, ::-1]).all(axis=(1, 2))
+        assert np.array_equal(seen[~flipped], images[~flipped])
+        assert flipped.sum() == pytest.approx(500, abs=4.5 * math.sqrt(250))
+        flips.append(flipped)
+    assert np.mean(flips[0] == flips[1]) == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_sample_beyond_the_data_set_is_an_error() -> None:
+    with pytest.raises(IndexError):
+        run(STRONG, noise_pictures(1), np.array([SAMPLES]))
+
+
 def test_threads_with_their_own_augmenters_agree() -> None:
     images = noise_pictures(64)
     expected = [run(STRONG, images, epoch=epoch) for epoch in range(8)]
@@ -111,13 +140,13 @@ def test_arguments_stay_and_output_may_be_the_input() -> None:
     assert np.array_equal(images, before)
     assert np.array_equal(numbers, np.arange(100))
     in_place = images.copy()
-    Augmenter(STRONG, (28, 28), 1)(in_place, numbers, 0, in_place)
+    Augmenter(STRONG, (28, 28), 1, SAMPLES)(in_place, numbers, 0, in_place)
     assert np.array_equal(in_place, out)
 
 
 def test_earlier_calls_leave_no_trace() -> None:
     images = noise_pictures(64)
-    augmenter = Augmenter(STRONG, (28, 28), 1)
+    augmenter = Augmenter(STRONG, (28, 28), 1, SAMPLES)
     fresh, used = np.empty_like(images), np.empty_like(images)
     augmenter(images, np.arange(64), 0, fresh)
     augmenter(np.full_like(images, 255), np.arange(64), 3, used)
@@ -140,7 +169,7 @@ def test_settings_know_when_they_do_nothing() -> None:
     assert np.array_equal(run(AugmentConfig(), images), images)
     changes: list[dict[str, Any]] = [
         {"shift": 1}, {"rotate": 1}, {"scale": 0.1}, {"shear": 1},
-        {"elastic_alpha": 1}, {"thickness": 1}, {"cutout": 1},
+        {"elastic_alpha": 1}, {"thickness": 1}, {"cutout": 1}, {"flip": True},
     ]  # fmt: skip
     assert not any(AugmentConfig(**change).is_identity for change in changes)
 

@@ -25,8 +25,8 @@ from bpnet.training.checkpoint import load_checkpoint, save_checkpoint
 from bpnet.training.metrics import wilson_interval
 
 KEYS = [
-    *("checkpoint", "dataset", "split", "samples", "loss", "accuracy", "accuracy_low"),
-    *("accuracy_high", "errors", "per_class", "confusion"),
+    *("checkpoint", "checkpoints", "dataset", "split", "views", "samples", "loss", "accuracy"),
+    *("accuracy_low", "accuracy_high", "errors", "per_class", "confusion"),
 ]
 
 
@@ -39,6 +39,7 @@ def test_the_json_document_has_these_keys_and_adds_up(tiny_run: Run) -> None:
     score = evaluated(tiny_run.path)
     assert list(score) == KEYS
     assert score["checkpoint"] == str(tiny_run.path / "best.npz")
+    assert (score["checkpoints"], score["views"]) == ([score["checkpoint"]], 1)
     assert (score["dataset"], score["split"], score["samples"]) == ("idx", "test", 50)
     confusion = score["confusion"]
     right = sum(confusion[place][place] for place in range(3))
@@ -132,7 +133,7 @@ def test_numbers_are_scored_by_their_errors(tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
     succeed("train", "--config", tmp_path / "table.ini", "--run-dir", run_dir)
     score = evaluated(run_dir)
-    assert list(score) == ["checkpoint", "dataset", "split", "samples", "loss", "mae", "mse"]
+    assert list(score) == [*KEYS[:7], "mae", "mse"]
     assert score["mse"] == pytest.approx(score["loss"], rel=1e-5)
     assert math.isfinite(score["mae"])
     assert "mae" in succeed("eval", run_dir).out

@@ -13,7 +13,9 @@ from PIL import Image
 from tiny import call, fail, succeed
 
 from bpnet.cli.assets import WEIGHTS
+from bpnet.data.image import read_digit
 from bpnet.data.mnist import load_mnist
+from bpnet.data.views import Views
 from bpnet.training.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -61,6 +63,28 @@ def test_the_json_document_has_these_keys_in_the_order_given(
     assert {key: found[0][key] for key in ("label", "top")} == {
         key: found[2][key] for key in ("label", "top")
     }
+
+
+def test_views_are_averaged_and_named(digit_run: Run, tmp_path: Path) -> None:
+    words = ("predict", "--checkpoint", digit_run.path, bar(tmp_path / "a.png", foot=True))
+    answers = {}
+    for count in (1, 5):
+        document = json.loads(succeed(*words, "--views", count, "--json").out)
+        assert list(document) == ["predictions", "views"]
+        assert document["views"] == count
+        answers[count] = document["predictions"][0]
+    assert answers[1]["probability"] != pytest.approx(answers[5]["probability"], rel=1e-4)
+    pixels = read_digit(tmp_path / "a.png").pixels
+    assert pixels is not None
+    model = load_checkpoint(digit_run.path / "best.npz").model()
+    shower = Views(5, (28, 28), 1)
+    chances = [model.probabilities(shower.show(pixels[None], number))[0] for number in range(5)]
+    assert answers[5]["probability"] == pytest.approx(np.mean(chances, axis=0).max(), rel=1e-5)
+    assert json.loads(succeed(*words, "--json").out)["views"] == 1
+    assert "averaged over" not in succeed(*words).out
+    assert succeed(*words, "--views", 5).out.splitlines()[-1] == "averaged over 5 views"
+    for wrong in (0, 101, "x"):
+        fail(2, *words, "--views", wrong)
 
 
 def test_top_says_how_many_are_told(digit_run: Run, tmp_path: Path) -> None:

@@ -150,6 +150,7 @@ def test_an_unknown_name_gets_its_line_and_the_nearest_one(text: str, message: s
         ("schedule.name", "cosinus", 'did you mean "cosine"?'),
         ("schedule.rise", "1.5", "a number at least 0 and at most 1"),
         ("augment.rotate", "181", "a number at least 0 and at most 180"),
+        ("augment.flip", "half", "yes or no"),
         ("checkpoint.every", "", "a whole number of at least 1"),
         ("model.dtype", "float16", "one of float32, float64"),
         ("weights.1.weight", "nan", "a finite number"),

@@ -277,8 +277,10 @@ def test_a_directory_or_binary_file_is_no_config(tmp_path: Path) -> None:
 
 def test_only_settings_that_distort_count_as_distortion() -> None:
     assert AugmentConfig(elastic_sigma=9).is_identity
-    for name in ("shift", "rotate", "scale", "shear", "elastic_alpha", "thickness", "cutout"):
-        assert not AugmentConfig(**{name: 1}).is_identity
+    names = ("shift", "rotate", "scale", "shear", "elastic_alpha", "thickness", "cutout", "flip")
+    for name in names:
+        setting: dict[str, Any] = {name: 1}
+        assert not AugmentConfig(**setting).is_identity
 
 
 def test_early_stopping_needs_samples_to_watch() -> None:

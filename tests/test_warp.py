@@ -1,25 +1,33 @@
 """Moving pictures against slow, obviously right references."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bpnet.config import AugmentConfig
-from bpnet.data.augment import Augmenter, Distortion
 from bpnet.data.distortion.affine import Affine
-from bpnet.data.distortion.warp import BilinearSampler
+from bpnet.data.distortion.grid import UNITS, AffineGrid
+from bpnet.data.distortion.warp import WEIGHT_SUM, BilinearSampler, packed_weights
 
 Pictures = NDArray[np.uint8]
-SHAPES = [(28, 28), (17, 31), (32, 9), (1, 5)]
+SHAPES = [(28, 28), (17, 31), (32, 9), (1, 5), (3, 130)]  # the last takes 32-bit coordinates
 
 
 def noise_pictures(count: int, shape: tuple[int, int] = (28, 28)) -> Pictures:
     """Return pictures of unrelated pixels, on which every misplaced pixel shows."""
     rng = np.random.default_rng(count + shape[0])
     return rng.integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def slopes(count: int, shape: tuple[int, int]) -> Pictures:
+    """Return pictures whose grey levels rise by no more than 10 from pixel to pixel."""
+    rows, columns = np.indices(shape) + 0.5
+    waves = np.sin(np.pi * rows / shape[0]) * np.sin(np.pi * columns / shape[1])
+    most = 10 * min(shape) / np.pi
+    return np.repeat((waves * min(most, 255))[None].astype(np.uint8), count, axis=0)
 
 
 def disc_pictures(count: int, size: int = 28, radius: float = 6.0) -> Pictures:
@@ -36,6 +44,7 @@ def affine(
     angle: Any = 0.0,
     scale: Any = 1.0,
     slant: Any = 0.0,
+    mirrored: Any = False,
 ) -> Affine:
     """Return one map per picture, with angles in degrees."""
     return Affine(
@@ -43,17 +52,27 @@ def affine(
         angle=np.zeros(count) + np.radians(angle),
         scale=np.zeros(count) + scale,
         slant=np.zeros(count) + np.radians(slant),
+        mirrored=np.zeros(count, dtype=bool) | mirrored,
     )
 
 
 def distort(images: Pictures, by: Affine) -> Pictures:
-    """Send pictures through an augmenter with a distortion given instead of drawn."""
-    count = len(images)
-    given = Distortion(by, np.zeros(count, dtype=np.float32), np.zeros((count, 2)))
+    """Move pictures by given maps, as an augmenter does with drawn ones."""
+    count, shape = len(images), (images.shape[1], images.shape[2])
+    grid = AffineGrid(shape, stretch=2.0, bend=0.0)
+    sampler = BilinearSampler(shape, count + 1, grid.reach)
+    sampler.source(count)[...] = images
+    grid.lay(grid.maps(by), out=sampler.grid(count))
     out = np.full_like(images, 99)
-    augmenter = Augmenter(AugmentConfig(shift=1), (images.shape[1], images.shape[2]), 1)
-    augmenter._distort(images, given, np.zeros(count, dtype=np.uint64), out)
+    sampler.sample(count, out)
     return out
+
+
+def largest_error(images: Pictures) -> float:
+    """Return the bound that `BilinearSampler` states for these pictures."""
+    framed = np.pad(images, ((0, 0), (1, 1), (1, 1))).astype(int)
+    steps = (np.abs(np.diff(framed, axis=axis)).max() for axis in (1, 2))
+    return 0.5 + 3 * float(max(steps)) / 256
 
 
 def read_between(picture: Pictures, y: float, x: float) -> float:
@@ -86,18 +105,53 @@ def slow_affine(picture: Pictures, by: Affine, number: int) -> NDArray[np.float6
 def test_points_are_read_as_the_reference_reads_them(shape: tuple[int, int]) -> None:
     images = noise_pictures(3, shape)
     rng = np.random.default_rng(5)
-    points = rng.uniform(-4, max(shape) + 4, (2, 3, *shape)).astype(np.float32)
+    points = np.rint(rng.uniform(-4, max(shape) + 4, (2, 3, *shape)) * UNITS) / UNITS
     points[:, 0] = np.rint(points[:, 0])  # also exactly on the pixels and on the border
-    sampler = BilinearSampler(shape, max_pictures=4)
+    sampler = BilinearSampler(shape, max_pictures=4, reach=(max(shape) + 6) * UNITS)
     sampler.source(3)[...] = images
-    sampler.grid(3)[...] = points
+    sampler.grid(3)[...] = UNITS * (points.reshape(2, 3, -1) + 1) + 0.5
     out = np.empty_like(images)
     sampler.sample(3, out)
     expected = [
-        read_between(images[n], float(points[0, n, i, j]), float(points[1, n, i, j]))
+        read_between(images[n], points[0, n, i, j], points[1, n, i, j])
         for n, i, j in np.ndindex(3, *shape)
     ]
-    assert np.abs(out.ravel() - np.array(expected)).max() <= 0.501  # rounded to whole greys
+    difference = np.abs(out - np.array(expected).reshape(out.shape))
+    assert difference[0].max() == 0
+    assert difference.max() <= 0.5 + 255 / 256  # whole greys, and weights of 1/256
+
+
+def test_weights_are_those_of_the_equation() -> None:
+    words = packed_weights().reshape(UNITS, UNITS)
+    weights = np.sort([(words >> np.uint64(bit)) & np.uint64(0xFFFF) for bit in (0, 16, 32, 48)], 0)
+    assert (weights.sum(axis=0) == WEIGHT_SUM).all()
+    down, right = np.indices(words.shape) / UNITS
+    exact = [f * g for f in (down, 1 - down) for g in (right, 1 - right)]
+    assert np.abs(weights / WEIGHT_SUM - np.sort(exact, axis=0)).max() <= 0.5 / WEIGHT_SUM
+
+
+def test_a_batch_of_points_is_computed_without_rounding() -> None:
+    grid = AffineGrid((28, 28), stretch=1.5, bend=20.0)
+    rng = np.random.default_rng(0)
+    by = affine(
+        50,
+        shift=rng.uniform(-3, 3, (50, 2)),
+        angle=rng.uniform(-20, 20, 50),
+        scale=rng.uniform(0.8, 1.2, 50),
+    )
+    maps, points = grid.maps(by), np.empty((2, 50, 784), dtype=np.float32)
+    grid.lay(maps, out=points)
+    rows, columns = np.indices((28, 28)).reshape(2, -1) - 13.5
+    pixels = np.vstack([rows, columns, np.ones(784)])
+    np.testing.assert_array_equal(points, maps.astype(np.float64) @ pixels)
+    assert np.abs(points).max() < grid.reach
+    middle = 13.5 - (by.inverse() * by.shift.T).sum(axis=1)
+    true = by.inverse().transpose(0, 2, 1) @ pixels[:2] + middle[..., None]
+    assert np.abs((points - 0.5) / UNITS - 1 - true).max() < 1e-3
+    # and the comparison can fail: numbers as they come are rounded somewhere
+    rough = (maps * np.float32(1.1)).astype(np.float32)
+    grid.lay(rough, out=points)
+    assert (points != rough.astype(np.float64) @ pixels).any()
 
 
 def test_points_far_outside_read_background() -> None:
@@ -106,14 +160,14 @@ def test_points_far_outside_read_background() -> None:
         assert not distort(images, affine(1, shift=shift)).any()
 
 
-def test_picture_too_large_for_float32_is_refused() -> None:
+def test_picture_too_large_is_refused() -> None:
     with pytest.raises(ValueError, match="too large"):
-        BilinearSampler((5000, 5000), max_pictures=1)
+        BilinearSampler((5000, 5000), max_pictures=1, reach=1e6)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_nothing_drawn_changes_nothing(shape: tuple[int, int]) -> None:
-    images = noise_pictures(70, shape)  # more than one block of 28×28
+    images = noise_pictures(70, shape)
     assert np.array_equal(distort(images, affine(70)), images)
 
 
@@ -136,8 +190,22 @@ def test_quarter_turn_equals_rot90(size: int) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_affine_map_equals_the_reference(shape: tuple[int, int]) -> None:
-    images = noise_pictures(5, shape)
+def test_mirrored_pictures_are_read_from_right_to_left(shape: tuple[int, int]) -> None:
+    images = noise_pictures(3, shape)
+    flipped = distort(images, affine(3, mirrored=[True, False, True]))
+    assert np.array_equal(flipped[::2], images[::2, :, ::-1])
+    assert np.array_equal(flipped[1], images[1])
+    moved = distort(images, affine(3, mirrored=True, angle=30, shift=(1, 2.5)))
+    expected = slow_affine(images[0, :, ::-1], affine(1, angle=30, shift=(1, 2.5)), 0)
+    assert np.abs(moved[0] - expected).max() <= largest_error(images)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("draw", [noise_pictures, slopes])
+def test_affine_map_equals_the_reference(
+    draw: Callable[[int, tuple[int, int]], Pictures], shape: tuple[int, int]
+) -> None:
+    images = draw(5, shape)
     by = affine(
         5,
         shift=[(0.25, -0.5), (0, 0), (0, 0), (0, 0), (1.3, 2.6)],
@@ -148,7 +216,7 @@ def test_affine_map_equals_the_reference(shape: tuple[int, int]) -> None:
     moved = distort(images, by)
     for number in range(5):
         difference = moved[number] - slow_affine(images[number], by, number)
-        assert np.abs(difference).max() <= 0.51  # rounding, and float32 coordinates
+        assert np.abs(difference).max() <= largest_error(images)
 
 
 def test_directions_are_those_of_the_documentation() -> None:

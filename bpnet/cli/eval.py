@@ -1,10 +1,11 @@
-"""Score a checkpoint on a data set."""
+"""Score a checkpoint, or several together, on a data set."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,20 @@ import click
 
 from bpnet.cli import options
 from bpnet.cli.options import percent
+from bpnet.cli.views import averaged_over, views
 from bpnet.errors import AccuracyGateError, ConfigError, DataError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from bpnet.config import Config
-    from bpnet.data.dataset import Dataset
+    from bpnet.data.dataset import Dataset, Samples
     from bpnet.model import Model
     from bpnet.training.metrics import Score
 
 KNOWN = ("mnist", "fashion_mnist", "synthetic", "table")
+NO_SPLIT = ("data.normalize", "data.synthetic_test")  # change no split of the training samples
 
 
 def no_nan(context: click.Context, option: click.Parameter, value: float | None) -> float | None:
@@ -31,7 +37,13 @@ def no_nan(context: click.Context, option: click.Parameter, value: float | None)
 
 
 @click.command()
-@click.argument("checkpoint", type=click.Path(path_type=Path), metavar="CHECKPOINT|RUN_DIR")
+@click.argument(
+    "checkpoints",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="CHECKPOINT|RUN_DIR…",
+)
 @options.data_dir
 @click.option(
     "--dataset", metavar="NAME", help="Else the one it was trained on; or a folder of IDX files."
@@ -49,44 +61,60 @@ def no_nan(context: click.Context, option: click.Parameter, value: float | None)
     metavar="P",
     help="Exit with 6 below this fraction.",
 )
+@views
 @options.as_json
 def command(
-    checkpoint: Path,
+    checkpoints: tuple[Path, ...],
     data_dir: Path | None,
     dataset: str | None,
     split: str,
     min_accuracy: float | None,
+    views: int,
     as_json: bool,
 ) -> None:
-    """Score a checkpoint: loss, accuracy and its 95 % interval, and where it goes wrong."""
+    """Score a checkpoint: loss, accuracy and its 95 % interval, and where it goes wrong.
+
+    Several checkpoints answer together, with the mean of their class probabilities, or of their
+    estimates of plain numbers. They must take the same samples and know the same classes; the
+    data set is that of the first. The loss of mean probabilities is their cross-entropy, whatever
+    the networks were trained with.
+    """
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.data.load import load_dataset
+    from bpnet.ensemble import Ensemble
     from bpnet.training.checkpoint import load_checkpoint
     from bpnet.training.divergence import demand_finite
-    from bpnet.training.loop import split_samples
     from bpnet.training.metrics import evaluate
     from bpnet.training.parallel import Workers, available_cores, blas_threads
     from bpnet.training.resume import checkpoint_path
 
-    path = checkpoint_path(checkpoint)
-    model = load_checkpoint(path).model()
+    paths = [checkpoint_path(checkpoint) for checkpoint in checkpoints]
+    models = [load_checkpoint(path).model() for path in paths]
     if dataset is not None:
-        model = dataclasses.replace(model, config=choose_dataset(model, dataset))
-    data = load_dataset(model.config, data_dir, progress=DownloadProgress())
-    check_fit(model, data)
-    samples, index = data.test, None
+        models = [dataclasses.replace(m, config=choose_dataset(m, dataset)) for m in models]
+    check_alike(models, paths)
+    config = models[0].config
     if split != "test":
-        samples = data.train
-        training, validation = split_samples(model.config, data)
-        index = training if split == "train" else validation
-        if not len(index):
-            raise ConfigError("the run held no samples out for validation", where="--split")
-    cores = available_cores() // model.config.train.blas_threads
-    with blas_threads(model.config.train.blas_threads), Workers(max(1, cores)) as workers:
-        score = evaluate(model, samples, workers, index)
-    demand_finite(score.loss, path)
-    result = {"checkpoint": str(path.absolute()), "dataset": data.name, "split": split}
-    result |= describe(score, model)
+        check_same_split([model.config for model in models], paths)
+    data = load_dataset(config, data_dir, progress=DownloadProgress())
+    check_fit(models[0], data)
+    check_views(views, data)
+    samples, index = choose_samples(config, data, split)
+    cores = available_cores() // config.train.blas_threads
+    with blas_threads(config.train.blas_threads), Workers(max(1, cores)) as workers:
+        score = evaluate(Ensemble(models, views), samples, workers, index)
+        if not math.isfinite(score.loss):
+            for model, path in zip(models, paths, strict=True):  # whose fault is it?
+                demand_finite(evaluate(model, samples, workers, index).loss, path)
+    demand_finite(score.loss, paths[0])
+    names = [str(path.absolute()) for path in paths]
+    result = {
+        "checkpoint": names[0] if len(names) == 1 else None,
+        "checkpoints": names,
+        "dataset": data.name,
+        "split": split,
+        "views": views,
+    } | describe(score, models[0])
     click.echo(json.dumps(result, indent=2) if as_json else text(result))
     check_gate(score, min_accuracy)
 
@@ -123,6 +151,72 @@ def check_fit(model: Model, data: Dataset) -> None:
         )
 
 
+def check_alike(models: Sequence[Model], paths: Sequence[Path]) -> None:
+    """Make sure that all networks take the samples of the first and know its classes."""
+
+    def task(model: Model) -> str:
+        known = f"the classes {', '.join(model.class_names)}"
+        answer = known if model.class_names else f"{model.network.loss.outputs} numbers"
+        return f"samples of shape {model.network.input_shape}, answered with {answer}"
+
+    for model, path in zip(models[1:], paths[1:], strict=True):
+        if task(model) != task(models[0]):
+            raise DataError(
+                "this network was made for other data than the first one",
+                where=path,
+                expected=task(models[0]),
+                found=task(model),
+                hint="score it by itself",
+            )
+
+
+def check_same_split(configs: Sequence[Config], paths: Sequence[Path]) -> None:
+    """Make sure that no run has learned from samples that another one held out."""
+
+    def settings(config: Config) -> dict[str, Any]:
+        data = {f"data.{name}": value for name, value in vars(config.data).items()}
+        return {"train.seed": config.train.seed} | data
+
+    first = settings(configs[0])
+    for config, path in zip(configs[1:], paths[1:], strict=True):
+        for name, value in settings(config).items():
+            if value != first[name] and name not in NO_SPLIT:
+                raise ConfigError(
+                    "this run did not hold out the samples that the first one held out",
+                    where=path,
+                    expected=f"{name} = {first[name]}",
+                    found=f"{name} = {value}",
+                    hint="leave --split out, to score the test samples",
+                )
+
+
+def check_views(views: int, data: Dataset) -> None:
+    """Make sure that what is to be shown in several views are pictures."""
+    inputs = data.test.inputs
+    if views > 1 and (inputs.dtype != "uint8" or inputs.ndim != 3):
+        raise ConfigError(
+            "only pictures can be shown in several views",
+            where="--views",
+            expected="grey pictures",
+            found=f"numbers of shape {data.input_shape}",
+        )
+
+
+def choose_samples(
+    config: Config, data: Dataset, split: str
+) -> tuple[Samples, NDArray[np.int64] | None]:
+    """Return where the samples of a split are, and their numbers there if they are not all."""
+    from bpnet.training.loop import split_samples
+
+    if split == "test":
+        return data.test, None
+    training, validation = split_samples(config, data)
+    index = training if split == "train" else validation
+    if not len(index):
+        raise ConfigError("the run held no samples out for validation", where="--split")
+    return data.train, index
+
+
 def describe(score: Score, model: Model) -> dict[str, Any]:
     """Return a score in plain values."""
     from bpnet.training.metrics import per_class, wilson_interval
@@ -141,6 +235,11 @@ def describe(score: Score, model: Model) -> dict[str, Any]:
 def text(result: dict[str, Any]) -> str:
     """Return the score for a reader."""
     lines = [f"{result['dataset']}, {result['split']}: {result['samples']} samples"]
+    if len(result["checkpoints"]) > 1:
+        lines += [f"mean of {len(result['checkpoints'])} networks:"]
+        lines += [f"  {name}" for name in result["checkpoints"]]
+    if result["views"] > 1:
+        lines.append(averaged_over(result["views"]))
     lines.append(f"loss      {result['loss']:.4f}")
     if "accuracy" in result:
         bounds = f"{percent(result['accuracy_low'])} – {percent(result['accuracy_high'])}"

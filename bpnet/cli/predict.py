@@ -13,6 +13,7 @@ import click
 
 from bpnet.cli.assets import WEIGHTS
 from bpnet.cli.options import as_json
+from bpnet.cli.views import averaged_over, views
 from bpnet.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bpnet.data.image import DigitPicture
+    from bpnet.ensemble import Answers
     from bpnet.model import Model
 
 
@@ -54,6 +56,7 @@ class Reading:
     metavar="OUT.png",
     help="Draw how each picture became a digit and the digit an answer.",
 )
+@views
 @as_json
 def command(
     images: tuple[str, ...],
@@ -61,6 +64,7 @@ def command(
     top: int,
     segment: bool,
     explain: Path | None,
+    views: int,
     as_json: bool,
 ) -> None:
     """Read the digit in each picture; `-` reads one from standard input.
@@ -68,6 +72,7 @@ def command(
     Drawings, scans and photographs will do, dark on light or light on dark. A blank picture gets
     a warning and no digit.
     """
+    from bpnet.ensemble import Answers, Ensemble
     from bpnet.training.checkpoint import load_checkpoint
     from bpnet.training.divergence import demand_finite
     from bpnet.training.parallel import blas_threads
@@ -80,8 +85,9 @@ def command(
     check_reads_digits(model)
     with blas_threads(1):  # products this small would only wait for a second thread
         readings, unreadable = read_all(images, segment=segment)
+        answers = Answers(Ensemble([model], views), most=1)
         for reading in readings:
-            recognise(reading, model)
+            recognise(reading, answers)
             for chances in reading.probabilities:
                 demand_finite(0.0 if chances is None else float(chances.sum()), path)
     if explain is not None and readings:
@@ -93,12 +99,15 @@ def command(
             for pair in zip(reading.digits, reading.probabilities, strict=True)
         ]
         draw_explanation(rows, model.class_names, explain)
-    answers = [answer(reading, model, top, segment=segment) for reading in readings]
+    entries = [answer(reading, model, top, segment=segment) for reading in readings]
     if as_json:
-        click.echo(json.dumps({"predictions": answers}, indent=2, ensure_ascii=False))
+        document = {"predictions": entries, "views": views}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        for entry in answers:
+        for entry in entries:
             tell(entry, segment=segment)
+        if views > 1:
+            click.echo(averaged_over(views))
     report_unreadable(unreadable, readable=len(readings))
 
 
@@ -149,14 +158,14 @@ def standard_input() -> BytesIO:
     return BytesIO(sys.stdin.buffer.read() if sys.stdin else b"")
 
 
-def recognise(reading: Reading, model: Model) -> None:
+def recognise(reading: Reading, answers: Answers) -> None:
     """Ask the network about every digit of a picture."""
     import numpy as np
 
     for digit in reading.digits:
         pixels = digit.pixels
         with np.errstate(all="ignore"):  # what overflows is refused afterwards
-            answer = None if pixels is None else model.probabilities(np.stack([pixels]))[0]
+            answer = None if pixels is None else answers.probabilities(np.stack([pixels]))[0]
         reading.probabilities.append(answer)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.dataset import Samples
+from bpnet.ensemble import Answers, Ensemble
 from bpnet.model import Model
-from bpnet.nn.sequential import Workspace
 from bpnet.training.parallel import Workers
 
 BLOCK = 64  # samples at a time: memory stays small, and products large enough
@@ -79,34 +79,36 @@ def per_class(confusion: NDArray[np.int64], names: tuple[str, ...]) -> list[dict
 
 
 def evaluate(
-    model: Model, samples: Samples, workers: Workers, index: NDArray[np.int64] | None = None
+    model: Model | Ensemble,
+    samples: Samples,
+    workers: Workers,
+    index: NDArray[np.int64] | None = None,
 ) -> Score:
-    """Score a model on all samples, or on those with the given numbers.
+    """Score a model, or several together, on all samples or on those with the given numbers.
 
     The samples are scored in blocks whose sums are added in order, so that the result does not
     depend on the number of workers.
     """
+    ensemble = model if isinstance(model, Ensemble) else Ensemble([model])
     chosen = np.arange(len(samples)) if index is None else index
     blocks = [chosen[start : start + BLOCK] for start in range(0, len(chosen), BLOCK)]
     scores: list[Score] = [Score(0, 0.0)] * len(blocks)
 
     def score_every(first: int) -> None:
-        workspace = Workspace(model.network, min(BLOCK, len(chosen)), training=False)
+        answers = Answers(ensemble, min(BLOCK, len(chosen)))
         for number in range(first, len(blocks), workers.count):
-            scores[number] = _score_block(model, samples, blocks[number], workspace)
+            scores[number] = _score_block(answers, samples, blocks[number])
 
     workers.run([partial(score_every, first) for first in range(workers.count)])
     return _combine(scores)
 
 
-def _score_block(
-    model: Model, samples: Samples, index: NDArray[np.int64], workspace: Workspace
-) -> Score:
+def _score_block(answers: Answers, samples: Samples, index: NDArray[np.int64]) -> Score:
     """Score one block; errors of numbers are returned as sums."""
-    loss = model.network.loss
+    loss = answers.loss
     targets = samples.targets[index]
-    outputs = model.outputs(samples.inputs[index], workspace)
-    cache = workspace.caches(len(index)).loss
+    outputs = answers.outputs(samples.inputs[index])
+    cache = answers.loss_cache(len(index))
     total = loss.forward(outputs, targets, cache)
     if targets.ndim == 1:
         classes = len(outputs)

@@ -76,7 +76,9 @@ class Feed:
         self._augment = (
             None
             if config.augment.is_identity
-            else Augmenter(config.augment, samples.inputs.shape[1:], config.train.seed)
+            else Augmenter(
+                config.augment, samples.inputs.shape[1:], config.train.seed, len(samples)
+            )
         )
 
     @property

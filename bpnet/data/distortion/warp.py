@@ -1,9 +1,98 @@
 """Resample pictures at sub-pixel points."""
 
+import math
+import sys
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_PADDED_PIXELS = 2**24  # up to here float32 counts pixels exactly
+from bpnet.data.distortion.grid import UNITS
+
+UNIT_BITS = UNITS.bit_length() - 1
+MAX_CELLS = 2**24  # of one picture
+
+# Four pixels fill one word of 64 bits, 16 bits each. A pixel that begins at bit q meets its weight,
+# which begins at bit 48 − q, in the top 16 bits of the product of both words.
+TOP = 48
+LOWER = 16
+LEFT, RIGHT = (0, 32) if sys.byteorder == "little" else (32, 0)
+TOP_BYTE = 7 if sys.byteorder == "little" else 0
+WEIGHT_SUM = 256  # a pixel has 8 bits, so that the weighted sum fills 16
+HALF = np.uint64((WEIGHT_SUM // 2) << TOP)
+
+
+@cache
+def packed_weights() -> NDArray[np.uint64]:
+    """Return the weights of the four pixels around a point, as one word per pair of fractions.
+
+    With r = round(256 f g) the lower right one has r, the lower left one 256 f − r, the upper right
+    one 256 g − r, and the upper left one what is missing from 256. So their sum is exact, and so
+    is the share of each line and of each column.
+
+    Returns:
+        Words (128 · 128,): that of f = i/128, g = j/128 is number 128 i + j.
+    """
+    share = WEIGHT_SUM // UNITS
+    down, right = np.indices((UNITS, UNITS), dtype=np.uint64).reshape(2, -1)
+    lower_right = (down * right * share + UNITS // 2) // UNITS
+    lower_left = share * down - lower_right
+    upper_right = share * right - lower_right
+    upper_left = WEIGHT_SUM - lower_left - upper_right - lower_right
+    packed: NDArray[np.uint64] = (
+        (upper_left << (TOP - LEFT))
+        | (upper_right << (TOP - RIGHT))
+        | (lower_left << (TOP - LEFT - LOWER))
+        | (lower_right << (TOP - RIGHT - LOWER))
+    )
+    packed.flags.writeable = False
+    return packed
+
+
+@dataclass(frozen=True)
+class _Arrays:
+    """Name the arrays of a call with so many pictures; to cut them out takes its time too.
+
+    Args:
+        source: pictures (count, height, width) within their frames.
+        pixels: all places of the framed pictures, and
+        below: those one line further down.
+        pairs: each place's pixel with the one below.
+        overlapping: each place's pair with the next one, in the memory of `pairs`.
+        quads: the same, in order.
+        grid: rows and columns (2, count, height · width), where `values` will be.
+        points: the same as whole numbers, and
+        unsigned: read without a sign.
+        whole: pixels of these coordinates.
+        first: each picture's first place (count, 1).
+        index: numbers (count, height · width) of what is looked up.
+        values: four pixels each, later their weighted sum.
+        weights: four weights each.
+        levels: the top byte of each value (count, height, width).
+    """
+
+    source: NDArray[np.int32]
+    pixels: NDArray[np.int32]
+    below: NDArray[np.int32]
+    pairs: NDArray[np.int32]
+    overlapping: NDArray[np.uint64]
+    quads: NDArray[np.uint64]
+    grid: NDArray[np.float32]
+    points: NDArray[np.signedinteger]
+    unsigned: NDArray[np.unsignedinteger]
+    whole: NDArray[np.unsignedinteger]
+    first: NDArray[np.unsignedinteger]
+    index: NDArray[np.int64]
+    values: NDArray[np.uint64]
+    weights: NDArray[np.uint64]
+    levels: NDArray[np.uint8]
+
+
+def _shaped(memory: NDArray[Any], *shape: int) -> NDArray[Any]:
+    """Return the beginning of a vector as an array of this shape."""
+    return memory[: math.prod(shape)].reshape(shape)
 
 
 class BilinearSampler:
@@ -13,44 +102,95 @@ class BilinearSampler:
 
         p = (1−f) [(1−g) p_{i,j} + g p_{i,j+1}] + f [(1−g) p_{i+1,j} + g p_{i+1,j+1}].
 
-    Outside the picture all pixels are 0. A caller puts pictures into `source(n)` and points into
-    `grid(n)`, then calls `sample`. Everything is allocated here, once; so a sampler belongs to
-    one thread.
+    Outside the picture all pixels are 0. Points are whole multiples of 1/128 pixel and weights of
+    1/256. So where neighbours differ by d grey levels at most, p is off by no more than ½ + 3d/256:
+    ½ for whole levels, 2d/256 for the point and d/256 for the weights.
+
+    The four pixels around each place lie side by side in one word, so that one look-up finds them
+    all; another finds their four weights in one word, and one product of the two words is p:
+
+        (a + 2¹⁶ b + 2³² c + 2⁴⁸ d) (w_d + 2¹⁶ w_c + 2³² w_b + 2⁴⁸ w_a)
+            = … + 2⁴⁸ (a w_a + b w_b + c w_c + d w_d)  (mod 2⁶⁴).
+
+    A caller puts pictures into `source(n)` and points into `grid(n)`, then calls `sample`.
+    Everything is allocated here, once; so a sampler belongs to one thread.
 
     Args:
         picture_shape: height and width in pixels.
         max_pictures: the most pictures of one call.
+        reach: what the absolute value of no coordinate exceeds, in units of 1/128 pixel.
     """
 
-    def __init__(self, picture_shape: tuple[int, int], max_pictures: int) -> None:
-        height, width = picture_shape
-        # One line of zeros before a picture and two behind: a point outside is moved to −1 or
-        # `height`, and its lower right neighbour is still in memory.
-        padded = (height + 3, width + 3)
-        if padded[0] * padded[1] > MAX_PADDED_PIXELS:
+    def __init__(self, picture_shape: tuple[int, int], max_pictures: int, reach: float) -> None:
+        height, width = self._shape = picture_shape
+        # One column of zeros stands before each line and so behind the one above, one line of zeros
+        # before each picture and so behind the one above.
+        self._line = line = width + 1
+        self._cells = (height + 1) * line
+        if self._cells > MAX_CELLS or reach >= 2**31:
             raise ValueError(f"pictures of {height}×{width} pixels are too large to resample")
-        self._height, self._width = height, width
-        self._padded = np.zeros((max_pictures, *padded), dtype=np.float32)
-        self._first = np.arange(max_pictures)[:, None, None] * (padded[0] * padded[1])
-        self._grid = np.empty((2, max_pictures, height, width), dtype=np.float32)
-        self._corner = np.empty_like(self._grid)
-        self._index = np.empty((max_pictures, height, width), dtype=np.intp)
-        self._values = np.empty((3, max_pictures, height, width), dtype=np.float32)
+        places = self._places(max_pictures)
+        is_small = reach < 2**15 and places <= 2**16
+        self._signed: type[np.signedinteger[Any]] = np.int16 if is_small else np.int32
+        unsigned: type[np.unsignedinteger[Any]] = np.uint16 if is_small else np.uint32
+        self._pixels = np.zeros(places + line + 1, dtype=np.int32)
+        self._pairs = np.zeros(places + 1, dtype=np.int32)
+        self._overlapping = np.ndarray(places, dtype=np.uint64, buffer=self._pairs, strides=(4,))
+        self._quads = np.zeros(places, dtype=np.uint64)
+        points = max_pictures * height * width
+        self._words = np.empty((3, points), dtype=np.uint64)
+        self._coordinates = np.empty((2, 2 * points), dtype=unsigned)
+        limits = np.array([height + 1, width + 1]) * UNITS
+        self._limits = np.repeat(limits, height * width).reshape(2, 1, -1).astype(unsigned)
+        self._first = (np.arange(max_pictures)[:, None] * self._cells).astype(unsigned)
+        # Arrays, for a number would be made one in every call.
+        self._unit_bits, self._fraction, self._stride = (
+            np.array(number, dtype=unsigned) for number in (UNIT_BITS, UNITS - 1, line)
+        )
+        self._cut: dict[int, _Arrays] = {}
 
-    def source(self, count: int) -> NDArray[np.float32]:
-        """Return where the pixels (count, height, width) of the next call go."""
-        return self.framed(count)[:, 1:-1, 1:-1]
+    def _places(self, count: int) -> int:
+        """Return how many places may be read: those of all pictures and the line behind them."""
+        return count * self._cells + self._line + 1
 
-    def framed(self, count: int) -> NDArray[np.float32]:
-        """Return `source` with its frame of zeros (count, height + 2, width + 2)."""
-        return self._padded[:count, :-1, :-1]
+    def _arrays(self, count: int) -> _Arrays:
+        """Return the arrays for so many pictures, cut out at the first call."""
+        if count not in self._cut:
+            height, width = self._shape
+            places, size = self._places(count), height * width
+            index, values, weights = (_shaped(words, count, size) for words in self._words)
+            unsigned, whole = (_shaped(numbers, 2, count, size) for numbers in self._coordinates)
+            framed = _shaped(self._pixels, count, height + 1, width + 1)
+            self._cut[count] = _Arrays(
+                source=framed[:, 1:, 1:],
+                pixels=self._pixels[: places + 1],
+                below=self._pixels[self._line :][: places + 1],
+                pairs=self._pairs[: places + 1],
+                overlapping=self._overlapping[:places],
+                quads=self._quads[:places],
+                grid=values.view(np.float32).reshape(unsigned.shape),
+                points=unsigned.view(self._signed),
+                unsigned=unsigned,
+                whole=whole,
+                first=self._first[:count],
+                index=index.view(np.int64),
+                values=values,
+                weights=weights,
+                levels=values.view(np.uint8)[:, TOP_BYTE::8].reshape(count, height, width),
+            )
+        return self._cut[count]
+
+    def source(self, count: int) -> NDArray[np.int32]:
+        """Return where the pixels (count, height, width) of the next call go, as 0–255."""
+        return self._arrays(count).source
 
     def grid(self, count: int) -> NDArray[np.float32]:
-        """Return where the points of the next call go: rows and columns (2, count, height, width).
+        """Return where the points of the next call go: (2, count, height · width).
 
-        Point (i, j) is where output pixel (i, j) is read from, in pixels of the source.
+        They are rows and columns as `AffineGrid` counts them, for each output pixel that of the
+        source from which it is read.
         """
-        return self._grid[:, :count]
+        return self._arrays(count).grid
 
     def sample(self, count: int, out: NDArray[np.uint8]) -> None:
         """Read the first `count` pictures at their grid, rounded to whole grey levels.
@@ -59,51 +199,35 @@ class BilinearSampler:
             count: number of pictures.
             out: pictures (count, height, width); overwritten. The grid is used up.
         """
-        index = self._locate(count)
-        flat = self._padded.reshape(-1)
-        below = self._padded.shape[2]
-        down, right = self._grid[:, :count]  # what `_locate` left there: f and g
-        upper, lower, spare = self._values[:, :count]
-        _gather_between(flat, index, right, upper, spare)
-        _gather_between(flat[below:], index, right, lower, spare)
-        _blend(upper, lower, down)
-        upper += np.float32(0.5)
-        np.copyto(out, upper, casting="unsafe")  # truncates, after the half: rounds
+        arrays = self._arrays(count)
+        self._join_neighbours(arrays)
+        self._locate(arrays)
+        index, values, weights = arrays.index, arrays.values, arrays.weights
+        # All indices are inside; to be told to "raise" copies `out`.
+        np.copyto(index, arrays.whole[0])
+        arrays.quads.take(index, out=values, mode="clip")
+        np.copyto(index, arrays.unsigned[0])
+        packed_weights().take(index, out=weights, mode="clip")
+        np.multiply(values, weights, out=values)
+        np.add(values, HALF, out=values)
+        np.copyto(out, arrays.levels)
 
-    def _locate(self, count: int) -> NDArray[np.intp]:
-        """Replace the grid by its fractions f, g and return the flat index of pixel (i, j)."""
-        grid, corner, index = self._grid[:, :count], self._corner[:, :count], self._index[:count]
-        for axis, size in enumerate((self._height, self._width)):
-            np.clip(grid[axis], np.float32(-1), np.float32(size), out=grid[axis])
-        np.floor(grid, out=corner)
-        grid -= corner
-        rows, columns = corner
-        stride = self._padded.shape[2]
-        rows *= np.float32(stride)
-        rows += columns
-        rows += np.float32(stride + 1)
-        np.copyto(index, rows, casting="unsafe")
-        index += self._first[:count]
-        return index
+    def _join_neighbours(self, arrays: _Arrays) -> None:
+        """Put the four pixels at, right of and below each place into one word."""
+        np.left_shift(arrays.below, LOWER, out=arrays.pairs)
+        np.bitwise_or(arrays.pairs, arrays.pixels, out=arrays.pairs)
+        np.copyto(arrays.quads, arrays.overlapping)
 
-
-def _gather_between(
-    flat: NDArray[np.float32],
-    index: NDArray[np.intp],
-    fraction: NDArray[np.float32],
-    out: NDArray[np.float32],
-    spare: NDArray[np.float32],
-) -> None:
-    """Set `out` to (1−g) p_k + g p_{k+1} for every flat index k."""
-    np.take(flat, index, out=out, mode="clip")  # all indices are inside; "raise" copies `out`
-    np.take(flat[1:], index, out=spare, mode="clip")
-    _blend(out, spare, fraction)
-
-
-def _blend(
-    start: NDArray[np.float32], end: NDArray[np.float32], fraction: NDArray[np.float32]
-) -> None:
-    """Set `start` to start + fraction · (end − start); `end` is used up."""
-    end -= start
-    end *= fraction
-    start += end
+    def _locate(self, arrays: _Arrays) -> None:
+        """Turn the grid into places, in `whole[0]`, and numbers of weights, in `unsigned[0]`."""
+        np.copyto(arrays.points, arrays.grid, casting="unsafe")  # cuts the fraction off
+        points, whole = arrays.unsigned, arrays.whole
+        np.minimum(points, self._limits, out=points)  # without a sign, what is negative is large
+        np.right_shift(points, self._unit_bits, out=whole)
+        np.bitwise_and(points, self._fraction, out=points)
+        (rows, columns), (down, right) = whole, points
+        np.multiply(rows, self._stride, out=rows)
+        np.add(rows, columns, out=rows)
+        np.add(rows, arrays.first, out=rows)
+        np.left_shift(down, self._unit_bits, out=down)
+        np.bitwise_or(down, right, out=down)

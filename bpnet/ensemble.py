@@ -1,0 +1,109 @@
+"""Average the answers of several networks, and of each to several views of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.data.views import Views
+from bpnet.model import Model
+from bpnet.nn.layer import Array
+from bpnet.nn.loss import CrossEntropy, Loss, LossCache
+from bpnet.nn.sequential import Workspace
+
+LEAST = float(np.finfo(np.float32).tiny)  # probability: its logarithm, −87, is still a number
+MOST = 1 - float(np.finfo(np.float32).epsneg)
+
+
+class Ensemble:
+    """Let M networks answer together, each looking at N views of every picture.
+
+    The answer is the mean of their probabilities, or of their estimates of plain numbers:
+
+        p̄(x) = 1 / (M N) Σ_m Σ_k p_m(view_k(x)).
+
+    The networks' weights are those of this moment; batch normalisation is folded (`nn/fold.py`).
+
+    Args:
+        models: they take the same samples and answer with the same classes, or with equally many
+            numbers.
+        views: N; more than one needs pictures in uint8. The first view is the picture itself.
+
+    Source: Hansen and Salamon, 1990; views of one picture: Krizhevsky et al., 2012, section 4.1.
+    """
+
+    def __init__(self, models: Sequence[Model], views: int = 1) -> None:
+        self.members = [model.folded() for model in models]
+        self.views = views
+        self.averages = len(self.members) > 1 or views > 1
+
+    @property
+    def loss(self) -> Loss:
+        """Return what scores the answers.
+
+        Mean probabilities of classes are scored by their cross-entropy, whatever the networks
+        were trained with; everything else by the first network's own loss.
+        """
+        first = self.members[0]
+        if self.averages and first.class_names:
+            return CrossEntropy(len(first.class_names))
+        return first.network.loss
+
+
+class Answers:
+    """Compute an ensemble's answers in memory of its own; so every worker needs one.
+
+    Args:
+        ensemble: whose answers they are.
+        most: samples of the largest call.
+    """
+
+    def __init__(self, ensemble: Ensemble, most: int) -> None:
+        self.loss = ensemble.loss
+        self._ensemble = ensemble
+        self._workspaces = [
+            Workspace(model.network, most, training=False) for model in ensemble.members
+        ]
+        self._views = None
+        if ensemble.views > 1:
+            _, height, width = ensemble.members[0].network.input_shape
+            self._views = Views(ensemble.views, (height, width), most)
+
+    def outputs(self, samples: NDArray[Any]) -> Array:
+        """Return outputs (outputs, batch) for samples (batch, …), valid until the next call.
+
+        Those of a single network; else such as stand for the mean: `self.loss` finds the mean
+        probabilities, or the mean estimates, in them.
+        """
+        if not self._ensemble.averages:
+            return self._ensemble.members[0].outputs(samples, self._workspaces[0])
+        if isinstance(self.loss, CrossEntropy):
+            chances = self._mean(samples, lambda loss, outputs: loss.probabilities(outputs))
+            return np.log(np.maximum(chances, LEAST))
+        mean = self._mean(samples, lambda loss, outputs: loss.estimates(outputs))
+        if self.loss.answers_questions:  # its estimates are σ(z), so that z = log σ / (1 − σ)
+            chances = np.clip(mean, LEAST, MOST)
+            return np.log(chances) - np.log1p(-chances)
+        return mean
+
+    def probabilities(self, samples: NDArray[Any]) -> Array:
+        """Return the class probabilities (batch, classes) of samples (batch, …)."""
+        return self.loss.probabilities(self.outputs(samples)).T
+
+    def loss_cache(self, batch: int) -> LossCache:
+        """Return the cache with which `self.loss` scores `batch` samples."""
+        return self._workspaces[0].caches(batch).loss
+
+    def _mean(self, samples: NDArray[Any], meaning: Callable[[Loss, Array], Array]) -> Array:
+        """Return the mean (outputs, batch) of what all outputs mean, in float64."""
+        members, views = self._ensemble.members, self._ensemble.views
+        total = np.zeros((self.loss.outputs, len(samples)))
+        for number in range(views):
+            seen = samples if self._views is None else self._views.show(samples, number)
+            for model, workspace in zip(members, self._workspaces, strict=True):
+                total += meaning(model.network.loss, model.outputs(seen, workspace))
+        total /= len(members) * views
+        return total
