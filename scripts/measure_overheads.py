@@ -3,8 +3,8 @@
     python scripts/measure_overheads.py [--data-dir DIR] [--rounds N] [PRESET …]
 
 Runs `bpnet bench` and `bpnet train` as a user does, in turn over several rounds. Speeds are means,
-that of a run as `train` tells it; the best of each counts, for the machine may be busy with other
-things, and of two speeds the median of the rounds' ratios.
+that of a run as `train` tells it. The medians of the rounds are printed: of the speeds, and apart
+from them of the ratios within a round, for a machine changes its speed from minute to minute.
 """
 
 import argparse
@@ -18,10 +18,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bpnet.config import AugmentConfig
+
 PRESETS = ("mlp", "mlp800", "lenet5", "fast", "convnet")
 SHORT = ("convnet",)  # one epoch is long enough
-STILL = ("augment.shift=0", "augment.rotate=0", "augment.scale=0")
-MOVED = ("augment.shift=2", "augment.rotate=10", "augment.scale=0.1")
+STILL = (
+    "train.ema=0",
+    *(f"augment.{name}={value}" for name, value in vars(AugmentConfig()).items() if value == 0),
+)
+MOVED = (*STILL, "augment.shift=2", "augment.rotate=10", "augment.scale=0.1")
 
 
 def command(*words: str) -> list[str]:
@@ -100,7 +105,7 @@ def main() -> None:
             )
             for _ in range(options.rounds)
         ]
-        bench, train, moved, single = map(max, zip(*rounds, strict=True))
+        bench, train, moved, single = map(statistics.median, zip(*rounds, strict=True))
         kept = statistics.median(one[1] / one[0] for one in rounds)
         still = statistics.median(one[2] / one[1] for one in rounds)
         alone = statistics.median(one[3] / one[0] for one in rounds)

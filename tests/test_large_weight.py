@@ -28,6 +28,14 @@ def config(*settings: str, shards: int = 3, batch_size: int = 5) -> Config:
     return with_settings(read, "train", shards=shards, batch_size=batch_size)
 
 
+BEHIND_BATCHNORM = {
+    "behind a convolution": "conv 2 kernel=3\nbatchnorm\nflatten\nlinear 3",
+    "behind the inputs": "flatten\nbatchnorm\nlinear 3",
+    "between two": "flatten\nlinear 6\nrelu\nbatchnorm\nlinear 3",
+    "before a cut-off": "flatten\nlinear 6\nbatchnorm\nrelu\nlinear 3",
+}
+
+
 def test_they_are_chosen_where_that_saves_memory(all_are_large: None) -> None:
     network = prepare_model(config(), draw_dataset()).network
     linear = network.layers[-1]
@@ -92,3 +100,21 @@ def test_samples_that_are_not_gathered_are_missed(
     monkeypatch.setattr(large_weight.LargeWeight, "gather", forgetful)
     bad = train(config(), tmp_path / "bad")
     assert not np.allclose(weights(bad.model), weights(good.model), rtol=1e-3)
+
+
+@pytest.mark.parametrize("layers", BEHIND_BATCHNORM.values(), ids=BEHIND_BATCHNORM)
+def test_what_they_have_seen_stays_until_it_is_gathered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layers: str
+) -> None:
+    lines = "".join(f"    {line}\n" for line in layers.splitlines())
+    head, _, _ = NET.partition("layers")
+    text = f"{head}layers =\n{lines}{TRAIN}"
+    settings = {"shards": 2, "batch_size": 4, "epochs": 1}
+    net = with_settings(read_config(text, EXACT), "train", **settings)
+    plain = train(net, tmp_path / "plain")
+    monkeypatch.setattr(large_weight, "LARGE", 1)
+    large = train(net, tmp_path / "large")
+    part = large.parts[0]
+    assert isinstance(part, SamplePart)
+    assert part._large
+    np.testing.assert_allclose(weights(large.model), weights(plain.model), rtol=1e-9, atol=1e-12)

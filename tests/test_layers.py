@@ -116,6 +116,19 @@ def test_a_short_shard_works_in_the_memory_of_a_full_one(kind: str, seed: int) -
 
 
 @every_layer
+@pytest.mark.parametrize("needs_grad_input", [True, False])
+def test_backward_leaves_the_output_alone(kind: str, needs_grad_input: bool) -> None:
+    trial, rng = trial_of(kind, 4)
+    trial.needs_grad_input = needs_grad_input
+    x, grad_output = one_case(trial, 5, rng)
+    cache = trial.cache(5)
+    output = trial.forward(x, cache)
+    before = output.copy()
+    trial.layer.backward(grad_output, cache)
+    np.testing.assert_array_equal(output, before)
+
+
+@every_layer
 @pytest.mark.parametrize("training", [True, False])
 def test_arguments_are_left_alone(kind: str, training: bool) -> None:
     trial, rng = trial_of(kind, 1, training=training)

@@ -68,6 +68,9 @@ class Inputs:
 class ShardPass:
     """Send one part of a batch forward and backward, as a worker does.
 
+    All gradients are computed here, those of large weights too, which training computes for the
+    whole batch at once (`training/large_weight.py`).
+
     Args:
         model: the network.
         samples: where batches are gathered.

@@ -102,8 +102,7 @@ class BatchNorm(Layer[BatchNormCache]):
         delta = grad_output.reshape(len(grad_output), -1)
         normalised = cache.normalised.reshape(delta.shape)
         grad_weight, grad_bias = cache.gradients["weight"], cache.gradients["bias"]
-        products = np.multiply(delta, normalised, out=cache.output.reshape(delta.shape))
-        np.sum(products, axis=1, out=grad_weight)
+        np.vecdot(delta, normalised, out=grad_weight)
         np.sum(delta, axis=1, out=grad_bias)
         if cache.grad_input is None:
             return grad_output

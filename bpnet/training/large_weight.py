@@ -21,7 +21,7 @@ class LargeWeight:
     """Gather what the gradient of one linear layer's weights is made of, from all parts.
 
     Instead of one gradient per part, written, read again and added, there is none: with the inputs
-    x and errors δ of the whole batch, part p computes and uses some columns c after the other,
+    x and output gradients δ of the whole batch, part p computes and uses some columns c after the other,
 
         `dW[:, c] = δ x_cᵀ`,
 
@@ -40,7 +40,7 @@ class LargeWeight:
         out_features, in_features = self._shape = layer.weight.shape
         dtype = layer.weight.dtype
         self._inputs = shared_zeros(in_features * most, dtype).reshape(in_features, most)
-        self._errors = shared_zeros(out_features * most, dtype).reshape(out_features, most)
+        self._grad_output = shared_zeros(out_features * most, dtype).reshape(out_features, most)
 
     def gather(self, caches: Caches, samples: slice) -> None:
         """Take over what a pass of these samples of the batch has left behind."""
@@ -48,7 +48,7 @@ class LargeWeight:
         assert cache.x is not None
         assert cache.grad_output is not None
         np.copyto(self._inputs[:, samples], cache.x)
-        np.copyto(self._errors[:, samples], cache.grad_output)
+        np.copyto(self._grad_output[:, samples], cache.grad_output)
 
     def shares(self, update: Update, parts: int, number: int) -> list[tuple[slice, Share]]:
         """Return one part's columns, some at a time, and what their update needs.
@@ -58,31 +58,31 @@ class LargeWeight:
         rows, columns = self._shape
         own = share(columns, parts, number)
         width = max(1, TOGETHER // rows)
-        gradient = np.empty(rows * width, self._inputs.dtype)
+        grad_weight = np.empty(rows * width, self._inputs.dtype)
         shares = []
         for start in range(own.start, own.stop, width):
             block = slice(start, min(start + width, own.stop))
-            g = gradient[: rows * (block.stop - start)].reshape(rows, -1)
+            g = grad_weight[: rows * (block.stop - start)].reshape(rows, -1)
             shares.append((block, self._share(update, block, g)))
         return shares
 
-    def _share(self, update: Update, columns: slice, gradient: Array) -> Share:
+    def _share(self, update: Update, columns: slice, grad_weight: Array) -> Share:
         def select(arrays: FlatArrays) -> Array:
             return arrays.views[self.name][:, columns]
 
-        return update.share(select, [gradient], decays=True)
+        return update.share(select, [grad_weight], decays=True)
 
     def differentiate(self, shares: list[tuple[slice, Share]], batch: int) -> Iterator[Share]:
         """Write the gradient of some columns after the other; return each when it is written."""
-        errors = self._errors[:, :batch]
+        grad_output = self._grad_output[:, :batch]
         for columns, share_of_columns in shares:
             inputs = self._inputs[columns, :batch]
-            np.matmul(errors, inputs.T, out=share_of_columns.piece.g)
+            np.matmul(grad_output, inputs.T, out=share_of_columns.piece.g)
             yield share_of_columns
 
 
 def large_weights(network: Sequential, most: int) -> list[LargeWeight]:
-    """Return the weights for which that is less work: larger than what is to be gathered."""
+    """Return the weights for which that saves memory: what is gathered is at most twice as large."""
     found = []
     for number, stage in enumerate(network.stages):
         layer = stage.layer

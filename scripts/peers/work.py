@@ -1,14 +1,14 @@
 """Say what every framework has to do: the same network, optimiser, batch and pictures."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.architecture import LayerSpec
-from bpnet.config import Config
+from bpnet.config import AugmentConfig, Config
 from bpnet.load_config import load_config
 from bpnet.model import build_layers
 
@@ -55,8 +55,8 @@ def make_work(preset: str, batch_size: int) -> Work:
     plain = (f"train.batch_size={batch_size}", "data.validation=0", "schedule.name=constant")
     rate = (f"optimizer.learning_rate={LEARNING_RATE}", f"optimizer.momentum={MOMENTUM}")
     rule = ("optimizer.nesterov=no", "optimizer.weight_decay=0")
-    still = tuple(f"augment.{name}=0" for name in ("shift", "rotate", "scale"))
-    config = load_config(preset, plain + rate + rule + still)
+    bare = ("train.ema=0", "train.label_smoothing=0")
+    config = replace(load_config(preset, plain + rate + rule + bare), augment=AugmentConfig())
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (PICTURES, 28, 28), dtype=np.uint8)
     return Work(preset, batch_size, config, images, rng.integers(0, 10, PICTURES))
