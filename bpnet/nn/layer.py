@@ -75,8 +75,8 @@ class Layer(Generic[Cache]):
 
     `forward` and `backward` never assign to the layer: everything a call leaves behind lives in
     the cache, one per layer and shard, so several workers can run the same layer at once. Neither
-    method writes to its argument unless the layer says that it works in place, and `backward` leaves
-    the output of `forward` as it is.
+    method writes to its argument unless the layer says that it works in place, and `backward`
+    leaves the output of `forward` as it is.
 
     Args:
         input_shape: shape of one sample, without the batch.

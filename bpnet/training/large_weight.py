@@ -20,12 +20,12 @@ TOGETHER = 2**18  # of them at a time
 class LargeWeight:
     """Gather what the gradient of one linear layer's weights is made of, from all parts.
 
-    Instead of one gradient per part, written, read again and added, there is none: with the inputs
-    x and output gradients δ of the whole batch, part p computes and uses some columns c after the other,
+    Instead of one gradient per part, written, read again and added, there is none: from the inputs
+    x and output gradients δ of the whole batch, part p computes some columns c after the other,
 
         `dW[:, c] = δ x_cᵀ`,
 
-    each in memory that its core's own cache holds.
+    and uses each before the next, in memory that its core's own cache holds.
 
     Args:
         stage: number of the layer's stage in the network, from 0.
@@ -82,7 +82,7 @@ class LargeWeight:
 
 
 def large_weights(network: Sequential, most: int) -> list[LargeWeight]:
-    """Return the weights for which that saves memory: what is gathered is at most twice as large."""
+    """Return the weights that are at least half as large as what is to be gathered for them."""
     found = []
     for number, stage in enumerate(network.stages):
         layer = stage.layer
