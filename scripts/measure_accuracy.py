@@ -1,7 +1,7 @@
 """Train presets with several seeds and write the table of results.
 
-    python scripts/measure_accuracy.py [--seeds N] [--data-dir DIR] [--dataset NAME]
-        [--set SECTION.KEY=VALUE]… PRESET …
+    python scripts/measure_accuracy.py [--seeds N] [--first-seed S] [--data-dir DIR]
+        [--dataset NAME] [--set SECTION.KEY=VALUE]… PRESET …
 
 Each run trains on all training samples for the preset's fixed number of epochs; its last weights
 (averaged ones, where they are kept) read the test set once. Nothing is chosen by the test set.
@@ -61,7 +61,8 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("presets", nargs="+", metavar="PRESET")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="how many")
+    parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--data-dir", help="where the data sets lie")
     parser.add_argument("--dataset", help="score on this data set instead of the preset's own")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="SETTING")
@@ -70,7 +71,10 @@ def main() -> None:
           "| wall time, s | samples/s |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|")
     for preset in options.presets:
-        results = [measure(preset, seed, options) for seed in range(1, options.seeds + 1)]
+        results = [
+            measure(preset, seed, options)
+            for seed in range(options.first_seed, options.first_seed + options.seeds)
+        ]
         print(row(preset, results), flush=True)
 
 
