@@ -207,12 +207,12 @@ class ScheduleConfig:
 class AugmentConfig:
     """Say how training pictures are distorted; validation and test never are."""
 
-    shift: float = setting(0.0, "pixels, each way", real(0))
+    shift: float = setting(0.0, "pixels, each way", real(0, 1000))
     rotate: float = setting(0.0, "degrees, each way", real(0, 180))
     scale: float = setting(0.0, "part of the size, each way", real(0, 0.9))
     shear: float = setting(0.0, "degrees, each way", real(0, 60))
-    elastic_alpha: float = setting(0.0, "strength of elastic distortion", real(0))
-    elastic_sigma: float = setting(4.0, "pixels over which it is smooth", real(0.1))
+    elastic_alpha: float = setting(0.0, "strength of elastic distortion", real(0, 10000))
+    elastic_sigma: float = setting(4.0, "pixels over which it is smooth", real(0.1, 100))
     thickness: float = setting(0.0, "pixels that strokes gain or lose", real(0, 2))
     cutout: int = setting(0, "side in pixels of a square that is blanked", whole(0))
     flip: bool = setting(False, "mirrors every second picture, left to right", yes_or_no)

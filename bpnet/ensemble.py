@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from bpnet.nn.loss import CrossEntropy, Loss, LossCache
 from bpnet.nn.sequential import Workspace
 
 LEAST = float(np.finfo(np.float32).tiny)  # probability: its logarithm, −87, is still a number
-MOST = 1 - float(np.finfo(np.float32).epsneg)
 
 
 class Ensemble:
@@ -25,7 +24,8 @@ class Ensemble:
 
         p̄(x) = 1 / (M N) Σ_m Σ_k p_m(view_k(x)).
 
-    The networks' weights are those of this moment; batch normalisation is folded (`nn/fold.py`).
+    Batch normalisation is folded (`nn/fold.py`); a network that has some keeps the weights of this
+    moment.
 
     Args:
         models: they take the same samples and answer with the same classes, or with equally many
@@ -76,18 +76,23 @@ class Answers:
         """Return outputs (outputs, batch) for samples (batch, …), valid until the next call.
 
         Those of a single network; else such as stand for the mean: `self.loss` finds the mean
-        probabilities, or the mean estimates, in them.
+        probabilities, or the mean estimates, in them. A yes-or-no question's mean probability is
+        σ(z̄) with
+
+            z̄ = log Σ σ(z) − log Σ σ(−z),
+
+        summed over all networks and views: so a sure no loses no more digits than a sure yes.
         """
         if not self._ensemble.averages:
             return self._ensemble.members[0].outputs(samples, self._workspaces[0])
         if isinstance(self.loss, CrossEntropy):
-            chances = self._mean(samples, lambda loss, outputs: loss.probabilities(outputs))
-            return np.log(np.maximum(chances, LEAST))
-        mean = self._mean(samples, lambda loss, outputs: loss.estimates(outputs))
-        if self.loss.answers_questions:  # its estimates are σ(z), so that z = log σ / (1 − σ)
-            chances = np.clip(mean, LEAST, MOST)
-            return np.log(chances) - np.log1p(-chances)
-        return mean
+            mean = self._mean(samples, lambda loss, outputs: loss.probabilities(outputs))
+            return np.log(np.maximum(mean, LEAST))
+        if self.loss.answers_questions:
+            yes, no = np.logaddexp.reduce(list(self._each(samples, log_probabilities)))
+            z: Array = yes - no
+            return z
+        return self._mean(samples, lambda loss, outputs: loss.estimates(outputs))
 
     def probabilities(self, samples: NDArray[Any]) -> Array:
         """Return the class probabilities (batch, classes) of samples (batch, …)."""
@@ -99,11 +104,31 @@ class Answers:
 
     def _mean(self, samples: NDArray[Any], meaning: Callable[[Loss, Array], Array]) -> Array:
         """Return the mean (outputs, batch) of what all outputs mean, in float64."""
-        members, views = self._ensemble.members, self._ensemble.views
         total = np.zeros((self.loss.outputs, len(samples)))
-        for number in range(views):
-            seen = samples if self._views is None else self._views.show(samples, number)
-            for model, workspace in zip(members, self._workspaces, strict=True):
-                total += meaning(model.network.loss, model.outputs(seen, workspace))
-        total /= len(members) * views
+        for meant in self._each(samples, meaning):
+            total += meant
+        total /= len(self._ensemble.members) * self._ensemble.views
         return total
+
+    def _each(
+        self, samples: NDArray[Any], meaning: Callable[[Loss, Array], Array]
+    ) -> Iterator[Array]:
+        """Yield what each network's outputs for each view mean, valid until the next one."""
+        for number in range(self._ensemble.views):
+            seen = samples if self._views is None else self._views.show(samples, number)
+            for model, workspace in zip(self._ensemble.members, self._workspaces, strict=True):
+                yield meaning(model.network.loss, model.outputs(seen, workspace))
+
+
+def log_probabilities(loss: Loss, outputs: Array) -> Array:
+    """Return log σ(z) and log σ(−z), of yes and of no, for questions (outputs, batch).
+
+    A network with another loss was trained to answer with the probability of yes itself.
+
+    Returns:
+        (2, outputs, batch) in float64.
+    """
+    z = outputs.astype(np.float64)
+    if loss.answers_questions:
+        return -np.logaddexp(0, np.stack([-z, z]))
+    return np.log(np.clip(np.stack([z, 1 - z]), LEAST, 1))

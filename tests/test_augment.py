@@ -14,10 +14,28 @@ from bpnet.config import AugmentConfig
 from bpnet.config_file import ConfigReader
 from bpnet.data.augment import Augmenter
 from bpnet.data.distortion.counter import sample_streams
-from bpnet.data.distortion.draw import AT_A_TIME, draw_distortion
+from bpnet.data.distortion.draw import AT_A_TIME, draw_distortion, largest_stretch
+from bpnet.data.distortion.elastic import (
+    NOISE_BITS,
+    SPREAD_OF_ONES,
+    UNIFORM_SPREAD,
+    ElasticField,
+)
+from bpnet.data.distortion.grid import AffineGrid
+from bpnet.data.distortion.warp import LARGEST_SIDE, BilinearSampler
+from bpnet.errors import ConfigError
 
 Pictures = NDArray[np.uint8]
 SAMPLES = 150
+EXTREME = """[augment]
+shift = 1000
+rotate = 180
+scale = 0.9
+shear = 60
+elastic_alpha = 10000
+thickness = 2
+flip = yes
+"""
 STRONG = AugmentConfig(
     shift=3, rotate=25, scale=0.2, shear=15, elastic_alpha=34, thickness=1.5, cutout=5, flip=True
 )
@@ -125,6 +143,53 @@ def test_a_sample_beyond_the_data_set_is_an_error() -> None:
         run(STRONG, noise_pictures(1), np.array([SAMPLES]))
 
 
+def extreme(sigma: float) -> AugmentConfig:
+    reader = ConfigReader("extreme.ini", Path())
+    settings = reader.read(f"{EXTREME}elastic_sigma = {sigma}\n").augment
+    assert not reader.problems
+    return settings
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.15, 2, 100])
+@pytest.mark.parametrize("shape", [(28, 28), (1, 5), (60, 130)])
+def test_all_extremes_together_are_drawn_without_a_warning(
+    shape: tuple[int, int], sigma: float
+) -> None:
+    settings, images = extreme(sigma), noise_pictures(2, shape)
+    augmenter = Augmenter(settings, shape, 1, 2)
+    together, alone = np.full_like(images, 99), np.full_like(images, 99)
+    augmenter(images, np.arange(2), 0, together)
+    for number in (1, 0):
+        some = slice(number, number + 1)
+        augmenter(images[some], np.arange(2)[some], 0, alone[some])
+    assert np.array_equal(alone, together)
+    with pytest.raises(ValueError, match="too far"):  # what lies far beyond does not go unnoticed
+        Augmenter(replace(settings, elastic_alpha=1e12), shape, 1, 2)
+
+
+def largest_bend(settings: AugmentConfig, shape: tuple[int, int]) -> float:
+    """Return what no displacement exceeds, whatever sigma: rows of F have norm 1 at most."""
+    sums = math.sqrt(shape[0] * shape[1])
+    return settings.elastic_alpha * UNIFORM_SPREAD / SPREAD_OF_ONES * NOISE_BITS / 2 * sums
+
+
+def test_coordinates_of_the_largest_pictures_fit_at_all_extremes() -> None:
+    settings, large = extreme(4), (LARGEST_SIDE, LARGEST_SIDE)
+    reach = AffineGrid(large, largest_stretch(settings), largest_bend(settings, large)).reach
+    BilinearSampler(large, 1, reach)
+    with pytest.raises(ValueError, match="too far"):  # and a little more does not
+        BilinearSampler(large, 1, 1.01 * reach)
+    for sigma in (0.1, 0.15, 0.3, 4):
+        field = ElasticField((28, 31), alpha=10000, sigma=sigma, max_pictures=1, first_word=0)
+        assert field.reach <= largest_bend(settings, (28, 31))
+
+
+@pytest.mark.parametrize("shape", [(LARGEST_SIDE + 1, 1), (1, LARGEST_SIDE + 1)])
+def test_pictures_too_large_to_distort_are_told_to_the_user(shape: tuple[int, int]) -> None:
+    with pytest.raises(ConfigError, match=f"at most 512×512 pixels\n.*{shape[0]}×{shape[1]}"):
+        Augmenter(AugmentConfig(shift=1), shape, 1, 1)
+
+
 def test_threads_with_their_own_augmenters_agree() -> None:
     images = noise_pictures(64)
     expected = [run(STRONG, images, epoch=epoch) for epoch in range(8)]
@@ -181,8 +246,11 @@ def test_settings_know_when_they_do_nothing() -> None:
         ("rotate", 181),
         ("scale", 1.0),
         ("shear", 90),
+        ("shift", 1000.5),
         ("elastic_alpha", -3),
+        ("elastic_alpha", 10001),
         ("elastic_sigma", 0),
+        ("elastic_sigma", 101),
         ("thickness", 2.5),
         ("cutout", -1),
         ("rotate", math.nan),

@@ -1,5 +1,6 @@
 """`bpnet eval`: the score as a document and as a text, gates, splits and other data."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -21,6 +22,7 @@ from tiny import (
     write_idx_folder,
 )
 
+from bpnet.cli.eval import choose_dataset
 from bpnet.training.checkpoint import load_checkpoint, save_checkpoint
 from bpnet.training.metrics import wilson_interval
 
@@ -144,6 +146,14 @@ def test_other_data_of_the_same_kind_may_be_scored(tiny_run: Run, tmp_path: Path
     folder = write_idx_folder(tmp_path / "others", draw_dataset(test=33))
     score = evaluated(tiny_run.path, "--dataset", folder)
     assert (score["dataset"], score["samples"]) == ("idx", 33)
+
+
+def test_only_mnist_is_given_drawn_digits(tiny_run: Run, tmp_path: Path) -> None:
+    model = load_checkpoint(tiny_run.path / "best.npz").model()
+    config = with_settings(model.config, "data", drawn=60000)
+    for name in ("mnist", "fashion_mnist", "synthetic", str(tmp_path)):
+        chosen = choose_dataset(dataclasses.replace(model, config=config), name).data
+        assert chosen.drawn == (60000 if name == "mnist" else 0)
 
 
 def test_data_that_do_not_fit_are_refused(tiny_run: Run, tmp_path: Path) -> None:

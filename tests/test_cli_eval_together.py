@@ -17,9 +17,19 @@ from tiny import (
     read_config,
     succeed,
     train,
+    with_settings,
+    write_idx_folder,
 )
 
+from bpnet.cli.eval import check_views
+from bpnet.cli.same_split import check_same_split
+from bpnet.config import Config, DataConfig
+from bpnet.config_file import format_config
+from bpnet.data.dataset import Dataset, Samples
+from bpnet.data.distortion.warp import LARGEST_SIDE
+from bpnet.data.views import Views
 from bpnet.ensemble import Answers, Ensemble
+from bpnet.errors import ConfigError
 from bpnet.training.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -43,12 +53,23 @@ def others(tmp_path_factory: pytest.TempPathFactory, tiny_run: Run) -> dict[str,
     return {name: folder / name / "best.npz" for name in configs}
 
 
+def altered(source: Path, copy: Path, /, **changes: Any) -> Path:
+    """Copy a checkpoint with another fingerprint, or none, or other settings of [data]."""
+    checkpoint = load_checkpoint(source)
+    if "fingerprint" in changes:
+        checkpoint.record["fingerprint"] = changes.pop("fingerprint")
+    config = with_settings(checkpoint.config(), "data", **changes)
+    checkpoint.record["config"] = format_config(config)
+    save_checkpoint(copy, checkpoint.record, checkpoint.arrays)
+    return copy
+
+
 def expected_loss(paths: list[Path], views: int) -> float:
     """Return the cross-entropy of the mean probabilities for the test set of `tiny_run`."""
     models = [load_checkpoint(path).model() for path in paths]
     test = draw_dataset(test=50).test
-    chances = Answers(Ensemble(models, views), 50).probabilities(test.inputs)
-    return float(-np.log(chances[np.arange(50), test.targets]).mean())
+    probabilities = Answers(Ensemble(models, views), 50).probabilities(test.inputs)
+    return float(-np.log(probabilities[np.arange(50), test.targets]).mean())
 
 
 @pytest.mark.parametrize("views", [1, 3])
@@ -107,6 +128,85 @@ def test_held_out_samples_are_those_of_all_runs(tiny_run: Run, others: dict[str,
         assert str(others[name]) in message
         assert key in message
         assert evaluated(*words)["samples"] == 50
+
+
+def test_the_same_samples_may_lie_in_two_places(
+    tiny_run: Run, others: dict[str, Path], tmp_path: Path
+) -> None:
+    moved = altered(others["kind"], tmp_path / "moved.npz", path="elsewhere", synthetic_seed=7)
+    words = (tiny_run.path, moved, "--split", "validation")
+    assert evaluated(*words)["samples"] == 20
+    assert evaluated(*words, "--dataset", tiny_run.config.parent / "pictures")["samples"] == 20
+
+
+@pytest.mark.parametrize(("known", "found"), [("0" * 64, "0" * 64), (None, "does not tell")])
+def test_runs_on_other_samples_have_no_split_together(
+    tiny_run: Run, others: dict[str, Path], tmp_path: Path, known: str | None, found: str
+) -> None:
+    other = altered(others["kind"], tmp_path / "other.npz", fingerprint=known)
+    for paths in ((tiny_run.path, other), (other, tiny_run.path)):
+        message = fail(2, "eval", *paths, "--split", "validation")
+        assert f"where: {other}" in message
+        assert found in message
+        assert evaluated(*paths)["samples"] == 50
+
+
+def test_a_folder_that_has_changed_since_has_no_split(
+    tiny_run: Run, others: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = write_idx_folder(tmp_path / "pictures", draw_dataset(train=99))
+    here = {"path": str(folder)}
+    paths = [
+        altered(tiny_run.path / "best.npz", tmp_path / "one.npz", **here),
+        altered(others["kind"], tmp_path / "two.npz", **here),
+    ]
+    for some in (paths, paths[:1]):
+        message = fail(2, "eval", *some, "--split", "validation")
+        assert f"where: {paths[0]}" in message
+        assert draw_dataset(train=99).fingerprint() in message
+    alone = altered(paths[0], tmp_path / "three.npz", fingerprint=None)
+    assert evaluated(alone, "--split", "validation")["samples"] == 20
+
+
+def compare_chosen(dataset: str, **changes: Any) -> None:
+    """Compare a run with another one that was given `changes`, once --dataset has chosen data."""
+    first = Config(data=DataConfig(dataset=dataset))
+    configs = [first, with_settings(first, "data", **changes)]
+    check_same_split(configs, [Path("a"), Path("b")], chosen=True)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name", "value"),
+    [
+        ("fashion_mnist", "validation", 10),
+        ("mnist", "drawn", 10),
+        ("synthetic", "synthetic_train", 10),
+        ("synthetic", "synthetic_seed", 7),
+        ("synthetic", "synthetic_variety", 0.5),
+        ("table", "inputs", ((1.0,),)),
+    ],
+)
+def test_chosen_samples_are_told_by_settings(dataset: str, name: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"data.{name} = "):
+        compare_chosen(dataset, **{name: value})
+
+
+def test_settings_that_are_not_in_use_tell_nothing() -> None:
+    compare_chosen("mnist", synthetic_seed=7, synthetic_variety=0.5, synthetic_train=10)
+    compare_chosen("fashion_mnist", path="elsewhere", normalize="unit")
+    compare_chosen("synthetic", synthetic_test=10)
+
+
+def test_pictures_too_large_have_no_views() -> None:
+    def pictures(side: int) -> Dataset:
+        samples = Samples(np.zeros((1, 3, side), dtype=np.uint8), np.zeros(1, dtype=np.int64))
+        return Dataset("idx", samples, samples, ("0",))
+
+    check_views(1, pictures(LARGEST_SIDE + 1))
+    check_views(2, pictures(LARGEST_SIDE))
+    Views(2, (LARGEST_SIDE, LARGEST_SIDE), 1)
+    with pytest.raises(ConfigError, match="--views"):
+        check_views(2, pictures(LARGEST_SIDE + 1))
 
 
 def test_only_pictures_have_views(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from tiny import NET, TABLE, TRAIN, draw_dataset, draw_samples, read_config
 
 from bpnet.config import Config
+from bpnet.data.dataset import Samples
 from bpnet.data.table import load_table
 from bpnet.data.views import Views
 from bpnet.ensemble import Answers, Ensemble
@@ -34,15 +35,15 @@ def models() -> list[Model]:
     ]
 
 
-def mean_chances(models: list[Model], views: int = 1) -> NDArray[np.float64]:
+def mean_probabilities(models: list[Model], views: int = 1) -> NDArray[np.float64]:
     """Average over networks and views, one after the other."""
     shower = Views(views, (8, 8), len(SAMPLES))
-    chances = [
+    probabilities = [
         model.probabilities(shower.show(SAMPLES.inputs, number).copy())
         for model in models
         for number in range(views)
     ]
-    mean: NDArray[np.float64] = np.mean(np.array(chances, dtype=np.float64), axis=0)
+    mean: NDArray[np.float64] = np.mean(np.array(probabilities, dtype=np.float64), axis=0)
     return mean
 
 
@@ -55,21 +56,21 @@ def score(ensemble: Ensemble | Model, workers: int = 1) -> Score:
 def test_a_score_is_that_of_the_mean_probabilities(
     models: list[Model], members: int, views: int
 ) -> None:
-    chances = mean_chances(models[:members], views)
+    probabilities = mean_probabilities(models[:members], views)
     found = score(Ensemble(models[:members], views))
     assert found.samples == 150
-    right = chances[np.arange(150), SAMPLES.targets]
+    right = probabilities[np.arange(150), SAMPLES.targets]
     assert found.loss == pytest.approx(-np.log(right).mean(), rel=1e-5)
-    assert found.correct == np.count_nonzero(chances.argmax(axis=1) == SAMPLES.targets)
+    assert found.correct == np.count_nonzero(probabilities.argmax(axis=1) == SAMPLES.targets)
     assert found.confusion is not None
     assert found.confusion.sum() == 150
 
 
 def test_probabilities_are_the_mean(models: list[Model]) -> None:
     found = Answers(Ensemble(models, 2), 150).probabilities(SAMPLES.inputs)
-    np.testing.assert_allclose(found, mean_chances(models, 2), rtol=1e-5, atol=1e-7)
-    assert np.abs(found - mean_chances(models[:2], 2)).max() > 1e-3
-    assert np.abs(found - mean_chances(models, 1)).max() > 1e-3
+    np.testing.assert_allclose(found, mean_probabilities(models, 2), rtol=1e-5, atol=1e-7)
+    assert np.abs(found - mean_probabilities(models[:2], 2)).max() > 1e-3
+    assert np.abs(found - mean_probabilities(models, 1)).max() > 1e-3
 
 
 def test_a_network_beside_itself_scores_as_it_does_alone(models: list[Model]) -> None:
@@ -138,7 +139,7 @@ def test_numbers_are_averaged_themselves() -> None:
     assert (found.accuracy, found.confusion) == (None, None)
 
 
-def test_answers_to_questions_are_averaged_as_chances() -> None:
+def test_answers_to_questions_are_averaged_as_probabilities() -> None:
     text = TABLE.replace("    2\n", "    0\n")
     config = read_config(text, "train.loss=binary_cross_entropy", "model.dtype=float64")
     models, inputs, targets = table_models(config)
@@ -149,3 +150,42 @@ def test_answers_to_questions_are_averaged_as_chances() -> None:
     assert found.loss == pytest.approx(entropy.mean())
     assert found.mean_absolute_error == pytest.approx(np.abs(mean - targets).mean())
     assert found.correct == np.count_nonzero((mean > 0.5) == (targets > 0.5))
+
+
+def question_models(*losses: str) -> tuple[list[Model], Samples]:
+    """Return networks that answer yes or no to each sample of a table, one per loss."""
+    text = TABLE.replace("    2\n", "    0\n")
+    models: list[Model] = []
+    for loss in losses:
+        config = read_config(text, f"train.loss={loss}", "model.dtype=float64")
+        models.append(table_models(config)[0][len(models)])
+    return models, load_table(config).test
+
+
+@pytest.mark.parametrize("sure", [20, -20, 300, -300])
+def test_a_sure_yes_costs_as_much_as_a_sure_no(sure: float) -> None:
+    (model,), samples = question_models("binary_cross_entropy")
+    model.network.parameters.views["3.bias"][:] = sure
+    with Workers(1) as team:
+        alone = evaluate(model, samples, team)
+        twice = evaluate(Ensemble([model, model]), samples, team)
+    assert alone.loss == pytest.approx(abs(sure) / 2, rel=0.2)  # half of the answers are wrong
+    assert twice.loss == pytest.approx(alone.loss)
+    assert twice.correct == alone.correct
+
+
+def test_a_network_that_estimates_yes_itself_may_answer_along() -> None:
+    models, samples = question_models("binary_cross_entropy", "mse")
+    models[1].network.parameters.views["3.weight"][:] *= 0.01
+    models[1].network.parameters.views["3.bias"][:] = 0.7
+    mean = (estimates(models[0], samples.inputs) + estimates(models[1], samples.inputs)) / 2
+    with Workers(1) as team:
+        found = evaluate(Ensemble(models), samples, team)
+    targets = samples.targets[:, 0]
+    assert found.mean_absolute_error == pytest.approx(np.abs(mean - targets).mean())
+    models[1].network.parameters.views["3.bias"][:] = -5  # no probability: taken for a sure no
+    with Workers(1) as team:
+        beside = evaluate(Ensemble(models), samples, team)
+    assert beside.mean_absolute_error == pytest.approx(
+        np.abs(estimates(models[0], samples.inputs) / 2 - targets).mean(), abs=1e-6
+    )

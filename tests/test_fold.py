@@ -86,6 +86,27 @@ def kinds(network: Sequential) -> str:
     return " ".join(layer.kind for layer in network.layers)
 
 
+@pytest.mark.parametrize("gamma", [1.0, 0.0, -1.0])
+def test_a_maximum_lets_through_what_does_not_turn_it_around(gamma: float) -> None:
+    network = network_of("conv 4 kernel=3, maxpool 2, batchnorm, relu, flatten, linear 3")
+    factors = network.parameters.views["3.weight"]
+    factors[:] = np.abs(factors)
+    factors[1] *= gamma
+    folded = fold(network)
+    is_kept = "batchnorm" in kinds(folded)
+    assert is_kept == (gamma < 0)
+    assert difference(network, folded) <= TOLERANCE
+
+
+def test_a_negative_factor_taken_through_a_maximum_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = network_of("conv 4 kernel=3, maxpool 2, batchnorm, relu, flatten, linear 3")
+    assert (network.parameters.views["3.weight"] < 0).any()
+    monkeypatch.setattr(folding, "_affine_before", lambda layers, norm: 0)
+    assert difference(network, fold(network)) > 1e-3
+
+
 @pytest.mark.parametrize(("text", "expected"), FOLDED)
 def test_fewer_layers_give_the_same_answers(text: str, expected: str) -> None:
     network = network_of(text)
@@ -158,8 +179,8 @@ def normalising_model() -> Model:
 
 def loss_by_hand(model: Model, count: int) -> float:
     samples = draw_samples(count, 5)
-    chances = model.probabilities(samples.inputs)[np.arange(count), samples.targets]
-    return float(-np.log(chances.astype(np.float64)).mean())
+    probabilities = model.probabilities(samples.inputs)[np.arange(count), samples.targets]
+    return float(-np.log(probabilities.astype(np.float64)).mean())
 
 
 def scored(model: Model, workers: int = 1) -> float:
@@ -183,6 +204,17 @@ def test_scores_are_those_of_folded_networks(monkeypatch: pytest.MonkeyPatch) ->
     model = normalising_model()
     monkeypatch.setattr(folding, "folded_values", with_the_bias_unscaled)
     assert scored(model) != pytest.approx(loss_by_hand(model, 150), rel=1e-3)
+
+
+def test_weights_that_the_fold_makes_too_large_give_no_warning_and_no_number() -> None:
+    model = normalising_model()
+    for name, value in (("weight", 1e37), ("running_mean", 0), ("running_variance", 1e-6)):
+        for arrays in (model.network.parameters, model.network.state):
+            if f"2.{name}" in arrays.views:
+                arrays.views[f"2.{name}"][...] = value
+    assert np.isfinite(model.network.parameters.flat).all()
+    assert np.isinf(model.folded().network.parameters.views["1.weight"]).any()
+    assert not np.isfinite(scored(model))
 
 
 def test_statistics_that_are_no_numbers_give_no_warning_and_no_number() -> None:

@@ -1,10 +1,12 @@
 """Pictures shown several times, each time a little different."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from test_warp import largest_error, slow_affine
 
 from bpnet.data.distortion.affine import Affine
 from bpnet.data.views import ROTATE, SCALE, SHIFT, Views, view_maps
@@ -41,8 +43,8 @@ def place(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
     return centre
 
 
-def noise(count: int) -> NDArray[np.uint8]:
-    return np.random.default_rng(0).integers(0, 256, (count, SIZE, SIZE), dtype=np.uint8)
+def noise(count: int, shape: tuple[int, int] = (SIZE, SIZE)) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
 
 
 def test_the_first_view_is_the_picture_itself() -> None:
@@ -93,8 +95,22 @@ def test_a_picture_s_views_depend_on_nothing_else() -> None:
     assert np.array_equal(images, before)
 
 
-def test_pictures_need_not_be_square() -> None:
-    images = np.full((2, 9, 14), 200, dtype=np.uint8)
-    seen = Views(2, (9, 14), 2).show(images, 1)
-    assert seen.shape == images.shape
-    assert np.array_equal(seen[:, 3:6, 3:11], images[:, 3:6, 3:11])
+@pytest.mark.parametrize("shape", [(9, 14), (14, 9)])
+def test_pictures_need_not_be_square(shape: tuple[int, int]) -> None:
+    images = noise(2, shape)
+    views = Views(4, shape, 2)
+    for number in (1, 2, 3):
+        for image, seen in zip(images, views.show(images, number), strict=True):
+            expected = slow_affine(image, view_maps(4), number)
+            assert np.abs(seen - expected).max() <= largest_error(images)
+
+
+def test_memory_is_that_of_a_block_however_many_pictures_there_are() -> None:
+    images = noise(50, (150, 150))
+    tracemalloc.start()
+    try:
+        Views(2, (150, 150), 50).show(images, 1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < images.nbytes + 5e6  # what is shown, and one picture's words; at once: 60e6

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from bpnet.data.distortion.affine import Affine
 from bpnet.data.distortion.grid import UNITS, AffineGrid
-from bpnet.data.distortion.warp import WEIGHT_SUM, BilinearSampler, packed_weights
+from bpnet.data.distortion.warp import (
+    LARGEST_SIDE,
+    WEIGHT_SUM,
+    BilinearSampler,
+    packed_weights,
+)
 
 Pictures = NDArray[np.uint8]
 SHAPES = [(28, 28), (17, 31), (32, 9), (1, 5), (3, 130)]  # the last takes 32-bit coordinates
@@ -66,6 +71,13 @@ def distort(images: Pictures, by: Affine) -> Pictures:
     out = np.full_like(images, 99)
     sampler.sample(count, out)
     return out
+
+
+def exact_maps(by: Affine, size: int) -> NDArray[np.float64]:
+    """Return what `AffineGrid.maps` should, before rounding, for maps that shift nothing."""
+    matrix = by.inverse().transpose(0, 2, 1)
+    middle = UNITS * ((size - 1) / 2 + 1) + 0.5
+    return np.dstack([UNITS * matrix, np.full(matrix.shape[:2], middle)])
 
 
 def largest_error(images: Pictures) -> float:
@@ -161,8 +173,33 @@ def test_points_far_outside_read_background() -> None:
 
 
 def test_picture_too_large_is_refused() -> None:
-    with pytest.raises(ValueError, match="too large"):
-        BilinearSampler((5000, 5000), max_pictures=1, reach=1e6)
+    for shape in ((LARGEST_SIDE + 1, 1), (1, LARGEST_SIDE + 1)):
+        with pytest.raises(ValueError, match="too large"):
+            BilinearSampler(shape, max_pictures=1, reach=1e6)
+    with pytest.raises(ValueError, match="too far"):
+        BilinearSampler((28, 28), max_pictures=1, reach=2**31)
+
+
+@pytest.mark.parametrize(
+    ("size", "stretch", "bend", "most"),
+    [  # as `AffineGrid` tells
+        (28, 1.25, 0, 1 / 1000),
+        (28, 1 / (0.3 * 0.5), 0, 1 / 1000),
+        (28, 1, 121, 1 / 1000),
+        (28, 1, 601, 1 / 290),
+        (LARGEST_SIDE, 1.25, 0, 1 / 16),
+    ],
+)
+def test_points_are_moved_by_rounding_as_far_as_stated(
+    size: int, stretch: float, bend: float, most: float
+) -> None:
+    grid = AffineGrid((size, size), stretch, bend)
+    bound = 2.0 ** (math.frexp(grid.reach / UNITS)[1] - 24) * size
+    assert bound <= most
+    by = affine(1000, angle=np.linspace(-180, 180, 1000), scale=1 / stretch)
+    error = np.abs(grid.maps(by) - exact_maps(by, size)) / UNITS
+    farthest = (error @ [(size - 1) / 2, (size - 1) / 2, 1]).max()
+    assert bound / 4 < farthest <= bound  # not below it by much: the statement says something
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -13,6 +13,7 @@ import click
 
 from bpnet.cli import options
 from bpnet.cli.options import percent
+from bpnet.cli.same_split import check_same_samples, check_same_split
 from bpnet.cli.views import averaged_over, views
 from bpnet.errors import AccuracyGateError, ConfigError, DataError
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from bpnet.training.metrics import Score
 
 KNOWN = ("mnist", "fashion_mnist", "synthetic", "table")
-NO_SPLIT = ("data.normalize", "data.synthetic_test")  # change no split of the training samples
 
 
 def no_nan(context: click.Context, option: click.Parameter, value: float | None) -> float | None:
@@ -89,15 +89,20 @@ def command(
     from bpnet.training.resume import checkpoint_path
 
     paths = [checkpoint_path(checkpoint) for checkpoint in checkpoints]
-    models = [load_checkpoint(path).model() for path in paths]
+    saved = [load_checkpoint(path) for path in paths]
+    models = [checkpoint.model() for checkpoint in saved]
     if dataset is not None:
         models = [dataclasses.replace(m, config=choose_dataset(m, dataset)) for m in models]
     check_alike(models, paths)
     config = models[0].config
     if split != "test":
-        check_same_split([model.config for model in models], paths)
+        check_same_split([model.config for model in models], paths, chosen=dataset is not None)
     data = load_dataset(config, data_dir, progress=DownloadProgress())
     check_fit(models[0], data)
+    if split != "test" and dataset is None:
+        check_same_samples(
+            [checkpoint.record.get("fingerprint") for checkpoint in saved], paths, data
+        )
     check_views(views, data)
     samples, index = choose_samples(config, data, split)
     cores = available_cores() // config.train.blas_threads
@@ -124,10 +129,11 @@ def choose_dataset(model: Model, name: str) -> Config:
     if name == "table" and not model.config.data.inputs:
         raise ConfigError("the checkpoint's config holds no table", where="--dataset")
     if name in KNOWN:
-        data = dataclasses.replace(model.config.data, dataset=name)
+        drawn = model.config.data.drawn if name == "mnist" else 0  # digits go with no other
+        data = dataclasses.replace(model.config.data, dataset=name, drawn=drawn)
     elif Path(name).is_dir():
         path = str(Path(name).absolute())
-        data = dataclasses.replace(model.config.data, dataset="idx", path=path)
+        data = dataclasses.replace(model.config.data, dataset="idx", path=path, drawn=0)
     else:
         raise ConfigError(
             "there is no such data set",
@@ -170,35 +176,28 @@ def check_alike(models: Sequence[Model], paths: Sequence[Path]) -> None:
             )
 
 
-def check_same_split(configs: Sequence[Config], paths: Sequence[Path]) -> None:
-    """Make sure that no run has learned from samples that another one held out."""
-
-    def settings(config: Config) -> dict[str, Any]:
-        data = {f"data.{name}": value for name, value in vars(config.data).items()}
-        return {"train.seed": config.train.seed} | data
-
-    first = settings(configs[0])
-    for config, path in zip(configs[1:], paths[1:], strict=True):
-        for name, value in settings(config).items():
-            if value != first[name] and name not in NO_SPLIT:
-                raise ConfigError(
-                    "this run did not hold out the samples that the first one held out",
-                    where=path,
-                    expected=f"{name} = {first[name]}",
-                    found=f"{name} = {value}",
-                    hint="leave --split out, to score the test samples",
-                )
-
-
 def check_views(views: int, data: Dataset) -> None:
-    """Make sure that what is to be shown in several views are pictures."""
+    """Make sure that what is to be shown in several views are pictures, and not too large."""
+    from bpnet.data.distortion.warp import LARGEST_SIDE
+
     inputs = data.test.inputs
-    if views > 1 and (inputs.dtype != "uint8" or inputs.ndim != 3):
+    if views == 1:
+        return
+    if inputs.dtype != "uint8" or inputs.ndim != 3:
         raise ConfigError(
             "only pictures can be shown in several views",
             where="--views",
             expected="grey pictures",
             found=f"numbers of shape {data.input_shape}",
+        )
+    height, width = inputs.shape[1:]
+    if max(height, width) > LARGEST_SIDE:
+        raise ConfigError(
+            "these pictures are too large to be shown in several views",
+            where="--views",
+            expected=f"at most {LARGEST_SIDE}×{LARGEST_SIDE} pixels",
+            found=f"{height}×{width} pixels",
+            hint="leave --views out",
         )
 
 

@@ -88,8 +88,8 @@ def command(
         answers = Answers(Ensemble([model], views), most=1)
         for reading in readings:
             recognise(reading, answers)
-            for chances in reading.probabilities:
-                demand_finite(0.0 if chances is None else float(chances.sum()), path)
+            for probabilities in reading.probabilities:
+                demand_finite(0.0 if probabilities is None else float(probabilities.sum()), path)
     if explain is not None and readings:
         from bpnet.report.explain import draw_explanation
 
@@ -107,7 +107,7 @@ def command(
         for entry in entries:
             tell(entry, segment=segment)
         if views > 1:
-            click.echo(averaged_over(views))
+            click.echo(averaged_over(views), err=True)
     report_unreadable(unreadable, readable=len(readings))
 
 

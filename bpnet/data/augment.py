@@ -8,7 +8,8 @@ from bpnet.data.distortion.draw import DistortionTable, Draw, largest_stretch
 from bpnet.data.distortion.elastic import ElasticField
 from bpnet.data.distortion.grid import UNITS, AffineGrid
 from bpnet.data.distortion.pen import StrokePen, cut_squares
-from bpnet.data.distortion.warp import BilinearSampler
+from bpnet.data.distortion.warp import LARGEST_SIDE, BilinearSampler
+from bpnet.errors import ConfigError
 
 BLOCK_PIXELS = 32 * 28 * 28  # at a time: fewer pay more calls, more outgrow a core's own cache
 
@@ -28,12 +29,23 @@ class Augmenter:
         picture_shape: height and width in pixels.
         seed: the run's seed.
         samples: how many samples the data set has.
+
+    Raises:
+        ConfigError: the pictures are too large.
     """
 
     def __init__(
         self, settings: AugmentConfig, picture_shape: tuple[int, int], seed: int, samples: int
     ) -> None:
         height, width = picture_shape
+        if max(picture_shape) > LARGEST_SIDE:
+            raise ConfigError(
+                "the pictures are too large to be distorted",
+                where="[augment]",
+                expected=f"pictures of at most {LARGEST_SIDE}×{LARGEST_SIDE} pixels",
+                found=f"{height}×{width} pixels",
+                hint="make the pictures smaller, or take the settings of [augment] away",
+            )
         self.settings = settings
         self._is_identity = settings.is_identity
         self._block = block = max(1, BLOCK_PIXELS // (height * width))

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet.data.augment import BLOCK_PIXELS
 from bpnet.data.distortion.affine import Affine
 from bpnet.data.distortion.grid import AffineGrid
 from bpnet.data.distortion.warp import BilinearSampler
@@ -45,8 +46,8 @@ def view_maps(count: int) -> Affine:
 class Views:
     """Show pictures from view after view, the same for every picture.
 
-    What a view makes of a picture depends on nothing else. All memory is reserved here, so every
-    thread needs views of its own.
+    What a view makes of a picture depends on nothing else. All memory is reserved here, for a block
+    of pictures at a time; so every thread needs views of its own.
 
     Args:
         count: how many views there are.
@@ -55,10 +56,12 @@ class Views:
     """
 
     def __init__(self, count: int, picture_shape: tuple[int, int], most: int) -> None:
+        pixels = math.prod(picture_shape)
+        self._block = block = max(1, min(most, BLOCK_PIXELS // pixels))
         self._grid = AffineGrid(picture_shape, stretch=1 / (1 - SCALE), bend=0)
         self._maps = self._grid.maps(view_maps(count))
-        self._points = np.empty((2, 1, math.prod(picture_shape)), dtype=np.float32)
-        self._sampler = BilinearSampler(picture_shape, most, self._grid.reach)
+        self._points = np.empty((2, 1, pixels), dtype=np.float32)
+        self._sampler = BilinearSampler(picture_shape, block, self._grid.reach)
         self._shown = np.empty((most, *picture_shape), dtype=np.uint8)
 
     def show(self, images: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
@@ -70,9 +73,16 @@ class Views:
         """
         if number == 0:
             return images
+        shown = self._shown[: len(images)]
+        self._grid.lay(self._maps[:, number, None], out=self._points)
+        for start in range(0, len(images), self._block):
+            block = slice(start, start + self._block)
+            self._read(images[block], shown[block])
+        return shown
+
+    def _read(self, images: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+        """Read one block of pictures at the points of the view."""
         count = len(images)
         np.copyto(self._sampler.source(count), images)
-        self._grid.lay(self._maps[:, number, None], out=self._points)
         np.copyto(self._sampler.grid(count), self._points)
-        self._sampler.sample(count, self._shown[:count])
-        return self._shown[:count]
+        self._sampler.sample(count, out)

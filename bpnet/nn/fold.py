@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from bpnet.nn.conv import Conv
 from bpnet.nn.layer import Array, Layer
 from bpnet.nn.linear import Linear
 from bpnet.nn.norm import BatchNorm
+from bpnet.nn.pool import MaxPool
 from bpnet.nn.sequential import Sequential
 
 
@@ -20,7 +21,8 @@ def fold(network: Sequential) -> Sequential:
 
     With its running statistics a batch normalisation is an affine map of each channel. Directly
     behind a convolution or a linear layer, which is affine too, it is taken into that layer, and
-    what follows, such as a ReLU, may then be computed in one go with it.
+    what follows, such as a ReLU, may then be computed in one go with it. A maximum pooling may
+    stand between where no γ is negative: `f max x + c = max (f x + c)` for f ≥ 0.
 
     Returns:
         A network with copies of the weights as they are now, its layers computed the fastest way;
@@ -31,10 +33,10 @@ def fold(network: Sequential) -> Sequential:
     layers: list[Layer[Any]] = []
     values: list[dict[str, Array]] = []
     for layer in network.layers:
-        last = layers[-1] if layers else None
-        if isinstance(layer, BatchNorm) and isinstance(last, Conv | Linear):
-            layers[-1] = _with_bias(last)
-            values[-1] = folded_values(values[-1], layer)
+        place = _affine_before(layers, layer) if isinstance(layer, BatchNorm) else None
+        if isinstance(layer, BatchNorm) and place is not None:
+            layers[place] = _with_bias(layers[place])
+            values[place] = folded_values(values[place], layer)
         else:
             layers.append(copy.copy(layer))  # a network names and binds its layers
             roles = (*layer.parameter_shapes, *layer.state_shapes)
@@ -42,9 +44,10 @@ def fold(network: Sequential) -> Sequential:
     if len(layers) == len(network.layers):
         return network
     folded = Sequential(layers, network.loss, network.dtype)
-    for layer, of_layer in zip(layers, values, strict=True):
-        for role, value in of_layer.items():
-            getattr(layer, role)[...] = value
+    with np.errstate(all="ignore"):  # what is too large for the dtype is refused as an answer
+        for layer, of_layer in zip(layers, values, strict=True):
+            for role, value in of_layer.items():
+                getattr(layer, role)[...] = value
     return folded
 
 
@@ -73,9 +76,18 @@ def folded_values(values: Mapping[str, Array], norm: BatchNorm) -> dict[str, Arr
         }
 
 
-def _with_bias(layer: Conv | Linear) -> Conv | Linear:
-    """Return a layer of the same sizes that has a bias."""
+def _affine_before(layers: Sequence[Layer[Any]], norm: BatchNorm) -> int | None:
+    """Return the number of the layer into which a batch normalisation behind all can be taken."""
+    place = len(layers) - 1
+    if place > 0 and isinstance(layers[place], MaxPool) and (norm.weight >= 0).all():
+        place -= 1
+    return place if place >= 0 and isinstance(layers[place], Conv | Linear) else None
+
+
+def _with_bias(layer: Layer[Any]) -> Layer[Any]:
+    """Return a convolution or a linear layer of the same sizes that has a bias."""
     out_channels = layer.output_shape[0]
     if isinstance(layer, Linear):
         return Linear(layer.input_shape, out_channels)
+    assert isinstance(layer, Conv)
     return Conv(layer.input_shape, out_channels, layer.kernel_size, layer.stride, layer.padding)

@@ -1,4 +1,4 @@
-"""Change the ink of pictures in place: thicker or thinner strokes, a piece cut out."""
+"""Change the ink of pictures: thicker or thinner strokes, a piece cut out."""
 
 import numpy as np
 from numpy.typing import NDArray

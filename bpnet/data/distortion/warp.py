@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from bpnet.data.distortion.grid import UNITS
 
 UNIT_BITS = UNITS.bit_length() - 1
-MAX_CELLS = 2**24  # of one picture
+# Pixels along either side of a picture. What `AffineGrid` rounds grows with the square of it.
+LARGEST_SIDE = 512
 
 # Four pixels fill one word of 64 bits, 16 bits each. A pixel that begins at bit q meets its weight,
 # which begins at bit 48 − q, in the top 16 bits of the product of both words.
@@ -116,9 +117,10 @@ class BilinearSampler:
     Everything is allocated here, once; so a sampler belongs to one thread.
 
     Args:
-        picture_shape: height and width in pixels.
+        picture_shape: height and width in pixels, `LARGEST_SIDE` at most.
         max_pictures: the most pictures of one call.
-        reach: what the absolute value of no coordinate exceeds, in units of 1/128 pixel.
+        reach: what the absolute value of no coordinate exceeds, in units of 1/128 pixel; below
+            2^31.
     """
 
     def __init__(self, picture_shape: tuple[int, int], max_pictures: int, reach: float) -> None:
@@ -127,8 +129,10 @@ class BilinearSampler:
         # before each picture and so behind the one above.
         self._line = line = width + 1
         self._cells = (height + 1) * line
-        if self._cells > MAX_CELLS or reach >= 2**31:
+        if max(picture_shape) > LARGEST_SIDE:
             raise ValueError(f"pictures of {height}×{width} pixels are too large to resample")
+        if reach >= 2**31:
+            raise ValueError(f"a point {reach:g} units away is too far to resample")
         places = self._places(max_pictures)
         is_small = reach < 2**15 and places <= 2**16
         self._signed: type[np.signedinteger[Any]] = np.int16 if is_small else np.int32
