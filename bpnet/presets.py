@@ -1,4 +1,4 @@
-"""Find a config by its path or by the name of a preset."""
+"""Find a config by its path, or by the name of a preset or a worked example."""
 
 from difflib import get_close_matches
 from pathlib import Path
@@ -7,36 +7,50 @@ from bpnet.errors import ConfigError
 
 PACKAGE = Path(__file__).parent
 FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")  # of a wheel, and of a checkout
+EXAMPLES = "examples"
 
 
 def preset_paths() -> dict[str, Path]:
     """Return the files of all presets by name."""
-    folder = next((folder for folder in FOLDERS if folder.is_dir()), None)
-    return {path.stem: path for path in sorted(folder.glob("*.ini"))} if folder else {}
+    return _paths()
+
+
+def example_paths() -> dict[str, Path]:
+    """Return the files of all worked examples by name."""
+    return _paths(EXAMPLES)
+
+
+def _paths(*part: str) -> dict[str, Path]:
+    """Return the configs of a folder, or of a part of it, by their stems."""
+    folder = next((folder for folder in FOLDERS if folder.is_dir()), FOLDERS[0])
+    stems = {path.stem: path for path in folder.joinpath(*part).glob("*.ini")}
+    return dict(sorted(stems.items()))
 
 
 def describe(path: Path) -> str:
-    """Return the first line of a preset's opening comment."""
+    """Return the first line of a preset's or example's opening comment."""
     return path.read_text(encoding="utf-8").partition("\n")[0].lstrip(";# ")
 
 
 def find_config(name: str) -> Path:
-    """Return the file of that path, or of the preset of that name.
+    """Return the file of that path, or of the preset or worked example of that name.
 
     Raises:
-        ConfigError: there is neither.
+        ConfigError: there is none of them.
     """
     path = Path(name)
     if path.is_file():
         return path
-    presets = preset_paths()
-    if name in presets:
-        return presets[name]
-    near = get_close_matches(path.stem, presets, n=1)
+    presets, examples = preset_paths(), example_paths()
+    known = examples | presets
+    if name in known:
+        return known[name]
+    near = get_close_matches(path.stem, known, n=1)
     raise ConfigError(
         "there is no such config",
         where=name,
-        expected="a file, or one of the presets " + ", ".join(presets),
-        found="a directory" if path.is_dir() else "neither",
+        expected=f"a file, one of the presets {', '.join(presets)}, "
+        f"or one of the examples {', '.join(examples)}",
+        found="a directory" if path.is_dir() else "none of these",
         hint=f"did you mean {near[0]}?" if near else None,
     )

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from bpnet.nn.layer import Array, Layer, Memory
+from bpnet.teach.projection import TOLERANCE, compare, direction_along, unit_direction
 
-STEP = 1e-6  # h of the central difference
-TOLERANCE = 1e-6  # of |analytic − numeric| / max(|analytic|, |numeric|, 1e-4)
+__all__ = ["TOLERANCE", "PoisonedMemory", "Trial", "assert_close", "projection_error"]
 
 
 class PoisonedMemory(Memory):
@@ -110,36 +110,11 @@ class Trial:
         return errors
 
 
-def unit_direction(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw a direction of length 1."""
-    direction = rng.normal(size=shape)
-    return direction / np.linalg.norm(direction)
-
-
 def projection_error(
     objective: Callable[[], float], at: Array, gradient: Array, rng: np.random.Generator
 ) -> float:
-    """Compare `⟨v, gradient⟩` with `(f(at + h v) − f(at − h v)) / 2h` along a random direction v.
-
-    Every component of v has the gradient's sign, so that no two cancel and leave only rounding.
-
-    Args:
-        objective: f, of the current content of `at`.
-        at: where the gradient was taken; moved for the two evaluations, then put back.
-        gradient: same shape as `at`.
-        rng: draws v.
-    """
-    direction = unit_direction(at.shape, rng)
-    direction = np.where(direction * gradient < 0, -direction, direction)
-    start = at.copy()
-    values = []
-    for side in (STEP, -STEP):
-        at[...] = start + side * direction
-        values.append(objective())
-    at[...] = start
-    analytic = float(np.vdot(direction, gradient))
-    numeric = (values[0] - values[1]) / (2 * STEP)
-    return abs(analytic - numeric) / max(abs(analytic), abs(numeric), 1e-4)
+    """Return the relative error of a gradient along a random direction."""
+    return compare(objective, at, gradient, direction_along(gradient, rng)).relative_error
 
 
 def assert_close(

@@ -48,7 +48,10 @@ SAME_LEVEL = {  # parts that may look at another part of their own level
     "model": {"nn"},
 }
 HEAVY = ("numpy", "PIL", "requests", "tqdm", "threadpoolctl", "platformdirs")
-COMMANDS = ("train", "eval", "predict", "summary", "data", "bench")
+COMMANDS = (
+    *("train", "eval", "predict", "summary", "data"),
+    *("gradcheck", "bench"),
+)
 
 
 def module_name(path: Path, root: Path = PROJECT) -> str:

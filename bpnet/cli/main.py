@@ -10,7 +10,15 @@ import click
 from bpnet import __version__
 from bpnet.errors import BpnetError
 
-COMMANDS = ("train", "eval", "predict", "data", "summary", "bench")
+COMMANDS = (
+    "train",
+    "eval",
+    "predict",
+    "data",
+    "summary",
+    "gradcheck",
+    "bench",
+)
 INTERRUPTED = 130
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from bpnet.presets import describe, preset_paths
+from bpnet.presets import describe, example_paths, preset_paths
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -25,19 +25,24 @@ mirror = click.option(
 
 
 class ConfigCommand(click.Command):
-    """List the presets below the options of a command that takes a config."""
+    """List presets and examples below the options of a command that takes a config."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the presets with one line each."""
+        """Write presets and examples with one line each."""
         write_presets(formatter)
+        write_configs(formatter, "Worked examples", example_paths())
 
 
 def write_presets(formatter: click.HelpFormatter) -> None:
     """Write every preset with the first line of its comment."""
-    presets = preset_paths()
-    if presets:
-        with formatter.section("Presets"):
-            formatter.write_dl([(name, describe(path)) for name, path in presets.items()])
+    write_configs(formatter, "Presets", preset_paths())
+
+
+def write_configs(formatter: click.HelpFormatter, title: str, paths: dict[str, Path]) -> None:
+    """Write a section of configs, each with the first line of its comment."""
+    if paths:
+        with formatter.section(title):
+            formatter.write_dl([(name, describe(path)) for name, path in paths.items()])
 
 
 def command_line(*words: object) -> str:

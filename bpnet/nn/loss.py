@@ -6,7 +6,7 @@ shards' gradients simply add up.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,8 @@ class Loss:
         neutral: the target that says nothing.
     """
 
-    answers_questions = False  # every output is a yes or a no of its own
+    kind: ClassVar[str]
+    answers_questions: ClassVar[bool] = False  # every output is a yes or a no of its own
 
     def __init__(self, outputs: int, label_smoothing: float = 0.0, neutral: float = 0.0) -> None:
         self.outputs = outputs
@@ -120,6 +121,8 @@ class CrossEntropy(Loss):
     Source: Bridle, 1990; label smoothing: Szegedy et al., 2016, section 7.
     """
 
+    kind = "cross_entropy"
+
     def __init__(self, outputs: int, label_smoothing: float = 0.0) -> None:
         super().__init__(outputs, label_smoothing, neutral=1 / outputs)
 
@@ -169,6 +172,8 @@ class SquaredDistance(Loss):
 class MeanSquaredError(SquaredDistance):
     """Average the squared error over outputs and batch: `C = Σ_i (a_i − y_i)² / outputs`."""
 
+    kind = "mse"
+
     def __init__(self, outputs: int) -> None:
         super().__init__(outputs, 1 / outputs)
 
@@ -178,6 +183,8 @@ class QuadraticCost(SquaredDistance):
 
     Source: Nielsen, 2015, equation 6.
     """
+
+    kind = "quadratic"
 
     def __init__(self, outputs: int) -> None:
         super().__init__(outputs, 0.5)
@@ -194,6 +201,7 @@ class BinaryCrossEntropy(Loss):
         label_smoothing: s; the target becomes `(1 − s) y + s / 2`.
     """
 
+    kind = "binary_cross_entropy"
     answers_questions = True
 
     def __init__(self, outputs: int, label_smoothing: float = 0.0) -> None:

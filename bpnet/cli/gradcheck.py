@@ -1,0 +1,213 @@
+"""Check a network's gradients against central differences, and tell what they cost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bpnet.cli.options import ConfigCommand, as_json
+
+if TYPE_CHECKING:
+    from bpnet.config import Config
+    from bpnet.teach.checker import Check
+    from bpnet.teach.cost import Cost
+    from bpnet.teach.gradcheck import Report
+
+SECONDS = 1.0  # of timing passes
+
+
+@click.command(cls=ConfigCommand)
+@click.option(
+    "--config", "source", metavar="FILE|PRESET|EXAMPLE", required=True, help="What to check."
+)
+@click.option(
+    "--set",
+    "overrides",
+    metavar="SECTION.KEY=VALUE",
+    multiple=True,
+    help="Change one setting; may be given several times.",
+)
+@click.option("--elements", is_flag=True, help="Check every element of every parameter as well.")
+@click.option(
+    "--sabotage",
+    metavar="LAYER",
+    help="Plant a known mistake in this layer's backward pass, and see it found.",
+)
+@as_json
+def command(
+    source: str, overrides: tuple[str, ...], elements: bool, sabotage: str | None, as_json: bool
+) -> None:
+    """Check every gradient against central differences, layer by layer, in float64.
+
+    A gradient is projected on a random direction, and its projection compared with the slope that
+    the loss really has there. Directions that cross a kink of ReLU or of maximum pooling are drawn
+    anew; dropout drops the same activations every time. Fused layers and a whole training step are
+    checked as well. Ends with exit code 1 where a relative error is above 10⁻⁶.
+    """
+    from bpnet.cli.bars import CheckBar
+    from bpnet.load_config import load_config
+    from bpnet.teach.gradcheck import run_gradcheck
+
+    config = load_config(source, overrides)
+    with CheckBar() as bar:
+        report = run_gradcheck(config, sabotage, elements=elements, seconds=SECONDS, observer=bar)
+    if as_json:
+        click.echo(json.dumps(document(source, report), indent=2, allow_nan=False))
+    else:
+        click.echo("\n".join(text(source, config, report)))
+    demand_passed(report)
+
+
+def demand_passed(report: Report) -> None:
+    """Turn wrong gradients into an error.
+
+    Raises:
+        CheckFailedError: a gradient is wrong.
+    """
+    from bpnet.errors import CheckFailedError
+    from bpnet.teach.projection import TOLERANCE
+
+    wrong = sum(not check.passed for check in report.checks)
+    if report.culprit is None:
+        return
+    culprit = report.culprit
+    raise CheckFailedError(
+        f"{wrong} of {len(report.checks)} gradients {'is' if wrong == 1 else 'are'} wrong",
+        where=f"{culprit.layer}, {culprit.parameter}: the last one, so that no other spoils it",
+        expected=f"a relative error of at most {TOLERANCE:g}",
+        found=f"{culprit.relative_error:.2g}",
+        hint=None if report.mistake else "read the layer's backward beside its equation",
+    )
+
+
+def document(source: str, report: Report) -> dict[str, Any]:
+    """Return everything in plain numbers."""
+    cost = report.cost
+    path = Path(source)
+    return {
+        "config": str(path.absolute()) if path.is_file() else source,
+        "passed": report.passed,
+        "parameters": cost.parameters,
+        "samples": report.samples,
+        "moved": report.moved,
+        "sabotage": None if report.mistake is None else report.mistake.text,
+        "checks": [row(check) for check in report.checks],
+        "forward_seconds": cost.forward,
+        "backward_seconds": cost.backward,
+        "backward_over_forward": cost.backward_over_forward,
+        "finite_difference_seconds": cost.finite_differences,
+        "speedup": cost.speedup,
+    }
+
+
+def row(check: Check) -> dict[str, Any]:
+    """Return one gradient's row; what is infinite has no number."""
+    import math
+
+    slopes = check.comparison
+
+    def number(value: float | None) -> float | None:
+        return value if value is not None and math.isfinite(value) else None
+
+    return {
+        "layer": check.layer,
+        "parameter": check.parameter,
+        "shape": list(check.shape),
+        "analytic": number(slopes.analytic if slopes else None),
+        "numeric": number(slopes.numeric if slopes else None),
+        "relative_error": number(check.relative_error),
+        "elements": check.elements,
+        "kinks": check.kinks,
+        "held": check.held,
+        "passed": check.passed,
+    }
+
+
+def text(source: str, config: Config, report: Report) -> list[str]:
+    """Return the lines for a reader."""
+    cost = report.cost
+    title = f"{Path(source).stem}: {cost.parameters:,} parameters, loss {config.train.loss}, "
+    lines = [title + f"{report.samples} sample{'s' * (report.samples > 1)}, float64"]
+    if report.mistake is not None:
+        lines.append(f"planted: {report.mistake.text}")
+    if report.moved:
+        lines.append("the starting weights lie at a kink: checked at a point beside them")
+    lines.append("slopes along a random direction: what the gradient says, what differences find")
+    lines += ["", *table(report.checks), ""]
+    worst = max(report.checks, key=lambda check: check.relative_error)
+    right = sum(check.passed for check in report.checks)
+    lines.append(
+        f"{right} of {len(report.checks)} gradients agree; the largest relative error is "
+        f"{worst.relative_error:.1e}, at {worst.layer}, {worst.parameter}"
+    )
+    if report.mistake is not None and report.passed:
+        lines.append("what was planted shows nowhere: it changes no gradient of this network")
+    lines += remarks(report.checks)
+    return [*lines, "", *cost_lines(config, cost)]
+
+
+def table(checks: list[Check]) -> list[str]:
+    """Return one line per gradient."""
+    width = max(len("layer"), *(len(check.layer) for check in checks))
+    label = max(len("gradient by"), *(len(check.parameter) for check in checks))
+    line = f"{{:<{width}}}  {{:<{label}}}{{:>14}}{{:>14}}{{:>10}}{{:>7}}  {{}}".format
+    lines = [line("layer", "gradient by", "analytic", "numeric", "error", "kinks", "").rstrip()]
+    for check in checks:
+        slopes = check.comparison
+        if slopes is not None:
+            numbers = (f"{slopes.analytic:.6g}", f"{slopes.numeric:.6g}")
+        elif check.elements is not None:
+            numbers = ("", f"{check.elements:,} elements")
+        else:
+            numbers = ("", "every element")
+        lines.append(
+            line(
+                *(check.layer, check.parameter, *numbers, f"{check.relative_error:.1e}"),
+                *(check.kinks or "", "ok" if check.passed else "WRONG"),
+            )
+        )
+    return lines
+
+
+def remarks(checks: list[Check]) -> list[str]:
+    """Return what is to be said about kinks."""
+    lines = []
+    crossed = sum(check.kinks for check in checks if check.elements is None)
+    left_out = sum(check.kinks for check in checks if check.elements is not None)
+    held = [check for check in checks if check.held]
+    if crossed:
+        lines.append(f"{crossed} directions crossed a kink of ReLU or a tie of pooling: drawn anew")
+    if left_out:
+        lines.append(f"{left_out} elements lie at a kink or a tie: left out")
+    for check in held:
+        lines.append(
+            f"{check.layer}, {check.parameter}: {check.held:,} numbers are 0 and lie at a kink or "
+            "a tie: left alone"
+        )
+    return lines
+
+
+def cost_lines(config: Config, cost: Cost) -> list[str]:
+    """Return what a gradient costs either way."""
+    samples = f"{cost.samples} sample{'s' * (cost.samples > 1)}"
+    return [
+        f"cost, with {samples} in {config.model.dtype} on one core:",
+        f"  one forward pass    {duration(cost.forward)}",
+        f"  one backward pass   {duration(cost.backward)}, "
+        f"{cost.backward_over_forward:.2f} times a forward pass, for all "
+        f"{cost.parameters:,} gradients and the input's",
+        f"  finite differences  {duration(cost.finite_differences)}, "
+        f"{cost.parameters + 1:,} forward passes",
+        f"backpropagation is {cost.speedup:,.1f} times as fast",
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Return a time in a unit that suits it."""
+    for unit, size in (("µs", 1e-6), ("ms", 1e-3)):
+        if seconds < 1000 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s" if seconds < 1000 else f"{seconds / 3600:.3g} h"

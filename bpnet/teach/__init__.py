@@ -1,0 +1,1 @@
+"""Show the mathematics of a network: every number of a step, and checks of its gradients."""
