@@ -24,7 +24,7 @@ from bpnet.nn.linear import Linear
 from bpnet.nn.loss import CrossEntropy, Loss, build_loss
 from bpnet.nn.norm import BatchNorm
 from bpnet.nn.sequential import Sequential
-from bpnet.presets import preset_paths
+from bpnet.presets import example_paths, preset_paths
 from bpnet.training.averaging import AveragedWeights
 from bpnet.training.optimizer import build_optimizer
 from bpnet.training.part import Order
@@ -199,7 +199,7 @@ def draw_network(preset: str, *, fast: bool) -> tuple[Sequential, OptimizerConfi
     return network, config.optimizer
 
 
-@pytest.mark.parametrize("preset", preset_paths())
+@pytest.mark.parametrize("preset", [*preset_paths(), *example_paths()])
 @pytest.mark.parametrize("fast", [True, False])
 def test_networks_agree(preset: str, fast: bool) -> None:
     network, _ = draw_network(preset, fast=fast)

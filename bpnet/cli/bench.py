@@ -21,7 +21,7 @@ SECONDS = 6.0  # of timing, per config and batch size
 @click.option(
     "--config",
     "sources",
-    metavar="FILE|PRESET",
+    metavar="FILE|PRESET|EXAMPLE",
     multiple=True,
     default=NETS,
     show_default=True,

@@ -207,7 +207,6 @@ def cost_lines(config: Config, cost: Cost) -> list[str]:
 
 def duration(seconds: float) -> str:
     """Return a time in a unit that suits it."""
-    for unit, size in (("µs", 1e-6), ("ms", 1e-3)):
-        if seconds < 1000 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s" if seconds < 1000 else f"{seconds / 3600:.3g} h"
+    units = [("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("h", 3600.0)]
+    name, size = next((unit for unit in reversed(units) if seconds >= unit[1]), units[0])
+    return f"{float(f'{seconds / size:.3g}'):g} {name}"

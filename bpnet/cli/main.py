@@ -17,6 +17,7 @@ COMMANDS = (
     "data",
     "summary",
     "gradcheck",
+    "curves",
     "bench",
 )
 INTERRUPTED = 130

@@ -17,7 +17,7 @@ CHECKPOINT_SUFFIX = ".npz"
 
 
 @click.command(cls=ConfigCommand)
-@click.argument("source", metavar="CONFIG|PRESET|CHECKPOINT")
+@click.argument("source", metavar="CONFIG|PRESET|EXAMPLE|CHECKPOINT")
 @data_dir
 @as_json
 def command(source: str, data_dir: Path | None, as_json: bool) -> None:

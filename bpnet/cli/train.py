@@ -12,15 +12,18 @@ import click
 from bpnet.cli.options import ConfigCommand, as_json, command_line, data_dir, mirror, percent
 
 if TYPE_CHECKING:
+    from bpnet.cli.bars import RunDisplay
     from bpnet.config import Config
+    from bpnet.data.dataset import Dataset
     from bpnet.model import Model
     from bpnet.training.checkpoint import Checkpoint
     from bpnet.training.loop import Trainer
+    from bpnet.training.metrics import Score
     from bpnet.training.progress import Progress
 
 
 @click.command(cls=ConfigCommand)
-@click.option("--config", "source", metavar="FILE|PRESET", help="What to train, and how.")
+@click.option("--config", "source", metavar="FILE|PRESET|EXAMPLE", help="What to train, and how.")
 @click.option(
     "--set",
     "overrides",
@@ -60,6 +63,7 @@ def command(
     The run directory holds config.ini, environment.json, metrics.jsonl and two checkpoints,
     last.npz and best.npz. Ctrl-C finishes the step under way, saves, and says how to go on.
     """
+    from bpnet.cli.bars import RunDisplay
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.data.load import load_dataset
     from bpnet.training import run as runs
@@ -86,13 +90,13 @@ def command(
     with blas_threads(config.train.blas_threads), runs.choose_workers(config) as team:
         trainer = runs.build_trainer(model, dataset, run_dir, team, saved, progress)
         runs.describe_run(run_dir, trainer)
-        _run(trainer, data_dir)
+        _run(trainer, data_dir, RunDisplay(trainer.progress.ends[-1]))
         score = runs.final_score(run_dir / BEST, dataset, team)
     result = {"run_dir": str(run_dir)} | runs.result(trainer, score)
     if as_json:
         click.echo(json.dumps(result, indent=2))
     else:
-        _tell(result, next_commands(model, run_dir, data_dir))
+        _tell(result, score, next_commands(model, run_dir, data_dir))
 
 
 def _settle(
@@ -132,12 +136,34 @@ def _default_run_dir(source: str) -> Path:
                 return path
 
 
-def _run(trainer: Trainer, data_dir: Path | None) -> None:
+def train_anew(
+    model: Model, dataset: Dataset, source: str, data_dir: Path | None, display: RunDisplay
+) -> Path:
+    """Train a network in a run directory of its own, which is returned; the test set is not read.
+
+    Args:
+        model: with its starting weights; trained in place.
+        dataset: what it learns from.
+        source: names the run directory.
+        data_dir: where the data set was found, for the command that goes on after a signal.
+        display: watches the run.
+    """
+    from bpnet.training import run as runs
+    from bpnet.training.parallel import blas_threads
+
+    run_dir = _default_run_dir(source).absolute()
+    config = model.config
+    with blas_threads(config.train.blas_threads), runs.choose_workers(config) as team:
+        trainer = runs.build_trainer(model, dataset, run_dir, team, None, None)
+        runs.describe_run(run_dir, trainer)
+        _run(trainer, data_dir, display)
+    return run_dir
+
+
+def _run(trainer: Trainer, data_dir: Path | None, display: RunDisplay) -> None:
     """Train under the eyes of a display; a signal ends it after a step, with everything saved."""
-    from bpnet.cli.bars import RunDisplay
     from bpnet.cli.signals import stop_request
 
-    display = RunDisplay(trainer.progress.ends[-1])
     trainer.observer = display
     with stop_request() as stop:
         try:
@@ -171,14 +197,15 @@ def next_commands(model: Model, run_dir: Path, data_dir: Path | None) -> list[st
     return commands
 
 
-def _tell(result: dict[str, Any], commands: list[str]) -> None:
-    """Write the score and the commands to try next."""
+def _tell(result: dict[str, Any], score: Score, commands: list[str]) -> None:
+    """Write the score, of plain numbers with its mean errors, and the commands to try next."""
     if result["test_accuracy"] is not None:
         errors = result["test_errors"]
         accuracy = percent(result["test_accuracy"])
         click.echo(f"test accuracy {accuracy} ({errors} errors), loss {result['test_loss']:.4f}")
     else:
-        click.echo(f"test loss {result['test_loss']:.6g}")
+        means = f"mae {score.mean_absolute_error:.6g}, mse {score.mean_squared_error:.6g}"
+        click.echo(f"test loss {result['test_loss']:.6g}, {means}")
     epochs = "1 epoch" if result["epochs"] == 1 else f"{result['epochs']} epochs"
     speed = f"{result['samples_per_second']:,.0f} samples/s" if result["epochs"] else ""
     click.echo(f"{epochs} in {result['seconds']:.1f} s  {speed}")

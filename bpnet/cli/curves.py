@@ -1,0 +1,193 @@
+"""Train several networks, or read what was trained, and compare their learning curves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bpnet.cli.options import ConfigCommand, as_json, command_line, data_dir
+from bpnet.presets import example_paths, preset_paths
+
+if TYPE_CHECKING:
+    from bpnet.data.dataset import Dataset
+    from bpnet.model import Model
+    from bpnet.report.curves import Comparison, History
+
+METRICS = (  # bpnet.report.curves.CHOICES, which `--help` need not wait for
+    *("accuracy", "loss", "validation_accuracy", "train_accuracy"),
+    *("validation_loss", "train_loss", "learning_rate"),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Hold a network that is ready to be trained.
+
+    Args:
+        name: what charts call it.
+        source: the config that was given.
+        model: with its starting weights.
+        dataset: what it learns from.
+    """
+
+    name: str
+    source: str
+    model: Model
+    dataset: Dataset
+
+
+@click.command(cls=ConfigCommand)
+@click.argument("sources", nargs=-1, required=True, metavar="CONFIG|PRESET|EXAMPLE|RUN_DIR…")
+@click.option(
+    "--metric",
+    type=click.Choice(METRICS),
+    metavar="METRIC",
+    help="accuracy or loss, validation_ or train_ before it, or learning_rate. Else the first "
+    "that all have: validation or training accuracy, validation or training loss.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    metavar="SECTION.KEY=VALUE",
+    multiple=True,
+    help="Change one setting of every config; may be given several times.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Epochs of every config.")
+@data_dir
+@click.option(
+    "-o",
+    "--output",
+    "picture",
+    type=click.Path(path_type=Path),
+    metavar="PICTURE.png",
+    help="Draw the curves there, too; needs matplotlib (pip install 'bpnet[plot]').",
+)
+@as_json
+def command(
+    sources: tuple[str, ...],
+    metric: str | None,
+    overrides: tuple[str, ...],
+    epochs: int | None,
+    data_dir: Path | None,
+    picture: Path | None,
+    as_json: bool,
+) -> None:
+    """Train each config, and show the learning curves of all of them in one chart.
+
+    Each is trained in a run directory of its own, as `bpnet train` does, but the test set is left
+    alone. A run directory that is given instead is only read. Try `bpnet curves neuron
+    neuron-cross-entropy`: two costs, one bad start.
+    """
+    from bpnet.report import curves
+
+    if picture is not None:
+        curves.check_picture(picture)
+    if epochs is not None:
+        overrides = (*overrides, f"train.epochs={epochs}")
+    found = prepare(sources, overrides, data_dir)
+    metric = curves.choose_metric(metric, {one.name: offered(one) for one in found})
+    histories = [train(one, data_dir) if isinstance(one, Plan) else one for one in found]
+    comparison = curves.compare(histories, metric)
+    if picture is not None:
+        curves.draw_picture(comparison, picture)
+    if as_json:
+        click.echo(json.dumps(plain(histories, comparison, picture), indent=2, allow_nan=False))
+        return
+    click.echo(comparison.text())
+    if any(isinstance(one, Plan) for one in found):
+        click.echo("\nnext:")
+        click.echo(f"  {command_line('curves', *(history.run_dir for history in histories))}")
+
+
+def prepare(
+    sources: Sequence[str], overrides: tuple[str, ...], data_dir: Path | None
+) -> list[Plan | History]:
+    """Read all runs and make all networks ready, so that whatever is wrong is told at once."""
+    from bpnet.report.curves import read_history
+
+    names = distinct([title(source) for source in sources])
+    if overrides and all(map(is_run, sources)):
+        raise click.UsageError("--set and --epochs change configs; only runs were given.")
+    return [
+        read_history(name, Path(source))
+        if is_run(source)
+        else make_plan(name, source, overrides, data_dir)
+        for name, source in zip(names, sources, strict=True)
+    ]
+
+
+def is_run(source: str) -> bool:
+    """Tell whether a run directory is meant: a directory, and not one that a preset is called."""
+    return Path(source).is_dir() and source not in preset_paths() | example_paths()
+
+
+def title(source: str) -> str:
+    """Return what charts call a run or config."""
+    return Path(source).resolve().name if is_run(source) else Path(source).stem
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Return the names, those that come again with a number behind them."""
+    return [
+        f"{name} ({names[: place + 1].count(name)})" if name in names[:place] else name
+        for place, name in enumerate(names)
+    ]
+
+
+def make_plan(name: str, source: str, overrides: tuple[str, ...], data_dir: Path | None) -> Plan:
+    """Make the network of a config ready to be trained."""
+    from bpnet.cli.download_progress import DownloadProgress
+    from bpnet.data.load import load_dataset
+    from bpnet.load_config import load_config
+    from bpnet.training.run import prepare_model
+
+    config = load_config(source, overrides)
+    dataset = load_dataset(config, data_dir, progress=DownloadProgress())
+    return Plan(name, source, prepare_model(config, dataset), dataset)
+
+
+def offered(one: Plan | History) -> set[str]:
+    """Return the metrics that a run has noted or will note."""
+    from bpnet.report.curves import will_offer
+
+    return will_offer(one.model, one.dataset) if isinstance(one, Plan) else one.offers()
+
+
+def train(plan: Plan, data_dir: Path | None) -> History:
+    """Train a network, and read what it noted."""
+    from bpnet.cli.brief_display import BriefDisplay
+    from bpnet.cli.train import train_anew
+    from bpnet.report.curves import read_history
+
+    click.echo(f"{plan.name} …", err=True)
+    display = BriefDisplay(plan.model.config.train.epochs)
+    run_dir = train_anew(plan.model, plan.dataset, plan.source, data_dir, display)
+    return read_history(plan.name, run_dir)
+
+
+def plain(
+    histories: Sequence[History], comparison: Comparison, picture: Path | None
+) -> dict[str, Any]:
+    """Return everything in plain values, losses in the units of their own."""
+    metric = comparison.metric
+    return {
+        "metric": metric,
+        "label": comparison.label,
+        "note": comparison.note or None,
+        "runs": [
+            {
+                "name": history.name,
+                "run_dir": str(history.run_dir),
+                "loss": history.cost,
+                "epochs": history.epochs,
+                "values": history.values(metric),
+            }
+            for history in histories
+        ],
+        "picture": None if picture is None else str(picture.absolute()),
+    }

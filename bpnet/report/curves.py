@@ -1,0 +1,232 @@
+"""Compare runs by their learning curves: what they have in common, in text and in a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from bpnet.config import Config
+from bpnet.data.dataset import Dataset
+from bpnet.errors import CheckpointError, ConfigError, DataError
+from bpnet.files import atomic_write
+from bpnet.load_config import load_config
+from bpnet.model import Model
+from bpnet.report.text_chart import Curve, draw_chart
+from bpnet.training.loop import METRICS
+
+LABELS = {  # what metrics.jsonl holds, the most telling first
+    "validation_accuracy": "validation accuracy, %",
+    "train_accuracy": "training accuracy over each epoch, %",
+    "validation_loss": "validation loss",
+    "train_loss": "training loss over each epoch",
+    "learning_rate": "learning rate at the end of each epoch",
+}
+CHOICES = ("accuracy", "loss", *LABELS)  # the first two leave it open of which samples
+SUFFIXES = (".png", ".svg", ".pdf")
+
+
+@dataclass(frozen=True)
+class History:
+    """Hold what a run noted after each of its epochs.
+
+    Args:
+        name: what charts call the run.
+        run_dir: where it lies.
+        cost: what its loss measures.
+        records: the objects of `metrics.jsonl`, at least one.
+    """
+
+    name: str
+    run_dir: Path
+    cost: str
+    records: Sequence[Mapping[str, Any]]
+
+    @property
+    def epochs(self) -> list[int]:
+        """Return the numbers of the epochs."""
+        return [record["epoch"] for record in self.records]
+
+    def values(self, metric: str) -> list[float]:
+        """Return one number per epoch."""
+        return [record[metric] for record in self.records]
+
+    def offers(self) -> set[str]:
+        """Return the metrics that the run has noted after every epoch."""
+        return {
+            metric
+            for metric in LABELS
+            if all(isinstance(record.get(metric), int | float) for record in self.records)
+        }
+
+
+def read_history(name: str, run_dir: Path) -> History:
+    """Read what a run has noted so far.
+
+    Raises:
+        CheckpointError: the directory holds no run, or none of its epochs is complete.
+    """
+    path = run_dir / METRICS
+    expected = f"a run directory of `bpnet train`, with {METRICS} and config.ini in it"
+    try:
+        records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        epochs = [int(record["epoch"]) for record in records]
+        config = load_config(str(run_dir / "config.ini"))
+    except (OSError, ValueError, TypeError, KeyError, ConfigError) as error:
+        found = getattr(error, "strerror", None) or str(error)
+        raise CheckpointError(
+            "the learning curve cannot be read", where=run_dir, expected=expected, found=found
+        ) from error
+    if not epochs:
+        raise CheckpointError(
+            "the run has completed no epoch yet", where=path, hint="go on with it first"
+        )
+    return History(name, run_dir.absolute(), cost_of(config), records)
+
+
+def cost_of(config: Config) -> str:
+    """Return what tells apart losses that cannot be compared."""
+    smoothing = config.train.label_smoothing
+    return config.train.loss + (f", smoothing {smoothing:g}" if smoothing else "")
+
+
+def will_offer(model: Model, dataset: Dataset) -> set[str]:
+    """Return the metrics that a run of this network will note."""
+    is_classes = dataset.train.targets.ndim == 1 or model.network.loss.answers_questions
+    validates = model.config.data.validation > 0
+    return {
+        metric
+        for metric in LABELS
+        if (is_classes or not metric.endswith("accuracy"))
+        and (validates or not metric.startswith("validation"))
+    }
+
+
+def choose_metric(wanted: str | None, offers: Mapping[str, Collection[str]]) -> str:
+    """Return the wanted metric, or the most telling one that all runs have.
+
+    Held-out samples tell more than those that were trained on, and accuracy more than loss.
+
+    Args:
+        wanted: one of `CHOICES`, or None.
+        offers: the metrics of each run, by its name.
+
+    Raises:
+        ConfigError: a run lacks the wanted one.
+    """
+    candidates = [metric for metric in LABELS if wanted is None or metric.endswith(wanted)]
+    for metric in candidates:
+        if all(metric in offered for offered in offers.values()):
+            return metric
+    lacking = next(name for name, offered in offers.items() if not {*candidates} & {*offered})
+    raise ConfigError(
+        f"{lacking} has no {wanted}",
+        where="--metric",
+        expected="one of " + ", ".join(metric for metric in LABELS if metric in offers[lacking]),
+        found=wanted,
+    )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Hold the curves of several runs in units in which they can be compared.
+
+    Args:
+        metric: a key of `metrics.jsonl`.
+        label: what the upright axis shows.
+        note: what a reader must know about the units; empty where nothing is special.
+        curves: one per run.
+    """
+
+    metric: str
+    label: str
+    note: str
+    curves: Sequence[Curve]
+
+    def text(self) -> str:
+        """Return chart and note for a terminal."""
+        return draw_chart(self.curves, self.label) + (f"\n\n{self.note}" if self.note else "")
+
+
+def compare(histories: Sequence[History], metric: str) -> Comparison:
+    """Return the curves of a metric that all runs have.
+
+    Losses that measure different things share no unit; each is then divided by its first value,
+    so that the curves tell how fast each of them falls, and no more.
+    """
+    costs = {history.cost for history in histories}
+    if not (metric.endswith("loss") and len(costs) > 1):
+        curves = [_curve(history, metric) for history in histories]
+        return Comparison(metric, LABELS[metric], "", curves)
+    note = "Losses of different units: each is shown as a part of its own first value."
+    label = f"{LABELS[metric]}, as a part of that of its first epoch"
+    return Comparison(metric, label, note, [_part_of_first(one, metric) for one in histories])
+
+
+def _curve(history: History, metric: str) -> Curve:
+    """Return a curve as it was noted; fractions of right answers as percentages."""
+    values = history.values(metric)
+    end = f"after epoch {history.epochs[-1]}"
+    if metric.endswith("accuracy"):
+        percentages = [100 * value for value in values]
+        return Curve(history.name, history.epochs, percentages, f"{percentages[-1]:.2f} % {end}")
+    return Curve(history.name, history.epochs, values, f"{values[-1]:.4g} {end}")
+
+
+def _part_of_first(history: History, metric: str) -> Curve:
+    """Return a curve divided by its first value, which stays as it is where it is 0."""
+    values = history.values(metric)
+    parts = [value / (values[0] or 1.0) for value in values]
+    ending = f"ends at {parts[-1]:.4f} ({history.cost} {values[-1]:.3g} of {values[0]:.3g})"
+    return Curve(history.name, history.epochs, parts, ending)
+
+
+def check_picture(path: Path) -> None:
+    """Make sure, before anything is trained, that a picture could be drawn there.
+
+    Raises:
+        ConfigError: matplotlib is missing, or the name tells no known format.
+        DataError: there is no such folder.
+    """
+    if find_spec("matplotlib") is None:
+        raise ConfigError(
+            "drawing a picture needs matplotlib", where="-o", hint="pip install 'bpnet[plot]'"
+        )
+    if path.suffix.lower() not in SUFFIXES:
+        expected = "a name that ends in " + ", ".join(SUFFIXES)
+        raise ConfigError("this is no picture", where="-o", expected=expected, found=path)
+    if not path.absolute().parent.is_dir():
+        raise DataError("there is no such folder", where=path.parent, hint="make it first")
+
+
+def draw_picture(comparison: Comparison, path: Path) -> None:
+    """Draw the curves with matplotlib and put the picture in its place in one step.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    figure = import_module("matplotlib.figure").Figure(
+        figsize=(8, 5), dpi=120, layout="constrained"
+    )
+    axes = figure.add_subplot()
+    for curve in comparison.curves:
+        marker = "o" if len(curve.epochs) <= 50 else ""
+        axes.plot(curve.epochs, curve.values, marker=marker, label=f"{curve.name}: {curve.ending}")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(comparison.label)
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside lower center")
+    try:
+        with atomic_write(path) as file:
+            figure.savefig(file, format=path.suffix[1:].lower())
+    except OSError as error:
+        raise DataError(
+            "the picture cannot be written",
+            where=path,
+            found=error.strerror or str(error),
+            hint="choose another place with -o",
+        ) from error

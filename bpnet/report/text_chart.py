@@ -1,0 +1,155 @@
+"""Draw curves with letters, for a terminal 80 columns wide."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+WIDTH = 80
+ROWS = 20
+TICKS = 5  # numbers along the upright axis, about
+MARKS = "ox+*#@%&ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+BETWEEN = "·"  # where a curve passes between two of its points
+
+Cell = tuple[int, int]  # column, and row from below
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Hold the points of one curve.
+
+    Args:
+        name: what the legend calls it.
+        epochs: where the points lie, rising.
+        values: how high they lie, finite.
+        ending: what the legend says about the last point.
+    """
+
+    name: str
+    epochs: Sequence[int]
+    values: Sequence[float]
+    ending: str = ""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Divide a range of values into equal parts that begin and end with even numbers.
+
+    Args:
+        low: smallest value of the axis.
+        step: from one number to the next.
+        parts: how many steps.
+    """
+
+    low: float
+    step: float
+    parts: int
+
+    @classmethod
+    def around(cls, values: Sequence[float]) -> "Axis":
+        """Return the axis that holds all values."""
+        low, high = min(values), max(values)
+        step = even_step((high - low or abs(high) or 1.0) / TICKS)
+        first = math.floor(low / step + 1e-9)
+        last = max(math.ceil(high / step - 1e-9), first + 1)
+        return cls(first * step, step, last - first)
+
+    def place(self, value: float) -> float:
+        """Return where a value lies: 0 at the lower end, 1 at the upper."""
+        return (value - self.low) / (self.step * self.parts)
+
+    def labels(self) -> list[str]:
+        """Return the numbers beside the axis, from below."""
+        numbers = [self.low + number * self.step for number in range(self.parts + 1)]
+        if self.step < 1e-4 or max(map(abs, numbers)) >= 1e6:
+            return [f"{number:.3g}" for number in numbers]
+        decimals = next(n for n in range(8) if math.isclose(round(self.step, n), self.step))
+        return [f"{number:.{decimals}f}" for number in numbers]
+
+
+def even_step(least: float) -> float:
+    """Return the smallest of 1, 2, 2.5, 5 and 10, times a power of ten, that is no less."""
+    power: float = 10.0 ** math.floor(math.log10(least))
+    return next(
+        factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= least * (1 - 1e-9)
+    )
+
+
+def draw_chart(curves: Sequence[Curve], title: str) -> str:
+    """Return a chart of all curves over their epochs, with axes and a legend.
+
+    Every curve has a mark of its own, at each of its points; where several have points in one
+    place, their marks take turns.
+    """
+    axis = Axis.around([value for curve in curves for value in curve.values])
+    labels = axis.labels()
+    margin = max(map(len, labels))
+    columns = WIDTH - margin - 2
+    per_part = max(1, ROWS // axis.parts)
+    first = min(curve.epochs[0] for curve in curves)
+    last = max(curve.epochs[-1] for curve in curves)
+
+    def column(epoch: float) -> int:
+        return round((epoch - first) / max(last - first, 1) * (columns - 1))
+
+    def row(value: float) -> int:
+        return round(axis.place(value) * per_part * axis.parts)
+
+    owners: dict[Cell, list[int]] = {}
+    passed: set[Cell] = set()
+    for number, curve in enumerate(curves):
+        cells = [(column(e), row(v)) for e, v in zip(curve.epochs, curve.values, strict=True)]
+        for cell in dict.fromkeys(cells):
+            owners.setdefault(cell, []).append(number)
+        for one, other in pairwise(cells):
+            passed.update(_between(one, other))
+    marks = dict.fromkeys(passed, BETWEEN) | _marks(owners)
+    lines = [title]
+    for height in reversed(range(per_part * axis.parts + 1)):
+        label = "" if height % per_part else labels[height // per_part]
+        text = "".join(marks.get((place, height), " ") for place in range(columns))
+        lines.append(f"{label:>{margin}} {'│' if height % per_part else '┤'}{text}".rstrip())
+    ticks = {column(epoch): str(epoch) for epoch in epoch_ticks(first, last)}
+    lines += [" " * margin + " " + line for line in _foot(ticks, columns)]
+    return "\n".join([*lines, "", *_legend(curves)])
+
+
+def _between(one: Cell, other: Cell) -> list[Cell]:
+    """Return the cells of a straight line between two points, without them."""
+    width, height = other[0] - one[0], other[1] - one[1]
+    return [(one[0] + place, round(one[1] + height * place / width)) for place in range(1, width)]
+
+
+def _marks(owners: dict[Cell, list[int]]) -> dict[Cell, str]:
+    """Return the mark of every point; curves that share points take turns from left to right."""
+    marks, turn = {}, 0
+    for cell, numbers in sorted(owners.items()):
+        marks[cell] = MARKS[numbers[turn % len(numbers)] % len(MARKS)]
+        turn += len(numbers) > 1
+    return marks
+
+
+def epoch_ticks(first: int, last: int) -> list[int]:
+    """Return the first epoch and even numbers up to the last."""
+    step = math.ceil(even_step(max((last - first) / 8, 1)))
+    even = [epoch for epoch in range(0, last + 1, step) if epoch >= first]
+    return even if even and even[0] - first <= step / 2 else [first, *even]
+
+
+def _foot(ticks: dict[int, str], columns: int) -> list[str]:
+    """Return the level axis and the epochs below it."""
+    line = "└" + "".join("┬" if place in ticks else "─" for place in range(columns))
+    numbers = " " * (columns + 1)
+    for place, text in ticks.items():
+        start = min(max(place + 1 - len(text) // 2, 0), columns + 1 - len(text))
+        numbers = numbers[:start] + text + numbers[start + len(text) :]
+    return [line, numbers.rstrip(), f"{'epoch':>{columns + 1}}"]
+
+
+def _legend(curves: Sequence[Curve]) -> list[str]:
+    """Return one line per curve: its mark, its name and how it ends."""
+    width = max(len(curve.name) for curve in curves)
+    return [
+        f"  {MARKS[number % len(MARKS)]} {curve.name:{width}}  {curve.ending}".rstrip()
+        for number, curve in enumerate(curves)
+    ]
