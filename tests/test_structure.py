@@ -50,7 +50,7 @@ SAME_LEVEL = {  # parts that may look at another part of their own level
 HEAVY = ("numpy", "PIL", "requests", "tqdm", "threadpoolctl", "platformdirs")
 COMMANDS = (
     *("train", "eval", "predict", "summary", "data"),
-    *("gradcheck", "curves", "bench"),
+    *("trace", "gradcheck", "curves", "bench"),
 )
 
 

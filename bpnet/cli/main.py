@@ -16,6 +16,7 @@ COMMANDS = (
     "predict",
     "data",
     "summary",
+    "trace",
     "gradcheck",
     "curves",
     "bench",

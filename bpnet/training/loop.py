@@ -187,8 +187,7 @@ class Trainer:
     def _run_epoch(self, should_stop: Callable[[], bool]) -> bool:
         """Do the steps that are left in the epoch under way; tell whether all were done."""
         progress = self.progress
-        rng = derive_rng(self.config.train.seed, "shuffle", progress.epoch)
-        order = rng.permutation(self.training)
+        order = shuffled(self.training, self.config.train.seed, progress.epoch)
         size = self.config.train.batch_size
         self.observer.epoch_started(progress.epoch + 1, self.steps_per_epoch, progress.batch)
         began = time.perf_counter() - progress.epoch_seconds
@@ -272,6 +271,11 @@ class Trainer:
         self.progress.best_score = reached
         self.progress.best_epoch = self.progress.patience_from = self.progress.epoch
         return True
+
+
+def shuffled(training: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
+    """Return the numbers of the training samples in the order in which an epoch takes them."""
+    return derive_rng(seed, "shuffle", epoch).permutation(training)
 
 
 def split_samples(config: Config, dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

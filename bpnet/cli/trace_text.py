@@ -1,0 +1,221 @@
+"""Lay a trace out as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bpnet.teach.equations import NABLA, Equation
+from bpnet.teach.formulas import MEMORIES
+from bpnet.teach.jacobian import ELEMENT, IDENTITY, MIXED
+from bpnet.teach.layout import (
+    Cell,
+    Row,
+    Table,
+    factor,
+    number,
+    paragraph,
+    parameter,
+    samples,
+    words,
+)
+from bpnet.teach.paths import MOST_LISTED, MOST_PATHS, ElementPaths, Path
+from bpnet.teach.step_trace import LayerTrace, StepTrace
+
+MOST_SHOWN = 144  # numbers of a local derivative in a table; --json has more
+ONE = Cell((("", ("1",)),))
+
+
+def trace_lines(steps: Sequence[StepTrace], width: int) -> Iterator[str]:
+    """Yield the lines of all steps, none longer than `width`."""
+    for place, step in enumerate(steps):
+        if place:
+            yield ""
+        yield from StepText(step, width).lines()
+
+
+class StepText:
+    """Lay one step out.
+
+    Args:
+        step: its numbers.
+        width: columns of the page.
+    """
+
+    def __init__(self, step: StepTrace, width: int) -> None:
+        self.step = step
+        self.width = width
+        self.labels = [f"sample {line}" for line in step.samples]
+
+    def lines(self) -> Iterator[str]:
+        """Yield heading, forward, backward, parameters, equations and paths."""
+        yield from self._heading()
+        for section in (
+            self._forward(),
+            self._backward(),
+            self._parameters(),
+            self._running(),
+            self._equations(),
+            self._paths(),
+        ):
+            lines = list(section)
+            if lines:
+                yield from ["", *lines]
+
+    def _heading(self) -> list[str]:
+        step = self.step
+        several = "samples" if len(step.samples) > 1 else "sample"
+        text = f"step {step.step}, epoch {step.epoch}: "
+        text += f"learning rate η = {number(step.learning_rate)}, "
+        text += f"{several} {', '.join(map(str, step.samples))}"
+        return paragraph(text, self.width)
+
+    def _forward(self) -> Iterator[str]:
+        step = self.step
+        shape = step.inputs.shape[1:]
+        rows = [Row(("input", size(shape), ""), (samples(step.inputs, self.labels),))]
+        for layer in step.layers:
+            cell = samples(layer.output, self.labels)
+            rows.append(Row((layer.name, size(layer.shape), layer.formulas.forward), (cell,)))
+        shape = step.targets.shape[1:]
+        rows.append(Row(("target y", size(shape), ""), (samples(step.targets, self.labels),)))
+        cell = samples(step.losses[:, None], self.labels)
+        rows.append(Row(("loss", "", step.loss_formulas.forward), (cell,)))
+        if len(step.losses) > 1:
+            rows.append(
+                Row(("mean", "", "C = Σ losses / samples"), (samples(np.array([[step.loss]]), []),))
+            )
+        yield "forward"
+        yield from Table(("layer", "shape", "formula"), ("output",), tuple(rows)).lines(self.width)
+
+    def _backward(self) -> Iterator[str]:
+        step = self.step
+        slope = samples(step.layers[-1].grad_output, self.labels)
+        rows = [Row(("loss", step.loss_formulas.backward), (slope, ONE, slope))]
+        for layer in reversed(step.layers):
+            cells = (
+                self._derivative(layer),
+                samples(layer.grad_output, self.labels),
+                samples(layer.grad_input, self.labels),
+            )
+            rows.append(Row((layer.name, layer.formulas.backward), cells))
+        yield "backward: local derivative · δ = product, which goes on to the layer before"
+        headings = ("local derivative", "δ = ∂C/∂output", "product")
+        yield from Table(("layer", "formula"), headings, tuple(rows)).lines(self.width)
+
+    def _derivative(self, layer: LayerTrace) -> Cell:
+        """Return a layer's local derivative: a row for each output, a column for each input."""
+        local = layer.local_derivative
+        if local.form == IDENTITY:
+            return ONE
+        if local.form == MIXED or local.values is None:
+            return words(layer.formulas.derivative)
+        if local.form == ELEMENT:
+            return samples(local.values, self.labels)
+        is_same = bool((local.values == local.values[:1]).all())
+        values, labels = (local.values[:1], []) if is_same else (local.values, self.labels)
+        if values.size > MOST_SHOWN:
+            return words(f"{layer.formulas.derivative} ({size(values.shape[1:])}, see --json)")
+        return samples(values, labels)
+
+    def _parameters(self) -> Iterator[str]:
+        step = self.step
+        if not step.parameters:
+            return
+        memories = next(iter(step.parameters.values())).memories
+        rows = []
+        for name, traced in step.parameters.items():
+            arrays = [traced.before, traced.grad, *traced.memories.values(), traced.after]
+            rows.append(
+                Row((name, size(traced.shape), traced.formula), tuple(map(parameter, arrays)))
+            )
+        yield from paragraph(f"parameters: {step.update[0]}", self.width)
+        for rule in step.update[1:]:
+            yield from paragraph(rule, self.width, indent=12)
+        if step.gradient_norm is not None and step.clipping is not None:
+            norm, clipping = number(step.gradient_norm), number(step.clipping)
+            yield f"            ‖g‖ = {norm}, so g is multiplied by {clipping}"
+        letters = [f"{name} {MEMORIES[name]}" for name in memories]
+        headings = ("before", "gradient g", *letters, "after")
+        yield from Table(("name", "shape", "formula"), headings, tuple(rows)).lines(self.width)
+
+    def _running(self) -> Iterator[str]:
+        """Yield what batch normalisation will use in evaluation."""
+        rows = [
+            Row((name, size(state.before.shape)), (parameter(state.before), parameter(state.after)))
+            for name, state in self.step.running.items()
+        ]
+        if rows:
+            yield "running statistics"
+            yield from Table(("name", "shape"), ("before", "after"), tuple(rows)).lines(self.width)
+
+    def _equations(self) -> Iterator[str]:
+        if self.step.equations:
+            heading = "the four equations: δ is ∂C/∂z of a layer's z, "
+            yield from paragraph(f"{heading}{NABLA} is ∂C/∂a of the last output a", self.width)
+        for equation in self.step.equations:
+            yield from self._equation(equation)
+
+    def _equation(self, equation: Equation) -> Iterator[str]:
+        text = f"{equation.label}  {equation.name} = {equation.formula}"
+        is_error = equation.label in ("BP1", "BP2")
+        cell = samples(equation.values, self.labels) if is_error else parameter(equation.values)
+        lines = cell.within(self.width - 8)
+        whole = f"  {text} = {lines[0].strip()}"
+        if len(lines) == 1 and len(whole) <= self.width:
+            yield whole
+            return
+        yield from paragraph(f"{text} =", self.width, indent=2, hang=5)
+        yield from (" " * 8 + line for line in lines)
+
+    def _paths(self) -> Iterator[str]:
+        step = self.step
+        if step.paths is None:
+            yield from paragraph(f"paths are not listed: {step.paths_obstacle}", self.width)
+            return
+        if not step.paths:
+            return
+        yield "paths to the loss: rates multiply along each, and their sum is the gradient"
+        for name, elements in step.paths.items():
+            if elements and not any(element.paths for element in elements):
+                yield from paragraph(f"{name}: {counted(elements)}", self.width, indent=2)
+                continue
+            for element in elements:
+                yield from self._element(element)
+
+    def _element(self, element: ElementPaths) -> Iterator[str]:
+        gradient = number(element.gradient)
+        if element.paths is None:
+            yield f"  {element.element}: {element.count:,} paths, not listed, gradient {gradient}"
+            return
+        if not element.paths:
+            yield f"  {element.element}: no path without a rate of 0, gradient {gradient}"
+            return
+        for path in element.paths:
+            yield from self._path(path)
+        assert element.sum is not None
+        verdict = "= gradient" if element.agrees else f"≠ gradient {gradient}"
+        yield f"  sum {number(element.sum)} {verdict}"
+
+    def _path(self, path: Path) -> Iterator[str]:
+        sample = f"sample {path.sample}: " if len(self.labels) > 1 else ""
+        yield from paragraph(sample + " → ".join(path.through), self.width, indent=2, hang=6)
+        product = f"{' · '.join(map(factor, path.rates))} = {number(path.product)}"
+        yield from paragraph(product, self.width, indent=6)
+
+
+def size(shape: Sequence[int]) -> str:
+    """Return a shape as it is spoken: `2×3`."""
+    return "×".join(map(str, shape))
+
+
+def counted(elements: Sequence[ElementPaths]) -> str:
+    """Say how many paths lead from the numbers of a parameter to the loss."""
+    counts = [element.count for element in elements]
+    least, most = min(counts), max(counts)
+    if most == 0:
+        return "every path has a rate of 0, and so every gradient is 0"
+    each = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    limits = f"above {MOST_PATHS}, or {MOST_LISTED} in all"
+    return f"{each} paths for each of {len(counts):,} numbers, not listed ({limits})"

@@ -1,0 +1,228 @@
+"""Lay numbers out in aligned columns that never run over the width of a page."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bpnet.nn.layer import Array
+
+GAP = "  "
+
+
+def number(value: float) -> str:
+    """Return a number with six digits and a true minus sign; −0 is 0."""
+    return f"{value + 0.0:.6g}".replace("-", "−")
+
+
+def factor(value: float) -> str:
+    """Return a number as it stands in a product: a negative one in brackets."""
+    return f"({number(value)})" if value < 0 else number(value)
+
+
+def columns(text: str) -> int:
+    """Return how many columns a text takes; the hat of x̂ takes none."""
+    return sum(not unicodedata.combining(character) for character in text)
+
+
+def left(text: str, width: int) -> str:
+    """Fill a text up with blanks behind it."""
+    return text + " " * (width - columns(text))
+
+
+def right(text: str, width: int) -> str:
+    """Fill a text up with blanks before it."""
+    return " " * (width - columns(text)) + text
+
+
+def paragraph(text: str, width: int, indent: int = 0, hang: int = 2) -> list[str]:
+    """Break a text into lines; those behind the first stand further in by `hang`."""
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + hang),
+        break_on_hyphens=False,
+    )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Hold what stands in one field of a table: rows of numbers, each with a label.
+
+    Args:
+        rows: label and numbers, as text; a row without numbers is a line of words.
+    """
+
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def lines(self) -> list[str]:
+        """Return the rows, labels to the left and numbers aligned."""
+        return aligned([self])[0]
+
+    def within(self, width: int) -> list[str]:
+        """Return the rows broken so that they fit: some columns of all rows, then the next."""
+        whole = self.lines()
+        if all(columns(line) <= width for line in whole):
+            return whole
+        label = max((columns(name) for name, numbers in self.rows if numbers), default=0)
+        size = max((columns(text) for _, numbers in self.rows for text in numbers), default=1)
+        each = max(1, (width - label) // (size + len(GAP)))
+        longest = max(len(numbers) for _, numbers in self.rows)
+        lines = []
+        for start in range(0, longest, each):
+            stop = min(start + each, longest)
+            if len(self.rows) > 1 and longest > each:
+                lines.append(f"columns {start + 1}–{stop}")
+            lines += Cell(tuple((name, row[start:stop]) for name, row in self.rows)).lines()
+        return [piece for line in lines or whole for piece in paragraph(line, width)]
+
+
+def aligned(cells: Sequence[Cell]) -> list[list[str]]:
+    """Return the lines of cells that stand below each other: the n-th numbers of all align."""
+    rows = [row for cell in cells for row in cell.rows if row[1]]
+    label = max((columns(name) for name, _ in rows), default=0)
+    label += len(GAP) if label else 0
+    sizes = [
+        max(columns(numbers[place]) for _, numbers in rows if place < len(numbers))
+        for place in range(max((len(numbers) for _, numbers in rows), default=0))
+    ]
+    return [[_line(name, numbers, label, sizes) for name, numbers in cell.rows] for cell in cells]
+
+
+def _line(name: str, numbers: Sequence[str], label: int, sizes: Sequence[int]) -> str:
+    if not numbers:
+        return name
+    return left(name, label) + GAP.join(map(right, numbers, sizes))
+
+
+def words(text: str) -> Cell:
+    """Return a cell that holds a word or two."""
+    return Cell(((text, ()),))
+
+
+def samples(values: Array, labels: Sequence[str]) -> Cell:
+    """Return a cell for an array (samples, *shape): vectors a line each, matrices row by row.
+
+    Args:
+        values: the numbers.
+        labels: names of the samples, shown where there are several.
+    """
+    names = list(labels) if len(labels) > 1 else [""] * len(values)
+    if values.ndim == 2:
+        return Cell(tuple((name, _texts(row)) for name, row in zip(names, values, strict=True)))
+    rows: list[tuple[str, tuple[str, ...]]] = []
+    for name, array in zip(names, values, strict=True):
+        for index in np.ndindex(array.shape[:-2]):
+            place = f"[{','.join(str(i + 1) for i in index)}]" if array[..., 0, 0].size > 1 else ""
+            heading = f"{name} {place}".strip()
+            rows += [(heading, ())] if heading else []
+            rows += [("", _texts(line)) for line in array[index]]
+    return Cell(tuple(rows))
+
+
+def parameter(values: Array) -> Cell:
+    """Return a cell for a parameter: a row for a bias, a matrix, or a matrix for each filter."""
+    return samples(values[None], [""])
+
+
+def _texts(row: Array) -> tuple[str, ...]:
+    return tuple(map(number, row))
+
+
+@dataclass(frozen=True)
+class Row:
+    """Hold one row of a table: words that stay on one line, and cells of numbers."""
+
+    title: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Hold rows below their headings.
+
+    Args:
+        titles: headings of the words.
+        cells: headings of the numbers.
+        rows: as many words and cells each.
+    """
+
+    titles: tuple[str, ...]
+    cells: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def lines(self, width: int) -> list[str]:
+        """Return the table: words and numbers side by side if they fit, else below each other."""
+        blocks = self._blocks()
+        titles = [
+            max(map(columns, [heading, *(row.title[place] for row in self.rows)]))
+            for place, heading in enumerate(self.titles)
+        ]
+        cells = [columns(lines[0]) for lines in blocks[0]]
+        if sum(titles + cells) + len(GAP) * len(titles + cells) <= width:
+            return list(self._side_by_side(blocks, titles))
+        if sum(cells) + len(GAP) * (len(cells) + 1) <= width:
+            return list(self._under_titles(blocks, width))
+        return list(self._stacked(width))
+
+    def _blocks(self) -> list[list[list[str]]]:
+        """Return the lines of every cell, headings first; all of a column are equally wide."""
+        blocks = []
+        for place, heading in enumerate(self.cells):
+            cells = aligned([row.cells[place] for row in self.rows])
+            own = max(columns(line) for lines in cells for line in lines)
+            width = max(columns(heading), own)
+            column = [[right(left(line, own), width) for line in lines] for lines in cells]
+            blocks.append([[right(heading, width)], *column])
+        return [list(row) for row in zip(*blocks, strict=True)]
+
+    def _side_by_side(self, blocks: list[list[list[str]]], widths: list[int]) -> Iterator[str]:
+        titles = [self.titles, *(row.title for row in self.rows)]
+        for title, cells in zip(titles, blocks, strict=True):
+            beginning = list(map(left, title, widths))
+            for parts in _beside(cells):
+                yield _join([*beginning, *parts])
+                beginning = [" " * width for width in widths]
+
+    def _under_titles(self, blocks: list[list[list[str]]], width: int) -> Iterator[str]:
+        headings, *cells_of = blocks
+        yield from map(_join, _beside(headings))
+        for row, cells in zip(self.rows, cells_of, strict=True):
+            yield from paragraph(_title(row), width, len(GAP))
+            yield from map(_join, _beside(cells))
+
+    def _stacked(self, width: int) -> Iterator[str]:
+        for row in self.rows:
+            yield from paragraph(_title(row), width, len(GAP))
+            for heading, cell in zip(self.cells, row.cells, strict=True):
+                lines = cell.within(width - 3 * len(GAP))
+                if len(self.cells) == 1:
+                    yield from (GAP * 2 + line for line in lines)
+                    continue
+                together = f"{GAP * 2}{heading}{GAP}{lines[0].strip()}"
+                if len(lines) == 1 and columns(together) <= width:
+                    yield together
+                else:
+                    yield f"{GAP * 2}{heading}"
+                    yield from (GAP * 3 + line for line in lines)
+
+
+def _title(row: Row) -> str:
+    return GAP.join(filter(None, row.title))
+
+
+def _join(parts: Sequence[str]) -> str:
+    return (GAP + GAP.join(parts)).rstrip()
+
+
+def _beside(cells: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+    """Yield the lines of cells that stand side by side."""
+    blanks = [" " * columns(lines[0]) for lines in cells]
+    for line in range(max(map(len, cells))):
+        pairs = zip(cells, blanks, strict=True)
+        yield [lines[line] if line < len(lines) else blank for lines, blank in pairs]
