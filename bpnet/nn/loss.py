@@ -66,7 +66,7 @@ class Loss:
         """
         self._fill_targets(targets, cache)
         cache.correct = self._count_correct(outputs, targets, cache)
-        return self._total(outputs, cache)
+        return self.total(outputs, cache)
 
     def backward(self, outputs: Array, cache: LossCache, batch_size: int) -> Array:
         """Return the gradient of the outputs of the mean over `batch_size` samples."""
@@ -85,7 +85,8 @@ class Loss:
         """Return what the outputs say about targets that are plain numbers."""
         return outputs
 
-    def _total(self, outputs: Array, cache: LossCache) -> float:
+    def total(self, outputs: Array, cache: LossCache) -> float:
+        """Return the sum of the samples' losses for the targets that the cache holds already."""
         raise NotImplementedError
 
     def _fill_targets(self, targets: NDArray[Any], cache: LossCache) -> None:
@@ -126,7 +127,7 @@ class CrossEntropy(Loss):
     def __init__(self, outputs: int, label_smoothing: float = 0.0) -> None:
         super().__init__(outputs, label_smoothing, neutral=1 / outputs)
 
-    def _total(self, outputs: Array, cache: LossCache) -> float:
+    def total(self, outputs: Array, cache: LossCache) -> float:
         """Return `Σ (log Σ_j e^{z_j − m} − Σ_i y_i (z_i − m))` with m the largest logit."""
         shifted = np.subtract(outputs, outputs.max(axis=0), out=cache.probabilities)
         wanted = float(np.vdot(cache.targets, shifted))  # the targets of a sample sum to 1
@@ -158,7 +159,8 @@ class SquaredDistance(Loss):
         super().__init__(outputs)
         self.factor = factor
 
-    def _total(self, outputs: Array, cache: LossCache) -> float:
+    def total(self, outputs: Array, cache: LossCache) -> float:
+        """Return `f Σ (a − y)²`."""
         difference = np.subtract(outputs, cache.targets, out=cache.grad_output)
         return self.factor * float(np.vdot(difference, difference))
 
@@ -207,7 +209,8 @@ class BinaryCrossEntropy(Loss):
     def __init__(self, outputs: int, label_smoothing: float = 0.0) -> None:
         super().__init__(outputs, label_smoothing, neutral=1 / 2)
 
-    def _total(self, outputs: Array, cache: LossCache) -> float:
+    def total(self, outputs: Array, cache: LossCache) -> float:
+        """Return `Σ (max(z, 0) − z y + log(1 + e^{−|z|})) / outputs`."""
         terms = np.abs(outputs, out=cache.grad_output)
         np.negative(terms, out=terms)
         np.exp(terms, out=terms)

@@ -53,7 +53,8 @@ def measure_cost(
 ) -> Cost:
     """Time forward and backward passes in turn and return the median of each.
 
-    The backward pass gives all gradients, that of the input included, which training leaves out.
+    A forward pass ends with the loss's value: all that finite differences need. The backward pass
+    gives all gradients, that of the input included, which training leaves out.
 
     Args:
         network: of any stages and element type.
@@ -65,6 +66,8 @@ def measure_cost(
     workspace = Workspace(network, batch, training=True, needs_grad_input=True)
     caches, rng = workspace.caches(batch), np.random.default_rng(0)
     np.copyto(caches.inputs, inputs)
+    outputs = network.forward(caches.inputs, caches, rng)
+    network.loss.forward(outputs, targets, caches.loss)  # takes the targets into the cache
     forward: list[float] = []
     backward: list[float] = []
 
@@ -73,7 +76,7 @@ def measure_cost(
         while time.perf_counter() < end or len(forward) <= FEWEST:
             start = time.perf_counter()
             outputs = network.forward(caches.inputs, caches, rng)
-            network.loss.forward(outputs, targets, caches.loss)
+            network.loss.total(outputs, caches.loss)
             middle = time.perf_counter()
             network.backward(network.loss.backward(outputs, caches.loss, batch), caches)
             backward.append(time.perf_counter() - middle)
