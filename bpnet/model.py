@@ -196,13 +196,14 @@ def to_inputs(
         rows: gets the same inputs sample by sample (batch, features), if given.
     """
     stored = samples.reshape(len(samples), -1)
-    if rows is None:
-        rows = np.empty(stored.shape, out.dtype)
-    np.copyto(rows, stored, casting="same_kind")
-    rows *= normalization.scale
+    columns = out.reshape(stored.shape[::-1])
+    inputs = columns.T if rows is None else rows
+    np.copyto(inputs, stored, casting="same_kind")
+    inputs *= normalization.scale
     if normalization.offset:
-        rows += normalization.offset
-    np.copyto(out.reshape(rows.shape[1], rows.shape[0]), rows.T)
+        inputs += normalization.offset
+    if rows is not None:
+        np.copyto(columns, rows.T)
     return out
 
 
@@ -233,6 +234,18 @@ class Model:
         Where there is some, it keeps the weights of this moment.
         """
         return dataclasses.replace(self, network=fold(self.network))
+
+    def plain(self) -> Model:
+        """Return a model that computes the same with every layer by itself, as textbooks do.
+
+        It has parameters of its own, with the values of this moment.
+        """
+        network = self.network
+        layers = build_layers(self.config, network.input_shape, None, [])
+        copy = Sequential(layers, network.loss, network.dtype, fast=False)
+        copy.parameters.flat[...] = network.parameters.flat
+        copy.state.flat[...] = network.state.flat
+        return dataclasses.replace(self, network=copy)
 
     def outputs(self, samples: NDArray[Any], workspace: Workspace) -> Array:
         """Return the network's outputs (outputs, batch) for samples (batch, …).

@@ -52,3 +52,14 @@ def test_workspaces_that_take_turns_may_share_their_memory() -> None:
             np.testing.assert_array_equal(gradients_of(one).flat, gradients_of(other).flat)
     outputs = [workspace.caches(4).stages[0].output for workspace in shared]
     assert np.shares_memory(*outputs)
+
+
+def test_work_before_the_first_layer_may_borrow_its_memory() -> None:
+    network = two_convolutions(ReLU)
+    memory = Memory(network.dtype, training=True)
+    lending = Workspace(network, 4, training=True, memory=memory).caches(4)
+    borrowed = memory.borrow(lending.inputs.nbytes)
+    assert borrowed.nbytes == lending.inputs.nbytes
+    assert np.shares_memory(borrowed, lending.inputs)
+    assert not np.shares_memory(memory.borrow(lending.inputs.nbytes + 1), lending.inputs)
+    assert memory.borrow(memory.reserved_bytes).nbytes == memory.reserved_bytes  # of no one block

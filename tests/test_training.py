@@ -20,6 +20,7 @@ from tiny import (
 
 from bpnet.data.dataset import Dataset
 from bpnet.data.table import load_table
+from bpnet.model import Normalization, to_inputs
 from bpnet.nn.sequential import Sequential
 from bpnet.training.averaging import AveragedWeights
 from bpnet.training.checkpoint import load_checkpoint
@@ -31,6 +32,23 @@ from bpnet.training.run import (
     prepare_model,
     result,
 )
+
+# Inputs
+
+
+@pytest.mark.parametrize("offset", [0.0, -0.5])
+def test_samples_become_inputs_whatever_the_order_of_their_memory(offset: float) -> None:
+    samples = np.random.default_rng(0).integers(0, 256, (7, 4, 5), dtype=np.uint8)
+    batch_last = np.moveaxis(np.zeros((4, 5, 9), dtype=np.uint8), -1, 0)[:7]
+    batch_last[...] = samples
+    expected = (samples * np.float32(0.25) + np.float32(offset)).transpose(1, 2, 0)
+    for stored in (samples, batch_last):
+        for rows in (None, np.full((7, 20), 9, dtype=np.float32)):
+            inputs = np.full((1, 4, 5, 7), 9, dtype=np.float32)
+            to_inputs(stored, Normalization(0.25, offset), inputs, rows)
+            assert np.array_equal(inputs[0], expected)
+            assert rows is None or np.array_equal(rows.T.reshape(4, 5, 7), expected)
+
 
 # Workers
 

@@ -8,7 +8,7 @@ from bpnet.data.distortion.draw import DistortionTable, Draw, largest_stretch
 from bpnet.data.distortion.elastic import ElasticField
 from bpnet.data.distortion.grid import UNITS, AffineGrid
 from bpnet.data.distortion.pen import StrokePen, cut_squares
-from bpnet.data.distortion.warp import LARGEST_SIDE, BilinearSampler
+from bpnet.data.distortion.warp import LARGEST_SIDE, BilinearSampler, Reserve, own_bytes
 from bpnet.errors import ConfigError
 
 BLOCK_PIXELS = 32 * 28 * 28  # at a time: fewer pay more calls, more outgrow a core's own cache
@@ -29,13 +29,19 @@ class Augmenter:
         picture_shape: height and width in pixels.
         seed: the run's seed.
         samples: how many samples the data set has.
+        reserve: gives memory that others may write to between two calls.
 
     Raises:
         ConfigError: the pictures are too large.
     """
 
     def __init__(
-        self, settings: AugmentConfig, picture_shape: tuple[int, int], seed: int, samples: int
+        self,
+        settings: AugmentConfig,
+        picture_shape: tuple[int, int],
+        seed: int,
+        samples: int,
+        reserve: Reserve = own_bytes,
     ) -> None:
         height, width = picture_shape
         if max(picture_shape) > LARGEST_SIDE:
@@ -63,7 +69,7 @@ class Augmenter:
         )
         bend = self._field.reach / UNITS if self._field else 0.0
         self._grid = AffineGrid(picture_shape, largest_stretch(settings), bend)
-        self._sampler = BilinearSampler(picture_shape, block, self._grid.reach)
+        self._sampler = BilinearSampler(picture_shape, block, self._grid.reach, reserve)
         self._table = DistortionTable(settings, self._grid, seed, samples)
 
     def __call__(
@@ -81,7 +87,8 @@ class Augmenter:
             images: pictures (batch, height, width).
             sample_numbers: numbers (batch,) of these pictures within the data set.
             epoch: number of the pass over the data.
-            out: pictures (batch, height, width); overwritten. May be `images` itself.
+            out: pictures (batch, height, width), in any order of memory; overwritten. May be
+                `images` itself.
         """
         if self._is_identity:
             np.copyto(out, images)

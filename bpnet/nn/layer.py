@@ -51,6 +51,17 @@ class Memory:
         """Return an array of arbitrary content that forked processes see alike."""
         return self._block(shape, lambda size: shared_zeros(size, self.dtype))
 
+    def borrow(self, size: int) -> NDArray[np.uint8]:
+        """Return so many bytes of the first block that has them, else new ones.
+
+        They are for work before the first layer's, which finds this memory in the core's cache.
+        Whoever writes there overwrites what layers have left.
+        """
+        for block in self._blocks:
+            if block.nbytes >= size:
+                return block.view(np.uint8)[:size]
+        return aligned_zeros(size, np.uint8)
+
     def _block(self, shape: Shape, reserve: Callable[[int], NDArray[Any]]) -> NDArray[Any]:
         size = int(np.prod(shape, dtype=np.int64))
         if self._next == len(self._blocks):

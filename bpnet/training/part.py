@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bpnet.data.augment import Augmenter
 from bpnet.data.dataset import Samples
+from bpnet.data.distortion.warp import Reserve, own_bytes
 from bpnet.model import Model, to_inputs
 from bpnet.nn.layer import Array
 
@@ -65,21 +66,23 @@ class Feed:
         model: whose settings and normalisation are used.
         samples: the data set's training samples.
         most: samples of the largest call.
+        reserve: gives memory that others may write to between two calls.
     """
 
-    def __init__(self, model: Model, samples: Samples, most: int) -> None:
+    def __init__(
+        self, model: Model, samples: Samples, most: int, reserve: Reserve = own_bytes
+    ) -> None:
         self._normalization = model.normalization
         self._samples = samples
-        self.stored = np.empty((most, *samples.inputs.shape[1:]), samples.inputs.dtype)
-        self._rows = np.empty((most, samples.inputs[0].size), model.network.dtype)
+        shape, dtype = samples.inputs.shape[1:], samples.inputs.dtype
+        self.stored = self._seen = np.empty((most, *shape), dtype)
         config = model.config
-        self._augment = (
-            None
-            if config.augment.is_identity
-            else Augmenter(
-                config.augment, samples.inputs.shape[1:], config.train.seed, len(samples)
-            )
-        )
+        self._augment = None
+        if not config.augment.is_identity:
+            seed = config.train.seed
+            self._augment = Augmenter(config.augment, shape, seed, len(samples), reserve)
+            # Batch last, as inputs are: what has to be written anew may as well be turned.
+            self._seen = np.moveaxis(np.empty((*shape, most), dtype), -1, 0)
 
     @property
     def augments(self) -> bool:
@@ -88,27 +91,30 @@ class Feed:
 
     def gather(self, index: NDArray[np.int64], epoch: int, out: NDArray[Any]) -> None:
         """Write the samples with these numbers, as they are seen in an epoch, to `out`."""
-        if len(index):
+        if not len(index):
+            return
+        if self._augment is None:
             self._samples.inputs.take(index, axis=0, out=out, mode="clip")
-            if self._augment is not None:
-                self._augment(out, index, epoch, out=out)
+            return
+        stored = self.stored[: len(index)]
+        self._samples.inputs.take(index, axis=0, out=stored, mode="clip")
+        self._augment(stored, index, epoch, out)
 
-    def convert(self, stored: NDArray[Any], out: Array, rows: Array | None = None) -> Array:
+    def convert(self, seen: NDArray[Any], out: Array, rows: Array | None = None) -> Array:
         """Turn gathered samples into inputs.
 
         Args:
-            stored: samples (batch, …), no more than the largest call's.
+            seen: samples (batch, …).
             out: inputs (*input_shape, batch), overwritten.
             rows: gets the same inputs sample by sample (batch, features), if given.
         """
-        rows = self._rows[: len(stored)] if rows is None else rows
-        return to_inputs(stored, self._normalization, out, rows)
+        return to_inputs(seen, self._normalization, out, rows)
 
     def fill(self, index: NDArray[np.int64], epoch: int, out: Array) -> Array:
         """Write the samples with these numbers to `out` (*input_shape, batch)."""
-        stored = self.stored[: len(index)]
-        self.gather(index, epoch, stored)
-        return self.convert(stored, out)
+        seen = self._seen[: len(index)]
+        self.gather(index, epoch, seen)
+        return self.convert(seen, out)
 
     def targets(self, index: NDArray[np.int64]) -> NDArray[np.generic]:
         """Return what the network should answer to these samples."""

@@ -60,6 +60,7 @@ class SamplePart:
         self._at_a_time = min(own, AT_A_TIME) if takes_pieces(model.network) else own
         names = {weight.name for weight in large}
         self._added = model.network.parameters.without(names)
+        memory = memory or Memory(model.network.dtype, training=True)
         self.workspace = Workspace(
             model.network, self._at_a_time, training=True, memory=memory, without=names
         )
@@ -67,7 +68,7 @@ class SamplePart:
         self._of_piece = self.gradients = self.workspace.gradients
         if self._at_a_time < own:
             self.gradients = self._of_piece.like()
-        self._feed = Feed(model, samples, self._at_a_time)
+        self._feed = Feed(model, samples, self._at_a_time, memory.borrow)
         self._draws = any(layer.draws for layer in model.network.layers)
 
     def join(self, parts: Sequence[SamplePart], update: Update) -> None:

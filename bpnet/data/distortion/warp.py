@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -60,11 +61,11 @@ class _Arrays:
         source: pictures (count, height, width) within their frames.
         pixels: all places of the framed pictures, and
         below: those one line further down.
-        pairs: each place's pixel with the one below.
+        pairs: each place's pixel with the one below, where `values` will be.
         overlapping: each place's pair with the next one, in the memory of `pairs`.
         quads: the same, in order.
-        grid: rows and columns (2, count, height · width), where `values` will be.
-        points: the same as whole numbers, and
+        grid: rows and columns (2, count, height · width), where `index` will be.
+        points: the same as whole numbers, where `weights` will be, and
         unsigned: read without a sign.
         whole: pixels of these coordinates.
         first: each picture's first place (count, 1).
@@ -91,6 +92,14 @@ class _Arrays:
     levels: NDArray[np.uint8]
 
 
+Reserve = Callable[[int], NDArray[np.uint8]]
+
+
+def own_bytes(size: int) -> NDArray[np.uint8]:
+    """Return so many bytes of arbitrary content that nobody else knows."""
+    return np.empty(size, dtype=np.uint8)
+
+
 def _shaped(memory: NDArray[Any], *shape: int) -> NDArray[Any]:
     """Return the beginning of a vector as an array of this shape."""
     return memory[: math.prod(shape)].reshape(shape)
@@ -113,17 +122,24 @@ class BilinearSampler:
         (a + 2¹⁶ b + 2³² c + 2⁴⁸ d) (w_d + 2¹⁶ w_c + 2³² w_b + 2⁴⁸ w_a)
             = … + 2⁴⁸ (a w_a + b w_b + c w_c + d w_d)  (mod 2⁶⁴).
 
-    A caller puts pictures into `source(n)` and points into `grid(n)`, then calls `sample`.
-    Everything is allocated here, once; so a sampler belongs to one thread.
+    A caller puts points into `grid(n)` and pictures into `source(n)`, then calls `sample`.
+    Everything is reserved here, once; so a sampler belongs to one thread.
 
     Args:
         picture_shape: height and width in pixels, `LARGEST_SIDE` at most.
         max_pictures: the most pictures of one call.
         reach: what the absolute value of no coordinate exceeds, in units of 1/128 pixel; below
             2^31.
+        reserve: gives the memory for all that begins and ends with one call.
     """
 
-    def __init__(self, picture_shape: tuple[int, int], max_pictures: int, reach: float) -> None:
+    def __init__(
+        self,
+        picture_shape: tuple[int, int],
+        max_pictures: int,
+        reach: float,
+        reserve: Reserve = own_bytes,
+    ) -> None:
         height, width = self._shape = picture_shape
         # One column of zeros stands before each line and so behind the one above, one line of zeros
         # before each picture and so behind the one above.
@@ -138,12 +154,15 @@ class BilinearSampler:
         self._signed: type[np.signedinteger[Any]] = np.int16 if is_small else np.int32
         unsigned: type[np.unsignedinteger[Any]] = np.uint16 if is_small else np.uint32
         self._pixels = np.zeros(places + line + 1, dtype=np.int32)
-        self._pairs = np.zeros(places + 1, dtype=np.int32)
-        self._overlapping = np.ndarray(places, dtype=np.uint64, buffer=self._pairs, strides=(4,))
-        self._quads = np.zeros(places, dtype=np.uint64)
         points = max_pictures * height * width
-        self._words = np.empty((3, points), dtype=np.uint64)
-        self._coordinates = np.empty((2, 2 * points), dtype=unsigned)
+        # Arrays that are not needed at once have the same memory: a core's own cache holds more.
+        sizes = (points, max(points, places // 2 + 1), points if is_small else 2 * points, places)
+        words = reserve(sum(sizes) * 8).view(np.uint64)
+        *self._words, self._quads = np.split(words, np.cumsum(sizes)[:-1])
+        _, values, weights = self._words
+        self._pairs = values.view(np.int32)
+        self._overlapping = np.ndarray(places, dtype=np.uint64, buffer=self._pairs, strides=(4,))
+        self._coordinates = weights.view(unsigned).reshape(2, -1)
         limits = np.array([height + 1, width + 1]) * UNITS
         self._limits = np.repeat(limits, height * width).reshape(2, 1, -1).astype(unsigned)
         self._first = (np.arange(max_pictures)[:, None] * self._cells).astype(unsigned)
@@ -172,7 +191,7 @@ class BilinearSampler:
                 pairs=self._pairs[: places + 1],
                 overlapping=self._overlapping[:places],
                 quads=self._quads[:places],
-                grid=values.view(np.float32).reshape(unsigned.shape),
+                grid=index.view(np.float32).reshape(unsigned.shape),
                 points=unsigned.view(self._signed),
                 unsigned=unsigned,
                 whole=whole,
@@ -201,7 +220,8 @@ class BilinearSampler:
 
         Args:
             count: number of pictures.
-            out: pictures (count, height, width); overwritten. The grid is used up.
+            out: pictures (count, height, width), in any order of memory; overwritten. The grid is
+                used up.
         """
         arrays = self._arrays(count)
         self._join_neighbours(arrays)
