@@ -72,11 +72,12 @@ def signed_uniforms(streams: Words, count: int) -> NDArray[np.float64]:
     """Draw the first `count` words of each stream as numbers uniform in [−1, 1).
 
     Returns:
-        Numbers (samples, count); the upper 53 bits of a word make one.
+        Numbers (samples, count), those of one word side by side in memory; the upper 53 bits of a
+        word make one.
     """
-    words = streams[:, None] + word_steps(0, count)
+    words = word_steps(0, count)[:, None] + streams
     mix64(words)
     numbers = (words >> np.uint64(11)).astype(np.float64)
     numbers *= 2.0**-52
     numbers -= 1
-    return numbers
+    return numbers.T

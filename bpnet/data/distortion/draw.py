@@ -12,7 +12,7 @@ from bpnet.data.distortion.affine import Affine
 from bpnet.data.distortion.counter import Words, sample_streams, signed_uniforms
 from bpnet.data.distortion.grid import AffineGrid
 
-AT_A_TIME = 4096  # samples whose draws a core's own cache holds
+AT_A_TIME = 1024  # samples whose draws a core's own cache holds, and freed memory is taken again
 
 
 @unique

@@ -59,10 +59,11 @@ class AffineGrid:
         matrix = affine.inverse()
         middle = self._centre[:, None] - (matrix * affine.shift.T).sum(axis=1)
         middle = np.clip(middle, -self._farthest, self._farthest)
-        numbers = np.empty((*middle.shape, 3))
-        numbers[..., :2] = UNITS * matrix.swapaxes(1, 2)
-        numbers[..., 2] = UNITS * (middle + BEFORE) + ROUNDING
-        return exact_multiples(numbers, self._reach, factor_unit=0.5)  # x − c: whole or half
+        numbers = np.empty((2, 3, middle.shape[1]))
+        numbers[:, :2] = UNITS * matrix
+        numbers[:, 2] = UNITS * (middle + BEFORE) + ROUNDING
+        exact = exact_multiples(numbers, self._reach, factor_unit=0.5)  # x − c: whole or half
+        return exact.swapaxes(1, 2)
 
     def lay(self, maps: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Write the coordinates of all points.
