@@ -1,13 +1,12 @@
 """Show how far a run has come: a live bar on a terminal, one line per epoch elsewhere."""
 
 import sys
-from typing import Any, Self
+from typing import Any
 
 import click
 from tqdm import tqdm
 
 from bpnet.cli.options import percent
-from bpnet.teach import gradcheck
 from bpnet.training.observer import Observer
 
 
@@ -43,31 +42,6 @@ class RunDisplay(Observer):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-
-
-class CheckBar(gradcheck.Observer):
-    """Write the progress of a gradient check to standard error, where somebody can watch it."""
-
-    def __init__(self) -> None:
-        self._bar: tqdm[Any] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def started(self, total: int) -> None:
-        """Open a bar, in place of one before."""
-        self.__exit__()
-        if sys.stderr.isatty():
-            self._bar = tqdm(total=total, desc="checking", unit="slope", leave=False)
-
-    def done(self) -> None:
-        """Move the bar."""
-        if self._bar is not None:
-            self._bar.update()
 
 
 def epoch_line(record: dict[str, Any], epochs: int) -> str:

@@ -47,7 +47,7 @@ def command(
     anew; dropout drops the same activations every time. Fused layers and a whole training step are
     checked as well. Ends with exit code 1 where a relative error is above 10⁻⁶.
     """
-    from bpnet.cli.bars import CheckBar
+    from bpnet.cli.check_bar import CheckBar
     from bpnet.load_config import load_config
     from bpnet.teach.gradcheck import run_gradcheck
 
@@ -70,25 +70,30 @@ def demand_passed(report: Report) -> None:
     from bpnet.errors import CheckFailedError
     from bpnet.teach.projection import TOLERANCE
 
-    wrong = sum(not check.passed for check in report.checks)
-    if report.culprit is None:
-        return
     culprit = report.culprit
+    if culprit is None:
+        if report.mistake is not None:
+            note = "what was planted shows nowhere: it changes no gradient of this network"
+            click.echo(f"bpnet: {note}", err=True)
+        return
+    wrong = sum(not check.passed for check in report.checks)
+    where = ", ".join(dict.fromkeys((culprit.gradient.layer, culprit.gradient.parameter)))
     raise CheckFailedError(
         f"{wrong} of {len(report.checks)} gradients {'is' if wrong == 1 else 'are'} wrong",
-        where=f"{culprit.layer}, {culprit.parameter}: the last one, so that no other spoils it",
+        where=f"{where}: the last one, which no other spoils",
         expected=f"a relative error of at most {TOLERANCE:g}",
         found=f"{culprit.relative_error:.2g}",
-        hint=None if report.mistake else "read the layer's backward beside its equation",
+        hint=None if report.mistake else "read its backward beside its equation",
     )
 
 
 def document(source: str, report: Report) -> dict[str, Any]:
     """Return everything in plain numbers."""
+    from bpnet.presets import find_config
+
     cost = report.cost
-    path = Path(source)
     return {
-        "config": str(path.absolute()) if path.is_file() else source,
+        "config": str(find_config(source).absolute()),
         "passed": report.passed,
         "parameters": cost.parameters,
         "samples": report.samples,
@@ -113,15 +118,17 @@ def row(check: Check) -> dict[str, Any]:
         return value if value is not None and math.isfinite(value) else None
 
     return {
-        "layer": check.layer,
-        "parameter": check.parameter,
-        "shape": list(check.shape),
+        "layer": check.gradient.layer,
+        "parameter": check.gradient.parameter,
+        "part": check.gradient.part,
+        "shape": list(check.gradient.shape),
         "analytic": number(slopes.analytic if slopes else None),
         "numeric": number(slopes.numeric if slopes else None),
         "relative_error": number(check.relative_error),
         "elements": check.elements,
         "kinks": check.kinks,
         "held": check.held,
+        "flat": check.is_flat,
         "passed": check.passed,
     }
 
@@ -137,56 +144,62 @@ def text(source: str, config: Config, report: Report) -> list[str]:
         lines.append("the starting weights lie at a kink: checked at a point beside them")
     lines.append("slopes along a random direction: what the gradient says, what differences find")
     lines += ["", *table(report.checks), ""]
-    worst = max(report.checks, key=lambda check: check.relative_error)
-    right = sum(check.passed for check in report.checks)
+    compared = [check for check in report.checks if check.relative_error is not None]
+    worst = max(compared, key=lambda check: check.relative_error or 0.0)
+    right = sum(check.passed for check in compared)
     lines.append(
-        f"{right} of {len(report.checks)} gradients agree; the largest relative error is "
-        f"{worst.relative_error:.1e}, at {worst.layer}, {worst.parameter}"
+        f"{right} of {len(compared)} gradients agree; the largest relative error is "
+        f"{worst.relative_error:.1e}, at {worst.gradient.layer}, {worst.gradient.parameter}"
     )
-    if report.mistake is not None and report.passed:
-        lines.append("what was planted shows nowhere: it changes no gradient of this network")
     lines += remarks(report.checks)
     return [*lines, "", *cost_lines(config, cost)]
 
 
 def table(checks: list[Check]) -> list[str]:
     """Return one line per gradient."""
-    width = max(len("layer"), *(len(check.layer) for check in checks))
-    label = max(len("gradient by"), *(len(check.parameter) for check in checks))
+    names = [(check.gradient.layer, check.gradient.parameter) for check in checks]
+    width = max(len("layer"), *(len(layer) for layer, _ in names))
+    label = max(len("gradient by"), *(len(parameter) for _, parameter in names))
     line = f"{{:<{width}}}  {{:<{label}}}{{:>14}}{{:>14}}{{:>10}}{{:>7}}  {{}}".format
     lines = [line("layer", "gradient by", "analytic", "numeric", "error", "kinks", "").rstrip()]
-    for check in checks:
+    for check, name in zip(checks, names, strict=True):
         slopes = check.comparison
+        numbers = ("", "") if check.elements is None else ("", f"{check.elements:,} elements")
         if slopes is not None:
             numbers = (f"{slopes.analytic:.6g}", f"{slopes.numeric:.6g}")
-        elif check.elements is not None:
-            numbers = ("", f"{check.elements:,} elements")
-        else:
-            numbers = ("", "every element")
-        lines.append(
-            line(
-                *(check.layer, check.parameter, *numbers, f"{check.relative_error:.1e}"),
-                *(check.kinks or "", "ok" if check.passed else "WRONG"),
-            )
-        )
+        error = "–" if check.relative_error is None else f"{check.relative_error:.1e}"
+        lines.append(line(*name, *numbers, error, check.kinks or "", verdict(check)))
     return lines
 
 
+def verdict(check: Check) -> str:
+    """Return one word about a gradient."""
+    if not check.passed:
+        return "WRONG"
+    if check.relative_error is None:
+        return "kink"
+    return "flat" if check.is_flat else "ok"
+
+
 def remarks(checks: list[Check]) -> list[str]:
-    """Return what is to be said about kinks."""
+    """Return what is to be said about kinks and flat slopes."""
     lines = []
     crossed = sum(check.kinks for check in checks if check.elements is None)
     left_out = sum(check.kinks for check in checks if check.elements is not None)
-    held = [check for check in checks if check.held]
     if crossed:
         lines.append(f"{crossed} directions crossed a kink of ReLU or a tie of pooling: drawn anew")
     if left_out:
         lines.append(f"{left_out} elements lie at a kink or a tie: left out")
-    for check in held:
-        lines.append(
-            f"{check.layer}, {check.parameter}: {check.held:,} numbers are 0 and lie at a kink or "
-            "a tie: left alone"
-        )
+    for check in checks:
+        if check.held:
+            lines.append(
+                f"{check.gradient.layer}, {check.gradient.parameter}: {check.held:,} numbers are 0 "
+                "and lie at a kink or a tie: left alone"
+            )
+    if any(check.relative_error is None for check in checks):
+        lines.append("kink: every direction crosses one, so that nothing could be compared")
+    if any(verdict(check) == "flat" for check in checks):
+        lines.append("flat: slopes so small that a gradient 0.1 % too large would not be seen")
     return lines
 
 

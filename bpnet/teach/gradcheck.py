@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,10 @@ from numpy.typing import NDArray
 
 from bpnet.config import Config
 from bpnet.data.load import load_dataset
-from bpnet.errors import CheckFailedError
+from bpnet.errors import DivergedError
 from bpnet.model import (
     Model,
     Normalization,
-    build_layers,
     build_model,
     known_input_shape,
     known_outputs,
@@ -25,24 +25,24 @@ from bpnet.model import (
 from bpnet.nn.layer import Array
 from bpnet.nn.sequential import Sequential
 from bpnet.seeding import derive_rng
-from bpnet.teach.checker import Check, Checker, KinkError
+from bpnet.teach.checker import Check, check_direction, check_elements
 from bpnet.teach.cost import Cost, measure_cost
 from bpnet.teach.mistakes import Mistake, plant_mistake
 from bpnet.teach.probe import Probe
-from bpnet.teach.projection import SMALLEST
-from bpnet.teach.training_gradient import bare_descent, followed_gradient, plain_gradient
-from bpnet.training.parallel import blas_threads
+from bpnet.teach.subjects import PARTS, Subjects
+from bpnet.teach.training_gradient import TrainingStep, bare_descent
+from bpnet.training.parallel import Workers, blas_threads
+from bpnet.training.sample_part import AT_A_TIME, takes_pieces
 
-SAMPLES = 8  # at which slopes are compared
-MOST = 128  # samples of the training step, or the config's batch where that is smaller
-JITTER = 1e-3  # by which a point is moved that lies at kinks
-ATTEMPTS = 4  # to find a point
+SAMPLES = 8  # at which slopes are compared: the more there are, the more kinks lie around
+MOST = 256  # samples of a timed pass, or the config's batch where that is smaller
+JITTERS = (0.0, 1e-3, 1e-2, 1e-1)  # by which a point is moved, until it lies at no kink
 
 Rng = np.random.Generator
 
 
 @dataclass(frozen=True)
-class Samples:
+class CheckSamples:
     """Hold random samples that suit a network, or a table's own.
 
     Args:
@@ -53,13 +53,22 @@ class Samples:
     inputs: NDArray[np.float64]
     targets: NDArray[Any]
 
-    def first(self, count: int) -> Samples:
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def first(self, count: int) -> CheckSamples:
         """Return the first so many samples."""
-        return Samples(self.inputs[:count], self.targets[:count])
+        return CheckSamples(self.inputs[:count], self.targets[:count])
+
+    def moved(self, distance: float, rng: Rng) -> CheckSamples:
+        """Return the same samples with other inputs beside them."""
+        return CheckSamples(
+            self.inputs + distance * rng.normal(size=self.inputs.shape), self.targets
+        )
 
     def columns(self) -> Array:
         """Return network inputs (*input_shape, samples)."""
-        shape = (*self.inputs.shape[1:], len(self.inputs))
+        shape = (*self.inputs.shape[1:], len(self))
         return to_inputs(self.inputs, Normalization(), np.empty(shape))
 
 
@@ -68,16 +77,16 @@ class Report:
     """Hold what a check of all gradients found.
 
     Args:
-        checks: one per gradient, in forward order.
+        checks: one per gradient: layers in forward order, loss, fast paths, training step.
         samples: at how many samples slopes were compared.
-        moved: how often the point had to be moved away from kinks.
+        moved: by how much the point was moved away from kinks.
         mistake: what was planted, if anything was.
         cost: of passes in the config's own element type.
     """
 
     checks: list[Check]
     samples: int
-    moved: int
+    moved: float
     mistake: Mistake | None
     cost: Cost
 
@@ -88,12 +97,16 @@ class Report:
 
     @property
     def culprit(self) -> Check | None:
-        """Return the last wrong gradient in forward order: it does not suffer from others."""
+        """Return a wrong gradient that does not suffer from others.
+
+        It is the last in forward order: of the layers, if any of theirs is wrong.
+        """
         wrong = [check for check in self.checks if not check.passed]
-        return wrong[-1] if wrong else None
+        of_parts = ([c for c in wrong if c.gradient.part == part] for part in PARTS)
+        return next((checks[-1] for checks in of_parts if checks), None)
 
 
-class Observer:
+class CheckObserver:
     """Be told how a check goes on; by itself it does nothing."""
 
     def started(self, total: int) -> None:
@@ -109,7 +122,7 @@ def run_gradcheck(
     *,
     elements: bool = False,
     seconds: float = 1.0,
-    observer: Observer | None = None,
+    observer: CheckObserver | None = None,
 ) -> Report:
     """Check every gradient of a config's network in float64, and measure what they cost.
 
@@ -127,51 +140,73 @@ def run_gradcheck(
     Raises:
         ConfigError: the network does not fit its data, or there is no such layer.
         DataError: only the data tell the shape of the pictures, and they cannot be read.
-        CheckFailedError: every direction crosses a kink, beside the point as well.
+        DivergedError: the loss is no finite number.
     """
     rng = derive_rng(config.train.seed, "gradcheck")
     samples = suitable_samples(config, rng)
     model = build(config, samples, "float64")
-    network = plain_network(model)
+    network = model.plain().network
     mistake = plant_mistake(network, sabotage) if sabotage is not None else None
     few = samples.first(SAMPLES)
-    for moved in range(ATTEMPTS):
-        plain, fast = (Probe(net, few.columns(), few.targets) for net in (network, model.network))
-        checker = Checker(plain, fast, rng)
-        try:
-            checks = list(_checks(checker, elements, mistake is None, observer or Observer()))
-            break
-        except KinkError as error:
-            if moved + 1 == ATTEMPTS:
-                raise CheckFailedError(
-                    "no point was found through which a direction leads without crossing a kink",
-                    where=error,
-                    hint="give other starting weights, or another [train] seed",
-                ) from error
-            network.parameters.flat += JITTER * rng.normal(size=network.parameters.flat.size)
-            few = Samples(few.inputs + JITTER * rng.normal(size=few.inputs.shape), few.targets)
-    if mistake is None:
-        checks += training_checks(config, samples)
-    return Report(checks, len(few.inputs), moved, mistake, cost(config, samples, seconds))
+    with blas_threads(1), np.errstate(all="ignore"):
+        for distance in JITTERS:
+            few = few.moved(distance, rng)
+            network.parameters.flat += distance * rng.normal(size=network.parameters.flat.size)
+            subjects = find_subjects(network, model.network, few)
+            found = _checks(subjects, elements, mistake is None, rng, observer or CheckObserver())
+            checks = list(_until_kink(found) if distance < JITTERS[-1] else found)
+            if all(check.relative_error is not None for check in checks):
+                break
+        if mistake is None:
+            checks += training_checks(config, samples, rng, distance)
+        return Report(checks, len(few), distance, mistake, cost(config, samples, seconds))
+
+
+def find_subjects(plain: Sequential, fast: Sequential, samples: CheckSamples) -> Subjects:
+    """Return the gradients at these samples.
+
+    Raises:
+        DivergedError: the loss is no finite number.
+    """
+    probes = [Probe(net, samples.columns(), samples.targets) for net in (plain, fast)]
+    loss = probes[0].loss(probes[0].inputs)
+    if not math.isfinite(loss):
+        raise DivergedError(
+            "the loss has no slope that could be compared",
+            where="the starting weights",
+            expected="a finite loss",
+            found=loss,
+            hint="smaller inputs, targets or weights",
+        )
+    return Subjects(*probes)
 
 
 def _checks(
-    checker: Checker, elements: bool, is_whole: bool, observer: Observer
+    subjects: Subjects, elements: bool, is_whole: bool, rng: Rng, observer: CheckObserver
 ) -> Iterator[Check]:
     """Yield the checks of layers and loss, and of fast paths where all is checked."""
-    gradients = [*checker.of_layers(), checker.of_loss()]
-    one_by_one = [gradient for gradient in gradients if elements and gradient.is_parameter]
+    gradients = [*subjects.of_layers(), subjects.of_loss()]
+    names = subjects.plain.network.parameters.views
+    one_by_one = [one for one in gradients if elements and one.parameter in names]
     if is_whole:
-        gradients += checker.of_fast_paths()
+        gradients += subjects.of_fast_paths()
     observer.started(len(gradients) + sum(gradient.at.size for gradient in one_by_one))
     for gradient in gradients:
-        yield checker.along_direction(gradient)
+        yield check_direction(gradient, rng)
         observer.done()
         if gradient in one_by_one:
-            yield checker.element_by_element(gradient, observer.done)
+            yield check_elements(gradient, observer.done)
 
 
-def suitable_samples(config: Config, rng: Rng) -> Samples:
+def _until_kink(checks: Iterator[Check]) -> Iterator[Check]:
+    """Yield checks up to the first that could compare nothing."""
+    for check in checks:
+        yield check
+        if check.relative_error is None:
+            return
+
+
+def suitable_samples(config: Config, rng: Rng) -> CheckSamples:
     """Return a table's own samples, or random ones of the shape that the network takes.
 
     Random numbers stand beside each other in no ties, as the blank parts of real pictures do.
@@ -183,51 +218,51 @@ def suitable_samples(config: Config, rng: Rng) -> Samples:
         if config.data.dataset == "table":
             everything = np.arange(len(stored))
             normal = Normalization.of(config.data.normalize, stored, everything)
-            count = min(config.train.batch_size, len(stored))
-            return Samples(normal.scale * stored + normal.offset, targets).first(count)
+            return CheckSamples(normal.scale * stored + normal.offset, targets).first(MOST)
         shape, outputs = dataset.input_shape, len(dataset.class_names)
     count = max(SAMPLES, min(config.train.batch_size, MOST))
-    return Samples(rng.normal(size=(count, *shape)), rng.integers(0, outputs, count))
+    return CheckSamples(rng.normal(size=(count, *shape)), rng.integers(0, outputs, count))
 
 
-def build(config: Config, samples: Samples, dtype: str) -> Model:
+def build(config: Config, samples: CheckSamples, dtype: str) -> Model:
     """Return the model of a config in this element type, made bare of all that training adds."""
-    config = dataclasses.replace(
-        bare_descent(config), model=dataclasses.replace(config.model, dtype=dtype)
-    )
     targets = samples.targets
     outputs = known_outputs(config) or int(targets.max()) + 1
+    config = bare_descent(config, len(samples))
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, dtype=dtype))
     names = tuple(map(str, range(outputs))) if targets.ndim == 1 else ()
     return build_model(config, samples.inputs.shape[1:], outputs, Normalization(), names)
 
 
-def plain_network(model: Model) -> Sequential:
-    """Return the same network with every layer by itself, and parameters of its own."""
-    network = model.network
-    layers = build_layers(model.config, network.input_shape, None, [])
-    plain = Sequential(layers, network.loss, network.dtype, fast=False)
-    plain.parameters.flat[...] = network.parameters.flat
-    plain.state.flat[...] = network.state.flat
-    return plain
+def training_checks(
+    config: Config, samples: CheckSamples, rng: Rng, distance: float
+) -> list[Check]:
+    """Check the gradient that a whole training step follows.
 
+    Its shards are not equally large, and in pieces where the config's are.
 
-def training_checks(config: Config, samples: Samples) -> Iterator[Check]:
-    """Yield how far the gradient that a training step follows is from the textbook's."""
+    Args:
+        config: what is trained.
+        samples: the first of them make the step's batch.
+        rng: draws directions.
+        distance: from the starting weights and the samples.
+    """
+    shards = config.train.shards
     model = build(config, samples, "float64")
-    plain = plain_network(model)
-    wanted = plain_gradient(plain, model.config, samples.columns(), samples.targets)
-    found = followed_gradient(model, samples.inputs, samples.targets)
-    for name, values in wanted.views.items():
-        largest = max(np.abs(values).max(), np.abs(found.views[name]).max(), SMALLEST)
-        error = float(np.abs(found.views[name] - values).max() / largest)
-        yield Check("training step", name, values.shape, error)
+    has_pieces = takes_pieces(model.network) and len(samples) > AT_A_TIME * shards
+    few = samples.first(shards * (AT_A_TIME + 2 if has_pieces else SAMPLES) - 1)
+    few = few.moved(distance, rng)
+    model.network.parameters.flat += distance * rng.normal(size=model.network.parameters.flat.size)
+    with Workers(shards, "threads") as workers:
+        step = TrainingStep(model, few.inputs, few.targets, workers)
+        with step.trainer.team:
+            return [check_direction(gradient, rng) for gradient in step.gradients()]
 
 
-def cost(config: Config, samples: Samples, seconds: float) -> Cost:
+def cost(config: Config, samples: CheckSamples, seconds: float) -> Cost:
     """Return what passes cost in the config's element type, with one shard's samples."""
     model = build(config, samples, config.model.dtype)
     shards = 1 if config.train.split == "units" else config.train.shards
-    shard = samples.first(-(-len(samples.inputs) // shards))
+    shard = samples.first(-(-min(config.train.batch_size, len(samples)) // shards))
     inputs = shard.columns().astype(model.network.dtype)
-    with blas_threads(1):
-        return measure_cost(model.network, inputs, shard.targets, seconds)
+    return measure_cost(model.network, inputs, shard.targets, seconds)

@@ -14,6 +14,8 @@ from bpnet.nn.layer import Array
 from bpnet.nn.parameters import FlatArrays
 from bpnet.nn.pool import MaxPoolCache
 from bpnet.nn.sequential import Sequential, Workspace
+from bpnet.nn.tiled import TiledCache
+from bpnet.nn.winograd_cache import WinogradCache
 from bpnet.seeding import derive_rng
 
 Pattern = list[NDArray[np.bool_]]
@@ -94,10 +96,16 @@ class Probe:
 
 
 def sides(cache: Any) -> Sequence[NDArray[np.bool_]]:
-    """Return the flags by which a plain layer remembers the side of its kinks."""
+    """Return the flags by which a layer's cache remembers the side of its kinks."""
     if isinstance(cache, ReLUCache):
         return [cache.positive]
-    return cache.is_maximum if isinstance(cache, MaxPoolCache) else []
+    if isinstance(cache, MaxPoolCache):
+        return cache.is_maximum
+    if isinstance(cache, TiledCache):
+        return [flags for rows in cache.rows for flags in rows.is_largest]
+    if isinstance(cache, WinogradCache):
+        return [flags for tiles in cache.blocks for flags in tiles.is_largest]
+    return []
 
 
 def same_side(one: Pattern, other: Pattern) -> bool:

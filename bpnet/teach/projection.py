@@ -16,27 +16,37 @@ from numpy.typing import NDArray
 STEP = 1e-6  # h of the central difference
 TOLERANCE = 1e-6  # of the relative error
 SMALLEST = 1e-4  # slopes below it count as this large: rounding is all that is seen of them
+SEEN = 1e-3  # an error of this part of a slope should be seen
 
 Objective = Callable[[], float]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Pair a slope that a gradient promises with the one that differences find."""
+    """Pair a slope that a gradient promises with the one that differences find.
+
+    Args:
+        analytic: a.
+        numeric: n.
+        unit: u, the size of the function: max(1, |f|). The larger f, the more rounding costs.
+    """
 
     analytic: float
     numeric: float
+    unit: float = 1.0
 
     @property
     def relative_error(self) -> float:
-        """Return `|a − n| / max(|a|, |n|, 1e-4)`; infinite where a slope is no number."""
-        error = relative_error(self.analytic, self.numeric)
+        """Return `|a − n| / max(|a|, |n|, 1e-4 u)`; infinite where a slope is no number."""
+        error = abs(self.analytic - self.numeric)
+        error /= max(abs(self.analytic), abs(self.numeric), SMALLEST * self.unit)
         return error if np.isfinite(error) else float("inf")
 
-
-def relative_error(analytic: float, numeric: float) -> float:
-    """Return `|a − n| / max(|a|, |n|, 1e-4)`."""
-    return abs(analytic - numeric) / max(abs(analytic), abs(numeric), SMALLEST)
+    @property
+    def is_flat(self) -> bool:
+        """Tell whether the slopes are so small that an error of 0.1 % would not be seen."""
+        slope = max(abs(self.analytic), abs(self.numeric))
+        return SEEN * slope < TOLERANCE * SMALLEST * self.unit
 
 
 def unit_direction(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
@@ -90,7 +100,8 @@ def compare(
     gradient: NDArray[np.floating],
     direction: NDArray[np.floating],
     step: float = STEP,
+    unit: float = 1.0,
 ) -> Comparison:
     """Compare `⟨v, gradient⟩` with the central difference along v."""
     analytic = float(np.vdot(direction, gradient))
-    return Comparison(analytic, central_difference(objective, at, direction, step))
+    return Comparison(analytic, central_difference(objective, at, direction, step), unit)

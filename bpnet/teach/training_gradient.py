@@ -1,8 +1,9 @@
-"""Find the gradient that a training step really follows, and the one that it should follow."""
+"""Find the gradient that a whole training step follows."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,90 +13,99 @@ from numpy.typing import NDArray
 from bpnet.config import AugmentConfig, Config, OptimizerConfig, ScheduleConfig
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.model import Model
-from bpnet.nn.layer import Array
 from bpnet.nn.parameters import FlatArrays
-from bpnet.nn.sequential import Sequential, Workspace
-from bpnet.seeding import derive_rng
+from bpnet.teach.checker import Gradient
+from bpnet.teach.probe import Pattern, sides
+from bpnet.teach.subjects import TRAINING_STEP
 from bpnet.training.loop import Trainer
 from bpnet.training.parallel import Workers
-from bpnet.training.part import share
-from bpnet.training.sample_part import AT_A_TIME, takes_pieces
+from bpnet.training.progress import Progress
+from bpnet.training.sample_part import SamplePart
 
 PLAIN_DESCENT = OptimizerConfig(learning_rate=1.0, momentum=0.0, nesterov=False, weight_decay=0.0)
+BEYOND = 1e30  # a norm that no gradient has: clipping measures it and leaves it as it is
 
 
-def bare_descent(config: Config) -> Config:
+def bare_descent(config: Config, batch_size: int) -> Config:
     """Return a config that does nothing but `w ← w − g`, on samples as they are."""
+    train = dataclasses.replace(
+        config.train,
+        batch_size=batch_size,
+        epochs=1,
+        ema=0.0,
+        grad_clip=BEYOND if config.train.grad_clip else 0.0,
+        early_stopping=0,
+    )
     return dataclasses.replace(
         config,
         data=dataclasses.replace(config.data, validation=0),
-        train=dataclasses.replace(config.train, epochs=1, ema=0.0, grad_clip=0.0, early_stopping=0),
+        train=train,
         optimizer=PLAIN_DESCENT,
         schedule=ScheduleConfig(name="constant"),
         augment=AugmentConfig(),
     )
 
 
-def followed_gradient(model: Model, inputs: NDArray[Any], targets: NDArray[Any]) -> FlatArrays:
-    """Return by what one step of plain descent with η = 1 moves the parameters, `w − w'`.
+class TrainingStep:
+    """Take the same training step again and again, from whatever the parameters are.
 
-    The step is training's own: shards, pieces of shards, hidden units side by side, large weights
-    apart, whatever the config asks for. The model's parameters stay as they are.
+    It is training's own: shards, pieces of shards, hidden units side by side, large weights apart,
+    ghost batches, whatever the config asks for. What is dropped is the same every time.
 
     Args:
-        model: of a config made bare.
+        model: of a config made bare, whose batch holds all samples; its parameters are moved.
         inputs: samples (batch, *input_shape).
         targets: of these samples.
+        workers: as many as there are parts, so that each has memory of its own.
     """
-    samples = Samples(inputs, targets)
-    dataset = Dataset(model.config.data.dataset, samples, samples, model.class_names)
-    parameters = model.network.parameters
-    before = parameters.flat.copy()
-    with Workers(1) as workers:
-        trainer = Trainer(model, dataset, Path(), workers, "")  # nothing will be saved
-        with trainer.team:
-            trainer.step(np.arange(len(samples)))
-    gradient = parameters.like()
-    np.subtract(before, parameters.flat, out=gradient.flat)
-    parameters.flat[...] = before
-    return gradient
 
+    def __init__(
+        self, model: Model, inputs: NDArray[Any], targets: NDArray[Any], workers: Workers
+    ) -> None:
+        samples = Samples(inputs, targets)
+        dataset = Dataset(model.config.data.dataset, samples, samples, model.class_names)
+        self.parameters = model.network.parameters
+        self.trainer = Trainer(model, dataset, Path(), workers, "")  # nothing will be saved
+        self._index = np.arange(len(samples))
 
-def plain_gradient(
-    network: Sequential, config: Config, inputs: Array, targets: NDArray[Any]
-) -> FlatArrays:
-    """Return the sum of the shards' gradients, layer by layer as the textbook has it.
+    def loss(self) -> float:
+        """Return the batch's mean loss, and leave the parameters as they are."""
+        before = self.parameters.flat.copy()
+        loss = self._take()
+        self.parameters.flat[...] = before
+        return loss
 
-    Args:
-        network: plain stages.
-        config: whose shards a step has; hidden units side by side are one.
-        inputs: network inputs (*input_shape, batch).
-        targets: of these samples.
-    """
-    batch = inputs.shape[-1]
-    shards = 1 if config.train.split == "units" else config.train.shards
-    total = network.parameters.like()
-    for number in range(shards):
-        own = share(batch, shards, number)
-        size = own.stop - own.start
-        rng = derive_rng(config.train.seed, "layers", 0, 0, number)
-        pieces = -(-size // AT_A_TIME) if takes_pieces(network) and size else 1
-        for piece in range(pieces):
-            start = own.start + piece * AT_A_TIME
-            some = slice(start, min(own.stop, start + AT_A_TIME) if pieces > 1 else own.stop)
-            if some.start < some.stop:
-                total.flat += _gradient(network, inputs[..., some], targets[some], batch, rng)
-    return total
+    def gradient(self) -> FlatArrays:
+        """Return by what the step moves the parameters, `w − w'` with η = 1; leave them."""
+        before = self.parameters.flat.copy()
+        self._take()
+        gradient = self.parameters.like()
+        np.subtract(before, self.parameters.flat, out=gradient.flat)
+        self.parameters.flat[...] = before
+        return gradient
 
+    def gradients(self) -> Iterator[Gradient]:
+        """Yield the gradient of each parameter."""
+        gradient = self.gradient()
+        unit = max(1.0, abs(self.loss()))
+        for name, values in gradient.views.items():
+            yield Gradient(
+                *(TRAINING_STEP, TRAINING_STEP, name, values.shape),
+                at=self.parameters.views[name],
+                values=values,
+                loss=self.loss,
+                unit=unit,
+                pattern=self.pattern,
+            )
 
-def _gradient(
-    network: Sequential, x: Array, targets: NDArray[Any], batch: int, rng: np.random.Generator
-) -> Array:
-    """Return the flat gradient of some samples' part of the mean loss."""
-    workspace = Workspace(network, x.shape[-1], training=True)
-    caches = workspace.caches(x.shape[-1])
-    outputs = network.forward(np.ascontiguousarray(x), caches, rng)
-    network.loss.forward(outputs, targets, caches.loss)
-    network.backward(network.loss.backward(outputs, caches.loss, batch), caches)
-    assert workspace.gradients is not None
-    return workspace.gradients.flat
+    def pattern(self) -> Pattern:
+        """Return which side of its kinks each part was on; of a shard in pieces, the last one."""
+        parts = [part for part in self.trainer.parts if isinstance(part, SamplePart)]
+        seen = [caches for part in parts if (caches := part.caches(len(self._index))) is not None]
+        return [
+            flags.copy() for caches in seen for cache in caches.stages for flags in sides(cache)
+        ]
+
+    def _take(self) -> float:
+        self.trainer.progress = Progress([1])  # the first step: its draws, its place
+        return self.trainer.step(self._index)

@@ -1,0 +1,33 @@
+"""Show how far a gradient check has come."""
+
+import sys
+from typing import Any, Self
+
+from tqdm import tqdm
+
+from bpnet.teach.gradcheck import CheckObserver
+
+
+class CheckBar(CheckObserver):
+    """Write the progress of a gradient check to standard error, where somebody can watch it."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def started(self, total: int) -> None:
+        """Open a bar, in place of one before."""
+        self.__exit__()
+        if sys.stderr.isatty():
+            self._bar = tqdm(total=total, desc="checking", unit="slope", leave=False)
+
+    def done(self) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update()
