@@ -30,7 +30,7 @@ def row(name: str, reports: list[Report]) -> str:
     ratio = statistics.median(cost.backward_over_forward for cost in costs)
     differences = statistics.median(cost.finite_differences for cost in costs)
     speedup = statistics.median(cost.speedup for cost in costs)
-    worst = max(check.relative_error for check in checks)
+    worst = max(check.relative_error or 0.0 for check in checks)
     cells = [
         *(f"`{name}`", f"{costs[0].parameters:,}", f"{len(reports[0].checks)}", f"{worst:.0e}"),
         *(duration(forward), duration(ratio * forward), f"{ratio:.2f}"),

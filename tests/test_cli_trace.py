@@ -12,7 +12,7 @@ from tiny import call, fail, read_config, succeed
 from bpnet.architecture import GRAMMAR, read_layer
 from bpnet.config import Config
 from bpnet.model import LAYERS, build_layer
-from bpnet.presets import example_paths
+from bpnet.presets import example_paths, preset_paths
 from bpnet.teach.formulas import LOSSES, layer_formulas, loss_formulas, update_rule
 from bpnet.teach.layout import Cell, columns, number
 
@@ -159,7 +159,7 @@ def test_no_line_is_wider_than_the_terminal(
 def test_wide_rows_are_broken_between_numbers() -> None:
     row = Cell((("", ("1", "22", "333", "4")),))
     assert row.within(20) == ["1  22  333  4"]
-    assert row.within(11) == ["1  22", "333  4"]
+    assert row.within(11) == ["  1  22", "333   4"]
     matrix = Cell((("a", ("1", "2", "3")), ("b", ("44", "55", "66"))))
     assert matrix.within(11) == [
         *("columns 1–2", "a   1   2", "b  44  55"),
@@ -202,9 +202,19 @@ def test_a_loss_is_divided_by_the_samples_where_there_are_several() -> None:
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        ((), ["g ← g + λ w, λ = 0.0005", "v ← μ v − η g, w ← w + μ v − η g, μ = 0.9, η = 0.1"]),
+        (
+            (),
+            [
+                "g ← g + λ w, λ = 0.0005, not for biases",
+                "v ← μ v − η g, w ← w + μ v − η g, μ = 0.9, η = 0.1",
+            ],
+        ),
         (("optimizer.nesterov=no", "optimizer.weight_decay=0"), ["v ← μ v − η g, w ← w + v, μ"]),
         (("optimizer.momentum=0", "optimizer.weight_decay=0"), ["w ← w − η g, η = 0.1"]),
+        (
+            ("optimizer.momentum=0", "model.layers=linear 2, batchnorm"),
+            ["g ← g + λ w, λ = 0.0005, not for biases, γ and β", "w ← w − η g"],
+        ),
         (("optimizer.name=adamw",), ["w ← w − η λ w", "m ← β₁ m", "w ← w − η m̂ / (√ŝ + ε)"]),
         (("optimizer.name=adam",), ["g ← g + λ w", "m ← β₁ m", "w ← w − η m̂ / (√ŝ + ε)"]),
     ],
@@ -266,10 +276,10 @@ def test_every_example_can_be_traced(name: str) -> None:
     assert document(name)["config"] == str(example_paths()[name].absolute())
 
 
-def test_help_lists_the_examples() -> None:
+def test_help_lists_presets_and_examples() -> None:
     text = succeed("trace", "--help").out
-    assert "FILE|EXAMPLE" in text
-    for name in example_paths():
+    assert "FILE|PRESET|EXAMPLE" in text
+    for name in (*example_paths(), *preset_paths()):
         assert f"  {name} " in text
 
 
@@ -283,9 +293,6 @@ def test_bad_input_ends_with_one_message(tmp_path: Path) -> None:
     assert "0 is not in the range" in fail(2, "trace", config, "--steps", 0)
     assert "the run has fewer steps" in fail(2, "trace", config, "--steps", 4)
     assert "[train] epoch is unknown" in fail(2, "trace", config, "--set", "train.epoch=3")
-    message = fail(2, "trace", "mlp")
-    assert "small networks" in message
-    assert "one of the worked examples: chain, " in message
     words = ("--set", "optimizer.learning_rate=1e60", "--steps", 3)
     answer = call("trace", config, *words, "--json")
     assert (answer.code, answer.out) == (5, "")

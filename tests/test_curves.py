@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bpnet.errors import CheckpointError, ConfigError, DataError
@@ -97,11 +98,27 @@ def test_a_shorter_run_ends_earlier() -> None:
         ([81.2, 94.1], ["80", "85", "90", "95"]),
         ([82.0, 93.0], ["80.0", "82.5", "85.0", "87.5", "90.0", "92.5", "95.0"]),
         ([0.9], ["0.8", "1.0"]),
+        ([0.48217, 0.48208], [f"0.482{n}" for n in ("08", "10", "12", "14", "16", "18")]),
+        ([2e6, 2000010.0], [str(n) for n in range(2000000, 2000011, 2)]),
+        ([2e6, 3e6], ["2e+06", "2.2e+06", "2.4e+06", "2.6e+06", "2.8e+06", "3e+06"]),
         ([1e-8, 2e-8], ["1e-08", "1.2e-08", "1.4e-08", "1.6e-08", "1.8e-08", "2e-08"]),
     ],
 )
 def test_numbers_on_the_axis_are_even(values: list[float], labels: list[str]) -> None:
     assert Axis.around(values).labels() == labels
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_numbers_on_the_axis_differ(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    middle = rng.normal() * 10 ** rng.uniform(-12, 12)
+    values = middle * (1 + 10 ** rng.uniform(-17, 2) * rng.uniform(-1, 1, rng.integers(1, 9)))
+    axis = Axis.around(values.tolist())
+    labels = axis.labels()
+    assert len(set(labels)) == len(labels) >= 2
+    assert float(labels[0]) == pytest.approx(axis.low, abs=axis.step / 50)
+    assert sorted(labels, key=float) == labels
+    assert all(-1e-3 <= axis.place(value) <= 1 + 1e-3 for value in values)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +197,20 @@ def test_a_run_is_read_with_what_its_loss_measures(tmp_path: Path) -> None:
     assert (found.name, found.epochs, found.values("train_loss")) == ("mine", [1], [0.5])
     assert found.cost == "cross_entropy, smoothing 0.1"
     assert found.offers() == {"train_loss"}
+
+
+def test_only_finite_numbers_are_offered(tmp_path: Path) -> None:
+    lines = [
+        '{"epoch": 1, "train_loss": 1, "validation_loss": 0.5, "learning_rate": 0.1}',
+        '{"epoch": 2, "train_loss": NaN, "validation_loss": Infinity, "learning_rate": 0.1}',
+    ]
+    assert read_history("a", write_run(tmp_path, *lines)).offers() == {"learning_rate"}
+    assert read_history("a", write_run(tmp_path, *lines[1:])).offers() == {"learning_rate"}
+    offers = {"a": {"train_loss"}, "b": set[str]()}
+    with pytest.raises(ConfigError, match="b has no metric"):
+        choose_metric(None, offers)
+    with pytest.raises(ConfigError, match="no metric is known of all runs"):
+        choose_metric(None, offers | {"b": {"learning_rate"}})
 
 
 @pytest.mark.parametrize("line", ["{", "[]", "3", '{"step": 3}', '{"epoch": "one"}'])

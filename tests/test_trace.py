@@ -265,13 +265,6 @@ def error_of(text: str, steps: int, *overrides: str) -> str:
     return str(caught.value)
 
 
-def test_other_data_than_a_table_are_refused() -> None:
-    message = error_of("[data]\ndataset = mnist\n", 1)
-    assert "expected: dataset = table" in message
-    assert "found: dataset = mnist" in message
-    assert "where: a.ini:2" in message
-
-
 def test_more_steps_than_the_run_has_are_refused() -> None:
     message = error_of(TABLE, 13)
     assert "at most 12 (epochs = 4, steps in an epoch: 3)" in message
@@ -279,11 +272,16 @@ def test_more_steps_than_the_run_has_are_refused() -> None:
     assert len(traced(TABLE, 13, "train.epochs=5")) == 13
 
 
-def test_more_numbers_than_anybody_reads_are_refused() -> None:
-    message = error_of(TABLE, 1, "model.layers=linear 1000, relu, linear 2")
-    # 2,000 + 1,000 + 2,000 + 2 parameters thrice, and 3 samples with 2 + 2·(1,000 + 1,000 + 2)
-    assert "found: 27,024" in message
-    assert "up to 20,000" in message
+def test_more_numbers_than_a_document_should_hold_are_refused() -> None:
+    layers = "model.layers=linear 40000, relu, linear 2"
+    # 80,000 + 40,000 + 80,000 + 2 parameters thrice, 3 samples with 2 + 2·(40,000 + 40,000 + 2)
+    message = error_of(TABLE, 1, layers)
+    assert "found: 1,080,024" in message
+    assert "up to 1,000,000" in message
+    assert "try: --set train.batch_size=1" in message
+    assert "train.batch_size=1, or fewer --steps" in error_of(TABLE, 2, layers)
+    assert "try: a smaller network" in error_of(TABLE, 1, layers.replace("40000", "80000"))
+    assert len(traced(TABLE, 1, layers, "train.batch_size=1")) == 1
 
 
 def test_a_step_that_training_takes_in_pieces_is_refused_where_they_draw() -> None:

@@ -96,7 +96,7 @@ def command(
     if picture is not None:
         curves.draw_picture(comparison, picture)
     if as_json:
-        click.echo(json.dumps(plain(histories, comparison, picture), indent=2, allow_nan=False))
+        click.echo(json.dumps(document(histories, comparison, picture), indent=2, allow_nan=False))
         return
     click.echo(comparison.text())
     if any(isinstance(one, Plan) for one in found):
@@ -170,7 +170,7 @@ def train(plan: Plan, data_dir: Path | None) -> History:
     return read_history(plan.name, run_dir)
 
 
-def plain(
+def document(
     histories: Sequence[History], comparison: Comparison, picture: Path | None
 ) -> dict[str, Any]:
     """Return everything in plain values, losses in the units of their own."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bpnet.cli.options import as_json
-from bpnet.presets import describe, example_paths, find_config
+from bpnet.cli.options import ConfigCommand, as_json, data_dir, mirror
+from bpnet.presets import find_config
 
 if TYPE_CHECKING:
     from bpnet.teach.step_trace import StepTrace
@@ -17,19 +19,8 @@ if TYPE_CHECKING:
 NARROWEST = 80  # columns of the narrowest page
 
 
-class ExampleCommand(click.Command):
-    """List the worked examples below the options of a command that takes one."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples with one line each."""
-        examples = example_paths()
-        if examples:
-            with formatter.section("Examples"):
-                formatter.write_dl([(name, describe(path)) for name, path in examples.items()])
-
-
-@click.command(cls=ExampleCommand)
-@click.argument("source", metavar="FILE|EXAMPLE")
+@click.command(cls=ConfigCommand)
+@click.argument("source", metavar="FILE|PRESET|EXAMPLE")
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
@@ -45,20 +36,34 @@ class ExampleCommand(click.Command):
     multiple=True,
     help="Change one setting; may be given several times.",
 )
+@data_dir
+@mirror
 @as_json
-def command(source: str, steps: int, overrides: tuple[str, ...], as_json: bool) -> None:
+def command(
+    source: str,
+    steps: int,
+    overrides: tuple[str, ...],
+    data_dir: Path | None,
+    mirror: str | None,
+    as_json: bool,
+) -> None:
     """Show every number of the first training steps of a small network.
 
     Forward values, loss, local derivatives, the chain rule's products on the way back, gradients
     and updates, with their formulas; the four equations of backpropagation, and every path from a
     weight to the loss. The steps are those that training takes, in float64 and in one part.
 
-    Samples and places, as in 1.weight[2,1] (row 2, column 1), are counted from 1.
+    Samples and places, as in 1.weight[2,1] (row 2, column 1), are counted from 1. Large arrays are
+    summed up; --json prints all their numbers. A convolutional preset may need
+    --set train.batch_size=1.
     """
+    from bpnet.cli.download_progress import DownloadProgress
+    from bpnet.data.load import load_dataset
     from bpnet.load_config import load_config
     from bpnet.teach.trace import trace
 
-    traced = trace(load_config(source, overrides), steps)
+    load = partial(load_dataset, data_dir=data_dir, mirror=mirror, progress=DownloadProgress())
+    traced = trace(load_config(source, overrides), steps, load)
     if as_json:
         show_json(source, traced)
     else:
@@ -71,7 +76,7 @@ def command(source: str, steps: int, overrides: tuple[str, ...], as_json: bool) 
 
 def show_json(source: str, steps: list[StepTrace]) -> None:
     """Print all steps as one document."""
-    from bpnet.teach.plain import plain
+    from bpnet.teach.as_json import as_json_values
 
-    document = {"config": str(find_config(source).absolute()), "steps": plain(steps)}
+    document = {"config": str(find_config(source).absolute()), "steps": as_json_values(steps)}
     click.echo(json.dumps(document, indent=2, allow_nan=False))

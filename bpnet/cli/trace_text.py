@@ -10,6 +10,7 @@ from bpnet.teach.equations import NABLA, Equation
 from bpnet.teach.formulas import MEMORIES
 from bpnet.teach.jacobian import ELEMENT, IDENTITY, MIXED
 from bpnet.teach.layout import (
+    MOST_SHOWN,
     Cell,
     Row,
     Table,
@@ -18,12 +19,13 @@ from bpnet.teach.layout import (
     paragraph,
     parameter,
     samples,
+    size,
+    told_apart,
     words,
 )
 from bpnet.teach.paths import MOST_LISTED, MOST_PATHS, ElementPaths, Path
 from bpnet.teach.step_trace import LayerTrace, StepTrace
 
-MOST_SHOWN = 144  # numbers of a local derivative in a table; --json has more
 ONE = Cell((("", ("1",)),))
 
 
@@ -69,7 +71,14 @@ class StepText:
         text = f"step {step.step}, epoch {step.epoch}: "
         text += f"learning rate η = {number(step.learning_rate)}, "
         text += f"{several} {', '.join(map(str, step.samples))}"
-        return paragraph(text, self.width)
+        arrays = [step.inputs, *(layer.output for layer in step.layers)]
+        arrays += [traced.before for traced in step.parameters.values()]
+        lines = paragraph(text, self.width)
+        if any(array.size > MOST_SHOWN for array in arrays):
+            note = f"arrays of more than {MOST_SHOWN} numbers are summed up: --json has them all"
+            note += ", --set train.batch_size=1 has fewer" if len(step.samples) > 1 else ""
+            lines += ["", *paragraph(note, self.width)]
+        return lines
 
     def _forward(self) -> Iterator[str]:
         step = self.step
@@ -195,19 +204,17 @@ class StepText:
         for path in element.paths:
             yield from self._path(path)
         assert element.sum is not None
-        verdict = "= gradient" if element.agrees else f"≠ gradient {gradient}"
-        yield f"  sum {number(element.sum)} {verdict}"
+        if element.agrees:
+            yield f"  sum {number(element.sum)} = gradient"
+            return
+        total, gradient = told_apart(element.sum, element.gradient)
+        yield f"  sum {total} ≠ gradient {gradient}"
 
     def _path(self, path: Path) -> Iterator[str]:
         sample = f"sample {path.sample}: " if len(self.labels) > 1 else ""
         yield from paragraph(sample + " → ".join(path.through), self.width, indent=2, hang=6)
         product = f"{' · '.join(map(factor, path.rates))} = {number(path.product)}"
         yield from paragraph(product, self.width, indent=6)
-
-
-def size(shape: Sequence[int]) -> str:
-    """Return a shape as it is spoken: `2×3`."""
-    return "×".join(map(str, shape))
 
 
 def counted(elements: Sequence[ElementPaths]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -56,11 +57,11 @@ class History:
         return [record[metric] for record in self.records]
 
     def offers(self) -> set[str]:
-        """Return the metrics that the run has noted after every epoch."""
+        """Return the metrics for which the run has noted a number after every epoch."""
         return {
             metric
             for metric in LABELS
-            if all(isinstance(record.get(metric), int | float) for record in self.records)
+            if all(is_number(record.get(metric)) for record in self.records)
         }
 
 
@@ -86,6 +87,11 @@ def read_history(name: str, run_dir: Path) -> History:
             "the run has completed no epoch yet", where=path, hint="go on with it first"
         )
     return History(name, run_dir.absolute(), cost_of(config), records)
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value can be drawn; JSON as Python reads it may hold NaN and infinity."""
+    return isinstance(value, int | float) and -math.inf < value < math.inf
 
 
 def cost_of(config: Config) -> str:
@@ -116,17 +122,19 @@ def choose_metric(wanted: str | None, offers: Mapping[str, Collection[str]]) -> 
         offers: the metrics of each run, by its name.
 
     Raises:
-        ConfigError: a run lacks the wanted one.
+        ConfigError: a run lacks the wanted one, or they have none in common.
     """
     candidates = [metric for metric in LABELS if wanted is None or metric.endswith(wanted)]
     for metric in candidates:
         if all(metric in offered for offered in offers.values()):
             return metric
-    lacking = next(name for name, offered in offers.items() if not {*candidates} & {*offered})
+    what = wanted or "metric"
+    lacking = [name for name, offered in offers.items() if not {*candidates} & {*offered}]
+    others = [metric for metric in LABELS if lacking and metric in offers[lacking[0]]]
     raise ConfigError(
-        f"{lacking} has no {wanted}",
-        where="--metric",
-        expected="one of " + ", ".join(metric for metric in LABELS if metric in offers[lacking]),
+        f"{lacking[0]} has no {what}" if lacking else f"no {what} is known of all runs",
+        where="--metric" if wanted else METRICS,
+        expected=f"one of {', '.join(others)}" if others else "a number after every epoch",
         found=wanted,
     )
 

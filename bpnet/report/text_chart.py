@@ -8,6 +8,7 @@ from itertools import pairwise
 WIDTH = 80
 ROWS = 20
 TICKS = 5  # numbers along the upright axis, about
+FLAT = 1e-12  # of a value: smaller differences are rounding
 MARKS = "ox+*#@%&ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 BETWEEN = "·"  # where a curve passes between two of its points
 
@@ -49,7 +50,9 @@ class Axis:
     def around(cls, values: Sequence[float]) -> "Axis":
         """Return the axis that holds all values."""
         low, high = min(values), max(values)
-        step = even_step((high - low or abs(high) or 1.0) / TICKS)
+        largest = max(abs(low), abs(high))
+        spread = high - low if high - low > FLAT * largest else largest or 1.0
+        step = even_step(spread / TICKS)
         first = math.floor(low / step + 1e-9)
         last = max(math.ceil(high / step - 1e-9), first + 1)
         return cls(first * step, step, last - first)
@@ -59,12 +62,17 @@ class Axis:
         return (value - self.low) / (self.step * self.parts)
 
     def labels(self) -> list[str]:
-        """Return the numbers beside the axis, from below."""
+        """Return the numbers beside the axis, from below, with as many digits as they have."""
         numbers = [self.low + number * self.step for number in range(self.parts + 1)]
-        if self.step < 1e-4 or max(map(abs, numbers)) >= 1e6:
-            return [f"{number:.3g}" for number in numbers]
-        decimals = next(n for n in range(8) if math.isclose(round(self.step, n), self.step))
-        return [f"{number:.{decimals}f}" for number in numbers]
+        is_plain = 1e-4 <= max(map(abs, numbers)) < 1e6
+        forms = [f".{digits}{'f' if is_plain else 'g'}" for digits in range(18)]
+        written = ([format(number, form) for number in numbers] for form in forms)
+        return next(texts for texts in written if self._are_true(texts, numbers))
+
+    def _are_true(self, texts: Sequence[str], numbers: Sequence[float]) -> bool:
+        """Tell whether texts are so near to their numbers that their steps look even."""
+        pairs = zip(texts, numbers, strict=True)
+        return all(abs(float(text) - number) < self.step / 100 for text, number in pairs)
 
 
 def even_step(least: float) -> float:

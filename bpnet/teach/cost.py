@@ -48,9 +48,7 @@ class Cost:
         return self.finite_differences / (self.forward + self.backward)
 
 
-def measure_cost(
-    network: Sequential, inputs: Array, targets: NDArray[Any], seconds: float
-) -> Cost:
+def measure_cost(network: Sequential, inputs: Array, targets: NDArray[Any], seconds: float) -> Cost:
     """Time forward and backward passes in turn and return the median of each.
 
     A forward pass ends with the loss's value: all that finite differences need. The backward pass

@@ -153,12 +153,14 @@ def update_rule(config: Config, learning_rate: float, step: int) -> tuple[str, .
     """Return how the optimiser moves a weight w along its gradient g, a line per rule.
 
     Args:
-        config: optimiser and clipping are used.
+        config: optimiser, clipping and kinds of layers are used.
         learning_rate: η of the step.
         step: its number t, from 1.
     """
     optimizer, clip = config.optimizer, config.train.grad_clip
-    decay = f"λ = {number(optimizer.weight_decay)}, for weights alone"
+    normalizes = any(layer.kind == "batchnorm" for layer in config.model.layers)
+    spared = "biases, γ and β" if normalizes else "biases"
+    decay = f"λ = {number(optimizer.weight_decay)}, not for {spared}"
     lines = []
     if clip:
         lines.append(f"g ← g · min(1, c / ‖g‖), c = {number(clip)}, ‖g‖ over all parameters")

@@ -12,11 +12,23 @@ import numpy as np
 from bpnet.nn.layer import Array
 
 GAP = "  "
+MOST_SHOWN = 96  # numbers of an array: what a page of 80 columns shows in a dozen lines
 
 
-def number(value: float) -> str:
-    """Return a number with six digits and a true minus sign; −0 is 0."""
-    return f"{value + 0.0:.6g}".replace("-", "−")
+def number(value: float, digits: int = 6) -> str:
+    """Return a number with a true minus sign; −0 is 0."""
+    return f"{value + 0.0:.{digits}g}".replace("-", "−")
+
+
+def told_apart(one: float, other: float) -> tuple[str, str]:
+    """Return two numbers, with more digits than usual where they would look the same."""
+    pairs = [(number(one, digits), number(other, digits)) for digits in range(6, 18)]
+    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])
+
+
+def size(shape: Sequence[int]) -> str:
+    """Return a shape as it is spoken: `2×3`."""
+    return "×".join(map(str, shape))
 
 
 def factor(value: float) -> str:
@@ -60,6 +72,11 @@ class Cell:
 
     rows: tuple[tuple[str, tuple[str, ...]], ...]
 
+    @property
+    def is_words(self) -> bool:
+        """Tell whether it holds no number."""
+        return not any(numbers for _, numbers in self.rows)
+
     def lines(self) -> list[str]:
         """Return the rows, labels to the left and numbers aligned."""
         return aligned([self])[0]
@@ -70,16 +87,23 @@ class Cell:
         if all(columns(line) <= width for line in whole):
             return whole
         label = max((columns(name) for name, numbers in self.rows if numbers), default=0)
-        size = max((columns(text) for _, numbers in self.rows for text in numbers), default=1)
-        each = max(1, (width - label) // (size + len(GAP)))
+        widest = max((columns(text) for _, numbers in self.rows for text in numbers), default=1)
+        each = max(1, (width - label) // (widest + len(GAP)))
         longest = max(len(numbers) for _, numbers in self.rows)
-        lines = []
-        for start in range(0, longest, each):
-            stop = min(start + each, longest)
-            if len(self.rows) > 1 and longest > each:
-                lines.append(f"columns {start + 1}–{stop}")
-            lines += Cell(tuple((name, row[start:stop]) for name, row in self.rows)).lines()
-        return [piece for line in lines or whole for piece in paragraph(line, width)]
+        starts = range(0, longest, each)
+        parts = [
+            Cell(tuple((name, row[start : start + each]) for name, row in self.rows))
+            for start in starts
+        ]
+        lines = whole
+        if len(self.rows) == 1 and parts:
+            lines = Cell(tuple(part.rows[0] for part in parts)).lines()
+        elif len(parts) > 1:
+            lines = []
+            for start, part in zip(starts, parts, strict=True):
+                heading = f"columns {start + 1}–{min(start + each, longest)}"
+                lines += [heading, *part.lines()]
+        return [piece for line in lines for piece in paragraph(line, width)]
 
 
 def aligned(cells: Sequence[Cell]) -> list[list[str]]:
@@ -108,10 +132,14 @@ def words(text: str) -> Cell:
 def samples(values: Array, labels: Sequence[str]) -> Cell:
     """Return a cell for an array (samples, *shape): vectors a line each, matrices row by row.
 
+    Where there are more than `MOST_SHOWN` numbers, it sums them up.
+
     Args:
         values: the numbers.
         labels: names of the samples, shown where there are several.
     """
+    if values.size > MOST_SHOWN:
+        return words(summary(values if len(values) > 1 else values[0]))
     names = list(labels) if len(labels) > 1 else [""] * len(values)
     if values.ndim == 2:
         return Cell(tuple((name, _texts(row)) for name, row in zip(names, values, strict=True)))
@@ -123,6 +151,14 @@ def samples(values: Array, labels: Sequence[str]) -> Cell:
             rows += [(heading, ())] if heading else []
             rows += [("", _texts(line)) for line in array[index]]
     return Cell(tuple(rows))
+
+
+def summary(values: Array) -> str:
+    """Return what is said of an array instead of its numbers."""
+    least, mean, most = (
+        number(float(value)) for value in (values.min(), values.mean(), values.max())
+    )
+    return f"{size(values.shape)} numbers from {least} to {most}, mean {mean}"
 
 
 def parameter(values: Array) -> Cell:
@@ -166,9 +202,14 @@ class Table:
         cells = [columns(lines[0]) for lines in blocks[0]]
         if sum(titles + cells) + len(GAP) * len(titles + cells) <= width:
             return list(self._side_by_side(blocks, titles))
-        if sum(cells) + len(GAP) * (len(cells) + 1) <= width:
+        fits = sum(cells) + len(GAP) * (len(cells) + 1) <= width
+        if fits and not (len(cells) == 1 and self._sums_up()):
             return list(self._under_titles(blocks, width))
         return list(self._stacked(width))
+
+    def _sums_up(self) -> bool:
+        """Tell whether words stand in for numbers, which would look like one more title."""
+        return any(cell.is_words for row in self.rows for cell in row.cells)
 
     def _blocks(self) -> list[list[list[str]]]:
         """Return the lines of every cell, headings first; all of a column are equally wide."""

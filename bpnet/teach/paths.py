@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet.nn.activation import Softmax
 from bpnet.nn.layer import Array, Shape
 from bpnet.teach.jacobian import (
     ELEMENT,
     IDENTITY,
     MIXED,
+    LayerCall,
     LocalDerivative,
     parameter_jacobian,
 )
@@ -28,6 +30,8 @@ from bpnet.teach.recorded_pass import RecordedPass
 MOST_PATHS = 16  # from one weight: what fits one look
 MOST_LISTED = 500  # from all weights together, at two lines each: what can be leafed through
 MOST_RATES = 100_000  # ∂z/∂w of one parameter: each row takes a backward call
+ROUNDING = 1e-12  # of a sum, as a part of the sizes of all that was added up on the way to it
+SMALLEST = float(np.finfo(np.float64).tiny)  # smaller numbers have fewer digits
 
 LOSS = "loss"
 
@@ -59,6 +63,7 @@ class ElementPaths:
         paths: these ways, or None where they are too many to list.
         sum: of their products, or None.
         gradient: what backward computed, which the sum should be.
+        tolerance: by how much rounding may set them apart.
     """
 
     element: str
@@ -66,13 +71,12 @@ class ElementPaths:
     paths: tuple[Path, ...] | None
     sum: float | None
     gradient: float
+    tolerance: float
 
     @property
     def agrees(self) -> bool:
         """Tell whether sum and gradient are the same but for rounding."""
-        assert self.paths is not None
-        size = sum(abs(path.product) for path in self.paths)
-        return self.sum is not None and abs(self.sum - self.gradient) <= 1e-12 * size
+        return self.sum is not None and abs(self.sum - self.gradient) <= self.tolerance
 
 
 class Ways:
@@ -82,6 +86,7 @@ class Ways:
         names: of the layers.
         shapes: of their outputs.
         derivatives: of their outputs by their inputs, none of them `mixed` or left out.
+        sizes: of the numbers that each of these was computed from: see `rate_sizes`.
         grad_output: ∂C/∂output of the last layer (samples, *shape).
         samples: what the samples are called.
     """
@@ -91,6 +96,7 @@ class Ways:
         names: Sequence[str],
         shapes: Sequence[Shape],
         derivatives: Sequence[LocalDerivative],
+        sizes: Sequence[Array | None],
         grad_output: Array,
         samples: Sequence[int],
     ) -> None:
@@ -99,26 +105,36 @@ class Ways:
         self.derivatives = derivatives
         self.last = grad_output.reshape(len(grad_output), -1)
         self.samples = samples
-        self.counts = self._count()
+        # Python's own whole numbers count the ways, which no depth lets overflow.
+        leads_on = [
+            None if d.values is None else (d.values != 0).astype(object) for d in derivatives
+        ]
+        self.counts = self._send_back((self.last != 0).astype(object), leads_on, 0)
+        self.sizes = self._send_back(np.abs(self.last), sizes, SMALLEST)
+        self.largest = max(float(size.max()) for size in self.sizes)
 
-    def _count(self) -> list[NDArray[Any]]:
-        """Return how many ways lead from each output of each layer to the loss.
+    def _send_back(
+        self, last: NDArray[Any], rates: Sequence[NDArray[Any] | None], least: float
+    ) -> list[NDArray[Any]]:
+        """Send numbers back as backward sends ∂C/∂output, and return what arrives at each layer.
 
-        Python's own whole numbers count, which no depth lets overflow.
+        Args:
+            last: for each output of the last layer.
+            rates: of each layer, laid out as its local derivative is.
+            least: added wherever the numbers arrive.
         """
-        counts = [(self.last != 0).astype(object)]
-        for derivative in reversed(self.derivatives[1:]):
-            following = counts[-1]
+        arrived = [last + least]
+        for derivative, rate in zip(self.derivatives[:0:-1], rates[:0:-1], strict=True):
+            following = arrived[-1]
             if derivative.form == IDENTITY:
-                counts.append(following)
+                arrived.append(following)
                 continue
-            assert derivative.values is not None
-            leads_on = (derivative.values != 0).astype(object)
+            assert rate is not None
             if derivative.form == ELEMENT:
-                counts.append(leads_on.reshape(following.shape) * following)
+                arrived.append(rate.reshape(following.shape) * following + least)
             else:
-                counts.append((leads_on * following[:, :, None]).sum(axis=1))
-        return counts[::-1]
+                arrived.append((rate * following[:, :, None]).sum(axis=1) + least)
+        return arrived[::-1]
 
     def label(self, layer: int, neuron: int) -> str:
         """Return the name of one output of a layer, such as `1.conv[1,2,2]`."""
@@ -170,10 +186,31 @@ class Ways:
         """Return how many ways `from_weight` would list."""
         return int(((rates != 0).astype(object) * self.counts[layer]).sum())
 
+    def tolerance(self, layer: int, rates: Array) -> float:
+        """Return by how much rounding may change a weight's gradient, or the sum of its paths."""
+        size = (np.abs(rates) * self.sizes[layer]).sum()
+        return ROUNDING * float(size + SMALLEST * self.largest)
+
 
 def place(number: int, shape: Shape) -> str:
     """Return where an element stands, counted from 1: `[1,2]` for row 1, column 2."""
     return f"[{','.join(str(index + 1) for index in np.unravel_index(number, shape))}]"
+
+
+def rate_sizes(call: LayerCall, output: Array, derivative: LocalDerivative) -> Array | None:
+    """Return |∂y/∂x|, or what it would be if nothing cancelled.
+
+    Softmax's `a_k ([k = j] − a_j)` is the difference of two numbers, and so is what its backward
+    computes: with a_k near 1 it is much smaller than their rounding errors allow for.
+
+    Args:
+        call: of a layer.
+        output: of that call (samples, *shape).
+        derivative: of the layer.
+    """
+    if isinstance(call.layer, Softmax):
+        return output[:, :, None] * (np.eye(output.shape[1]) + output[:, None, :])
+    return None if derivative.values is None else np.abs(derivative.values)
 
 
 def obstacle(recorded: RecordedPass, derivatives: Sequence[LocalDerivative]) -> str | None:
@@ -208,6 +245,7 @@ def all_paths(
         [layer.name for layer in layers],
         [layer.output_shape for layer in layers],
         derivatives,
+        list(map(rate_sizes, recorded.calls, recorded.outputs, derivatives)),
         recorded.grad_outputs[-1],
         samples,
     )
@@ -245,6 +283,7 @@ def list_paths(
             if count <= most:
                 paths = ways.from_weight(layer, element, jacobian[:, :, number])
                 total = sum(path.product for path in paths) + 0.0
-            elements.append(ElementPaths(element, count, paths, total, gradient))
+            tolerance = ways.tolerance(layer, jacobian[:, :, number])
+            elements.append(ElementPaths(element, count, paths, total, gradient, tolerance))
         found[name] = tuple(elements)
     return found

@@ -1,63 +1,81 @@
-"""Trace the first steps of a run, if they are few enough numbers for a reader."""
+"""Trace the first steps of a run, if they are few enough numbers for a document."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from bpnet.config import Config
+from bpnet.data.dataset import Dataset
+from bpnet.data.load import load_dataset
 from bpnet.errors import ConfigError
-from bpnet.model import build_layers, known_input_shape, known_outputs
-from bpnet.presets import example_paths
+from bpnet.model import build_layers, known_input_shape
+from bpnet.nn.layer import Shape
 from bpnet.teach.step_trace import StepTrace
 from bpnet.teach.traced_run import TracedRun
 
-MOST_NUMBERS = 20_000  # in one trace: some hundred pages
+MOST_NUMBERS = 1_000_000  # in one trace: some 50 MB of JSON, which programs still read at once
 
 
-def trace(config: Config, steps: int) -> list[StepTrace]:
+def trace(
+    config: Config, steps: int, load: Callable[[Config], Dataset] = load_dataset
+) -> list[StepTrace]:
     """Record the first steps of a run in float64, on one shard, with plain layers.
 
+    Args:
+        config: of the run.
+        steps: how many.
+        load: gets the data set, once it is clear that the trace will not be too large.
+
     Raises:
-        ConfigError: the run has fewer steps, or it is none that could be shown.
+        ConfigError: the run has fewer steps, or there would be too many numbers.
         DivergedError: a number is no longer finite.
-        DataError: validation would leave nothing to train on.
+        DataError: the data cannot be had, or validation would leave nothing to train on.
     """
-    check_size(config, steps)
-    run = TracedRun(config)
+    shape = known_input_shape(config)
+    if shape is not None:
+        check_size(config, shape, steps)
+    dataset = load(config)
+    if shape is None:
+        check_size(config, dataset.input_shape, steps)
+    run = TracedRun(config, dataset)
     check_length(run, steps)
     return [run.step() for _ in range(steps)]
 
 
-def check_size(config: Config, steps: int) -> None:
-    """Refuse what is too large to be read.
+def check_size(config: Config, shape: Shape, steps: int) -> None:
+    """Refuse what is too large to be looked through.
+
+    Args:
+        config: of the run.
+        shape: of a sample.
+        steps: how many.
 
     Raises:
-        ConfigError: the data are no table, or there would be too many numbers.
+        ConfigError: there would be too many numbers.
     """
-    data = config.data
-    if data.dataset != "table":
-        raise ConfigError(
-            "trace shows small networks, whose samples stand in the config itself",
-            where=config.given.get("data.dataset", "[data] dataset"),
-            expected="dataset = table",
-            found=f"dataset = {data.dataset}",
-            hint=f"one of the worked examples: {', '.join(example_paths())}",
-        )
-    shape = known_input_shape(config)
-    assert shape is not None, "a table tells the shape of its samples"
-    layers = build_layers(config, shape, known_outputs(config), [])
-    sizes = [math.prod(layer.output_shape) for layer in layers]
-    weights = sum(math.prod(s) for layer in layers for s in layer.parameter_shapes.values())
-    batch = min(config.train.batch_size, len(data.inputs))
-    numbers = steps * (batch * (math.prod(shape) + 2 * sum(sizes)) + 3 * weights)
-    if numbers > MOST_NUMBERS:
-        raise ConfigError(
-            "there are too many numbers to show",
-            where=f"{weights:,} parameters, {batch} samples in a step, {steps} steps",
-            expected=f"up to {MOST_NUMBERS:,} activations, parameters and gradients in all",
-            found=f"{numbers:,}",
-            hint="fewer --steps, --set train.batch_size=1, or a smaller network",
-        )
+    layers = build_layers(config, shape, None, [])
+    weights = sum(math.prod(size) for layer in layers for size in layer.parameter_shapes.values())
+    outputs = sum(math.prod(layer.output_shape) for layer in layers)
+    batch = config.train.batch_size
+    if config.data.dataset == "table":
+        batch = min(batch, len(config.data.inputs))
+
+    def numbers(steps: int, samples: int) -> int:
+        return steps * (samples * (math.prod(shape) + 2 * outputs) + 3 * weights)
+
+    if numbers(steps, batch) <= MOST_NUMBERS:
+        return
+    hint = "a smaller network"
+    if numbers(1, 1) <= MOST_NUMBERS:
+        hint = "--set train.batch_size=1" + (", or fewer --steps" if steps > 1 else "")
+    raise ConfigError(
+        "there are too many numbers to show",
+        where=f"{weights:,} parameters, samples in a step: {batch}, steps: {steps}",
+        expected=f"up to {MOST_NUMBERS:,} activations, parameters and gradients in all",
+        found=f"{numbers(steps, batch):,}",
+        hint=hint,
+    )
 
 
 def check_length(run: TracedRun, steps: int) -> None:

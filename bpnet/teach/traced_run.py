@@ -8,11 +8,10 @@ import math
 import numpy as np
 
 from bpnet.config import Config
-from bpnet.data.table import load_table
+from bpnet.data.dataset import Dataset
 from bpnet.errors import ConfigError, DivergedError
-from bpnet.model import Model
 from bpnet.nn.layer import Array
-from bpnet.nn.sequential import Sequential, Workspace
+from bpnet.nn.sequential import Workspace
 from bpnet.seeding import derive_rng
 from bpnet.teach.equations import four_equations
 from bpnet.teach.formulas import layer_formulas, loss_formulas, update_rule
@@ -34,18 +33,18 @@ class TracedRun:
     """Do the steps of a run one by one, each with the numbers that training would have.
 
     Args:
-        config: of a run on a table; type of numbers, shards and workers are set aside.
+        config: of the run; type of numbers, shards and workers are set aside.
+        dataset: what it learns from.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, dataset: Dataset) -> None:
         self.config = dataclasses.replace(
             config,
             model=dataclasses.replace(config.model, dtype="float64"),
             train=dataclasses.replace(config.train, shards=1, split="samples"),
         )
-        dataset = load_table(self.config)
         train = self.config.train
-        self.model = with_plain_layers(prepare_model(self.config, dataset))
+        self.model = prepare_model(self.config, dataset).plain()
         self.training, _ = split_samples(self.config, dataset)
         self.steps_per_epoch = -(-len(self.training) // train.batch_size)
         self.done = 0
@@ -198,12 +197,3 @@ def layer_traces(
         )
         for number, call in enumerate(recorded.calls)
     )
-
-
-def with_plain_layers(model: Model) -> Model:
-    """Return the same model computed layer by layer; the parameters are copied."""
-    before = model.network
-    network = Sequential(before.layers, before.loss, before.dtype, fast=False)
-    network.parameters.flat[...] = before.parameters.flat
-    network.state.flat[...] = before.state.flat
-    return dataclasses.replace(model, network=network)

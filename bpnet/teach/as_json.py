@@ -1,4 +1,4 @@
-"""Turn what was recorded into plain lists and numbers."""
+"""Turn what was recorded into what JSON knows: objects, lists, numbers and null."""
 
 import dataclasses
 import math
@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 
 
-def plain(value: Any) -> Any:
+def as_json_values(value: Any) -> Any:
     """Return dataclasses and mappings as dicts, arrays and tuples as lists, all through.
 
     A number that is none becomes None, for JSON knows no NaN.
     """
     if dataclasses.is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value)]
-        return {name: plain(getattr(value, name)) for name in names}
+        return {name: as_json_values(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
-        return {name: plain(item) for name, item in value.items()}
+        return {name: as_json_values(item) for name, item in value.items()}
     if isinstance(value, (np.ndarray, np.generic)):
-        return plain(value.tolist())
+        return as_json_values(value.tolist())
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return [as_json_values(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
