@@ -1,10 +1,18 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bpnet.data.drawing.curve import curve_matrices, end_directions, read_path
+from bpnet.data.drawing.curve import (
+    curve_matrices,
+    end_directions,
+    end_ramps,
+    read_path,
+    sway_matrix,
+)
 from bpnet.data.drawing.handwriting import Handwriting, Variation
-from bpnet.data.drawing.pen import fit_track, ink_box
+from bpnet.data.drawing.pen import Nib, fit_track, ink_box
 from bpnet.data.drawing.strokes import STYLES, read_style
 from bpnet.data.placement import BOX
 
@@ -57,6 +65,31 @@ def test_ends_lengthen_along_their_stroke() -> None:
     np.testing.assert_allclose(end_directions(path) @ path.controls, expected)
 
 
+def test_controls_near_each_other_on_a_stroke_sway_alike() -> None:
+    sway = sway_matrix(read_path("0,0 30,0 30,40 ; 30,40 60,40"), reach=30)
+    alike, half = np.exp([-1 / 2, -((4 / 3) ** 2) / 2])  # 30 and 40 apart, the reach being 30
+    far = np.exp(-((7 / 3) ** 2) / 2)  # 70 along the stroke, though nearer as the crow flies
+    expected = np.eye(5)
+    expected[:3, :3] = [[1, alike, far], [alike, 1, half], [far, half, 1]]
+    expected[3:, 3:] = [[1, alike], [alike, 1]]
+    np.testing.assert_allclose(sway @ sway.T, expected, atol=1e-5)
+
+
+def test_ramps_fall_from_the_ends_of_every_stroke() -> None:
+    starts, ends = end_ramps(read_path("0,0 50,0 ; 0,9 40,9 50,9"), 100, reach=10)
+    fall = (1 - np.array([0.5, 1.5, 8.5, 9.5]) / 10) ** 2
+    np.testing.assert_allclose(starts[[0, 1, 8, 9, 50, 51]], [*fall, *fall[:2]], atol=1e-5)
+    assert not starts[10:50].any()
+    np.testing.assert_allclose(ends, starts[::-1], atol=1e-5)
+
+
+def test_a_short_stroke_has_an_end_on_either_side_of_its_middle() -> None:
+    starts, ends = end_ramps(read_path("0,0 8,0"), 80, reach=25)
+    assert not starts[40:].any()
+    assert not ends[:40].any()
+    assert starts[0] == pytest.approx(1, abs=0.03)
+
+
 # --- The pen -----------------------------------------------------------------------------------
 
 
@@ -67,12 +100,41 @@ def straight_track(points: int = 200) -> tuple[NDArray[np.float32], NDArray[np.f
     return track, np.full((points, 1), 1.5, dtype=np.float32)
 
 
-def test_ink_is_as_wide_as_the_pen() -> None:
+def nib(softness: float = 1.0, is_blunt: bool = False, grain: float = 0.0) -> Nib:
+    """Return the pen of one picture."""
+    edge = np.full((BOX, BOX, 1), grain, dtype=np.float32)
+    return Nib(np.full(1, softness, dtype=np.float32), np.array([is_blunt]), edge)
+
+
+@pytest.mark.parametrize("is_blunt", [False, True])
+def test_ink_is_as_wide_as_the_pen(is_blunt: bool) -> None:
     track, radius = straight_track()
-    ink = ink_box(track, radius, np.full(1, 1.0, dtype=np.float32))[:, :, 0]
+    ink = ink_box(track, radius, nib(is_blunt=is_blunt))[:, :, 0]
     assert ink[:, 10].sum() == pytest.approx(3, rel=0.05)
     np.testing.assert_allclose(ink, ink[::-1], atol=1e-6)
     assert not ink[:8].any()
+
+
+def test_a_thin_stroke_is_as_dark_as_a_broad_one() -> None:
+    track, radius = straight_track()
+    for is_blunt in (False, True):
+        ink = ink_box(track + np.float32(0.5), radius / np.float32(2), nib(1.4, is_blunt))[:, :, 0]
+        assert ink[10, 6:14].min() > 0.98
+
+
+def test_a_blunt_pen_fills_the_corners_of_its_strokes() -> None:
+    track, radius = straight_track()
+    round_ink, blunt_ink = (ink_box(track, radius, nib(is_blunt=b))[:, :, 0] for b in (False, True))
+    corner = (slice(8, 9), slice(1, 2))  # 1.5 above and below the stroke, and left of its start
+    assert blunt_ink[corner].sum() > 2 * round_ink[corner].sum()
+    np.testing.assert_allclose(blunt_ink[:, 9:11], round_ink[:, 9:11], atol=0.1)
+
+
+def test_grain_draws_the_edge_in() -> None:
+    track, radius = straight_track()
+    narrow, usual, wide = (ink_box(track, radius, nib(grain=by)) for by in (0.2, 0, -0.2))
+    assert narrow[:, 10].sum() < usual[:, 10].sum() - 0.3
+    assert wide[:, 10].sum() > usual[:, 10].sum() + 0.3
 
 
 def test_a_fitted_track_fills_the_box_exactly() -> None:
@@ -105,7 +167,7 @@ def test_styles_come_by_their_shares() -> None:
 
 
 def test_without_variation_a_style_is_always_the_same() -> None:
-    none = Variation(0, 0, 0, 0, 0, 0, 0, (0, 0), 0, 0, (0, 0), 0, 0, (1, 1), 0, 0)
+    none = dataclasses.replace(Variation().scaled(0), softness=(1, 1))
     styles = np.full(5, 7)
     ink = Handwriting(variation=none).write(styles, np.random.default_rng(1))
     np.testing.assert_allclose(ink, ink[:, :, :1] + np.zeros(5), atol=1e-5)

@@ -116,3 +116,37 @@ def end_directions(path: Path) -> NDArray[np.float32]:
         for end, neighbour in ((members[0], members[1]), (members[-1], members[-2])):
             matrix[end, end], matrix[end, neighbour] = 1, -1
     return matrix
+
+
+def sway_matrix(path: Path, reach: float) -> NDArray[np.float32]:
+    """Return the matrix (controls, controls) that lets neighbours on a stroke move alike.
+
+    Its product with independent standard normal numbers has variance 1 and, between two controls
+    of a stroke that lie s apart along it, the correlation exp(−s² / 2 reach²).
+    """
+    steps = np.linalg.norm(np.diff(path.controls, axis=0, prepend=path.controls[:1]), axis=1)
+    along = np.cumsum(steps)
+    distance = along[:, None] - along
+    correlation = np.exp(-np.square(distance / reach) / 2)
+    correlation *= path.strokes[:, None] == path.strokes
+    values, vectors = np.linalg.eigh(correlation)
+    matrix: NDArray[np.float32] = (vectors * np.sqrt(np.maximum(values, 0))).astype(np.float32)
+    return matrix
+
+
+def end_ramps(path: Path, points: int, reach: float) -> NDArray[np.float32]:
+    """Return how near (2, points) the points of a curve are to their stroke's start and end.
+
+    Nearness is 1 at the end itself and falls to 0, with the square of the way, at `reach`; on
+    strokes shorter than twice that, in their middle.
+    """
+    starts = np.flatnonzero(np.diff(path.strokes) == 0)
+    lengths = np.linalg.norm(np.diff(path.controls, axis=0)[starts], axis=1)
+    along = (np.arange(points) + 0.5) / points * lengths.sum()
+    ends = np.cumsum([lengths[path.strokes[starts] == n].sum() for n in np.unique(path.strokes)])
+    stroke = np.searchsorted(ends, along)
+    begins = np.concatenate([[0], ends[:-1]])
+    reaches = np.minimum(reach, np.diff(ends, prepend=0) / 2)[stroke]
+    ways = np.stack([along - begins[stroke], ends[stroke] - along])
+    ramps: NDArray[np.float32] = np.square(np.maximum(1 - ways / reaches, 0)).astype(np.float32)
+    return ramps

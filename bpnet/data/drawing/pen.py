@@ -3,12 +3,29 @@
 Arrays have the pictures last: NumPy's inner loops then run over a whole row of them.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.placement import BOX
 
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Nib:
+    """Say what the edge of the ink is like, picture by picture.
+
+    Args:
+        softness: width (pictures,) of the grey edge in pixels.
+        is_blunt: whether strokes end square instead of round (pictures,).
+        grain: pixels (20, 20, pictures) by which the paper draws the edge in.
+    """
+
+    softness: Floats
+    is_blunt: NDArray[np.bool_]
+    grain: Floats
 
 
 def fit_track(track: Floats, radius: Floats) -> tuple[Floats, Floats]:
@@ -31,31 +48,39 @@ def fit_track(track: Floats, radius: Floats) -> tuple[Floats, Floats]:
     return track * scale + shift[:, None], radius * scale
 
 
-def ink_box(track: Floats, radius: Floats, softness: Floats) -> Floats:
+def ink_box(track: Floats, radius: Floats, nib: Nib) -> Floats:
     """Return how much of each pixel of the box lies under the pen.
 
-    With d the distance from a point of the track, (d² − r²) / 2r is 0 on the pen's edge and grows
-    by 1 per pixel there. Being a sum of a part in x and a part in y, its minimum over the points
-    needs one addition and one comparison per pixel and point; coverage falls from 1 to 0 where
-    the minimum crosses a band as wide as `softness`.
+    With d the distance from a point of the track, (d² − r²) / 2r is 0 on a round nib's edge, grows
+    by 1 per pixel there and is −r/2 in the middle. A blunt nib, nearly a square, covers the points
+    with (x⁴ + y⁴ − r⁴) / 4r³ below 0; in its middle that is −r/4. Both being sums of a part in x
+    and a part in y, their minimum over the track needs one addition and one comparison per pixel
+    and point. Coverage falls from 1 to 0 where the minimum, the parts inside stretched until a
+    stroke's middle lies at −r, crosses a band as wide as the edge is soft.
 
     Args:
         track: x and y (2, points, pictures) in pixels, from the box's upper left corner.
         radius: the pen's radius (points, pictures) in pixels, above 0.
-        softness: width (pictures,) of the grey edge in pixels.
+        nib: the pen of each picture.
 
     Returns:
         Ink (20, 20, pictures), 1 where a picture is darkest.
     """
     pixels = (np.arange(BOX, dtype=np.float32) + 0.5)[:, None, None]
     across, down = (np.square(pixels - axis) / (2 * radius) for axis in track)
-    down -= radius / 2
+    np.copyto(across, np.square(across) / radius, where=nib.is_blunt)
+    np.copyto(down, np.square(down) / radius, where=nib.is_blunt)
+    stretch = np.where(nib.is_blunt, np.float32(4), np.float32(2))
+    down -= radius / stretch
     nearest = np.full((BOX, BOX, track.shape[2]), np.inf, dtype=np.float32)
     candidate = np.empty_like(nearest)
     for point in range(track.shape[1]):
         np.add(down[:, None, point], across[None, :, point], out=candidate)
         np.minimum(nearest, candidate, out=nearest)
-    ink = np.clip(0.5 - nearest / softness, 0, 1, out=nearest)
+    np.multiply(nearest, stretch, out=candidate)
+    np.minimum(nearest, candidate, out=nearest)
+    nearest += nib.grain
+    ink = np.clip(0.5 - nearest / nib.softness, 0, 1, out=nearest)
     ink *= ink * (3 - 2 * ink)
     ink /= ink.max(axis=(0, 1))
     return ink
