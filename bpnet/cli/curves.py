@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli.options import ConfigCommand, as_json, command_line, data_dir
+from bpnet.cli.options import ConfigCommand, as_json, command_line, data_dir, with_settings
 from bpnet.presets import example_paths, preset_paths
 
 if TYPE_CHECKING:
@@ -50,13 +50,7 @@ class Plan:
     help="accuracy or loss, validation_ or train_ before it, or learning_rate. Else the first "
     "that all have: validation or training accuracy, validation or training loss.",
 )
-@click.option(
-    "--set",
-    "overrides",
-    metavar="SECTION.KEY=VALUE",
-    multiple=True,
-    help="Change one setting of every config; may be given several times.",
-)
+@with_settings
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs of every config.")
 @data_dir
 @click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli.options import ConfigCommand, as_json
+from bpnet.cli.options import ConfigCommand, as_json, with_settings
 
 if TYPE_CHECKING:
     from bpnet.config import Config
@@ -23,13 +23,7 @@ SECONDS = 1.0  # of timing passes
 @click.option(
     "--config", "source", metavar="FILE|PRESET|EXAMPLE", required=True, help="What to check."
 )
-@click.option(
-    "--set",
-    "overrides",
-    metavar="SECTION.KEY=VALUE",
-    multiple=True,
-    help="Change one setting; may be given several times.",
-)
+@with_settings
 @click.option("--elements", is_flag=True, help="Check every element of every parameter as well.")
 @click.option(
     "--sabotage",

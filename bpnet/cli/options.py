@@ -18,6 +18,13 @@ data_dir = click.option(
     metavar="DIR",
     help="Where the data sets lie; else BPNET_DATA_DIR, else the user's cache directory.",
 )
+with_settings = click.option(
+    "--set",
+    "overrides",
+    metavar="SECTION.KEY=VALUE",
+    multiple=True,
+    help="Change one setting; may be given several times.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 mirror = click.option(
     "--mirror", metavar="URL", help="Download from here first; else BPNET_MIRROR."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bpnet.cli.options import ConfigCommand, as_json, data_dir, mirror
+from bpnet.cli.options import ConfigCommand, as_json, data_dir, mirror, with_settings
 from bpnet.presets import find_config
 
 if TYPE_CHECKING:
@@ -29,13 +29,7 @@ NARROWEST = 80  # columns of the narrowest page
     metavar="N",
     help="How many training steps to show.",
 )
-@click.option(
-    "--set",
-    "overrides",
-    metavar="SECTION.KEY=VALUE",
-    multiple=True,
-    help="Change one setting; may be given several times.",
-)
+@with_settings
 @data_dir
 @mirror
 @as_json

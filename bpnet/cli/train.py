@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli.options import ConfigCommand, as_json, command_line, data_dir, mirror, percent
+from bpnet.cli.options import (
+    ConfigCommand,
+    as_json,
+    command_line,
+    data_dir,
+    mirror,
+    percent,
+    with_settings,
+)
 
 if TYPE_CHECKING:
     from bpnet.cli.bars import RunDisplay
@@ -24,13 +32,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=ConfigCommand)
 @click.option("--config", "source", metavar="FILE|PRESET|EXAMPLE", help="What to train, and how.")
-@click.option(
-    "--set",
-    "overrides",
-    metavar="SECTION.KEY=VALUE",
-    multiple=True,
-    help="Change one setting; may be given several times.",
-)
+@with_settings
 @data_dir
 @mirror
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Else runs/<preset>-<time>.")
