@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from bpnet.data.reading.components import connected_components
 
+SMALLEST_PAGE = 40  # pixels of the longer side: below, strokes are as thin as lines and as long
 THICKNESS = 1 / 50  # of the longer side: the thickest that a ruled line may be
 STEEPEST = 0.12  # rise per pixel of a line on a page held askew (7°)
 COVERED = 0.35  # of the width: less than all, for lines break up and spread over several rows
@@ -15,7 +16,12 @@ Mask = NDArray[np.bool_]  # (height, width)
 
 
 def without_ruled_lines(ink: Mask) -> Mask:
-    """Remove thin straight lines that run across the whole picture, save where strokes cross."""
+    """Remove thin straight lines that run across the whole picture, save where strokes cross.
+
+    A small picture shows a digit and no page: what is straight in it is a stroke.
+    """
+    if max(ink.shape) < SMALLEST_PAGE:
+        return ink
     ink = ink & ~horizontal_lines(ink)
     upright = ink.T
     return (upright & ~horizontal_lines(upright)).T
