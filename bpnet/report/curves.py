@@ -200,15 +200,15 @@ def check_picture(path: Path) -> None:
         ConfigError: matplotlib is missing, or the name tells no known format.
         DataError: there is no such folder.
     """
-    if find_spec("matplotlib") is None:
-        raise ConfigError(
-            "drawing a picture needs matplotlib", where="-o", hint="pip install 'bpnet[plot]'"
-        )
     if path.suffix.lower() not in SUFFIXES:
         expected = "a name that ends in " + ", ".join(SUFFIXES)
         raise ConfigError("this is no picture", where="-o", expected=expected, found=path)
     if not path.absolute().parent.is_dir():
         raise DataError("there is no such folder", where=path.parent, hint="make it first")
+    if find_spec("matplotlib") is None:
+        raise ConfigError(
+            "drawing a picture needs matplotlib", where="-o", hint="pip install 'bpnet[plot]'"
+        )
 
 
 def draw_picture(comparison: Comparison, path: Path) -> None:
