@@ -24,6 +24,7 @@ from bpnet.teach.gradcheck import (
 )
 from bpnet.teach.mistakes import MISTAKES, Mistake
 from bpnet.teach.probe import Probe
+from bpnet.training.sample_part import SamplePart
 from bpnet.training.update import Update
 
 # --- What is right passes
@@ -210,3 +211,34 @@ def test_the_config_is_not_changed() -> None:
     before = dataclasses.replace(config)
     check(config)
     assert config == before
+
+
+# --- Shards in pieces
+
+
+PIECES = """
+[model]
+layers =
+    conv 2 kernel=5
+    maxpool 4
+    relu
+    flatten
+    linear 10
+[train]
+batch_size = 100
+shards = {shards}
+"""
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_step_in_pieces_follows_the_gradient(
+    shards: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = read_config(PIECES.format(shards=shards))
+    assert check(config).passed
+
+    def last_piece_only(part: SamplePart, *, first: bool) -> None:
+        np.copyto(part.gradients.flat, part._of_piece.flat)
+
+    monkeypatch.setattr(SamplePart, "_add_piece", last_piece_only)
+    assert {layer for layer, _ in wrong_rows(check(config))} == {"training step"}

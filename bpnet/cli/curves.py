@@ -59,7 +59,7 @@ class Plan:
     "picture",
     type=click.Path(path_type=Path),
     metavar="PICTURE.png",
-    help="Draw the curves there, too; needs matplotlib (pip install 'bpnet[plot]').",
+    help="Draw the curves there, too; needs matplotlib (pip install matplotlib).",
 )
 @as_json
 def command(

@@ -48,8 +48,8 @@ def command(
     weight to the loss. The steps are those that training takes, in float64 and in one part.
 
     Samples and places, as in 1.weight[2,1] (row 2, column 1), are counted from 1. Large arrays are
-    summed up; --json prints all their numbers. A convolutional preset may need
-    --set train.batch_size=1.
+    summed up; --json prints all their numbers. A small convolutional network, such as quickstart,
+    needs --set train.batch_size=1.
     """
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.data.load import load_dataset

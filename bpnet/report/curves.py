@@ -207,7 +207,7 @@ def check_picture(path: Path) -> None:
         raise DataError("there is no such folder", where=path.parent, hint="make it first")
     if find_spec("matplotlib") is None:
         raise ConfigError(
-            "drawing a picture needs matplotlib", where="-o", hint="pip install 'bpnet[plot]'"
+            "drawing a picture needs matplotlib", where="-o", hint="pip install matplotlib"
         )
 
 

@@ -67,6 +67,9 @@ class TrainingStep:
         self.parameters = model.network.parameters
         self.trainer = Trainer(model, dataset, Path(), workers, "")  # nothing will be saved
         self._index = np.arange(len(samples))
+        # Of a shard in pieces only the last is seen, and of hidden units nothing.
+        whole = [part for part in self.trainer.parts if isinstance(part, SamplePart)]
+        self._watched = [part for part in whole if not part.takes_pieces]
 
     def loss(self) -> float:
         """Return the batch's mean loss, and leave the parameters as they are."""
@@ -88,6 +91,7 @@ class TrainingStep:
         """Yield the gradient of each parameter."""
         gradient = self.gradient()
         unit = max(1.0, abs(self.loss()))
+        are_all_watched = len(self._watched) == len(self.trainer.parts)
         for name, values in gradient.views.items():
             yield Gradient(
                 *(TRAINING_STEP, TRAINING_STEP, name, values.shape),
@@ -95,15 +99,18 @@ class TrainingStep:
                 values=values,
                 loss=self.loss,
                 unit=unit,
-                pattern=self.pattern,
+                pattern=self.pattern if are_all_watched else None,
             )
 
     def pattern(self) -> Pattern:
-        """Return which side of its kinks each part was on; of a shard in pieces, the last one."""
-        parts = [part for part in self.trainer.parts if isinstance(part, SamplePart)]
-        seen = [caches for part in parts if (caches := part.caches(len(self._index))) is not None]
+        """Return which side of its kinks each part was on."""
+        seen = [part.caches(len(self._index)) for part in self._watched]
         return [
-            flags.copy() for caches in seen for cache in caches.stages for flags in sides(cache)
+            flags.copy()
+            for caches in seen
+            if caches is not None
+            for cache in caches.stages
+            for flags in sides(cache)
         ]
 
     def _take(self) -> float:

@@ -102,7 +102,7 @@ class SamplePart:
             correct += caches.loss.correct
             for weight in self._large:
                 weight.gather(caches, piece)
-            if self.gradients is not self._of_piece:
+            if self.takes_pieces:
                 self._add_piece(first=start == own.start)
         self.totals[self.number, :2] = loss_sum, correct
 
@@ -148,10 +148,18 @@ class SamplePart:
                 self._update.apply([columns], order)
 
     def caches(self, batch_size: int) -> Caches | None:
-        """Return what the last step of this batch size left behind, if it had samples for all."""
+        """Return what the last step of this batch size left behind, if it had samples for all.
+
+        Of a shard in pieces that is the last piece's.
+        """
         stretch = share(batch_size, self.count, self.number)
         size = stretch.stop - stretch.start
-        return self.workspace.caches(size) if size else None
+        return self.workspace.caches((size - 1) % self._at_a_time + 1) if size else None
+
+    @property
+    def takes_pieces(self) -> bool:
+        """Tell whether a shard of the largest batch is computed some samples at a time."""
+        return self.gradients is not self._of_piece
 
     def _rng(self, order: Order) -> np.random.Generator | None:
         if not self._draws:
