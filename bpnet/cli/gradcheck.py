@@ -141,8 +141,10 @@ def text(source: str, config: Config, report: Report) -> list[str]:
     compared = [check for check in report.checks if check.relative_error is not None]
     worst = max(compared, key=lambda check: check.relative_error or 0.0)
     right = sum(check.passed for check in compared)
+    flats = sum(verdict(check) == "flat" for check in compared)
+    flat = f" ({flats} of them flat)" if flats else ""
     lines.append(
-        f"{right} of {len(compared)} gradients agree; the largest relative error is "
+        f"{right} of {len(compared)} gradients agree{flat}; the largest relative error is "
         f"{worst.relative_error:.1e}, at {worst.gradient.layer}, {worst.gradient.parameter}"
     )
     lines += remarks(report.checks)
