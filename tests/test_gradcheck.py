@@ -18,10 +18,8 @@ from bpnet.nn.tiled import TiledConv
 from bpnet.nn.winograd import WinogradConv
 from bpnet.presets import example_paths, preset_paths
 from bpnet.teach import mistakes
-from bpnet.teach.gradcheck import (
-    build,
-    suitable_samples,
-)
+from bpnet.teach.check_samples import suitable_samples
+from bpnet.teach.gradcheck import build
 from bpnet.teach.mistakes import MISTAKES, Mistake
 from bpnet.teach.probe import Probe
 from bpnet.training.sample_part import SamplePart

@@ -7,8 +7,9 @@ from tiny import read_config
 
 from bpnet.errors import DivergedError
 from bpnet.load_config import load_config
+from bpnet.teach.check_samples import suitable_samples
 from bpnet.teach.checker import DRAWS, check_direction, check_elements
-from bpnet.teach.gradcheck import build, find_subjects, suitable_samples
+from bpnet.teach.gradcheck import build, find_subjects
 
 HOUSES = """
 [data]
