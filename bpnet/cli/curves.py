@@ -74,8 +74,8 @@ def command(
     """Train each config, and show the learning curves of all of them in one chart.
 
     Each is trained in a run directory of its own, as `bpnet train` does, but the test set is left
-    alone. A run directory that is given instead is only read. Try `bpnet curves neuron
-    neuron-cross-entropy`: two costs, one bad start.
+    alone; --set and --epochs hold for all configs. A run directory that is given instead is only
+    read. Try `bpnet curves neuron neuron-cross-entropy`: two costs, one bad start.
     """
     from bpnet.report import curves
 
