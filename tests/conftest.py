@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from tiny import NET, SHARED, TRAIN, draw_dataset, succeed, write_idx_folder
 from bpnet.data.dataset import Dataset, Samples
 
 MNIST = SHARED / "mnist"
+TINY = Path("tiny.ini")
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +84,13 @@ def global_random_state() -> Iterator[None]:
     before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index] # noqa: NPY002
     yield
     assert before == (random.getstate(), np.random.get_state()[1].tolist())  # type: ignore[index] # noqa: NPY002
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a directory with a config and its pictures."""
+    write_idx_folder(tmp_path / "pictures", draw_dataset())
+    (tmp_path / TINY).write_text(NET + TRAIN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["/opt/bpnet"])
+    return tmp_path

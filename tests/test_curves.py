@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bpnet.errors import CheckpointError, ConfigError, DataError
 from bpnet.report.curves import (
@@ -238,6 +239,16 @@ def test_a_picture_is_drawn_in_the_format_of_its_name(tmp_path: Path) -> None:
         assert (tmp_path / name).read_bytes().startswith(start)
     with pytest.raises(DataError, match="cannot be written"):
         draw_picture(compared, tmp_path / "nowhere" / "a.png")
+
+
+def test_nothing_in_a_picture_is_cut_off(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra `plot`")
+    different = compare([history("a", [2, 1]), history("b", [4, 1], "x")], "train_loss")
+    assert len(different.label) > 50
+    draw_picture(different, tmp_path / "a.png")
+    pixels = np.asarray(Image.open(tmp_path / "a.png").convert("L"))
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    assert (edge == 255).all()
 
 
 def test_what_prevents_a_picture_is_told_beforehand(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +25,7 @@ from file_server import (
 )
 
 from bpnet.data.download import Patience, Progress, RemoteFile, download
-from bpnet.data.files.lock import exclusive
-from bpnet.data.files.mirror import mirrors_in_order
-from bpnet.errors import ConfigError, DataError
+from bpnet.errors import DataError
 
 CONTENT = np.random.default_rng(1).bytes(100_000)
 FILE = RemoteFile("images.gz", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
@@ -350,72 +347,3 @@ def test_a_killed_process_leaves_a_part_and_no_lock(
         assert fetch(folder, server.url).read_bytes() == CONTENT
     assert server.ranges == [None, f"bytes={size}-"]
     assert names_in(folder) == ["images.gz"]
-
-
-class TestLock:
-    def test_lets_one_at_a_time_in(self, tmp_path: Path) -> None:
-        inside, most, waits = 0, 0, 0
-
-        def on_wait() -> None:
-            nonlocal waits
-            waits += 1
-
-        def work() -> None:
-            nonlocal inside, most
-            with exclusive(tmp_path / "lock", timeout=20, on_wait=on_wait):
-                inside += 1
-                most = max(most, inside)
-                time.sleep(0.01)
-                inside -= 1
-
-        threads = [threading.Thread(target=work) for _ in range(5)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert most == 1
-        assert waits > 0
-        assert names_in(tmp_path) == []
-
-    def test_does_not_wait_for_ever(self, tmp_path: Path) -> None:
-        lock = tmp_path / "lock"
-        with (
-            exclusive(lock, timeout=0, on_wait=lambda: None),
-            pytest.raises(DataError, match="another process"),
-            exclusive(lock, timeout=0, on_wait=lambda: None),
-        ):
-            pass
-
-    def test_is_free_again_after_an_error(self, tmp_path: Path) -> None:
-        lock = tmp_path / "lock"
-        with (
-            pytest.raises(RuntimeError, match="mine"),
-            exclusive(lock, timeout=0, on_wait=lambda: None),
-        ):
-            raise RuntimeError("mine")
-        with exclusive(lock, timeout=0, on_wait=lambda: None):
-            pass
-
-    def test_a_file_left_behind_does_no_harm(self, tmp_path: Path) -> None:
-        lock = tmp_path / "lock"
-        lock.write_bytes(b"")
-        with exclusive(lock, timeout=0, on_wait=lambda: None):
-            pass
-
-
-class TestMirrors:
-    KNOWN = ("https://one.invalid/", "https://two.invalid/")
-
-    def test_the_users_choice_comes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert mirrors_in_order(None, self.KNOWN) == [*self.KNOWN]
-        monkeypatch.setenv("BPNET_MIRROR", "http://env.invalid/")
-        assert mirrors_in_order(None, self.KNOWN) == ["http://env.invalid/", *self.KNOWN]
-        assert mirrors_in_order("http://flag.invalid/", self.KNOWN)[0] == "http://flag.invalid/"
-
-    def test_no_mirror_is_asked_twice(self) -> None:
-        assert mirrors_in_order(self.KNOWN[1], self.KNOWN) == [self.KNOWN[1], self.KNOWN[0]]
-
-    @pytest.mark.parametrize("mirror", ["/srv/mnist", "ftp://host/", "host/mnist"])
-    def test_what_is_no_web_address_is_wrong_usage(self, mirror: str) -> None:
-        with pytest.raises(ConfigError, match="not a web address"):
-            mirrors_in_order(mirror, self.KNOWN)

@@ -225,7 +225,7 @@ def draw_picture(comparison: Comparison, path: Path) -> None:
         marker = "o" if len(curve.epochs) <= 50 else ""
         axes.plot(curve.epochs, curve.values, marker=marker, label=f"{curve.name}: {curve.ending}")
     axes.set_xlabel("epoch")
-    axes.set_ylabel(comparison.label)
+    axes.set_title(comparison.label, loc="left")  # beside the axis, a long one would be cut off
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center")
     try:
