@@ -8,13 +8,13 @@ import numpy as np
 import platformdirs
 import pytest
 from file_server import FileServer, by_path, serving, status, web_page, whole
-from numpy.typing import NDArray
+from idx_files import ARRAYS, put
 
 from bpnet.data.download import Progress, RemoteFile
 from bpnet.data.files import catalogue
 from bpnet.data.files.catalogue import FASHION_MNIST, MNIST, KnownDataset, KnownFile
 from bpnet.data.files.directory import data_directory
-from bpnet.data.files.idx_folder import STEMS, load_idx_folder, spellings
+from bpnet.data.files.idx_folder import STEMS
 from bpnet.data.idx import content_sha256, write_idx
 from bpnet.data.mnist import import_files, inspect_files, load_mnist
 from bpnet.errors import DataError
@@ -23,20 +23,6 @@ SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 needs_shared = pytest.mark.skipif(
     not SHARED.exists(), reason="needs the data sets beside the project"
 )
-
-rng = np.random.default_rng(1)
-ARRAYS: list[NDArray[Any]] = [
-    rng.integers(0, 256, (30, 5, 4), dtype=np.uint8),
-    (np.arange(30) % 10).astype(np.uint8),
-    rng.integers(0, 256, (10, 5, 4), dtype=np.uint8),
-    (np.arange(10) % 10).astype(np.uint8),
-]
-
-
-def put(folder: Path, arrays: list[NDArray[Any]], suffix: str = ".gz") -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for stem, array in zip(STEMS, arrays, strict=True):
-        write_idx(folder / f"{stem}{suffix}", array)
 
 
 @pytest.fixture
@@ -84,68 +70,6 @@ class Notes(Progress):
 
     def note(self, message: str) -> None:
         self.notes.append(message)
-
-
-class TestIdxFolder:
-    @pytest.mark.parametrize("number", range(4))
-    def test_loads_each_spelling(self, tmp_path: Path, number: int) -> None:
-        for stem, array in zip(STEMS, ARRAYS, strict=True):
-            write_idx(tmp_path / spellings(stem)[number], array)
-        dataset = load_idx_folder(tmp_path)
-        np.testing.assert_array_equal(dataset.train.inputs, ARRAYS[0])
-        np.testing.assert_array_equal(dataset.train.targets, ARRAYS[1])
-        np.testing.assert_array_equal(dataset.test.inputs, ARRAYS[2])
-        np.testing.assert_array_equal(dataset.test.targets, ARRAYS[3])
-        assert dataset.train.inputs.dtype == np.uint8
-        assert dataset.train.targets.dtype == np.int64
-        assert dataset.input_shape == (1, 5, 4)
-        assert dataset.class_names == tuple("0123456789")
-        assert dataset.name == "idx"
-
-    def test_takes_as_many_classes_as_there_are(self, tmp_path: Path) -> None:
-        put(tmp_path, [ARRAYS[0], ARRAYS[1] % 3, ARRAYS[2], ARRAYS[3] % 2])
-        assert load_idx_folder(tmp_path).class_names == ("0", "1", "2")
-
-    @pytest.mark.parametrize(
-        ("number", "array", "message"),
-        [
-            (0, ARRAYS[0][:, 0], "train-images does not hold pictures"),
-            (0, ARRAYS[0].astype(np.float32), "train-images does not hold pictures"),
-            (2, ARRAYS[2][:, :0], "t10k-images does not hold pictures"),
-            (2, ARRAYS[2][:0], "t10k-images does not hold pictures"),
-            (2, ARRAYS[2][:, :4], "differ in size"),
-            (1, ARRAYS[1].reshape(6, 5), "train-labels does not hold labels"),
-            (3, ARRAYS[3].astype(np.float64), "t10k-labels does not hold labels"),
-            (1, ARRAYS[1][:-1], "do not belong together"),
-            (3, np.append(ARRAYS[3], np.uint8(0)), "do not belong together"),
-            (1, ARRAYS[1] + np.uint8(1), r"(?s)without a gap.*0 to 9.*1 to 10"),
-            (1, ARRAYS[1] * np.uint8(2), "without a gap"),
-            (1, ARRAYS[1].astype(np.int8) - np.int8(1), "without a gap"),
-            (3, ARRAYS[3] + np.uint8(1), "classes that training never shows"),
-            (3, ARRAYS[3].astype(np.int8) - np.int8(1), "classes that training never shows"),
-        ],
-    )
-    def test_files_that_do_not_fit_are_refused(
-        self, tmp_path: Path, number: int, array: NDArray[Any], message: str
-    ) -> None:
-        put(tmp_path, [array if index == number else good for index, good in enumerate(ARRAYS)])
-        with pytest.raises(DataError, match=message) as raised:
-            load_idx_folder(tmp_path)
-        assert str(tmp_path) in str(raised.value)
-
-    def test_missing_files_are_named(self, source: Path) -> None:
-        (source / f"{STEMS[1]}.gz").unlink()
-        with pytest.raises(DataError, match=f"no {STEMS[1]}"):
-            load_idx_folder(source)
-        with pytest.raises(DataError, match="no such folder"):
-            load_idx_folder(source / "nowhere")
-
-    @needs_shared
-    def test_loads_garments_as_plain_classes(self) -> None:
-        dataset = load_idx_folder(SHARED / "fashion")
-        assert len(dataset.train) == 60000
-        assert len(dataset.test) == 10000
-        assert len(dataset.class_names) == 10
 
 
 class TestDataDirectory:

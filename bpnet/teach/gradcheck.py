@@ -18,8 +18,8 @@ from bpnet.teach.check_samples import SAMPLES, CheckSamples, suitable_samples
 from bpnet.teach.checker import Check, check_direction, check_elements
 from bpnet.teach.cost import Cost, measure_cost
 from bpnet.teach.mistakes import Mistake, plant_mistake
+from bpnet.teach.network_gradients import PARTS, NetworkGradients
 from bpnet.teach.probe import Probe
-from bpnet.teach.subjects import PARTS, Subjects
 from bpnet.teach.training_gradient import TrainingStep, bare_descent
 from bpnet.training.parallel import Workers, blas_threads
 from bpnet.training.sample_part import AT_A_TIME, takes_pieces
@@ -109,8 +109,10 @@ def run_gradcheck(
         for distance in JITTERS:
             few = few.moved(distance, rng)
             network.parameters.flat += distance * rng.normal(size=network.parameters.flat.size)
-            subjects = find_subjects(network, model.network, few)
-            found = _checks(subjects, elements, mistake is None, rng, observer or CheckObserver())
+            network_gradients = gradients_at(network, model.network, few)
+            found = _checks(
+                network_gradients, elements, mistake is None, rng, observer or CheckObserver()
+            )
             checks = list(_until_kink(found) if distance < JITTERS[-1] else found)
             if all(check.relative_error is not None for check in checks):
                 break
@@ -119,7 +121,7 @@ def run_gradcheck(
         return Report(checks, len(few), distance, mistake, cost(config, samples, seconds))
 
 
-def find_subjects(plain: Sequential, fast: Sequential, samples: CheckSamples) -> Subjects:
+def gradients_at(plain: Sequential, fast: Sequential, samples: CheckSamples) -> NetworkGradients:
     """Return the gradients at these samples.
 
     Raises:
@@ -135,18 +137,22 @@ def find_subjects(plain: Sequential, fast: Sequential, samples: CheckSamples) ->
             found=loss,
             hint="smaller inputs, targets or weights",
         )
-    return Subjects(*probes)
+    return NetworkGradients(*probes)
 
 
 def _checks(
-    subjects: Subjects, elements: bool, is_whole: bool, rng: Rng, observer: CheckObserver
+    network_gradients: NetworkGradients,
+    elements: bool,
+    is_whole: bool,
+    rng: Rng,
+    observer: CheckObserver,
 ) -> Iterator[Check]:
     """Yield the checks of layers and loss, and of fast paths where all is checked."""
-    gradients = [*subjects.of_layers(), subjects.of_loss()]
-    names = subjects.plain.network.parameters.views
+    gradients = [*network_gradients.of_layers(), network_gradients.of_loss()]
+    names = network_gradients.plain.network.parameters.views
     one_by_one = [one for one in gradients if elements and one.parameter in names]
     if is_whole:
-        gradients += subjects.of_fast_paths()
+        gradients += network_gradients.of_fast_paths()
     observer.started(len(gradients) + sum(gradient.at.size for gradient in one_by_one))
     for gradient in gradients:
         yield check_direction(gradient, rng)

@@ -15,8 +15,8 @@ from bpnet.data.dataset import Dataset, Samples
 from bpnet.model import Model
 from bpnet.nn.parameters import FlatArrays
 from bpnet.teach.checker import Gradient
+from bpnet.teach.network_gradients import TRAINING_STEP
 from bpnet.teach.probe import Pattern, sides
-from bpnet.teach.subjects import TRAINING_STEP
 from bpnet.training.loop import Trainer
 from bpnet.training.parallel import Workers
 from bpnet.training.progress import Progress

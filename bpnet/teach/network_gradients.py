@@ -15,7 +15,7 @@ from bpnet.teach.probe import Passes, Pattern, Probe
 LAYER, FAST_PATH, TRAINING_STEP = PARTS = ("layer", "fast path", "training step")
 
 
-class Subjects:
+class NetworkGradients:
     """Hold the gradients of a network at one point.
 
     Args:
