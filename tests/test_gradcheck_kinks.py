@@ -91,8 +91,8 @@ def test_a_direction_across_a_kink_is_not_compared() -> None:
     model = build(config, samples, "float64")
     network = model.plain().network
     network.parameters.views["2.weight"].fill(0)  # every hidden unit is exactly 0
-    network_gradients = gradients_at(network, model.network, samples)
-    at_kink = next(row for row in network_gradients.of_layers() if row.parameter == "2.bias")
+    point = gradients_at(network, model.network, samples)
+    at_kink = next(row for row in point.of_layers() if row.parameter == "2.bias")
     found = check_direction(at_kink, np.random.default_rng(1))
     assert found.relative_error is None
     assert found.passed

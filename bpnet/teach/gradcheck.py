@@ -109,10 +109,8 @@ def run_gradcheck(
         for distance in JITTERS:
             few = few.moved(distance, rng)
             network.parameters.flat += distance * rng.normal(size=network.parameters.flat.size)
-            network_gradients = gradients_at(network, model.network, few)
-            found = _checks(
-                network_gradients, elements, mistake is None, rng, observer or CheckObserver()
-            )
+            point = gradients_at(network, model.network, few)
+            found = _checks(point, elements, mistake is None, rng, observer or CheckObserver())
             checks = list(_until_kink(found) if distance < JITTERS[-1] else found)
             if all(check.relative_error is not None for check in checks):
                 break
@@ -141,18 +139,14 @@ def gradients_at(plain: Sequential, fast: Sequential, samples: CheckSamples) -> 
 
 
 def _checks(
-    network_gradients: NetworkGradients,
-    elements: bool,
-    is_whole: bool,
-    rng: Rng,
-    observer: CheckObserver,
+    point: NetworkGradients, elements: bool, is_whole: bool, rng: Rng, observer: CheckObserver
 ) -> Iterator[Check]:
     """Yield the checks of layers and loss, and of fast paths where all is checked."""
-    gradients = [*network_gradients.of_layers(), network_gradients.of_loss()]
-    names = network_gradients.plain.network.parameters.views
+    gradients = [*point.of_layers(), point.of_loss()]
+    names = point.plain.network.parameters.views
     one_by_one = [one for one in gradients if elements and one.parameter in names]
     if is_whole:
-        gradients += network_gradients.of_fast_paths()
+        gradients += point.of_fast_paths()
     observer.started(len(gradients) + sum(gradient.at.size for gradient in one_by_one))
     for gradient in gradients:
         yield check_direction(gradient, rng)
