@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bpnet.bench.isolated import family, proportional_bytes
-from bpnet.training.run import cpu_name
+from bpnet.machine import cpu_name
 
 PRESETS = ("mlp", "mlp800", "lenet5", "fast", "convnet")
 CONTESTANTS = (

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from bpnet.config import AugmentConfig
-from bpnet.data.augment import Augmenter
+from bpnet.config.settings import AugmentConfig
+from bpnet.data.distortion.augment import Augmenter
 from bpnet.data.synthetic import draw_digits
 
 TARGET = Path(__file__).parent.parent / "bpnet" / "assets" / "figures" / "distortions.png"

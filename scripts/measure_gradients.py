@@ -11,9 +11,9 @@ import argparse
 import statistics
 
 from bpnet.cli.gradcheck import duration
-from bpnet.load_config import load_config
-from bpnet.presets import example_paths, preset_paths
-from bpnet.teach.gradcheck import Report, run_gradcheck
+from bpnet.config.loading import load_config
+from bpnet.config.presets import example_paths, preset_paths
+from bpnet.teach.gradcheck.gradcheck import Report, run_gradcheck
 
 ROUNDS = 3
 HEADINGS = (

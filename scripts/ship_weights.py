@@ -12,10 +12,11 @@ from pathlib import Path
 
 from bpnet.cli.assets import WEIGHTS
 from bpnet.data.load import load_dataset
-from bpnet.training.checkpoint import load_checkpoint, model_record, named_arrays, save_checkpoint
-from bpnet.training.metrics import evaluate
-from bpnet.training.parallel import Workers
-from bpnet.training.resume import checkpoint_path
+from bpnet.model.checkpoint import load_checkpoint
+from bpnet.training.saving import model_record, named_arrays, save_checkpoint
+from bpnet.model.run_files import checkpoint_path
+from bpnet.model.score import evaluate
+from bpnet.model.workers import Workers
 
 LIMIT = 1_000_000  # bytes
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import NET, SHARED, TRAIN, draw_dataset, succeed, write_idx_folder
 
 from bpnet.data.dataset import Dataset, Samples
+from tests.helpers.places import MNIST_FILES
+from tests.helpers.tiny import NET, TRAIN, draw_dataset, succeed, write_idx_folder
 
-MNIST = SHARED / "mnist"
 TINY = Path("tiny.ini")
 
 
@@ -68,12 +68,12 @@ def digit_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="session")
 def mnist_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Train a perceptron on 5,000 pictures of MNIST for one epoch."""
-    if not MNIST.is_dir():
+    if not MNIST_FILES.is_dir():
         pytest.skip("needs the data sets beside the project")
     folder = tmp_path_factory.mktemp("mnist")
     words = ("train", "--config", "mlp", "--set", "data.validation=55000", "--epochs", 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BPNET_DATA_DIR", str(MNIST))
+        patch.setenv("BPNET_DATA_DIR", str(MNIST_FILES))
         answer = succeed(*words, "--run-dir", folder / "run", "--json")
     return Run(folder / "run", json.loads(answer.out), folder)
 

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tiny import fail, succeed
 
+from bpnet.config.loading import load_config
+from bpnet.config.presets import describe, example_paths, find_config, preset_paths
 from bpnet.data.load import load_dataset
-from bpnet.load_config import load_config
+from bpnet.model.checkpoint import load_checkpoint
 from bpnet.nn.layer import Array
 from bpnet.nn.sequential import Sequential, Workspace
-from bpnet.presets import describe, example_paths, find_config, preset_paths
-from bpnet.training.checkpoint import load_checkpoint
 from bpnet.training.run import prepare_model
+from tests.helpers.tiny import fail, succeed
 
 NAMES = (
     *("chain", "conv", "keras", "keras-classes", "neuron", "neuron-cross-entropy"),

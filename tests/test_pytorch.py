@@ -9,30 +9,33 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gradients import Trial
-from layer_cases import MAKERS, Rng, every_layer, one_case, trial_of
 from numpy.typing import NDArray
 
-from bpnet.config import OptimizerConfig
-from bpnet.load_config import load_config
-from bpnet.model import LAYERS, Normalization, build_model, known_input_shape, known_outputs
+from bpnet.config.loading import load_config
+from bpnet.config.network import LAYERS, known_input_shape, known_outputs
+from bpnet.config.presets import example_paths, preset_paths
+from bpnet.config.settings import OptimizerConfig
+from bpnet.model.build import build_model
+from bpnet.model.inputs import Normalization
 from bpnet.nn import loss as loss_module
 from bpnet.nn.activation import ReLU
 from bpnet.nn.dropout import Dropout
-from bpnet.nn.layer import Array, Memory
+from bpnet.nn.layer import Array
 from bpnet.nn.linear import Linear
 from bpnet.nn.loss import CrossEntropy, Loss, build_loss
+from bpnet.nn.memory import Memory
 from bpnet.nn.norm import BatchNorm
 from bpnet.nn.sequential import Sequential
-from bpnet.presets import example_paths, preset_paths
 from bpnet.training.averaging import AveragedWeights
 from bpnet.training.optimizer import build_optimizer
-from bpnet.training.part import Order
-from bpnet.training.update import Update
+from bpnet.training.step.batch import Order
+from bpnet.training.step.update import Update
+from tests.helpers.gradients import Trial
+from tests.helpers.layer_cases import MAKERS, Rng, every_layer, one_case, trial_of
 
 pytest.importorskip("torch", reason="compares with PyTorch: pip install torch")
 
-import pytorch_twins as twins
+from tests.helpers import pytorch_twins as twins
 import torch
 
 TOLERANCE = 1e-9  # of max |a − b| / max |b|, tensor by tensor

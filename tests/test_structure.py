@@ -6,37 +6,31 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny import PROJECT, process_environment
+
+from tests.helpers.places import PROJECT
+from tests.helpers.tiny import process_environment
 
 PACKAGE = PROJECT / "bpnet"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 300  # lines
 
-# A module imports from lower levels, and from its own part of its own level. The longest prefix
-# that fits a module tells its level and part.
+# A module imports from the levels above it in this table, and from its own room. The longest prefix
+# that fits a module tells its level and room.
 LEVELS: dict[str, tuple[int, str]] = {
     "bpnet": (0, "version"),
     "bpnet.errors": (0, "errors"),
-    "bpnet.ini": (0, "ini"),
     "bpnet.files": (0, "files"),
+    "bpnet.machine": (0, "machine"),
     "bpnet.seeding": (0, "seeding"),
-    "bpnet.architecture": (0, "architecture"),
+    "bpnet.nn": (1, "nn"),
     "bpnet.config": (1, "config"),
-    "bpnet.config_file": (1, "config"),
-    "bpnet.presets": (1, "presets"),
+    "bpnet.fast": (2, "fast"),
     "bpnet.data": (2, "data"),
-    **{f"bpnet.data.{name}": (1, "data") for name in ("idx", "download", "dataset", "placement")},
-    **{f"bpnet.data.files.{name}": (1, "data") for name in ("disk", "directory", "lock", "mirror")},
-    "bpnet.nn": (2, "nn"),
-    "bpnet.nn.parameters": (1, "nn"),
-    "bpnet.nn.layer": (1, "nn"),
-    "bpnet.nn.sequential": (3, "nn"),
-    "bpnet.nn.fold": (3, "nn"),
-    "bpnet.data.load": (3, "data"),
+    "bpnet.data.files": (1, "files"),
     "bpnet.model": (3, "model"),
-    "bpnet.ensemble": (3, "model"),
-    "bpnet.load_config": (3, "model"),
     "bpnet.training": (4, "training"),
+    "bpnet.teach.trace": (5, "trace"),
+    "bpnet.teach.gradcheck": (5, "gradcheck"),
     "bpnet.teach": (5, "teach"),
     "bpnet.report": (5, "report"),
     "bpnet.export": (5, "export"),
@@ -44,8 +38,9 @@ LEVELS: dict[str, tuple[int, str]] = {
     "bpnet.cli": (6, "cli"),
     "bpnet.__main__": (6, "cli"),
 }
-SAME_LEVEL = {  # parts that may look at another part of their own level
-    "model": {"nn"},
+SAME_LEVEL = {  # rooms that look at another room of their own level; the other never looks back
+    "config": {"nn"},  # a config's layer lines are those of the layers
+    "gradcheck": {"trace"},
 }
 HEAVY = ("numpy", "PIL", "requests", "tqdm", "threadpoolctl", "platformdirs")
 COMMANDS = (
@@ -109,12 +104,13 @@ def test_modules_import_from_the_levels_below(path: Path) -> None:
     ("module", "source"),
     [
         ("bpnet.errors", "import bpnet.files\nfrom bpnet import config"),
-        ("bpnet.data.idx", "from bpnet.data.mnist import load_mnist"),
-        ("bpnet.nn.linear", "def f():\n    from bpnet.model import Model"),
+        ("bpnet.data.files.idx", "from bpnet.data.mnist import load_mnist"),
+        ("bpnet.nn.linear", "def f():\n    from bpnet.model.model import Model"),
         ("bpnet.nn.linear", "from bpnet.data.mnist import load_mnist"),
-        ("bpnet.nn.fuse", "from bpnet.nn.sequential import Sequential"),
+        ("bpnet.nn.sequential", "from bpnet.fast.stages import fast_stages"),
+        ("bpnet.nn.linear", "from bpnet.config.settings import Config"),
         ("bpnet.training.loop", "from bpnet.cli import train"),
-        ("bpnet.model", "import bpnet.training.loop"),
+        ("bpnet.model.model", "import bpnet.training.loop"),
     ],
 )
 def test_an_upward_import_is_found(module: str, source: str) -> None:
@@ -195,7 +191,7 @@ def test_help_imports_nothing_heavy() -> None:
 def test_the_training_path_needs_numpy_alone() -> None:
     code = (
         "import sys\n"
-        "import bpnet.training.run, bpnet.load_config\n"
+        "import bpnet.training.run, bpnet.config.loading\n"
         "print([n for n in ('scipy', 'numba', 'matplotlib', 'onnx', 'click', 'PIL', 'mpi4py')"
         " if n in sys.modules])\n"
     )

@@ -3,8 +3,8 @@
 import numpy as np
 
 from bpnet.bench.work import repeat
+from bpnet.machine import available_cores, blas_threads
 from bpnet.nn.sequential import Sequential
-from bpnet.training.parallel import available_cores, blas_threads
 
 PEAK_SIZE = 2048
 

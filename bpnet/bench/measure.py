@@ -9,9 +9,8 @@ from typing import Any
 from bpnet.bench.isolated import run_isolated
 from bpnet.bench.passes import measure_passes
 from bpnet.bench.speed import measure_speed
-from bpnet.config import Config
-from bpnet.training.parallel import available_cores, blas_description
-from bpnet.training.run import cpu_name
+from bpnet.config.settings import Config
+from bpnet.machine import available_cores, blas_description, cpu_name
 
 PROPORTIONAL = "sum of proportional set sizes"
 LARGEST = "largest resident set of one process"

@@ -15,13 +15,14 @@ from bpnet.bench.flops import measure_peak, training_flops
 from bpnet.bench.products import time_products
 from bpnet.bench.speed import open_trainer
 from bpnet.bench.work import bare, batches, repeat, samples_for, typical
-from bpnet.config import Config
+from bpnet.config.settings import Config
 from bpnet.data.dataset import Samples
-from bpnet.model import Model
+from bpnet.model.model import Model
+from bpnet.model.workers import run_all
+from bpnet.nn.draws import Draws
 from bpnet.nn.layer import Array
 from bpnet.nn.sequential import Workspace
-from bpnet.training.parallel import run_all
-from bpnet.training.part import Feed
+from bpnet.training.step.feed import Feed
 
 MOST = 1024  # samples of a batch; of a larger one the first so many
 
@@ -69,7 +70,7 @@ class ShardPass:
     """Send one part of a batch forward and backward, as a worker does.
 
     All gradients are computed here, those of large weights too, which training computes for the
-    whole batch at once (`training/large_weight.py`).
+    whole batch at once (`training/step/large_weight.py`).
 
     Args:
         model: the network.
@@ -84,13 +85,13 @@ class ShardPass:
         self.feed = Feed(model, samples, size)
         self.inputs = Inputs(self.feed, self.workspace)
         self._indices = batches(len(samples), size)
-        self._rng = np.random.default_rng(2)
+        self._draws = Draws(seed=2, epoch=0, step=0)
 
     def run(self) -> None:
         """Compute loss and gradient of the next samples."""
         network, caches = self.network, self.workspace.caches(self.size)
         index = next(self._indices)
-        outputs = network.forward(self.inputs.forward(index), caches, self._rng)
+        outputs = network.forward(self.inputs.forward(index), caches, self._draws)
         network.loss.forward(outputs, self.feed.targets(index), caches.loss)
         network.backward(network.loss.backward(outputs, caches.loss, self.size), caches)
 

@@ -55,11 +55,11 @@ def time_products(trainer: Trainer, seconds: float) -> dict[str, float]:
         step()
         products.append(clock.seconds - before)
 
-    with matmul_clock() as clock, trainer.team:
+    with matmul_clock() as clock, trainer.engine:
         times = repeat(run, seconds)
     products = products[-len(times) :]
     others = [whole - part for whole, part in zip(times, products, strict=True)]
-    shards = len(trainer.parts)
+    shards = len(trainer.engine.shards)
     return {
         "matmul_seconds": typical(products) / shards,
         "other_seconds": typical(others) / shards,

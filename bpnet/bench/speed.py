@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from bpnet.bench.work import bare, batches, repeat, samples_for, typical
-from bpnet.config import Config
+from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset, Samples
+from bpnet.machine import blas_threads
+from bpnet.model.score import evaluate
 from bpnet.training.loop import Trainer
-from bpnet.training.metrics import evaluate
-from bpnet.training.parallel import blas_threads
 from bpnet.training.run import choose_workers, prepare_model
 
 INFERENCE = 10000  # pictures of one pass, where they fit the time
@@ -43,7 +43,7 @@ def measure_speed(config: Config, seconds: float) -> dict[str, Any]:
     with open_trainer(config, dataset) as trainer:
         return {
             "workers": trainer.workers.count,
-            "workers_are": trainer.team.kind,
+            "workers_are": trainer.engine.kind,
             **training_speed(trainer, seconds * 0.6),
             "inference_samples_per_second": inference_speed(trainer, dataset.test, seconds * 0.4),
             "largest_resident_bytes": largest_resident_bytes(),
@@ -59,7 +59,7 @@ def steps(trainer: Trainer) -> Callable[[], float]:
 
 def training_speed(trainer: Trainer, seconds: float) -> dict[str, float]:
     """Return the samples per second of the 10th-percentile step, and of the mean one."""
-    with trainer.team:
+    with trainer.engine:
         times = repeat(steps(trainer), seconds)
     size = min(trainer.config.train.batch_size, len(trainer.samples))
     return {

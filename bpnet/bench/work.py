@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.config import AugmentConfig, Config
+from bpnet.config.settings import AugmentConfig, Config
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.data.load import load_dataset
 

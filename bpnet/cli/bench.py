@@ -67,7 +67,7 @@ def command(
 def find_works(source: str, batch_sizes: tuple[int, ...], workers: str | None) -> list[Work]:
     """Return a config with each batch size, or with its own."""
     from bpnet.bench.measure import Work
-    from bpnet.load_config import load_config
+    from bpnet.config.loading import load_config
 
     path = Path(source)
     name = str(path.absolute()) if path.is_file() else source

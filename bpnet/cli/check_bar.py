@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from tqdm import tqdm
 
-from bpnet.teach.gradcheck import CheckObserver
+from bpnet.teach.gradcheck.gradcheck import CheckObserver
 
 
 class CheckBar(CheckObserver):

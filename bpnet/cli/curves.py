@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli.options import ConfigCommand, as_json, command_line, data_dir, with_settings
-from bpnet.presets import example_paths, preset_paths
+from bpnet.config.presets import example_paths, preset_paths
 
 if TYPE_CHECKING:
     from bpnet.data.dataset import Dataset
-    from bpnet.model import Model
+    from bpnet.model.model import Model
     from bpnet.report.curves import Comparison, History
 
 METRICS = (  # bpnet.report.curves.CHOICES, which `--help` need not wait for
@@ -136,8 +136,8 @@ def distinct(names: Sequence[str]) -> list[str]:
 def make_plan(name: str, source: str, overrides: tuple[str, ...], data_dir: Path | None) -> Plan:
     """Make the network of a config ready to be trained."""
     from bpnet.cli.download_progress import DownloadProgress
+    from bpnet.config.loading import load_config
     from bpnet.data.load import load_dataset
-    from bpnet.load_config import load_config
     from bpnet.training.run import prepare_model
 
     config = load_config(source, overrides)

@@ -5,10 +5,10 @@ from typing import NoReturn
 import click
 from tqdm import tqdm
 
-from bpnet.data.download import Progress
+from bpnet.data.files.download import DownloadObserver
 
 
-class DownloadProgress(Progress):
+class DownloadProgress(DownloadObserver):
     """Draw a bar on standard error, on a terminal only, and print notes there."""
 
     def __init__(self) -> None:

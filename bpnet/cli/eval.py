@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli import options
-from bpnet.cli.options import percent
+from bpnet.cli.options import averaged_over, percent, views
 from bpnet.cli.same_split import check_same_samples, check_same_split
-from bpnet.cli.views import averaged_over, views
 from bpnet.errors import AccuracyGateError, ConfigError, DataError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from bpnet.config import Config
+    from bpnet.config.settings import Config
     from bpnet.data.dataset import Dataset, Samples
-    from bpnet.model import Model
-    from bpnet.training.metrics import Score
+    from bpnet.model.model import Model
+    from bpnet.model.score import Score
 
 KNOWN = ("mnist", "fashion_mnist", "synthetic", "table")
 
@@ -81,12 +80,12 @@ def command(
     """
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.data.load import load_dataset
-    from bpnet.ensemble import Ensemble
-    from bpnet.training.checkpoint import load_checkpoint
-    from bpnet.training.divergence import demand_finite
-    from bpnet.training.metrics import evaluate
-    from bpnet.training.parallel import Workers, available_cores, blas_threads
-    from bpnet.training.resume import checkpoint_path
+    from bpnet.machine import available_cores, blas_threads
+    from bpnet.model.checkpoint import demand_finite, load_checkpoint
+    from bpnet.model.ensemble import Ensemble
+    from bpnet.model.run_files import checkpoint_path
+    from bpnet.model.score import evaluate
+    from bpnet.model.workers import Workers
 
     paths = [checkpoint_path(checkpoint) for checkpoint in checkpoints]
     saved = [load_checkpoint(path) for path in paths]
@@ -205,7 +204,7 @@ def choose_samples(
     config: Config, data: Dataset, split: str
 ) -> tuple[Samples, NDArray[np.int64] | None]:
     """Return where the samples of a split are, and their numbers there if they are not all."""
-    from bpnet.training.loop import split_samples
+    from bpnet.data.split import split_samples
 
     if split == "test":
         return data.test, None
@@ -218,7 +217,7 @@ def choose_samples(
 
 def describe(score: Score, model: Model) -> dict[str, Any]:
     """Return a score in plain values."""
-    from bpnet.training.metrics import per_class, wilson_interval
+    from bpnet.model.score import per_class, wilson_interval
 
     result: dict[str, Any] = {"samples": score.samples, "loss": score.loss}
     if score.correct is not None:

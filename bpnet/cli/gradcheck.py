@@ -11,10 +11,10 @@ import click
 from bpnet.cli.options import ConfigCommand, as_json, with_settings
 
 if TYPE_CHECKING:
-    from bpnet.config import Config
-    from bpnet.teach.checker import Check
-    from bpnet.teach.cost import Cost
-    from bpnet.teach.gradcheck import Report
+    from bpnet.config.settings import Config
+    from bpnet.teach.gradcheck.checker import Check
+    from bpnet.teach.gradcheck.cost import Cost
+    from bpnet.teach.gradcheck.gradcheck import Report
 
 SECONDS = 1.0  # of timing passes
 
@@ -42,8 +42,8 @@ def command(
     checked as well. Ends with exit code 1 where a relative error is above 10⁻⁶.
     """
     from bpnet.cli.check_bar import CheckBar
-    from bpnet.load_config import load_config
-    from bpnet.teach.gradcheck import run_gradcheck
+    from bpnet.config.loading import load_config
+    from bpnet.teach.gradcheck.gradcheck import run_gradcheck
 
     config = load_config(source, overrides)
     with CheckBar() as bar:
@@ -62,7 +62,7 @@ def demand_passed(report: Report) -> None:
         CheckFailedError: a gradient is wrong.
     """
     from bpnet.errors import CheckFailedError
-    from bpnet.teach.projection import TOLERANCE
+    from bpnet.teach.gradcheck.projection import TOLERANCE
 
     culprit = report.culprit
     if culprit is None:
@@ -83,7 +83,7 @@ def demand_passed(report: Report) -> None:
 
 def document(source: str, report: Report) -> dict[str, Any]:
     """Return everything in plain numbers."""
-    from bpnet.presets import find_config
+    from bpnet.config.presets import find_config
 
     cost = report.cost
     return {

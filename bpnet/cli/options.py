@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from bpnet.presets import describe, example_paths, preset_paths
+from bpnet.config.presets import describe, example_paths, preset_paths
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -62,3 +62,22 @@ def command_line(*words: object) -> str:
 def percent(part: float) -> str:
     """Return a fraction as a percentage with two decimals."""
     return f"{100 * part:.2f} %"
+
+
+MOST = 100
+
+
+views = click.option(
+    "--views",
+    type=click.IntRange(1, MOST),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Show each picture N times, as it is and N − 1 times slightly shifted, turned and "
+    "scaled, and average the probabilities.",
+)
+
+
+def averaged_over(count: int) -> str:
+    """Return the words that name views in a text."""
+    return f"averaged over {count} views"

@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli.assets import WEIGHTS
-from bpnet.cli.options import as_json
-from bpnet.cli.views import averaged_over, views
+from bpnet.cli.options import as_json, averaged_over, views
 from bpnet.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from bpnet.data.image import DigitPicture
-    from bpnet.ensemble import Answers
-    from bpnet.model import Model
+    from bpnet.data.reading.image import DigitPicture
+    from bpnet.model.ensemble import Answers
+    from bpnet.model.model import Model
 
 
 @dataclass
@@ -72,11 +71,10 @@ def command(
     Drawings, scans and photographs will do, dark on light or light on dark. A blank picture gets
     a warning and no digit.
     """
-    from bpnet.ensemble import Answers, Ensemble
-    from bpnet.training.checkpoint import load_checkpoint
-    from bpnet.training.divergence import demand_finite
-    from bpnet.training.parallel import blas_threads
-    from bpnet.training.resume import checkpoint_path
+    from bpnet.machine import blas_threads
+    from bpnet.model.checkpoint import demand_finite, load_checkpoint
+    from bpnet.model.ensemble import Answers, Ensemble
+    from bpnet.model.run_files import checkpoint_path
 
     if explain is not None:
         check_explanation(explain, images)
@@ -137,7 +135,7 @@ def read_all(
     images: tuple[str, ...], *, segment: bool
 ) -> tuple[list[Reading], list[tuple[str, DataError]]]:
     """Find the digits in every picture; those that cannot be read are returned with the reason."""
-    from bpnet.data.image import read_digit, read_digits
+    from bpnet.data.reading.image import read_digit, read_digits
 
     readings = []
     unreadable = []

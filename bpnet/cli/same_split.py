@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bpnet.errors import ConfigError
 
 if TYPE_CHECKING:
-    from bpnet.config import Config, DataConfig
+    from bpnet.config.settings import Config, DataConfig
     from bpnet.data.dataset import Dataset
 
 SCORE_TEST = "leave --split out, to score the test samples"

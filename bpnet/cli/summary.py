@@ -27,11 +27,13 @@ def command(source: str, data_dir: Path | None, as_json: bool) -> None:
 
 def load_network(source: str, data_dir: Path | None) -> Sequential:
     """Return the network of a config, preset, checkpoint or run directory."""
+    from bpnet.config.loading import load_config
+    from bpnet.config.network import known_input_shape, known_outputs
     from bpnet.data.load import load_dataset
-    from bpnet.load_config import load_config
-    from bpnet.model import Normalization, build_model, known_input_shape, known_outputs
-    from bpnet.training.checkpoint import load_checkpoint
-    from bpnet.training.resume import checkpoint_path
+    from bpnet.model.build import build_model
+    from bpnet.model.checkpoint import load_checkpoint
+    from bpnet.model.inputs import Normalization
+    from bpnet.model.run_files import checkpoint_path
 
     path = Path(source)
     if path.is_dir() or path.suffix == CHECKPOINT_SUFFIX:
@@ -75,7 +77,7 @@ def describe(layer: Any) -> dict[str, Any]:
     """Return the figures of one layer; memory is what training reserves for one sample."""
     import numpy as np
 
-    from bpnet.nn.layer import Memory
+    from bpnet.nn.memory import Memory
 
     memory = Memory(np.float32, training=True)
     layer.allocate(1, memory, {}, needs_grad_input=True)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from bpnet.cli.options import ConfigCommand, as_json, data_dir, mirror, with_settings
-from bpnet.presets import find_config
+from bpnet.config.presets import find_config
 
 if TYPE_CHECKING:
-    from bpnet.teach.step_trace import StepTrace
+    from bpnet.teach.trace.step_trace import StepTrace
 
 NARROWEST = 80  # columns of the narrowest page
 
@@ -52,9 +52,9 @@ def command(
     needs --set train.batch_size=1.
     """
     from bpnet.cli.download_progress import DownloadProgress
+    from bpnet.config.loading import load_config
     from bpnet.data.load import load_dataset
-    from bpnet.load_config import load_config
-    from bpnet.teach.trace import trace
+    from bpnet.teach.trace.trace import trace
 
     load = partial(load_dataset, data_dir=data_dir, mirror=mirror, progress=DownloadProgress())
     traced = trace(load_config(source, overrides), steps, load)
@@ -70,7 +70,7 @@ def command(
 
 def show_json(source: str, steps: list[StepTrace]) -> None:
     """Print all steps as one document."""
-    from bpnet.teach.as_json import as_json_values
+    from bpnet.teach.trace.as_json import as_json_values
 
     document = {"config": str(find_config(source).absolute()), "steps": as_json_values(steps)}
     click.echo(json.dumps(document, indent=2, allow_nan=False))

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bpnet.teach.equations import NABLA, Equation
-from bpnet.teach.formulas import MEMORIES
-from bpnet.teach.jacobian import ELEMENT, IDENTITY, MIXED
-from bpnet.teach.layout import (
+from bpnet.teach.trace.equations import NABLA, Equation
+from bpnet.teach.trace.jacobian import ELEMENT, IDENTITY, MIXED
+from bpnet.teach.trace.layout import (
     MOST_SHOWN,
     Cell,
     Row,
@@ -23,8 +22,9 @@ from bpnet.teach.layout import (
     told_apart,
     words,
 )
-from bpnet.teach.paths import MOST_LISTED, MOST_PATHS, ElementPaths, Path
-from bpnet.teach.step_trace import LayerTrace, StepTrace
+from bpnet.teach.trace.paths import MOST_LISTED, MOST_PATHS, ElementPaths, Path
+from bpnet.teach.trace.step_trace import LayerTrace, StepTrace
+from bpnet.training.optimizers import OPTIMIZERS
 
 ONE = Cell((("", ("1",)),))
 
@@ -145,7 +145,10 @@ class StepText:
         if step.gradient_norm is not None and step.clipping is not None:
             norm, clipping = number(step.gradient_norm), number(step.clipping)
             yield f"            ‖g‖ = {norm}, so g is multiplied by {clipping}"
-        letters = [f"{name} {MEMORIES[name]}" for name in memories]
+        known = {
+            name: letter for rule in OPTIMIZERS.values() for name, letter in rule.letters.items()
+        }
+        letters = [f"{name} {known[name]}" for name in memories]
         headings = ("before", "gradient g", *letters, "after")
         yield from Table(("name", "shape", "formula"), headings, tuple(rows)).lines(self.width)
 

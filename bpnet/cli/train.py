@@ -21,12 +21,12 @@ from bpnet.cli.options import (
 
 if TYPE_CHECKING:
     from bpnet.cli.bars import RunDisplay
-    from bpnet.config import Config
+    from bpnet.config.settings import Config
     from bpnet.data.dataset import Dataset
-    from bpnet.model import Model
-    from bpnet.training.checkpoint import Checkpoint
+    from bpnet.model.checkpoint import Checkpoint
+    from bpnet.model.model import Model
+    from bpnet.model.score import Score
     from bpnet.training.loop import Trainer
-    from bpnet.training.metrics import Score
     from bpnet.training.progress import Progress
 
 
@@ -68,9 +68,9 @@ def command(
     from bpnet.cli.bars import RunDisplay
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.data.load import load_dataset
+    from bpnet.machine import blas_threads
+    from bpnet.model.run_files import BEST
     from bpnet.training import run as runs
-    from bpnet.training.loop import BEST
-    from bpnet.training.parallel import blas_threads
 
     if workers is not None:
         overrides = (*overrides, f"train.workers={workers}")
@@ -105,7 +105,7 @@ def _settle(
     source: str | None, overrides: tuple[str, ...], resume: Path | None, epochs: str | None
 ) -> tuple[Config, Checkpoint | None, Progress | None]:
     """Return the config of the run and, where it goes on, what was saved and how far it came."""
-    from bpnet.load_config import load_config
+    from bpnet.config.loading import load_config
     from bpnet.training.resume import load_for_resume, read_epochs
 
     if resume is None:
@@ -122,7 +122,7 @@ def _settle(
 
 def _default_run_dir(source: str) -> Path:
     """Make a directory named after the config and the time, which no other run has."""
-    from bpnet.training.checkpoint import writing
+    from bpnet.training.saving import writing
 
     first = path = Path("runs") / f"{Path(source).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
     number = 1
@@ -150,8 +150,8 @@ def train_anew(
         data_dir: where the data set was found, for the command that goes on after a signal.
         display: watches the run.
     """
+    from bpnet.machine import blas_threads
     from bpnet.training import run as runs
-    from bpnet.training.parallel import blas_threads
 
     run_dir = _default_run_dir(source).absolute()
     config = model.config

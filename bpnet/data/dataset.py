@@ -61,29 +61,3 @@ class Dataset:
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
-
-
-def stratified_split(
-    targets: NDArray[Any], held_out: int, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split sample numbers into those to train on and those held out, class by class.
-
-    Each class gives its share of `held_out`, rounded so that the shares add up exactly (largest
-    remainder first). Targets that are not class numbers are split without regard to them.
-
-    Returns:
-        The sorted numbers of the training samples and of the held-out ones.
-    """
-    samples = len(targets)
-    classes = targets if targets.ndim == 1 else np.zeros(samples, dtype=np.int64)
-    labels, counts = np.unique(classes, return_counts=True)
-    shares = counts * (held_out / samples)
-    sizes = np.floor(shares).astype(np.int64)
-    by_remainder = np.argsort(sizes - shares, kind="stable")
-    sizes[by_remainder[: held_out - sizes.sum()]] += 1
-    chosen = [
-        rng.permutation(np.flatnonzero(classes == label))[:size]
-        for label, size in zip(labels, sizes, strict=True)
-    ]
-    validation = np.sort(np.concatenate(chosen)) if held_out else np.empty(0, dtype=np.int64)
-    return np.setdiff1d(np.arange(samples), validation, assume_unique=True), validation

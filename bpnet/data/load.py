@@ -3,11 +3,11 @@
 import dataclasses
 from pathlib import Path
 
-from bpnet.config import Config
+from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
-from bpnet.data.download import Progress
 from bpnet.data.files.directory import data_directory
-from bpnet.data.files.idx_folder import load_idx_folder
+from bpnet.data.files.download import DownloadObserver
+from bpnet.data.idx_folder import load_idx_folder
 from bpnet.data.mnist import load_mnist
 from bpnet.data.synthetic import load_synthetic
 from bpnet.data.table import load_table
@@ -20,7 +20,7 @@ def load_dataset(
     data_dir: Path | None = None,
     *,
     mirror: str | None = None,
-    progress: Progress | None = None,
+    progress: DownloadObserver | None = None,
 ) -> Dataset:
     """Return the data set of `[data]`, downloaded or drawn first if it is not there yet.
 

@@ -8,13 +8,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bpnet.data.dataset import Dataset
-from bpnet.data.download import Progress, download
 from bpnet.data.files.catalogue import KNOWN, KnownDataset, KnownFile
 from bpnet.data.files.directory import DataDirectory, data_directory
 from bpnet.data.files.disk import disk_errors
-from bpnet.data.files.idx_folder import STEMS, as_dataset, find_file, spellings
+from bpnet.data.files.download import DownloadObserver, download
+from bpnet.data.files.idx import GZIP_MAGIC, content_sha256, read_idx
 from bpnet.data.files.mirror import mirrors_in_order
-from bpnet.data.idx import GZIP_MAGIC, content_sha256, read_idx
+from bpnet.data.files.names import STEMS, find_file, spellings
+from bpnet.data.idx_folder import as_dataset
 from bpnet.errors import DataError
 from bpnet.files import atomic_write
 
@@ -50,7 +51,7 @@ def load_mnist(
     data_dir: Path | None = None,
     *,
     mirror: str | None = None,
-    progress: Progress | None = None,
+    progress: DownloadObserver | None = None,
 ) -> Dataset:
     """Load MNIST or Fashion-MNIST, checked by its sums; download what is missing.
 
@@ -70,7 +71,7 @@ def load_mnist(
     directory = data_directory(data_dir)
     folder = dataset_folder(known, directory)
     mirrors = mirrors_in_order(mirror, known.mirrors)
-    progress = progress or Progress()
+    progress = progress or DownloadObserver()
     arrays = [
         _obtain(file, folder, mirrors, progress, replace=directory.is_own) for file in known.files
     ]
@@ -126,7 +127,7 @@ def import_files(known: KnownDataset, source: Path, data_dir: Path | None = None
 
 
 def _obtain(
-    file: KnownFile, folder: Path, mirrors: list[str], progress: Progress, *, replace: bool
+    file: KnownFile, folder: Path, mirrors: list[str], progress: DownloadObserver, *, replace: bool
 ) -> NDArray[Any]:
     """Return the array of a known file, downloaded if it is missing, or damaged and ours."""
     path = find_file(folder, file.stem)

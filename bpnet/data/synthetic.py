@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from bpnet.data.dataset import Dataset
 from bpnet.data.drawing.handwriting import Handwriting, Variation
 from bpnet.data.files.disk import disk_errors
-from bpnet.data.files.idx_folder import STEMS, as_dataset
-from bpnet.data.idx import content_sha256, read_idx, write_idx
+from bpnet.data.files.idx import content_sha256, read_idx, write_idx
+from bpnet.data.files.names import STEMS
+from bpnet.data.idx_folder import as_dataset
 from bpnet.data.placement import BOX, PICTURE, centre_in_pictures, centring_offsets
 from bpnet.errors import DataError
 from bpnet.files import write_text
@@ -25,7 +26,7 @@ BLOCK = 256  # pictures drawn together: one pass over their boxes stays in the p
 SUMS = "sha256sums"
 CLASS_NAMES = tuple("0123456789")
 
-Progress = Callable[[int], None]
+Drawn = Callable[[int], None]
 
 
 def draw_digits(
@@ -35,7 +36,7 @@ def draw_digits(
     purpose: str = "digits",
     variety: float = 1.0,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Drawn | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Draw handwritten digits, each written, sized and placed as MNIST's are.
 
@@ -78,7 +79,7 @@ def load_synthetic(
     *,
     variety: float = 1.0,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Drawn | None = None,
 ) -> Dataset:
     """Load drawn digits from the cache; draw them first where they are missing or damaged.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bpnet.config import Config
+from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset, Samples
 
 

@@ -1,45 +1,48 @@
-"""Bend the linear: functions applied to every activation, and softmax over them all."""
+"""Bend the linear: functions applied to every activation by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.nn.layer import Array, Layer, Memory, Shape, ShapeError
+from bpnet.nn.facts import Formulas, Mistake, Scope
+from bpnet.nn.layer import Array, Cache, Layer, Shape
+from bpnet.nn.memory import Room
 
 
-@dataclass(slots=True)
-class ActivationCache:
-    """Keep the output, from which the derivative follows, and the input's gradient."""
-
-    output: Array
-    scratch: Array
-    grad_input: Array
-
-
-class Activation(Layer[ActivationCache]):
+class Elementwise(Layer[Cache]):
     """Apply one function to every element: `a = f(z)`, `∂z = δ ⊙ f'(z)`.
 
     Args:
         input_shape: any shape; the output has the same.
     """
 
+    scope: ClassVar[Scope] = "element"
+
     def __init__(self, input_shape: Shape) -> None:
         super().__init__(input_shape, input_shape)
 
-    def allocate(
-        self,
-        batch: int,
-        memory: Memory,
-        gradients: Mapping[str, Array],
-        *,
-        needs_grad_input: bool,
-    ) -> ActivationCache:
+
+@dataclass(slots=True)
+class ActivationCache:
+    """Keep the output, from which the derivative follows, and the arrays that a call writes."""
+
+    output: Array
+    scratch: Array
+    grad_input: Array
+
+
+class Activation(Elementwise[ActivationCache]):
+    """Apply a smooth function to every element; its cache has the output and room to work in."""
+
+    def allocate(self, room: Room) -> ActivationCache:
         """Reserve the output, a scratch array and the input's gradient."""
-        shape = (*self.input_shape, batch)
-        grad_input = memory.for_backward(*shape)
-        return ActivationCache(memory.array(*shape), memory.for_backward(*shape), grad_input)
+        shape = self.input_shape
+        return ActivationCache(
+            room.array(*shape), room.for_backward(*shape), room.for_backward(*shape)
+        )
 
 
 @dataclass(slots=True)
@@ -51,30 +54,23 @@ class ReLUCache:
     grad_input: Array
 
 
-class ReLU(Layer[ReLUCache]):
-    """Cut off what is negative: `a = max(z, 0)`, `∂z = δ ⊙ [z > 0]`.
+class ReLU(Elementwise[ReLUCache]):
+    """Apply ReLU: `a = max(z, 0)`, `∂z = δ ⊙ [z > 0]`.
 
     Source: Nair and Hinton, 2010. At the kink z = 0 the derivative is taken as 0.
     """
 
     kind = "relu"
+    mistake: ClassVar[Mistake] = Mistake(
+        "it lets the gradient through where z ≤ 0",
+        lambda layer, grad_output, cache: grad_output,
+    )
 
-    def __init__(self, input_shape: Shape) -> None:
-        super().__init__(input_shape, input_shape)
-
-    def allocate(
-        self,
-        batch: int,
-        memory: Memory,
-        gradients: Mapping[str, Array],
-        *,
-        needs_grad_input: bool,
-    ) -> ReLUCache:
+    def allocate(self, room: Room) -> ReLUCache:
         """Reserve the output, one flag per element and the input's gradient."""
-        shape = (*self.input_shape, batch)
-        grad_input = memory.for_backward(*shape)
-        positive = memory.for_backward(*shape, dtype=np.bool_)
-        return ReLUCache(memory.array(*shape), positive, grad_input)
+        shape = self.input_shape
+        positive = room.for_backward(*shape, dtype=np.bool_)
+        return ReLUCache(room.array(*shape), positive, room.for_backward(*shape))
 
     def forward(self, x: Array, cache: ReLUCache) -> Array:
         """Return `max(x, 0)`."""
@@ -86,38 +82,15 @@ class ReLU(Layer[ReLUCache]):
         """Return `δ ⊙ [z > 0]`."""
         return np.multiply(grad_output, cache.positive, out=cache.grad_input)
 
+    def formulas(self) -> Formulas:
+        """Return the formulas of this layer."""
+        return Formulas(
+            "a = max(z, 0)", "[z > 0]", "∂z = δ ⊙ [z > 0]", error="{error} ⊙ relu'({z})"
+        )
 
-class LeakyReLU(Layer[ReLUCache]):
-    """Shrink what is negative: `a = z` where z > 0 and `s z` elsewhere.
-
-    Args:
-        input_shape: any shape; the output has the same.
-        slope: `s`, between 0 and 1.
-
-    Source: Maas, Hannun and Ng, 2013.
-    """
-
-    kind = "leaky_relu"
-
-    def __init__(self, input_shape: Shape, slope: float = 0.01) -> None:
-        super().__init__(input_shape, input_shape)
-        self.slope = slope
-
-    allocate = ReLU.allocate
-
-    def forward(self, x: Array, cache: ReLUCache) -> Array:
-        """Return `max(x, s x)`, which is the same for s < 1."""
-        if cache.positive.size:
-            np.greater(x, 0, out=cache.positive)
-        np.multiply(x, self.slope, out=cache.output)
-        return np.maximum(x, cache.output, out=cache.output)
-
-    def backward(self, grad_output: Array, cache: ReLUCache) -> Array:
-        """Return `δ ⊙ (s + (1 − s) [z > 0])`."""
-        grad_input = np.multiply(cache.positive, 1 - self.slope, out=cache.grad_input)
-        grad_input += self.slope
-        grad_input *= grad_output
-        return grad_input
+    def kinks(self, cache: ReLUCache) -> Sequence[NDArray[np.bool_]]:
+        """Return where z > 0."""
+        return [cache.positive]
 
 
 class Sigmoid(Activation):
@@ -127,6 +100,9 @@ class Sigmoid(Activation):
     """
 
     kind = "sigmoid"
+    mistake: ClassVar[Mistake] = Mistake(
+        "it forgets to multiply by σ'(z)", lambda layer, grad_output, cache: grad_output
+    )
 
     def forward(self, x: Array, cache: ActivationCache) -> Array:
         """Return `σ(x)`."""
@@ -138,49 +114,10 @@ class Sigmoid(Activation):
         slope *= cache.output
         return np.multiply(grad_output, slope, out=cache.grad_input)
 
-
-class Tanh(Activation):
-    """Squeeze to −1…1: `a = tanh z`, `∂z = δ ⊙ (1 − a²)`."""
-
-    kind = "tanh"
-
-    def forward(self, x: Array, cache: ActivationCache) -> Array:
-        """Return `tanh x`."""
-        return np.tanh(x, out=cache.output)
-
-    def backward(self, grad_output: Array, cache: ActivationCache) -> Array:
-        """Return `δ ⊙ (1 − a²)`."""
-        slope = np.square(cache.output, out=cache.scratch)
-        np.subtract(1, slope, out=slope)
-        return np.multiply(grad_output, slope, out=cache.grad_input)
-
-
-class Softmax(Activation):
-    """Turn logits into probabilities: `a_i = e^{z_i} / Σ_j e^{z_j}`.
-
-    Backward: `∂z = a ⊙ (δ − Σ_j δ_j a_j)`.
-
-    Args:
-        input_shape: (classes,).
-    """
-
-    kind = "softmax"
-
-    def __init__(self, input_shape: Shape) -> None:
-        if len(input_shape) != 1:
-            raise ShapeError("softmax takes a vector; put `flatten` before it")
-        super().__init__(input_shape)
-
-    def forward(self, x: Array, cache: ActivationCache) -> Array:
-        """Return the probabilities, shape (classes, batch); every column sums to 1."""
-        return softmax(x, out=cache.output)
-
-    def backward(self, grad_output: Array, cache: ActivationCache) -> Array:
-        """Return `a ⊙ (δ − Σ_j δ_j a_j)`."""
-        weighted = np.multiply(grad_output, cache.output, out=cache.scratch)
-        np.subtract(grad_output, weighted.sum(axis=0), out=cache.grad_input)
-        cache.grad_input *= cache.output
-        return cache.grad_input
+    def formulas(self) -> Formulas:
+        """Return the formulas of this layer."""
+        forward, slope = "a = σ(z) = 1 / (1 + e⁻ᶻ)", "σ'(z) = a (1 − a)"
+        return Formulas(forward, slope, "∂z = δ ⊙ a (1 − a)", error="{error} ⊙ σ'({z})")
 
 
 def sigmoid(z: Array, out: Array) -> Array:
@@ -189,15 +126,4 @@ def sigmoid(z: Array, out: Array) -> Array:
     np.tanh(out, out=out)
     out += 1
     out *= 0.5
-    return out
-
-
-def softmax(logits: Array, out: Array) -> Array:
-    """Write the probabilities of each column to `out` and return it.
-
-    The largest logit is taken away first, so that no power overflows.
-    """
-    np.subtract(logits, logits.max(axis=0), out=out)
-    np.exp(out, out=out)
-    out /= out.sum(axis=0)
     return out

@@ -2,17 +2,51 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from bpnet.nn.layer import Array, Cache, Layer, Memory, Shape, ShapeError
+from bpnet.nn.facts import Formulas, Mistake, Option
+from bpnet.nn.layer import Array, Layer, Shape, ShapeError
+from bpnet.nn.memory import Room
 
 
-class Convolution(Layer[Cache], Generic[Cache]):
+@dataclass(slots=True)
+class ConvCache:
+    """Keep the unrolled input and the arrays that a call writes.
+
+    Args:
+        padded: input with its border of zeros, or None where there is no padding.
+        columns: (in_channels · K · K, positions · batch), the windows of the input side by side;
+            backward writes their gradient over them.
+        output: (out_channels, out_height, out_width, batch).
+        ones: (positions · batch,).
+        gradients: of the parameters, by role.
+        grad_padded: gradient of the padded input, or None where nobody wants it.
+    """
+
+    padded: Array | None
+    columns: Array
+    output: Array
+    ones: Array
+    gradients: Mapping[str, Array]
+    grad_padded: Array | None
+
+
+def _turned_filters(layer: Any, grad_output: Array, cache: Any) -> Array:
+    grad_input: Array = layer.backward(grad_output, cache)
+    gradient = cache.gradients["weight"]
+    gradient[...] = gradient[:, :, ::-1, ::-1].copy()
+    return grad_input
+
+
+class Conv(Layer[ConvCache]):
     """Compute `z_o = Σ_c W_oc ⋆ x_c + b_o`, the cross-correlation of the input with each filter.
+
+    The windows of the input are laid side by side as columns, so that the convolution and both
+    of its gradients are matrix products: `Z = W X`, `dW = δ Xᵀ`, `dX = Wᵀ δ`.
 
     Args:
         input_shape: (in_channels, height, width).
@@ -22,10 +56,21 @@ class Convolution(Layer[Cache], Generic[Cache]):
         padding: rows and columns of zeros added on every side.
         bias: whether `b` is added.
 
-    Source: LeCun et al., 1989.
+    Source: LeCun et al., 1989; as matrix products: Chellapilla, Puri and Simard, 2006.
     """
 
     kind = "conv"
+    options = (
+        Option("out", "out_channels", int, 1, positional=True),
+        Option("kernel", "kernel_size", int, 1, required=True),
+        Option("stride", "stride", int, 1),
+        Option("padding", "padding", int, 0),
+        Option("bias", "bias", bool),
+    )
+    mistake: ClassVar[Mistake] = Mistake(
+        "the gradient of its filters is turned by 180°, as if they were convolved with",
+        _turned_filters,
+    )
     weight: Array  # (out_channels, in_channels, kernel_size, kernel_size)
     bias: Array  # (out_channels,)
 
@@ -54,67 +99,19 @@ class Convolution(Layer[Cache], Generic[Cache]):
         if bias:
             self.parameter_shapes["bias"] = (out_channels,)
 
-    def multiply_adds(self) -> int:
-        """Return one multiply-add per filter weight and output position."""
-        _, out_height, out_width = self.output_shape
-        filters = self.parameter_shapes["weight"]
-        return int(np.prod(filters)) * out_height * out_width
-
-    def _inside(self, padded: Array) -> Array:
-        """View a padded input without its border."""
-        _, height, width = self.input_shape
-        return padded[:, self.padding :, self.padding :][:, :height, :width]
-
-
-@dataclass(slots=True)
-class ConvCache:
-    """Keep the unrolled input and the arrays that a call writes.
-
-    Args:
-        padded: input with its border of zeros, or None where there is no padding.
-        columns: (in_channels · K · K, positions · batch), the windows of the input side by side;
-            backward writes their gradient over them.
-        output: (out_channels, out_height, out_width, batch).
-        grad_padded: gradient of the padded input, or None where nobody wants it.
-    """
-
-    padded: Array | None
-    columns: Array
-    output: Array
-    ones: Array
-    gradients: Mapping[str, Array]
-    grad_padded: Array | None
-
-
-class Conv(Convolution[ConvCache]):
-    """Convolve by matrix products.
-
-    The windows of the input are laid side by side as columns, so that the convolution and both
-    of its gradients are matrix products: `Z = W X`, `dW = δ Xᵀ`, `dX = Wᵀ δ`.
-
-    Source: Chellapilla, Puri and Simard, 2006.
-    """
-
-    def allocate(
-        self,
-        batch: int,
-        memory: Memory,
-        gradients: Mapping[str, Array],
-        *,
-        needs_grad_input: bool,
-    ) -> ConvCache:
+    def allocate(self, room: Room) -> ConvCache:
         """Reserve the unrolled input, the output and, where padded, the input with its border."""
         channels, height, width = self.input_shape
-        out_channels, out_height, out_width = self.output_shape
-        positions = out_height * out_width * batch
-        padded_shape = (channels, height + 2 * self.padding, width + 2 * self.padding, batch)
+        _, out_height, out_width = self.output_shape
+        positions = out_height * out_width * room.batch
+        padded = (channels, height + 2 * self.padding, width + 2 * self.padding)
         return ConvCache(
-            padded=memory.zeros(*padded_shape) if self.padding else None,
-            columns=memory.array(channels * self.kernel_size**2, positions),
-            output=memory.array(out_channels, out_height, out_width, batch),
-            ones=np.ones(positions, dtype=memory.dtype),
-            gradients=gradients,
-            grad_padded=memory.array(*padded_shape) if needs_grad_input else None,
+            padded=room.zeros(*padded) if self.padding else None,
+            columns=room.memory.array(channels * self.kernel_size**2, positions),
+            output=room.array(*self.output_shape),
+            ones=np.ones(positions, dtype=room.dtype),
+            gradients=room.gradients,
+            grad_padded=room.for_input_gradient(*padded),
         )
 
     def forward(self, x: Array, cache: ConvCache) -> Array:
@@ -124,7 +121,7 @@ class Conv(Convolution[ConvCache]):
             x = cache.padded
         np.copyto(cache.columns.reshape(self._windows(x).shape), self._windows(x))
         z = cache.output.reshape(len(self.weight), -1)
-        np.matmul(self._filters(self.weight), cache.columns, out=z)
+        np.matmul(self._rows(self.weight), cache.columns, out=z)
         if self.has_bias:
             z += self.bias[:, None]
         return cache.output
@@ -132,19 +129,24 @@ class Conv(Convolution[ConvCache]):
     def backward(self, grad_output: Array, cache: ConvCache) -> Array:
         """Write `dW = δ Xᵀ` and `db = δ 1`; add the columns of `Wᵀ δ` where they came from."""
         delta = grad_output.reshape(len(self.weight), -1)
-        np.matmul(delta, cache.columns.T, out=self._filters(cache.gradients["weight"]))
+        np.matmul(delta, cache.columns.T, out=self._rows(cache.gradients["weight"]))
         if self.has_bias:
             np.matmul(delta, cache.ones, out=cache.gradients["bias"])
         if cache.grad_padded is None:
             return grad_output
-        np.matmul(self._filters(self.weight).T, delta, out=cache.columns)
+        np.matmul(self._rows(self.weight).T, delta, out=cache.columns)
         self._add_windows(cache.columns, cache.grad_padded)
         return self._inside(cache.grad_padded) if self.padding else cache.grad_padded
 
     @staticmethod
-    def _filters(weight: Array) -> Array:
+    def _rows(weight: Array) -> Array:
         """View filters (out, in, K, K) as the rows of a matrix."""
         return weight.reshape(len(weight), -1)
+
+    def _inside(self, padded: Array) -> Array:
+        """View a padded input without its border."""
+        _, height, width = self.input_shape
+        return padded[:, self.padding :, self.padding :][:, :height, :width]
 
     def _windows(self, x: Array) -> NDArray[Any]:
         """View `x` as its windows: (channels, K, K, out_height, out_width, batch)."""
@@ -165,3 +167,18 @@ class Conv(Convolution[ConvCache]):
         for row in range(self.kernel_size):
             for column in range(self.kernel_size):
                 windows[:, row, column] += columns[:, row, column]
+
+    def multiply_adds(self) -> int:
+        """Return one multiply-add per filter weight and output position."""
+        _, out_height, out_width = self.output_shape
+        return int(np.prod(self.parameter_shapes["weight"])) * out_height * out_width
+
+    def formulas(self) -> Formulas:
+        """Return the formulas of this layer."""
+        gradients = {"weight": "dW = δ Xᵀ"} | ({"bias": "db = δ 1"} if self.has_bias else {})
+        return Formulas(
+            "z_o = Σ_c W_oc ⋆ x_c" + (" + b_o" if self.has_bias else ""),
+            "∂z_o/∂x_c = W_oc at each window, 0 beside it",
+            "dX = Wᵀ δ",
+            gradients,
+        )

@@ -1,27 +1,36 @@
 """Switch off activations at random while training."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.nn.layer import Array, Layer, Memory, Shape
-
-PIECE = 2**15  # numbers at a time
+from bpnet.nn.activation import Elementwise
+from bpnet.nn.draws import Draws
+from bpnet.nn.facts import Formulas, Mistake, Option, number
+from bpnet.nn.layer import Array, Shape
+from bpnet.nn.memory import Room
 
 
 @dataclass(slots=True)
 class DropoutCache:
-    """Keep which activations stayed on; in evaluation there is nothing to keep."""
+    """Keep which activations stayed on; in evaluation there is nothing to keep.
+
+    Args:
+        output: of the same shape as the input; None in evaluation.
+        keep: the mask m.
+        grad_input: gradient of the input.
+        draws: where they come from.
+    """
 
     output: Array | None
     keep: NDArray[np.bool_]
     grad_input: Array
-    rng: np.random.Generator | None = None
+    draws: Draws | None = None
 
 
-class Dropout(Layer[DropoutCache]):
+class Dropout(Elementwise[DropoutCache]):
     """Drop each activation with probability p: `y = x ⊙ m / (1 − p)`, `∂x = δ ⊙ m / (1 − p)`.
 
     The mask `m` is drawn anew for every step; in evaluation `y = x`. One random byte decides each
@@ -36,49 +45,52 @@ class Dropout(Layer[DropoutCache]):
     """
 
     kind = "dropout"
+    options = (Option("probability", "probability", float, 0, 1, positional=True),)
     draws = True
-    forgets = True
+    mistake: ClassVar[Mistake] = Mistake(
+        "it forgets to divide by 1 − p",
+        lambda layer, grad_output, cache: grad_output * cache.keep,
+    )
 
     def __init__(self, input_shape: Shape, probability: float) -> None:
-        super().__init__(input_shape, input_shape)
+        super().__init__(input_shape)
+        self.probability = probability
         self.kept_bytes = max(1, round(256 * (1 - probability)))
 
-    def allocate(
-        self,
-        batch: int,
-        memory: Memory,
-        gradients: Mapping[str, Array],
-        *,
-        needs_grad_input: bool,
-    ) -> DropoutCache:
+    def allocate(self, room: Room) -> DropoutCache:
         """Reserve the output, the mask and the input's gradient; nothing for evaluation."""
-        shape = (*self.input_shape, batch)
-        output = memory.array(*shape) if memory.training else None
-        keep = memory.for_backward(*shape, dtype=np.bool_)
-        grad_input = memory.for_backward(*shape)
-        return DropoutCache(output, keep, grad_input)
+        shape = self.input_shape
+        return DropoutCache(
+            output=room.array(*shape) if room.training else None,
+            keep=room.for_backward(*shape, dtype=np.bool_),
+            grad_input=room.for_backward(*shape),
+        )
 
     def forward(self, x: Array, cache: DropoutCache) -> Array:
         """Return `x ⊙ m / (1 − p)` in training and `x` itself in evaluation."""
         if cache.output is None:
             return x
-        assert cache.rng is not None, "a dropout layer in training needs a generator"
-        words = -(-x.size // 8)
-        drawn = cache.rng.integers(2**64 - 1, size=words, dtype=np.uint64, endpoint=True)
-        draws = drawn.view(np.uint8)[: x.size].reshape(x.shape)
-        np.less(draws, self.kept_bytes, out=cache.keep)  # 256 as a bound keeps every byte
-        return self._masked(x, cache.keep, cache.output)
+        assert cache.draws is not None, "a dropout layer in training needs random numbers"
+        drawn = cache.draws.bytes(self.position, x.size // x.shape[-1], x.shape[-1])
+        # 256 as a bound keeps every byte.
+        np.less(drawn, self.kept_bytes, out=cache.keep.reshape(drawn.shape))
+        return self.masked(x, cache.keep, cache.output)
 
     def backward(self, grad_output: Array, cache: DropoutCache) -> Array:
         """Return `δ ⊙ m / (1 − p)`."""
-        return self._masked(grad_output, cache.keep, cache.grad_input)
+        return self.masked(grad_output, cache.keep, cache.grad_input)
 
-    def _masked(self, x: Array, keep: NDArray[np.bool_], out: Array) -> Array:
-        """Write `x ⊙ m / (1 − p)`, piece by piece: each stays in the cache for all three passes."""
-        whole, flags, result = x.reshape(-1), keep.reshape(-1), out.reshape(-1)
-        for start in range(0, x.size, PIECE):
-            piece = result[start : start + PIECE]
-            np.copyto(piece, flags[start : start + PIECE])
-            piece *= 256 / self.kept_bytes
-            piece *= whole[start : start + PIECE]
+    def masked(self, x: Array, keep: NDArray[np.bool_], out: Array) -> Array:
+        """Write `x ⊙ m / (1 − p)` to `out` and return it."""
+        np.multiply(x, keep, out=out)
+        out *= 256 / self.kept_bytes
         return out
+
+    def formulas(self) -> Formulas:
+        """Return the formulas of this layer."""
+        return Formulas(
+            f"y = x ⊙ m / (1 − p), p = {number(1 - self.kept_bytes / 256)}",
+            "m / (1 − p)",
+            "∂x = δ ⊙ m / (1 − p)",
+            error="{error} ⊙ m / (1 − p)",
+        )

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
-from bpnet.nn.layer import Array, Layer, Memory, Shape, ShapeError
-
-SMALL_PRODUCT = 1_000_000  # multiply-adds up to which OpenBLAS packs nothing
-FEWEST_ROWS = 8
+from bpnet.nn.facts import Formulas, Mistake, Option
+from bpnet.nn.layer import Array, Layer, Shape, ShapeError
+from bpnet.nn.memory import Room
 
 
 @dataclass(slots=True)
@@ -17,22 +17,23 @@ class LinearCache:
 
     Args:
         output: (out_features, batch).
-        blocks: how many blocks of rows are multiplied apart.
         ones: (batch,).
-        gradients: of the parameters; without `weight` somebody else multiplies
-            `grad_output @ x.T`.
+        gradients: of the parameters, by role.
         grad_input: (in_features, batch), where it is wanted.
-        x: the last input, and
-        grad_output: what came back for it.
+        x: the last input.
     """
 
     output: Array
-    blocks: int
     ones: Array
     gradients: Mapping[str, Array]
     grad_input: Array | None
     x: Array | None = None
-    grad_output: Array | None = None
+
+
+def _slightly_large_weights(layer: Any, grad_output: Array, cache: Any) -> Array:
+    grad_input: Array = layer.backward(grad_output, cache)
+    cache.gradients["weight"] *= 1.001
+    return grad_input
 
 
 class Linear(Layer[LinearCache]):
@@ -47,6 +48,14 @@ class Linear(Layer[LinearCache]):
     """
 
     kind = "linear"
+    options = (
+        Option("out", "out_features", int, 1, positional=True),
+        Option("bias", "bias", bool),
+    )
+    mistake: ClassVar[Mistake] = Mistake(
+        "the gradient of its weight is 0.1 % too large: too little to be noticed in training",
+        _slightly_large_weights,
+    )
     weight: Array  # (out_features, in_features)
     bias: Array  # (out_features,)
 
@@ -59,28 +68,19 @@ class Linear(Layer[LinearCache]):
         if bias:
             self.parameter_shapes["bias"] = (out_features,)
 
-    def allocate(
-        self,
-        batch: int,
-        memory: Memory,
-        gradients: Mapping[str, Array],
-        *,
-        needs_grad_input: bool,
-    ) -> LinearCache:
-        """Reserve output and input gradient, (features, batch) each."""
-        output = memory.array(*self.output_shape, batch)
-        ones = np.ones(batch, dtype=memory.dtype)
-        grad_input = memory.array(*self.input_shape, batch) if needs_grad_input else None
-        blocks = row_blocks(self.output_shape[0], self.input_shape[0] * batch)
-        return LinearCache(output, blocks, ones, gradients, grad_input)
+    def allocate(self, room: Room) -> LinearCache:
+        """Reserve the output and, where it is wanted, the input's gradient."""
+        return LinearCache(
+            output=room.array(*self.output_shape),
+            ones=np.ones(room.batch, dtype=room.dtype),
+            gradients=room.gradients,
+            grad_input=room.for_input_gradient(*self.input_shape),
+        )
 
     def forward(self, x: Array, cache: LinearCache) -> Array:
         """Return `z = W a + b`, shape (out_features, batch)."""
         cache.x = x
-        z, blocks = cache.output, cache.blocks
-        height = len(z) // blocks
-        rows = self.weight.reshape(blocks, height, len(x))
-        np.matmul(rows, x, out=z.reshape(blocks, height, z.shape[-1]))
+        z = np.matmul(self.weight, x, out=cache.output)
         if self.has_bias:
             z += self.bias[:, None]
         return z
@@ -88,9 +88,7 @@ class Linear(Layer[LinearCache]):
     def backward(self, grad_output: Array, cache: LinearCache) -> Array:
         """Write `dW = δ aᵀ` and `db = δ 1`; return `Wᵀ δ`, shape (in_features, batch)."""
         assert cache.x is not None
-        cache.grad_output = grad_output
-        if "weight" in cache.gradients:
-            np.matmul(grad_output, cache.x.T, out=cache.gradients["weight"])
+        np.matmul(grad_output, cache.x.T, out=cache.gradients["weight"])
         if self.has_bias:
             np.matmul(grad_output, cache.ones, out=cache.gradients["bias"])
         if cache.grad_input is None:
@@ -101,14 +99,9 @@ class Linear(Layer[LinearCache]):
         """Return one multiply-add per weight."""
         return self.input_shape[0] * self.output_shape[0]
 
-
-def row_blocks(rows: int, products_per_row: int) -> int:
-    """Return into how many equal blocks of rows a matrix is best cut for a product.
-
-    Blocks of at least 8 rows whose products are small, if there are any: seen to take between
-    three quarters and all of the time of one large product.
-    """
-    for blocks in range(1, rows // FEWEST_ROWS + 1):
-        if rows % blocks == 0 and rows // blocks * products_per_row <= SMALL_PRODUCT:
-            return blocks
-    return 1
+    def formulas(self) -> Formulas:
+        """Return the formulas of this layer."""
+        gradients = {"weight": "dW = δ aᵀ"} | ({"bias": "db = δ 1"} if self.has_bias else {})
+        return Formulas(
+            "z = W a + b" if self.has_bias else "z = W a", "∂z/∂a = W", "∂a = Wᵀ δ", gradients
+        )

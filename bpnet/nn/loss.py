@@ -11,8 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.nn.activation import sigmoid, softmax
-from bpnet.nn.layer import Array, Memory
+from bpnet.nn.facts import LossFormulas, mean_gradient
+from bpnet.nn.layer import Array
+from bpnet.nn.memory import Room
+from bpnet.nn.softmax import softmax
 
 
 @dataclass(slots=True)
@@ -44,6 +46,8 @@ class Loss:
     """
 
     kind: ClassVar[str]
+    applies: ClassVar[str | None] = None  # the kind of layer that it does the work of
+    smooths: ClassVar[bool] = False  # whether label smoothing has a meaning
     answers_questions: ClassVar[bool] = False  # every output is a yes or a no of its own
 
     def __init__(self, outputs: int, label_smoothing: float = 0.0, neutral: float = 0.0) -> None:
@@ -51,10 +55,10 @@ class Loss:
         self.label_smoothing = label_smoothing
         self.neutral = neutral
 
-    def allocate(self, batch: int, memory: Memory) -> LossCache:
-        """Prepare everything that calls with `batch` samples write to."""
-        targets, probabilities, grad_output = (memory.array(self.outputs, batch) for _ in range(3))
-        return LossCache(targets, probabilities, grad_output, np.arange(batch))
+    def allocate(self, room: Room) -> LossCache:
+        """Prepare everything that calls with `room.batch` samples write to."""
+        targets, probabilities, grad_output = (room.array(self.outputs) for _ in range(3))
+        return LossCache(targets, probabilities, grad_output, np.arange(room.batch))
 
     def forward(self, outputs: Array, targets: NDArray[Any], cache: LossCache) -> float:
         """Return the sum of the samples' losses.
@@ -65,17 +69,22 @@ class Loss:
             cache: made by `allocate` for this batch.
         """
         self._fill_targets(targets, cache)
-        cache.correct = self._count_correct(outputs, targets, cache)
+        cache.correct = self.count_correct(outputs, targets)
         return self.total(outputs, cache)
 
     def backward(self, outputs: Array, cache: LossCache, batch_size: int) -> Array:
         """Return the gradient of the outputs of the mean over `batch_size` samples."""
         raise NotImplementedError
 
+    def total(self, outputs: Array, cache: LossCache) -> float:
+        """Return the sum of the samples' losses for the targets that the cache holds already."""
+        raise NotImplementedError
+
     def probabilities(self, outputs: Array) -> Array:
         """Return class probabilities (outputs, batch) for outputs of the same shape.
 
-        Outputs trained towards one-hot targets are cut off below 0 and divided by their sum.
+        Outputs trained towards one-hot targets are set to 0 where negative, then divided by
+        their sum.
         """
         positive: Array = np.maximum(outputs, 0) + np.finfo(outputs.dtype).tiny
         positive /= positive.sum(axis=0)
@@ -85,8 +94,17 @@ class Loss:
         """Return what the outputs say about targets that are plain numbers."""
         return outputs
 
-    def total(self, outputs: Array, cache: LossCache) -> float:
-        """Return the sum of the samples' losses for the targets that the cache holds already."""
+    def count_correct(self, outputs: Array, targets: NDArray[Any]) -> int:
+        """Count the samples whose largest output is the right one; 0 where targets are numbers.
+
+        Among equal outputs the first counts as the largest, as it does in a prediction.
+        """
+        if targets.ndim > 1:
+            return 0
+        return int(np.count_nonzero(outputs.argmax(axis=0) == targets))
+
+    def formulas(self, samples: int) -> LossFormulas:
+        """Return the formulas of this loss for a batch of this size."""
         raise NotImplementedError
 
     def _fill_targets(self, targets: NDArray[Any], cache: LossCache) -> None:
@@ -99,15 +117,6 @@ class Loss:
         if self.label_smoothing:
             cache.targets *= 1 - self.label_smoothing
             cache.targets += self.label_smoothing * self.neutral
-
-    def _count_correct(self, outputs: Array, targets: NDArray[Any], cache: LossCache) -> int:
-        """Count the samples whose largest output is the right one; 0 where targets are numbers.
-
-        Among equal outputs the first counts as the largest, as it does in a prediction.
-        """
-        if targets.ndim > 1:
-            return 0
-        return int(np.count_nonzero(outputs.argmax(axis=0) == targets))
 
 
 class CrossEntropy(Loss):
@@ -123,18 +132,21 @@ class CrossEntropy(Loss):
     """
 
     kind = "cross_entropy"
+    applies = "softmax"
+    smooths = True
 
     def __init__(self, outputs: int, label_smoothing: float = 0.0) -> None:
         super().__init__(outputs, label_smoothing, neutral=1 / outputs)
 
     def total(self, outputs: Array, cache: LossCache) -> float:
         """Return `Σ (log Σ_j e^{z_j − m} − Σ_i y_i (z_i − m))` with m the largest logit."""
-        shifted = np.subtract(outputs, outputs.max(axis=0), out=cache.probabilities)
+        largest = np.maximum.reduce(outputs, axis=0)
+        shifted = np.subtract(outputs, largest, out=cache.probabilities)
         wanted = float(np.vdot(cache.targets, shifted))  # the targets of a sample sum to 1
         np.exp(shifted, out=cache.probabilities)
-        sums = cache.probabilities.sum(axis=0)
+        sums = np.add.reduce(cache.probabilities, axis=0)
         cache.probabilities /= sums
-        return float(np.log(sums).sum()) - wanted
+        return float(np.add.reduce(np.log(sums))) - wanted
 
     def backward(self, outputs: Array, cache: LossCache, batch_size: int) -> Array:
         """Return `(softmax(z) − y) / batch_size`."""
@@ -146,110 +158,8 @@ class CrossEntropy(Loss):
         """Return `softmax(z)`."""
         return softmax(outputs, out=np.empty_like(outputs))
 
-
-class SquaredDistance(Loss):
-    """Compute `C = f Σ_i (a_i − y_i)²`; `∂a = 2 f (a − y)`.
-
-    Args:
-        outputs: numbers per sample.
-        factor: f.
-    """
-
-    def __init__(self, outputs: int, factor: float) -> None:
-        super().__init__(outputs)
-        self.factor = factor
-
-    def total(self, outputs: Array, cache: LossCache) -> float:
-        """Return `f Σ (a − y)²`."""
-        difference = np.subtract(outputs, cache.targets, out=cache.grad_output)
-        return self.factor * float(np.vdot(difference, difference))
-
-    def backward(self, outputs: Array, cache: LossCache, batch_size: int) -> Array:
-        """Return `2 f (a − y) / batch_size`."""
-        np.subtract(outputs, cache.targets, out=cache.grad_output)
-        cache.grad_output *= 2 * self.factor / batch_size
-        return cache.grad_output
-
-
-class MeanSquaredError(SquaredDistance):
-    """Average the squared error over outputs and batch: `C = Σ_i (a_i − y_i)² / outputs`."""
-
-    kind = "mse"
-
-    def __init__(self, outputs: int) -> None:
-        super().__init__(outputs, 1 / outputs)
-
-
-class QuadraticCost(SquaredDistance):
-    """Compute the textbook's cost `C = ½ ‖a − y‖²`; `∂a = a − y`.
-
-    Source: Nielsen, 2015, equation 6.
-    """
-
-    kind = "quadratic"
-
-    def __init__(self, outputs: int) -> None:
-        super().__init__(outputs, 0.5)
-
-
-class BinaryCrossEntropy(Loss):
-    """Compute `C = −Σ_i (y_i log σ(z_i) + (1 − y_i) log(1 − σ(z_i))) / outputs` on logits.
-
-    Written as `max(z, 0) − z y + log(1 + e^{−|z|})`, which cannot overflow; `∂z = σ(z) − y` over
-    the number of outputs.
-
-    Args:
-        outputs: yes-or-no questions per sample; the loss is their mean.
-        label_smoothing: s; the target becomes `(1 − s) y + s / 2`.
-    """
-
-    kind = "binary_cross_entropy"
-    answers_questions = True
-
-    def __init__(self, outputs: int, label_smoothing: float = 0.0) -> None:
-        super().__init__(outputs, label_smoothing, neutral=1 / 2)
-
-    def total(self, outputs: Array, cache: LossCache) -> float:
-        """Return `Σ (max(z, 0) − z y + log(1 + e^{−|z|})) / outputs`."""
-        terms = np.abs(outputs, out=cache.grad_output)
-        np.negative(terms, out=terms)
-        np.exp(terms, out=terms)
-        np.log1p(terms, out=terms)
-        terms += np.maximum(outputs, 0, out=cache.probabilities)
-        return (float(terms.sum()) - float(np.vdot(outputs, cache.targets))) / self.outputs
-
-    def backward(self, outputs: Array, cache: LossCache, batch_size: int) -> Array:
-        """Return `(σ(z) − y) / (outputs · batch_size)`."""
-        sigmoid(outputs, out=cache.grad_output)
-        cache.grad_output -= cache.targets
-        cache.grad_output *= 1 / (self.outputs * batch_size)
-        return cache.grad_output
-
-    def probabilities(self, outputs: Array) -> Array:
-        """Return `σ(z)`; with several outputs, divided by their sum.
-
-        The quotient is written as `softmax(log σ(z))`, which holds where every σ(z) rounds to 0.
-        """
-        if self.outputs == 1:
-            return self.estimates(outputs)
-        log_chances = np.minimum(outputs, 0) - np.log1p(np.exp(-np.abs(outputs)))
-        return softmax(log_chances, out=log_chances)
-
-    def estimates(self, outputs: Array) -> Array:
-        """Return `σ(z)`."""
-        return sigmoid(outputs, out=np.empty_like(outputs))
-
-    def _count_correct(self, outputs: Array, targets: NDArray[Any], cache: LossCache) -> int:
-        """Count the samples all of whose questions are answered right."""
-        if targets.ndim == 1:
-            return super()._count_correct(outputs, targets, cache)
-        return int(np.count_nonzero(((outputs > 0) == (targets.T > 0.5)).all(axis=0)))
-
-
-def build_loss(name: str, outputs: int, label_smoothing: float = 0.0) -> Loss:
-    """Return the loss that a config names."""
-    if name == "cross_entropy":
-        return CrossEntropy(outputs, label_smoothing)
-    if name == "binary_cross_entropy":
-        return BinaryCrossEntropy(outputs, label_smoothing)
-    return {"mse": MeanSquaredError, "quadratic": QuadraticCost}[name](outputs)
+    def formulas(self, samples: int) -> LossFormulas:
+        """Return the formulas of this loss for a batch of this size."""
+        return LossFormulas(
+            "C = −Σ_i y_i log softmax(z)_i", mean_gradient("∂z", "softmax(z) − y", samples)
+        )

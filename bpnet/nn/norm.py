@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
-from bpnet.nn.layer import Array, Layer, Memory, Shape
+from bpnet.nn.facts import Formulas, Mistake, Option
+from bpnet.nn.layer import Array, Layer, Shape
+from bpnet.nn.memory import Room
 
 
 @dataclass(slots=True)
@@ -20,6 +23,14 @@ class BatchNormCache:
     mean: Array
     variance: Array
     inverse_deviation: Array
+
+
+def _constant_statistics(layer: Any, grad_output: Array, cache: Any) -> Array:
+    layer.backward(grad_output, cache)
+    factor = layer.weight * cache.inverse_deviation
+    shape = (-1, *[1] * (grad_output.ndim - 1))
+    grad_input: Array = grad_output * factor.reshape(shape)
+    return grad_input
 
 
 class BatchNorm(Layer[BatchNormCache]):
@@ -37,6 +48,14 @@ class BatchNorm(Layer[BatchNormCache]):
     """
 
     kind = "batchnorm"
+    options = (
+        Option("momentum", "momentum", float, 0, 1),
+        Option("epsilon", "epsilon", float, 0, 1),
+    )
+    scope = "batch"
+    mistake: ClassVar[Mistake] = Mistake(
+        "it takes mean and variance for constants", _constant_statistics
+    )
     weight: Array  # γ, (channels,)
     bias: Array  # β, (channels,)
     running_mean: Array  # (channels,)
@@ -54,26 +73,18 @@ class BatchNorm(Layer[BatchNormCache]):
         """Return mean 0 and variance 1."""
         return {"running_mean": 0.0, "running_variance": 1.0}
 
-    def allocate(
-        self,
-        batch: int,
-        memory: Memory,
-        gradients: Mapping[str, Array],
-        *,
-        needs_grad_input: bool,
-    ) -> BatchNormCache:
+    def allocate(self, room: Room) -> BatchNormCache:
         """Reserve the normalised input, the output and the statistics of this shard."""
-        shape = (*self.input_shape, batch)
         channels = self.input_shape[0]
         return BatchNormCache(
-            normalised=memory.array(*shape),
-            output=memory.array(*shape),
-            gradients=gradients,
-            grad_input=memory.array(*shape) if needs_grad_input else None,
-            training=memory.training,
-            mean=memory.shared(channels),  # read by whoever mixes the running statistics
-            variance=memory.shared(channels),
-            inverse_deviation=memory.array(channels),
+            normalised=room.array(*self.input_shape),
+            output=room.array(*self.input_shape),
+            gradients=room.gradients,
+            grad_input=room.for_input_gradient(*self.input_shape),
+            training=room.training,
+            mean=room.memory.shared(channels),  # read by whoever mixes the running statistics
+            variance=room.memory.shared(channels),
+            inverse_deviation=room.memory.array(channels),
         )
 
     def forward(self, x: Array, cache: BatchNormCache) -> Array:
@@ -121,3 +132,12 @@ class BatchNorm(Layer[BatchNormCache]):
         for running, fresh in ((self.running_mean, cache.mean), (self.running_variance, unbiased)):
             running *= 1 - self.momentum
             running += self.momentum * fresh
+
+    def formulas(self) -> Formulas:
+        """Return the formulas of this layer."""
+        return Formulas(
+            "y = γ x̂ + β, x̂ = (x − μ) / √(σ² + ε)",
+            "∂y_i/∂x_j = γ / √(σ² + ε) · ([i = j] − 1 / N − x̂_i x̂_j / N)",
+            "∂x = γ / √(σ² + ε) · (δ − dβ / N − x̂ dγ / N)",
+            {"weight": "dγ = Σ δ x̂", "bias": "dβ = Σ δ"},
+        )

@@ -1,34 +1,11 @@
 """Keep all arrays of one kind in one flat vector, with named views into it."""
 
-import mmap
 from collections.abc import Collection, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-LINE = 64  # bytes of a cache line, and of the widest register
-
-
-def aligned_zeros(size: int, dtype: DTypeLike) -> NDArray[Any]:
-    """Return a vector of zeros that begins with a cache line.
-
-    Small matrix products, which copy nothing into order first, have been seen to take a fifth
-    longer where every load of a register touches two lines.
-    """
-    bytes_needed = size * np.dtype(dtype).itemsize
-    memory = np.zeros(bytes_needed + LINE, dtype=np.uint8)
-    start = -memory.ctypes.data % LINE
-    return memory[start : start + bytes_needed].view(dtype)
-
-
-def shared_zeros(size: int, dtype: DTypeLike) -> NDArray[np.floating]:
-    """Return a vector of zeros that this process and those forked from it see alike.
-
-    The memory has no name: it is gone with the last process that uses it.
-    """
-    memory = mmap.mmap(-1, max(1, size * np.dtype(dtype).itemsize))
-    return np.frombuffer(memory, dtype=dtype, count=size)
+from bpnet.nn.memory import shared_zeros
 
 
 class FlatArrays:

@@ -1,22 +1,26 @@
-"""Make pictures smaller: keep the maximum or the mean of every K×K block."""
+"""Make pictures smaller: keep the maximum of every K×K block."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.nn.layer import Array, Cache, Layer, Memory, Shape, ShapeError
+from bpnet.nn.facts import Formulas, Mistake, Option
+from bpnet.nn.layer import Array, Cache, Layer, Shape, ShapeError
+from bpnet.nn.memory import Room
 
 
-class Pool(Layer[Cache], Generic[Cache]):
+class Pool(Layer[Cache]):
     """Divide each channel into K×K blocks; rows and columns that fill no block are left out.
 
     Args:
         input_shape: (channels, height, width).
         kernel_size: side of a block in pixels.
     """
+
+    options = (Option("size", "kernel_size", int, 1, positional=True),)
 
     def __init__(self, input_shape: Shape, kernel_size: int) -> None:
         if len(input_shape) != 3:
@@ -34,13 +38,13 @@ class Pool(Layer[Cache], Generic[Cache]):
         whole = picture[:, : rows * k, : columns * k]
         return [whole[:, row::k, column::k] for row in range(k) for column in range(k)]
 
-    def _grad_input(self, batch: int, memory: Memory) -> Array:
+    def _grad_input(self, room: Room) -> Array:
         """Reserve the input's gradient, zero where no block reaches."""
         _, height, width = self.input_shape
         left_over = height % self.kernel_size or width % self.kernel_size
-        if left_over and memory.training:
-            return memory.zeros(*self.input_shape, batch)
-        return memory.for_backward(*self.input_shape, batch)
+        if left_over and room.training:
+            return room.zeros(*self.input_shape)
+        return room.for_backward(*self.input_shape)
 
 
 @dataclass(slots=True)
@@ -53,6 +57,13 @@ class MaxPoolCache:
     grad_input: Array
 
 
+def _every_place(layer: Any, grad_output: Array, cache: Any) -> Array:
+    for mask in cache.is_maximum:
+        mask.fill(True)
+    grad_input: Array = layer.backward(grad_output, cache)
+    return grad_input
+
+
 class MaxPool(Pool[MaxPoolCache]):
     """Keep the largest value of every block: `y = max x`, and the gradient goes where it was.
 
@@ -60,23 +71,19 @@ class MaxPool(Pool[MaxPoolCache]):
     """
 
     kind = "maxpool"
+    mistake: ClassVar[Mistake] = Mistake(
+        "every place of a block gets the gradient, not the maximum alone", _every_place
+    )
 
-    def allocate(
-        self,
-        batch: int,
-        memory: Memory,
-        gradients: Mapping[str, Array],
-        *,
-        needs_grad_input: bool,
-    ) -> MaxPoolCache:
+    def allocate(self, room: Room) -> MaxPoolCache:
         """Reserve the output and, for training, one mask per place of a block."""
-        shape = (*self.output_shape, batch)
-        masks = self.kernel_size**2 if memory.training else 0
+        shape = self.output_shape
+        masks = self.kernel_size**2 if room.training else 0
         return MaxPoolCache(
-            output=memory.array(*shape),
-            is_maximum=[memory.array(*shape, dtype=np.bool_) for _ in range(masks)],
-            found=memory.for_backward(*shape, dtype=np.bool_),
-            grad_input=self._grad_input(batch, memory),
+            output=room.array(*shape),
+            is_maximum=[room.array(*shape, dtype=np.bool_) for _ in range(masks)],
+            found=room.for_backward(*shape, dtype=np.bool_),
+            grad_input=self._grad_input(room),
         )
 
     def forward(self, x: Array, cache: MaxPoolCache) -> Array:
@@ -100,47 +107,14 @@ class MaxPool(Pool[MaxPoolCache]):
             np.multiply(grad_output, mask, out=place)
         return cache.grad_input
 
+    def formulas(self) -> Formulas:
+        """Return the formulas of this layer."""
+        return Formulas(
+            f"y = max x, K = {self.kernel_size}",
+            "∂y/∂x = 1 at the maximum of each block, 0 elsewhere",
+            "∂x = δ at the maximum of each block",
+        )
 
-@dataclass(slots=True)
-class AvgPoolCache:
-    """Keep the arrays that a call writes."""
-
-    output: Array
-    share: Array
-    grad_input: Array
-
-
-class AvgPool(Pool[AvgPoolCache]):
-    """Keep the mean of every block: `y = Σ x / K²`, and every place gets `δ / K²` back."""
-
-    kind = "avgpool"
-
-    def allocate(
-        self,
-        batch: int,
-        memory: Memory,
-        gradients: Mapping[str, Array],
-        *,
-        needs_grad_input: bool,
-    ) -> AvgPoolCache:
-        """Reserve the output, one place's share of a gradient, and the input's gradient."""
-        shape = (*self.output_shape, batch)
-        share = memory.for_backward(*shape)
-        return AvgPoolCache(memory.array(*shape), share, self._grad_input(batch, memory))
-
-    def forward(self, x: Array, cache: AvgPoolCache) -> Array:
-        """Return the means, shape (channels, rows, columns, batch)."""
-        places = self._places(x)
-        y = cache.output
-        np.copyto(y, places[0])
-        for place in places[1:]:
-            y += place
-        y /= len(places)
-        return y
-
-    def backward(self, grad_output: Array, cache: AvgPoolCache) -> Array:
-        """Return `∂x = δ / K²` at every place of a block."""
-        np.divide(grad_output, self.kernel_size**2, out=cache.share)
-        for place in self._places(cache.grad_input):
-            np.copyto(place, cache.share)
-        return cache.grad_input
+    def kinks(self, cache: MaxPoolCache) -> Sequence[NDArray[np.bool_]]:
+        """Return where each maximum was: the slope jumps where another place takes over."""
+        return cache.is_maximum

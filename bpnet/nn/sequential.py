@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from bpnet.nn.fuse import Stage, fast_stages, plain_stages
-from bpnet.nn.layer import Array, Layer, Memory, Shape
+from bpnet.nn.draws import Draws
+from bpnet.nn.layer import Array, Layer, Shape
 from bpnet.nn.loss import Loss, LossCache
-from bpnet.nn.norm import BatchNorm
+from bpnet.nn.memory import Memory, Room
 from bpnet.nn.parameters import FlatArrays
+from bpnet.nn.stage import Stage, Visitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +39,37 @@ class Sequential:
         layers: in forward order; each takes the shape that the one before gives.
         loss: what training makes small.
         dtype: element type of parameters and activations.
-        fast: whether neighbouring layers may be computed in one go; else each is by itself.
+        stages: what computes the layers; by default each layer itself, as the textbook has it.
     """
 
     def __init__(
-        self, layers: Sequence[Layer[Any]], loss: Loss, dtype: DTypeLike, *, fast: bool = True
+        self,
+        layers: Sequence[Layer[Any]],
+        loss: Loss,
+        dtype: DTypeLike,
+        stages: Sequence[Stage] | None = None,
     ) -> None:
         self.layers = list(layers)
-        self.stages: list[Stage] = (fast_stages if fast else plain_stages)(self.layers)
+        self.stages = list(stages or map(Stage, self.layers, range(len(self.layers))))
         self.loss = loss
-        parameters: dict[str, Shape] = {}
-        state: dict[str, Shape] = {}
         for position, layer in enumerate(self.layers, start=1):
-            layer.name = f"{position}.{layer.kind}"
-            for role, shape in layer.parameter_shapes.items():
-                parameters[f"{position}.{role}"] = shape
-            for role, shape in layer.state_shapes.items():
-                state[f"{position}.{role}"] = shape
+            layer.position, layer.name = position, f"{position}.{layer.kind}"
+        for stage in self.stages:
+            covered = self.layers[stage.position : stage.position + stage.count]
+            stage.layer.position = stage.position + 1
+            stage.layer.name = " + ".join(layer.name for layer in covered)
+        shapes = [(layer.parameter_shapes, layer.state_shapes) for layer in self.layers]
+        parameters, state = (
+            {f"{n}.{role}": shape for n, of in enumerate(s, start=1) for role, shape in of.items()}
+            for s in zip(*shapes, strict=True)
+        )
         self.parameters = FlatArrays(parameters, dtype)
         self.state = FlatArrays(state, dtype)
-        for position, layer in enumerate(self.layers, start=1):
-            layer.bind(self.parameters.of_layer(position), self.state.of_layer(position))
+        for layer in [*self.layers, *(stage.layer for stage in self.stages)]:
+            of_layer = self.state.of_layer(layer.position)
+            layer.bind(self.parameters.of_layer(layer.position), of_layer)
             for role, value in layer.initial_state().items():
-                self.state.views[f"{position}.{role}"].fill(value)
-        for stage in self.stages:
-            position = stage.position + 1
-            names = [layer.name for layer in self.layers[stage.position :][: stage.count]]
-            stage.layer.name = " + ".join(names)
-            stage.layer.bind(self.parameters.of_layer(position), self.state.of_layer(position))
+                of_layer[role].fill(value)
 
     @property
     def input_shape(self) -> Shape:
@@ -78,39 +82,78 @@ class Sequential:
         return self.parameters.flat.dtype
 
     def forward(
-        self, inputs: Array, caches: Caches, rng: np.random.Generator | None = None
+        self,
+        inputs: Array,
+        caches: Caches,
+        draws: Draws | None = None,
+        visitor: Visitor | None = None,
+        first: int = 0,
     ) -> Array:
         """Return the outputs (outputs, batch), valid until the next call with these caches.
 
         Args:
-            inputs: (*input_shape, batch).
+            inputs: what comes into the first stage (*input_shape, batch).
             caches: one per stage.
-            rng: what layers that draw take their numbers from, in layer order.
+            draws: where layers that draw take their random numbers from.
+            visitor: is shown the output of every stage.
+            first: number of the first stage; those before it are not run.
         """
-        x = inputs
-        for stage, cache in zip(self.stages, caches.stages, strict=True):
-            if stage.layer.draws:
-                cache.rng = rng
-            x = stage.layer.forward(x, cache)
-        return x
+        chain = [stage.layer for stage in self.stages[first:]]
+        return forward_through(chain, caches.stages[first:], inputs, draws, visitor, first)
 
-    def backward(self, grad_output: Array, caches: Caches) -> Array:
+    def backward(self, grad_output: Array, caches: Caches, visitor: Visitor | None = None) -> Array:
         """Apply the chain rule from the last stage back to the first that has parameters.
+
+        Args:
+            grad_output: gradient of the outputs (outputs, batch).
+            caches: of the last forward pass.
+            visitor: is shown the gradient of the input of every stage.
 
         Returns:
             The input's gradient (*input_shape, batch), where the caches were made for it.
         """
-        grad = grad_output
-        for number in reversed(range(caches.first, len(self.stages))):
-            grad = self.stages[number].layer.backward(grad, caches.stages[number])
-        return grad
+        first = caches.first
+        chain = [stage.layer for stage in self.stages[first:]]
+        return backward_through(chain, caches.stages[first:], grad_output, visitor, first)
 
     def update_running(self, shards: Sequence[Caches]) -> None:
         """Mix the statistics of all shards into the running ones, in shard order."""
         for number, stage in enumerate(self.stages):
-            if isinstance(stage.layer, BatchNorm):
-                for caches in shards:
-                    stage.layer.update_running(caches.stages[number])
+            for caches in shards:
+                stage.layer.update_running(caches.stages[number])
+
+
+def forward_through(
+    layers: Sequence[Layer[Any]],
+    caches: Sequence[Any],
+    x: Array,
+    draws: Draws | None = None,
+    visitor: Visitor | None = None,
+    first: int = 0,
+) -> Array:
+    """Return what comes out of layers in a row; a visitor counts them from `first`."""
+    for number, (layer, cache) in enumerate(zip(layers, caches, strict=True), start=first):
+        if layer.draws:
+            cache.draws = draws
+        x = layer.forward(x, cache)
+        if visitor is not None:
+            visitor.output(number, x)
+    return x
+
+
+def backward_through(
+    layers: Sequence[Layer[Any]],
+    caches: Sequence[Any],
+    grad: Array,
+    visitor: Visitor | None = None,
+    first: int = 0,
+) -> Array:
+    """Return the gradient of what came into layers in a row; a visitor counts them from `first`."""
+    for number in reversed(range(len(layers))):
+        grad = layers[number].backward(grad, caches[number])
+        if visitor is not None:
+            visitor.grad_input(first + number, grad)
+    return grad
 
 
 class Workspace:
@@ -120,8 +163,9 @@ class Workspace:
         network: the layers.
         max_batch: samples of the largest call.
         training: whether backward will be called.
-        needs_grad_input: whether the gradient of the network's input is wanted as well.
-        memory: where arrays come from; workspaces that are never used at once may share one.
+        wants_input_gradient: whether the gradient of the network's input is wanted as well.
+        memory: where arrays come from; workspaces that are never used at once may have one
+            between them.
         without: names of weights whose gradient somebody else computes.
     """
 
@@ -131,13 +175,13 @@ class Workspace:
         max_batch: int,
         *,
         training: bool,
-        needs_grad_input: bool = False,
+        wants_input_gradient: bool = False,
         memory: Memory | None = None,
         without: Collection[str] = (),
     ) -> None:
         self.network = network
         self.max_batch = max_batch
-        self.needs_grad_input = needs_grad_input
+        self.wants_input_gradient = wants_input_gradient
         self.gradients = network.parameters.like() if training else None
         self._without = without
         self._memory = memory or Memory(network.dtype, training=training)
@@ -155,38 +199,26 @@ class Workspace:
     def _allocate(self, batch: int) -> Caches:
         stages = self.network.stages
         trained = [number for number, stage in enumerate(stages) if stage.layer.parameter_shapes]
-        first = 0 if self.needs_grad_input or not trained else trained[0]
+        first = 0 if self.wants_input_gradient or not trained else trained[0]
         inputs = self._memory.array(*self.network.input_shape, batch)
-        caches = [
-            stage.layer.allocate(
-                batch,
-                self._memory,
-                self._gradients_of(stage),
-                needs_grad_input=self.gradients is not None
-                and (number > first or self.needs_grad_input),
-            )
-            for number, stage in enumerate(stages)
-        ]
-        if self.gradients is not None:
-            self._share_memory(caches, first)
-        return Caches(inputs, caches, self.network.loss.allocate(batch, self._memory), first)
+        caches: list[Any] = []
+        for number, stage in enumerate(stages):
+            is_reached = number > first or self.wants_input_gradient
+            wanted = self.gradients is not None and is_reached
+            room = Room(batch, self._memory, self._gradients_of(stage), wanted)
+            caches.append(stage.layer.allocate(room))
+            if stage.overwrites_input and number > first and self.gradients is not None:
+                caches[number].grad_input = caches[number - 1].output
+        loss = self.network.loss.allocate(Room(batch, self._memory))
+        return Caches(inputs, caches, loss, first)
 
     def _gradients_of(self, stage: Stage) -> dict[str, Array]:
         """Return where a stage writes the gradients of its parameters, by role."""
         if self.gradients is None:
             return {}
         position = stage.position + 1
-        gradients = self.gradients.of_layer(position)
         return {
-            role: g for role, g in gradients.items() if f"{position}.{role}" not in self._without
+            role: gradient
+            for role, gradient in self.gradients.of_layer(position).items()
+            if f"{position}.{role}" not in self._without
         }
-
-    def _share_memory(self, caches: list[Any], first: int) -> None:
-        """Let gradients take the place of activations that nobody reads in backward.
-
-        What was reserved for them is never touched, and so takes no memory.
-        """
-        layers = [stage.layer for stage in self.network.stages]
-        for number in range(first + 1, len(layers)):
-            if layers[number - 1].forgets and layers[number].forgets:
-                caches[number].grad_input = caches[number - 1].output

@@ -11,14 +11,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bpnet.config import Config
+from bpnet.config.loading import load_config
+from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
 from bpnet.errors import CheckpointError, ConfigError, DataError
 from bpnet.files import atomic_write
-from bpnet.load_config import load_config
-from bpnet.model import Model
+from bpnet.model.model import Model
+from bpnet.model.run_files import METRICS
 from bpnet.report.text_chart import Curve, draw_chart
-from bpnet.training.loop import METRICS
 
 LABELS = {  # what metrics.jsonl holds, the most telling first
     "validation_accuracy": "validation accuracy, %",

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from bpnet.data.image import DigitPicture
+from bpnet.data.reading.image import DigitPicture
 from bpnet.errors import DataError
 from bpnet.files import atomic_write
 

@@ -14,39 +14,30 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.config import Config
-from bpnet.data.dataset import Dataset, stratified_split
-from bpnet.errors import CheckpointError, DataError
+from bpnet.config.settings import Config
+from bpnet.data.dataset import Dataset
+from bpnet.data.split import split_samples
+from bpnet.errors import CheckpointError
 from bpnet.files import write_text
-from bpnet.model import Model
+from bpnet.model.checkpoint import Checkpoint
+from bpnet.model.model import Model
+from bpnet.model.run_files import BEST, LAST, METRICS
+from bpnet.model.score import Score, evaluate
+from bpnet.model.workers import Workers
 from bpnet.seeding import derive_rng
 from bpnet.training.averaging import AveragedWeights
-from bpnet.training.checkpoint import (
-    Checkpoint,
-    model_record,
-    named_arrays,
-    save_checkpoint,
-    writing,
-)
 from bpnet.training.divergence import diverged
-from bpnet.training.metrics import Score, evaluate
 from bpnet.training.observer import Observer
-from bpnet.training.optimizer import build_optimizer
-from bpnet.training.parallel import Workers
-from bpnet.training.part import Order
+from bpnet.training.optimizers import build_optimizer
 from bpnet.training.progress import Progress
-from bpnet.training.sample_part import SamplePart
+from bpnet.training.saving import model_record, named_arrays, save_checkpoint, writing
 from bpnet.training.schedule import Schedule
-from bpnet.training.team import build_parts, build_team
-from bpnet.training.update import Update
-
-LAST = "last.npz"
-BEST = "best.npz"
-METRICS = "metrics.jsonl"
+from bpnet.training.step.batch import Batch
+from bpnet.training.step.engine import Engine
 
 
 class Trainer:
-    """Hold all parts of a run.
+    """Hold everything that a run needs.
 
     Args:
         model: the network with its starting weights; trained in place.
@@ -78,14 +69,11 @@ class Trainer:
         self.steps_per_epoch = -(-len(self.training) // config.train.batch_size)
         self.progress = Progress([config.train.epochs])
         self.schedule = self._build_schedule()
-        self.optimizer = build_optimizer(model.network.parameters, config.optimizer)
+        parameters, grad_clip = model.network.parameters, config.train.grad_clip
+        self.optimizer = build_optimizer(parameters, config.optimizer, grad_clip)
         self.averaged = AveragedWeights(model.network, config.train.ema)
         most = min(config.train.batch_size, len(self.training))
-        update = Update(
-            model.network.parameters, self.optimizer, self.averaged, config.train.grad_clip
-        )
-        self.parts, self._totals = build_parts(model, dataset.train, most, update, workers)
-        self.team = build_team(self.parts, workers, most)
+        self.engine = Engine(model, self.samples, most, self.optimizer, self.averaged, workers)
         self._began = time.perf_counter()
 
     @property
@@ -136,11 +124,11 @@ class Trainer:
         self._began = time.perf_counter() - self.progress.seconds
         if self.progress.step == 0:
             self.save()
-        with self.team:
+        with self.engine:
             return self._run_epochs(should_stop)
 
     def _run_epochs(self, should_stop: Callable[[], bool]) -> bool:
-        """Train epoch after epoch; tell whether all are done."""
+        """Train epoch after epoch; return whether all are done."""
         config, progress = self.config, self.progress
         while not progress.finished:
             completed = self._run_epoch(should_stop)
@@ -185,7 +173,7 @@ class Trainer:
         return Schedule(self.config.schedule, rate, self.steps_per_epoch, ends)
 
     def _run_epoch(self, should_stop: Callable[[], bool]) -> bool:
-        """Do the steps that are left in the epoch under way; tell whether all were done."""
+        """Do the steps that are left in the epoch under way; return whether all were done."""
         progress = self.progress
         order = shuffled(self.training, self.config.train.seed, progress.epoch)
         size = self.config.train.batch_size
@@ -201,33 +189,22 @@ class Trainer:
         return True
 
     def step(self, index: NDArray[np.int64]) -> float:
-        """Forward, loss, backward, update; return the batch's mean loss."""
+        """Take one step on the samples with these numbers; return the batch's mean loss."""
         progress = self.progress
         rate = self.schedule.rate(progress.step)
-        self.team.step(Order(index, progress.epoch, progress.step, rate))
-        loss_sum, correct, _ = map(float, self._totals.sum(axis=0))
-        if not math.isfinite(loss_sum):
+        result = self.engine.step(Batch(index, progress.epoch, progress.step, rate))
+        if not math.isfinite(result.loss_sum):
             epoch, step = progress.epoch + 1, progress.step + 1
             raise diverged(self.model, epoch, step, self.samples.inputs[index])
-        self._update_running(len(index))
         progress.step += 1
         progress.batch += 1
-        progress.loss_sum += loss_sum
-        progress.correct += int(correct)
+        progress.loss_sum += result.loss_sum
+        progress.correct += result.correct
         progress.seen += len(index)
-        return loss_sum / len(index)
-
-    def _update_running(self, batch_size: int) -> None:
-        """Mix what all shards have seen into the running statistics, in shard order."""
-        if not self.model.network.state.flat.size:
-            return
-        parts = [part for part in self.parts if isinstance(part, SamplePart)]
-        seen = [part.caches(batch_size) for part in parts]
-        self.model.network.update_running([caches for caches in seen if caches is not None])
-        self.averaged.follow_state(self.progress.step + 1)
+        return result.loss_sum / len(index)
 
     def _close_epoch(self) -> bool:
-        """Validate, note the epoch's metrics, and tell whether it is the best one so far."""
+        """Validate, note the epoch's metrics, and return whether it is the best one so far."""
         progress = self.progress
         score = self._validate()
         is_classes = self.samples.targets.ndim == 1 or self.model.network.loss.answers_questions
@@ -276,19 +253,3 @@ class Trainer:
 def shuffled(training: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the numbers of the training samples in the order in which an epoch takes them."""
     return derive_rng(seed, "shuffle", epoch).permutation(training)
-
-
-def split_samples(config: Config, dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the numbers of the samples to train on and of those held out for validation."""
-    held_out = config.data.validation
-    if held_out >= len(dataset.train):
-        raise DataError(
-            "validation would leave no sample to train on",
-            where=config.given.get("data.validation", "[data] validation"),
-            expected=f"fewer than the {len(dataset.train)} training samples",
-            found=held_out,
-            hint="--set data.validation=0, or a smaller number",
-        )
-    return stratified_split(
-        dataset.train.targets, held_out, derive_rng(config.train.seed, "validation")
-    )

@@ -1,37 +1,21 @@
 """Move the weights along a gradient.
 
-An optimiser sees pieces of flat vectors: `w` the parameters, `g` the gradient of the mean loss, η
-the learning rate, λ the weight decay. Decay pulls on weights and leaves biases alone. Every
-operation writes into memory reserved at the start.
+An optimiser sees slices of flat vectors: `w` the parameters, `g` the gradient of the mean loss, η
+the learning rate, λ the weight decay. Decay pulls on weights and leaves biases alone. This is the
+one place where the learning rate enters. Every operation writes into memory reserved at the start.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import numpy as np
 
-from bpnet.config import OptimizerConfig
+from bpnet.config.settings import OptimizerConfig
+from bpnet.nn.facts import number
 from bpnet.nn.layer import Array
+from bpnet.nn.memory import aligned_zeros
 from bpnet.nn.parameters import FlatArrays
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Hold the same elements of all vectors that an update touches.
-
-    Args:
-        w: parameters.
-        g: gradient, times the rule's `gradient_factor`.
-        memories: what the rule remembers, by name.
-        scratch: to work in.
-        decays: whether weight decay pulls on them.
-    """
-
-    w: Array
-    g: Array
-    memories: dict[str, Array]
-    scratch: Array
-    decays: bool
+from bpnet.training.parameter_slice import ParameterSlice
 
 
 class Optimizer:
@@ -40,44 +24,87 @@ class Optimizer:
     Args:
         parameters: what is trained.
         config: the constants of the rule.
-        memories: names of the vectors that the rule keeps.
+        grad_clip: c, the largest norm of a gradient; 0 for none.
     """
 
+    name: ClassVar[str]
+    letters: ClassVar[dict[str, str]] = {}  # of what the rule remembers, by name
+
     def __init__(
-        self, parameters: FlatArrays, config: OptimizerConfig, memories: tuple[str, ...]
+        self, parameters: FlatArrays, config: OptimizerConfig, grad_clip: float = 0.0
     ) -> None:
         self.config = config
         self.parameters = parameters
-        self.memories = {name: parameters.like() for name in memories}
+        self.grad_clip = grad_clip
+        self.memories = {name: parameters.like() for name in self.remembers()}
+        self.steps = 0
+        self._whole: tuple[FlatArrays, list[ParameterSlice]] | None = None
 
-    def piece(self, select: Callable[[FlatArrays], Array], g: Array, *, decays: bool) -> Piece:
-        """Return what `select` takes from the parameters and memories, with its gradient `g`."""
-        memories = {name: select(memory) for name, memory in self.memories.items()}
-        w = select(self.parameters)
-        return Piece(w, g, memories, np.empty(w.shape, w.dtype), decays)
+    def remembers(self) -> Sequence[str]:
+        """Return the names of the vectors that the rule keeps."""
+        return tuple(self.letters)
 
-    def step(self, piece: Piece, learning_rate: float, count: int) -> None:
-        """Update a piece in place; its gradient is overwritten.
+    def step(self, gradients: FlatArrays, learning_rate: float) -> None:
+        """Move all parameters, once their gradient is clipped: `g ← g · min(1, c / ‖g‖)`.
 
         Args:
-            piece: parameters with their gradient and memories.
+            gradients: of all parameters; overwritten.
+            learning_rate: η.
+        """
+        if self._whole is None or self._whole[0] is not gradients:
+            self._whole = gradients, self._slices_of(gradients)
+        self.steps += 1
+        if self.grad_clip:
+            gradients.flat *= self.clipping_factor(square_sum(gradients.flat))
+        for part in self._whole[1]:
+            self.update(part, learning_rate, self.steps)
+
+    def update(self, part: ParameterSlice, learning_rate: float, count: int) -> None:
+        """Update a slice in place; its gradient may be overwritten.
+
+        Args:
+            part: parameters with their gradient and memories.
             learning_rate: η.
             count: number of this step, from 1.
         """
         raise NotImplementedError
 
-    def gradient_factor(self, learning_rate: float) -> float:
-        """Return by what a gradient is to be multiplied before it comes to `step`.
+    def clipping_factor(self, square_sum: float) -> float:
+        """Return the clipping factor of a gradient, `min(1, c / ‖g‖)`, from its `‖g‖²`."""
+        norm = float(np.sqrt(square_sum))
+        return self.grad_clip / norm if self.grad_clip and norm > self.grad_clip else 1.0
 
-        Gradients are linear in that of the loss: there, a factor costs nothing.
-        """
-        return 1.0
+    def take(
+        self, select: Callable[[FlatArrays], Array], gradient: Array, *, decays: bool
+    ) -> ParameterSlice:
+        """Return what `select` takes from the parameters and memories, with its gradient."""
+        memories = {name: select(memory) for name, memory in self.memories.items()}
+        w = select(self.parameters)
+        return ParameterSlice(
+            w, gradient, memories, aligned_zeros(w.size, w.dtype).reshape(w.shape), decays
+        )
 
-    def _add_decay(self, piece: Piece, factor: float) -> None:
-        """Add the gradient of `λ/2 ‖w‖²` times the gradient's factor: `g ← g + factor λ w`."""
-        if self.config.weight_decay and piece.decays:
-            np.multiply(piece.w, factor * self.config.weight_decay, out=piece.scratch)
-            np.add(piece.g, piece.scratch, out=piece.g)
+    def _slices_of(self, gradients: FlatArrays) -> list[ParameterSlice]:
+        """Return two slices that cover everything: weights, then all that does not decay."""
+        spans = slice(0, gradients.weights), slice(gradients.weights, None)
+        return [
+            self.take(lambda arrays, s=span: arrays.flat[s], gradients.flat[span], decays=decays)  # type: ignore[misc]
+            for span, decays in zip(spans, (True, False), strict=True)
+        ]
+
+    def _add_decay(self, part: ParameterSlice) -> None:
+        """Add the gradient of `λ/2 ‖w‖²`: `g ← g + λ w`."""
+        if self.config.weight_decay and part.decays:
+            np.multiply(part.w, self.config.weight_decay, out=part.scratch)
+            np.add(part.gradient, part.scratch, out=part.gradient)
+
+    def formulas(self, learning_rate: float, count: int) -> list[str]:
+        """Return the rule of this step, a line each, decay aside."""
+        raise NotImplementedError
+
+    def decay_formula(self) -> str:
+        """Return how weight decay acts."""
+        return "g ← g + λ w"
 
 
 class SGD(Optimizer):
@@ -89,66 +116,39 @@ class SGD(Optimizer):
     Source: Polyak, 1964; Sutskever et al., 2013, equations 1–4.
     """
 
-    def __init__(self, parameters: FlatArrays, config: OptimizerConfig) -> None:
-        super().__init__(parameters, config, ("velocity",) if config.momentum else ())
+    name = "sgd"
+    letters: ClassVar[dict[str, str]] = {"velocity": "v"}
 
-    def gradient_factor(self, learning_rate: float) -> float:
-        """Return −η."""
-        return -learning_rate
+    def remembers(self) -> Sequence[str]:
+        """Return the velocity, which plain gradient descent does without."""
+        return tuple(self.letters) if self.config.momentum else ()
 
-    def step(self, piece: Piece, learning_rate: float, count: int) -> None:
-        """Update a piece in place; its gradient comes as `−η g`."""
-        self._add_decay(piece, self.gradient_factor(learning_rate))
-        w, g = piece.w, piece.g
-        if not self.config.momentum:
-            w += g
+    def update(self, part: ParameterSlice, learning_rate: float, count: int) -> None:
+        """Update a slice in place; its gradient becomes `η g`."""
+        self._add_decay(part)
+        w, step, momentum = part.w, part.gradient, self.config.momentum
+        step *= learning_rate
+        if not momentum:
+            w -= step
             return
-        velocity = piece.memories["velocity"]
-        velocity *= self.config.momentum
-        velocity += g
+        velocity = part.memories["velocity"]
+        velocity *= momentum
+        velocity -= step
         if self.config.nesterov:
-            w += g
-            w += np.multiply(velocity, self.config.momentum, out=piece.scratch)
+            w -= step
+            w += np.multiply(velocity, momentum, out=part.scratch)
         else:
             w += velocity
 
-
-class Adam(Optimizer):
-    """Scale every step by the gradient's own running size.
-
-    `m ← β₁ m + (1 − β₁) g`, `s ← β₂ s + (1 − β₂) g²`, and with step number t
-    `w ← w − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√s + ε √(1 − β₂ᵗ))`, which is
-    `w − η m̂ / (√ŝ + ε)` with both means freed of their start at 0. AdamW takes the decay out of
-    the gradient: `w ← w − η λ w`.
-
-    Source: Kingma and Ba, 2015, algorithm 1; AdamW: Loshchilov and Hutter, 2019, algorithm 2.
-    """
-
-    def __init__(self, parameters: FlatArrays, config: OptimizerConfig) -> None:
-        super().__init__(parameters, config, ("mean", "square"))
-
-    def step(self, piece: Piece, learning_rate: float, count: int) -> None:
-        """Update a piece in place; its gradient is overwritten."""
-        config, w, g = self.config, piece.w, piece.g
-        if config.name != "adamw":
-            self._add_decay(piece, 1.0)
-        elif piece.decays:
-            w *= 1 - learning_rate * config.weight_decay
-        mean, square = piece.memories["mean"], piece.memories["square"]
-        mean *= config.beta1
-        mean += np.multiply(g, 1 - config.beta1, out=piece.scratch)
-        square *= config.beta2
-        np.square(g, out=g)
-        g *= 1 - config.beta2
-        square += g
-        correction = np.sqrt(1 - config.beta2**count)
-        np.sqrt(square, out=g)
-        g += config.epsilon * correction
-        np.divide(mean, g, out=g)
-        g *= learning_rate * correction / (1 - config.beta1**count)
-        w -= g
+    def formulas(self, learning_rate: float, count: int) -> list[str]:
+        """Return the rule of this step."""
+        rate, momentum = f"η = {number(learning_rate)}", f"μ = {number(self.config.momentum)}"
+        if not self.config.momentum:
+            return [f"w ← w − η g, {rate}"]
+        move = "w ← w + μ v − η g" if self.config.nesterov else "w ← w + v"
+        return [f"v ← μ v − η g, {move}, {momentum}, {rate}"]
 
 
-def build_optimizer(parameters: FlatArrays, config: OptimizerConfig) -> Optimizer:
-    """Return the optimiser that a config names."""
-    return SGD(parameters, config) if config.name == "sgd" else Adam(parameters, config)
+def square_sum(gradient: Array) -> float:
+    """Return `‖g‖²`, summed in float64."""
+    return float(np.square(gradient, dtype=np.float64).sum())

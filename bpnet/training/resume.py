@@ -6,33 +6,13 @@ import dataclasses
 import re
 from pathlib import Path
 
-from bpnet.config import Config
-from bpnet.config_file import SECTIONS
+from bpnet.config.loading import load_config, load_overrides
+from bpnet.config.reader import SECTIONS
+from bpnet.config.settings import Config
 from bpnet.errors import CheckpointError, ConfigError
-from bpnet.load_config import load_config, load_overrides
-from bpnet.training.checkpoint import Checkpoint, load_checkpoint
-from bpnet.training.loop import BEST, LAST
+from bpnet.model.checkpoint import Checkpoint, load_checkpoint
+from bpnet.model.run_files import LAST, checkpoint_path
 from bpnet.training.progress import Progress
-
-
-def checkpoint_path(path: Path, preferred: str = BEST) -> Path:
-    """Return the checkpoint of that path; of a run directory, the preferred one.
-
-    Raises:
-        CheckpointError: a directory holds no checkpoint.
-    """
-    if not path.is_dir():
-        return path
-    for name in (preferred, LAST):
-        if (path / name).is_file():
-            return path / name
-    raise CheckpointError(
-        "the directory holds no checkpoint",
-        where=path,
-        expected=f"{BEST} or {LAST}",
-        hint="give a run directory of `bpnet train`",
-    )
-
 
 WORKERS = "train.workers"  # may differ from the checkpoint's: it changes no result
 

@@ -1,9 +1,8 @@
-"""Set up a run from a config and a data set, and put it to the test at its end."""
+"""Set up a run from a config and a data set, and score it at its end."""
 
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sys
 from pathlib import Path
@@ -12,19 +11,25 @@ from typing import Any
 import numpy as np
 
 from bpnet import __version__
-from bpnet.config import Config, worker_choice
-from bpnet.config_file import format_config
+from bpnet.config.settings import Config
+from bpnet.config.values import worker_choice
+from bpnet.config.writer import format_config
 from bpnet.data.dataset import Dataset
+from bpnet.data.split import split_samples
 from bpnet.errors import CheckpointError
 from bpnet.files import atomic_write, write_text
-from bpnet.model import Model, Normalization, build_model
-from bpnet.training.checkpoint import Checkpoint, load_checkpoint, writing
-from bpnet.training.divergence import demand_finite
-from bpnet.training.loop import BEST, LAST, Trainer, split_samples
-from bpnet.training.metrics import Score, evaluate
-from bpnet.training.parallel import Workers, available_cores, blas_description
-from bpnet.training.perceptron import Perceptron
+from bpnet.machine import available_cores, blas_description, cpu_name
+from bpnet.model.build import build_model
+from bpnet.model.checkpoint import Checkpoint, demand_finite, load_checkpoint
+from bpnet.model.inputs import Normalization
+from bpnet.model.model import Model
+from bpnet.model.run_files import BEST, LAST
+from bpnet.model.score import Score, evaluate
+from bpnet.model.workers import Workers
+from bpnet.training.loop import Trainer
 from bpnet.training.progress import Progress
+from bpnet.training.saving import writing
+from bpnet.training.step.perceptron import Perceptron
 
 
 def prepare_model(config: Config, dataset: Dataset) -> Model:
@@ -46,7 +51,7 @@ def prepare_model(config: Config, dataset: Dataset) -> Model:
 
 
 def choose_workers(config: Config) -> Workers:
-    """Return the workers that the config names, or as many as there are parts and processors."""
+    """Return the workers that the config names, or as many as there are shards and processors."""
     count, kind = worker_choice(config.train.workers)
     cores = max(1, available_cores() // config.train.blas_threads)
     return Workers(min(count or cores, config.train.shards), kind)
@@ -89,22 +94,12 @@ def describe_run(run_dir: Path, trainer: Trainer) -> None:
         "cpu": cpu_name(),
         "cores": available_cores(),
         "workers": trainer.workers.count,
-        "workers_are": trainer.team.kind,
+        "workers_are": trainer.engine.kind,
         "blas": blas_description(),
     }
     with writing("the run directory", run_dir):
         write_text(run_dir / "config.ini", format_config(trainer.config))
         write_text(run_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
-
-
-def cpu_name() -> str:
-    """Return the processor's name as far as the system tells it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or os.uname().machine
 
 
 def final_score(checkpoint: Path, dataset: Dataset, workers: Workers) -> Score:
@@ -152,7 +147,7 @@ def _bring_best(saved: Checkpoint, progress: Progress, target: Path) -> None:
 
 
 def result(trainer: Trainer, score: Score) -> dict[str, Any]:
-    """Return what a finished run has to tell, in plain numbers."""
+    """Return the results of a finished run, in plain numbers."""
     history = trainer.progress.history
     seconds = sum(epoch["seconds"] for epoch in history)
     samples = sum(epoch["seconds"] * epoch["samples_per_second"] for epoch in history)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from bpnet.config import ScheduleConfig
+from bpnet.config.settings import ScheduleConfig
 
 EXTENSION_START = 0.1  # an extended cosine or one_cycle begins at this part of the peak
 

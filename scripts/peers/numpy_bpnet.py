@@ -7,8 +7,8 @@ from pathlib import Path
 
 import bpnet
 from bpnet.data.dataset import Dataset, Samples
+from bpnet.machine import blas_threads
 from bpnet.training.loop import Trainer
-from bpnet.training.parallel import blas_threads
 from bpnet.training.run import choose_workers, prepare_model
 from peers.work import Step, Work
 

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from bpnet.architecture import LayerSpec
+from bpnet.config.layer_lines import LayerSpec
 from bpnet.nn.layer import Shape
 from peers.work import LEARNING_RATE, MOMENTUM, Step, Work
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.architecture import LayerSpec
-from bpnet.config import AugmentConfig, Config
-from bpnet.load_config import load_config
-from bpnet.model import build_layers
+from bpnet.config.layer_lines import LayerSpec
+from bpnet.config.loading import load_config
+from bpnet.config.network import build_layers
+from bpnet.config.settings import AugmentConfig, Config
 
 PICTURES = 60000  # as many as MNIST has; speed does not depend on what they show
 LEARNING_RATE = 0.01

@@ -2,7 +2,6 @@
 
 import math
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -92,14 +91,6 @@ class _Arrays:
     levels: NDArray[np.uint8]
 
 
-Reserve = Callable[[int], NDArray[np.uint8]]
-
-
-def own_bytes(size: int) -> NDArray[np.uint8]:
-    """Return so many bytes of arbitrary content that nobody else knows."""
-    return np.empty(size, dtype=np.uint8)
-
-
 def _shaped(memory: NDArray[Any], *shape: int) -> NDArray[Any]:
     """Return the beginning of a vector as an array of this shape."""
     return memory[: math.prod(shape)].reshape(shape)
@@ -130,16 +121,9 @@ class BilinearSampler:
         max_pictures: the most pictures of one call.
         reach: what the absolute value of no coordinate exceeds, in units of 1/128 pixel; below
             2^31.
-        reserve: gives the memory for all that begins and ends with one call.
     """
 
-    def __init__(
-        self,
-        picture_shape: tuple[int, int],
-        max_pictures: int,
-        reach: float,
-        reserve: Reserve = own_bytes,
-    ) -> None:
+    def __init__(self, picture_shape: tuple[int, int], max_pictures: int, reach: float) -> None:
         height, width = self._shape = picture_shape
         # One column of zeros stands before each line and so behind the one above, one line of zeros
         # before each picture and so behind the one above.
@@ -157,7 +141,7 @@ class BilinearSampler:
         points = max_pictures * height * width
         # Arrays that are not needed at once have the same memory: a core's own cache holds more.
         sizes = (points, max(points, places // 2 + 1), points if is_small else 2 * points, places)
-        words = reserve(sum(sizes) * 8).view(np.uint64)
+        words = np.empty(sum(sizes), dtype=np.uint64)
         *self._words, self._quads = np.split(words, np.cumsum(sizes)[:-1])
         _, values, weights = self._words
         self._pairs = values.view(np.int32)

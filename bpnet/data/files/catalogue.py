@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from bpnet.data.download import RemoteFile
-from bpnet.data.files.idx_folder import STEMS
+from bpnet.data.files.download import RemoteFile
+from bpnet.data.files.names import STEMS
 
 DIGITS = tuple("0123456789")
 GARMENTS = (

@@ -1,0 +1,1 @@
+"""Settings: what a config may say, and how it is read and written."""

@@ -1,0 +1,65 @@
+"""Read a config and check all of it that can be checked without the data."""
+
+from pathlib import Path
+
+from bpnet.config.network import build_layers, known_input_shape, known_outputs
+from bpnet.config.presets import find_config
+from bpnet.config.reader import ConfigReader, raise_problems
+from bpnet.config.settings import Config
+from bpnet.errors import ConfigError
+
+
+def read_text(path: Path) -> str:
+    """Return the content of a config file.
+
+    Raises:
+        ConfigError: it cannot be read, or is no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")  # some editors put a mark before the text
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            "the config cannot be read",
+            where=path,
+            expected="a text file in UTF-8",
+            found=getattr(error, "strerror", None) or "bytes that are no UTF-8",
+        ) from error
+
+
+def load_config(name: str, overrides: tuple[str, ...] = ()) -> Config:
+    """Read a config and check its keys, values and, as far as the data are known, its shapes.
+
+    Args:
+        name: path of a file, or name of a preset.
+        overrides: `section.key=value` each, stronger than the file.
+
+    Raises:
+        ConfigError: one for all problems together.
+    """
+    path = find_config(name)
+    reader = ConfigReader(str(path), path.parent)
+    config = reader.read(read_text(path), overrides)
+    check_network(config, reader.problems)
+    raise_problems(str(path), reader.problems)
+    return config
+
+
+def load_overrides(overrides: tuple[str, ...]) -> Config:
+    """Read settings that were given without a config.
+
+    Raises:
+        ConfigError: one for all problems together.
+    """
+    reader = ConfigReader("--set", Path())
+    config = reader.read("", overrides)
+    raise_problems("of --set", reader.problems)
+    return config
+
+
+def check_network(config: Config, problems: list[str]) -> None:
+    """Note what in the network does not fit, where the config alone tells the data's shape."""
+    shape = known_input_shape(config)
+    if shape is not None:
+        build_layers(config, shape, known_outputs(config), problems)
+    if config.data.dataset == "table" and not config.augment.is_identity:
+        problems.append("[augment] distorts pictures; a table of numbers has none")

@@ -1,0 +1,114 @@
+"""Build the layers that a config describes, and note what does not fit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from bpnet.config.layer_lines import LayerSpec
+from bpnet.config.settings import Config
+from bpnet.nn.layer import Layer, Shape, ShapeError
+from bpnet.nn.registry import find_layer, find_loss
+
+MOST_PARAMETERS = 10**8  # with the optimiser's and averaged copies, what a checkpoint may hold
+
+
+def known_input_shape(config: Config) -> Shape | None:
+    """Return the shape of a sample as far as the config alone tells it."""
+    data = config.data
+    if data.dataset == "table":
+        return data.input_shape or ((len(data.inputs[0]),) if data.inputs else None)
+    return None if data.dataset == "idx" else (1, 28, 28)
+
+
+def known_outputs(config: Config) -> int | None:
+    """Return how many numbers the network should give, as far as the config alone tells it."""
+    data = config.data
+    if data.dataset == "table":
+        return len(data.targets[0]) if data.targets else None
+    return None if data.dataset == "idx" else 10
+
+
+def build_layer(spec: LayerSpec, input_shape: Shape) -> Layer[Any]:
+    """Return the layer that a line describes, for samples of the given shape.
+
+    Raises:
+        ShapeError: the layer cannot take this shape.
+    """
+    layer: Any = find_layer(spec.kind)
+    arguments = {option.name: option.argument for option in layer.options}
+    built: Layer[Any] = layer(
+        input_shape, **{arguments[name]: value for name, value in spec.options.items()}
+    )
+    return built
+
+
+def build_layers(
+    config: Config, input_shape: Shape, outputs: int | None, problems: list[str]
+) -> list[Layer[Any]]:
+    """Return the layers of a config as far as they fit, and note what does not.
+
+    Args:
+        config: its model, loss and starting weights are used.
+        input_shape: shape of a sample.
+        outputs: numbers that the last layer must give, if known.
+        problems: gets one line per error, with its place.
+    """
+    layers: list[Layer[Any]] = []
+    shape = input_shape
+    for spec in config.model.layers:
+        try:
+            layers.append(build_layer(spec, shape))
+        except ShapeError as error:
+            problems.append(f"{spec.where}: `{spec.text}` does not fit {shape}: {error}")
+            return layers
+        shape = layers[-1].output_shape
+    if not layers:
+        return layers
+    _check_size(config, layers, problems)
+    last = config.model.layers[-1]
+    if outputs is not None and shape != (outputs,):
+        text = f"{last.where}: the last layer, `{last.text}`, must give ({outputs},), found {shape}"
+        problems.append(text + _flatten_hint(shape))
+    loss = find_loss(config.train.loss)
+    if loss is not None and loss.applies == last.kind:
+        hint = f"{loss.kind} applies {last.kind} itself; take the layer out"
+        problems.append(f"{last.where}: `{last.text}` would be applied twice: {hint}")
+    _check_weights(config, layers, problems)
+    return layers
+
+
+def _flatten_hint(shape: Shape) -> str:
+    return "; put `flatten` at the end" if len(shape) > 1 else ""
+
+
+def _check_size(config: Config, layers: list[Layer[Any]], problems: list[str]) -> None:
+    """Note a network beyond all memory, by the line of its largest layer."""
+    sizes = [sum(map(math.prod, layer.parameter_shapes.values())) for layer in layers]
+    if sum(sizes) > MOST_PARAMETERS:
+        largest = config.model.layers[sizes.index(max(sizes))]
+        problems.append(
+            f"{largest.where}: `{largest.text}` has {max(sizes):,} parameters; "
+            f"a network may have {MOST_PARAMETERS:,} in all"
+        )
+
+
+def _check_weights(config: Config, layers: list[Layer[Any]], problems: list[str]) -> None:
+    """Note every starting weight that no layer has or whose size is wrong."""
+    shapes = {
+        f"{position}.{role}": shape
+        for position, layer in enumerate(layers, start=1)
+        for role, shape in layer.parameter_shapes.items()
+    }
+    for name, values in config.weights.items():
+        place = config.given.get(f"weights.{name}", "")
+        if name not in shapes:
+            known = ", ".join(shapes) or "none"
+            problems.append(f"{place}: [weights] {name} is no parameter; there are {known}")
+        elif len(values) != np.prod(shapes[name]):
+            problems.append(
+                f"{place}: [weights] {name} has shape {shapes[name]} and takes "
+                f"{np.prod(shapes[name])} numbers, found {len(values)}"
+            )

@@ -1,0 +1,56 @@
+"""Find a config by its path, or by the name of a preset or a worked example."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from bpnet.errors import ConfigError
+
+PACKAGE = Path(__file__).parent.parent
+FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")  # of a wheel, and of a checkout
+EXAMPLES = "examples"
+
+
+def preset_paths() -> dict[str, Path]:
+    """Return the files of all presets by name."""
+    return _paths()
+
+
+def example_paths() -> dict[str, Path]:
+    """Return the files of all worked examples by name."""
+    return _paths(EXAMPLES)
+
+
+def _paths(*part: str) -> dict[str, Path]:
+    """Return the configs of a folder, or of a part of it, by their stems."""
+    folder = next((folder for folder in FOLDERS if folder.is_dir()), FOLDERS[0])
+    stems = {path.stem: path for path in folder.joinpath(*part).glob("*.ini")}
+    return dict(sorted(stems.items()))
+
+
+def describe(path: Path) -> str:
+    """Return the first line of a preset's or example's opening comment."""
+    return path.read_text(encoding="utf-8").partition("\n")[0].lstrip(";# ")
+
+
+def find_config(name: str) -> Path:
+    """Return the file of that path, or of the preset or worked example of that name.
+
+    Raises:
+        ConfigError: there is none of them.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    presets, examples = preset_paths(), example_paths()
+    known = examples | presets
+    if name in known:
+        return known[name]
+    near = get_close_matches(path.stem, known, n=1)
+    raise ConfigError(
+        "there is no such config",
+        where=name,
+        expected=f"a file, one of the presets {', '.join(presets)}, "
+        f"or one of the examples {', '.join(examples)}",
+        found="a directory" if path.is_dir() else "none of these",
+        hint=f"did you mean {near[0]}?" if near else None,
+    )

@@ -1,0 +1,216 @@
+"""Read a config strictly, with all its errors at once, and write the effective one."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from bpnet.config.ini import Entry, Ini, Problem, read_ini
+from bpnet.config.layer_lines import LayerSpec, read_layer
+from bpnet.config.settings import Config, DataConfig
+from bpnet.config.values import numbers
+from bpnet.errors import ConfigError
+from bpnet.nn.registry import find_loss
+
+SECTIONS: dict[str, type[Any]] = {
+    section.name: type(getattr(Config(), section.name))
+    for section in dataclasses.fields(Config)
+    if section.name not in ("weights", "given")
+}
+
+
+class ConfigReader:
+    """Turn the text of a config file into a `Config` and a list of what is wrong with it.
+
+    Args:
+        source: what messages call the text, usually its path.
+        folder: where relative paths in the text start.
+    """
+
+    def __init__(self, source: str, folder: Path) -> None:
+        self.source = source
+        self.folder = folder
+        self.problems: list[str] = []
+
+    def read(self, text: str, overrides: Iterable[str] = ()) -> Config:
+        """Return the config, with a default wherever the text is wrong; see `problems`.
+
+        Args:
+            text: the content of a config file.
+            overrides: `section.key=value` each, stronger than the text.
+        """
+        ini = read_ini(text)
+        for problem in ini.problems:
+            self._report(problem)
+        for override in overrides:
+            self._apply(override, ini)
+        given: dict[str, str] = {}
+        sections = {name: self._section(name, ini, given) for name in SECTIONS}
+        self._check_section_names(ini)
+        weights = self._weights(ini.sections.get("weights", {}), given)
+        config = Config(**sections, weights=weights, given=given)
+        return self._complete(config)
+
+    def _report(self, problem: Problem) -> None:
+        """Note one problem with its place; line 0 means that it came with `--set`."""
+        self.problems.append(f"{self._place(problem.line)}: {problem.message}")
+
+    def _place(self, line: int) -> str:
+        return f"{self.source}:{line}" if line else "--set"
+
+    def _apply(self, override: str, ini: Ini) -> None:
+        name, equals, value = override.partition("=")
+        section, dot, key = name.strip().partition(".")
+        if not (equals and dot and key):
+            message = f'expected SECTION.KEY=VALUE, found "{override}"'
+            self._report(Problem(0, message))
+            return
+        text = value.strip()
+        if (section, key) == ("model", "layers"):
+            text = text.replace(",", "\n")  # a command line has one line only
+        text = "\n".join(line for line in text.splitlines() if line.strip())
+        lines = text.splitlines()
+        ini.sections.setdefault(section, {})[key] = Entry(text, 0, [0] * len(lines))
+        ini.section_lines.setdefault(section, 0)
+
+    def _check_section_names(self, ini: Ini) -> None:
+        known = [*SECTIONS, "weights"]
+        for name in ini.sections:
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                hint = f"did you mean [{near[0]}]?" if near else f"known are {', '.join(known)}"
+                self._report(Problem(ini.section_lines[name], f"[{name}] is unknown; {hint}"))
+
+    def _section(self, name: str, ini: Ini, given: dict[str, str]) -> Any:
+        """Read the keys of one section into its dataclass."""
+        section = SECTIONS[name]
+        fields = {field.name: field for field in dataclasses.fields(section)}
+        values: dict[str, Any] = {}
+        for key, entry in ini.sections.get(name, {}).items():
+            if key not in fields:
+                self._report(Problem(entry.line, f"[{name}] {key} is unknown; {_nearest(key)}"))
+                continue
+            given[f"{name}.{key}"] = self._place(entry.line)
+            if (name, key) == ("model", "layers"):
+                values[key] = self._layers(entry)
+                continue
+            try:
+                values[key] = fields[key].metadata["read"](entry.text)
+            except ValueError as error:
+                self._report(Problem(entry.line, f"[{name}] {key} expects {error}"))
+        return section(**values)
+
+    def _layers(self, entry: Entry) -> tuple[LayerSpec, ...]:
+        specs = []
+        for line, number in zip(entry.text.splitlines(), entry.lines, strict=True):
+            try:
+                specs.append(read_layer(line, self._place(number)))
+            except ValueError as error:
+                self._report(Problem(number, f"[model] layers: {error}"))
+        return tuple(specs)
+
+    def _weights(
+        self, entries: dict[str, Entry], given: dict[str, str]
+    ) -> dict[str, tuple[float, ...]]:
+        weights = {}
+        for name, entry in entries.items():
+            given[f"weights.{name}"] = self._place(entry.line)
+            try:
+                weights[name] = numbers(entry.text)
+            except ValueError as error:
+                self._report(Problem(entry.line, f"[weights] {name} expects {error}"))
+        return weights
+
+    def _complete(self, config: Config) -> Config:
+        """Settle the defaults and demands that depend on the data set."""
+        data = config.data
+        if data.dataset == "table":
+            if "data.validation" not in config.given:
+                data = dataclasses.replace(data, validation=0)
+            if "data.normalize" not in config.given:
+                data = dataclasses.replace(data, normalize="none")
+        if data.path:
+            is_of_file = config.given["data.path"] != "--set"
+            folder = self.folder if is_of_file else Path()
+            data = dataclasses.replace(data, path=str((folder / data.path).resolve()))
+        self._check_data(config, data)
+        self._check_training(config, data)
+        if not config.model.layers and not any("layers" in text for text in self.problems):
+            self.problems.append(f"{self.source}: [model] layers is empty; name one layer per line")
+        return dataclasses.replace(config, data=data)
+
+    def _check_data(self, config: Config, data: DataConfig) -> None:
+        """Report tables that do not fit, and keys that the data set needs or cannot use."""
+
+        def report(key: str, message: str) -> None:
+            place = config.given.get(f"data.{key}", self.source)
+            self.problems.append(f"{place}: [data] {message}")
+
+        if data.drawn and data.dataset != "mnist":
+            report("drawn", f"drawn digits go with mnist, not with {data.dataset}")
+        if data.dataset == "idx" and not data.path:
+            report("dataset", "dataset = idx needs `path`, the folder that holds its four files")
+        if data.dataset != "table":
+            return
+        widths = {"inputs": {len(row) for row in data.inputs}}
+        widths["targets"] = {len(row) for row in data.targets}
+        for key, found in widths.items():
+            if not found or 0 in found:
+                report(key, f"dataset = table needs `{key}`, one sample per line")
+            elif len(found) > 1:
+                report(key, f"the rows of `{key}` differ in length: {sorted(found)}")
+        if len(data.inputs) != len(data.targets):
+            counts = f"{len(data.inputs)} inputs but {len(data.targets)} targets"
+            report("targets", f"every input needs a target, found {counts}")
+        size = 1
+        for side in data.input_shape:
+            size *= side
+        if data.input_shape and widths["inputs"] not in ({size}, set()):
+            message = f"input_shape needs {size} numbers a line, found {sorted(widths['inputs'])}"
+            report("input_shape", message)
+
+    def _check_training(self, config: Config, data: DataConfig) -> None:
+        """Report targets and settings that training cannot use."""
+        train = config.train
+        loss = find_loss(train.loss)
+        if train.label_smoothing and loss is not None and not loss.smooths:
+            place = config.given.get("train.label_smoothing", self.source)
+            message = f"[train] label_smoothing has no meaning for loss = {train.loss}"
+            self.problems.append(f"{place}: {message}; leave it out")
+        if train.early_stopping and not data.validation:
+            place = config.given.get("train.early_stopping", self.source)
+            message = "[train] early_stopping needs samples to watch: [data] validation above 0"
+            self.problems.append(f"{place}: {message}")
+        if data.dataset == "table" and train.loss == "cross_entropy":
+            wrong = next((row for row in data.targets if not math.isclose(sum(row), 1)), None)
+            if wrong is not None:
+                place = config.given.get("data.targets", self.source)
+                message = "cross_entropy needs targets that sum to 1 in every row"
+                self.problems.append(
+                    f"{place}: [data] {message}, found {' '.join(map(str, wrong))}"
+                )
+
+
+def _nearest(key: str) -> str:
+    """Say which known key was probably meant."""
+    homes = {
+        field.name: name
+        for name, section in SECTIONS.items()
+        for field in dataclasses.fields(section)
+    }
+    if key in homes:
+        return f"it belongs to [{homes[key]}]"
+    near = get_close_matches(key, homes, n=1)
+    return f"did you mean [{homes[near[0]]}] {near[0]}?" if near else "no key is named like it"
+
+
+def raise_problems(source: str, problems: list[str]) -> None:
+    """Raise one error that lists all problems; do nothing where there are none."""
+    if problems:
+        count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        raise ConfigError(f"{count} in the configuration {source}{lines}")

@@ -1,0 +1,42 @@
+"""Write the effective config as a file that reads back to the same settings."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from bpnet.config.layer_lines import LayerSpec
+from bpnet.config.reader import SECTIONS
+from bpnet.config.settings import Config
+
+
+def format_config(config: Config) -> str:
+    """Write every key, defaults included, as a file that reads back to the same config."""
+    blocks = []
+    for name in SECTIONS:
+        section = getattr(config, name)
+        lines = [f"[{name}]"]
+        for field in dataclasses.fields(section):
+            lines += _format_key(field.name, getattr(section, field.name))
+        blocks.append("\n".join(lines))
+    if config.weights:
+        lines = ["[weights]"]
+        lines += [_format_key(name, (row,))[0] for name, row in config.weights.items()]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _format_key(key: str, value: Any) -> list[str]:
+    """Write one key; rows and layers take a line each."""
+    if isinstance(value, bool):
+        return [f"{key} = {'yes' if value else 'no'}"]
+    if not isinstance(value, tuple):
+        return [f"{key} = {value}".rstrip()]
+    if key == "input_shape":
+        return [f"{key} = {' '.join(map(str, value))}".rstrip()]
+    texts = [
+        item.text if isinstance(item, LayerSpec) else " ".join(map(repr, item)) for item in value
+    ]
+    if len(texts) == 1 and key != "layers":
+        return [f"{key} = {texts[0]}"]
+    return [f"{key} =", *(f"    {text}" for text in texts)]

@@ -1,0 +1,266 @@
+"""Download files that are known by their size and SHA-256.
+
+The bytes go to a `.part` file, which a later try continues; only a file whose size and sum are
+right gets its name. Mirrors take turns: each is tried once, in order, then, after a pause, all
+those that may still help once more.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from bpnet.data.files.disk import disk_errors
+from bpnet.data.files.lock import exclusive
+from bpnet.data.files.mirror import MirrorError, ask, blocks
+from bpnet.errors import DataError
+
+BUSY = {408, 425, 429}  # answers beside 5xx that may be different a little later
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """Describe a file as every mirror should serve it.
+
+    Args:
+        name: the last part of its address, and its name on disk.
+        size: bytes.
+        sha256: the hexadecimal sum of these bytes.
+    """
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Say how long to wait, in seconds, and how often to try.
+
+    Args:
+        connect: for a connection.
+        read: for the next bytes.
+        total: for a first new byte, over all mirrors and rounds together.
+        rounds: how often each mirror is tried.
+        pause: before the second round; each later pause is twice as long.
+        lock: for another process that downloads the same file.
+    """
+
+    connect: float = 5.0
+    read: float = 10.0
+    total: float = 20.0
+    rounds: int = 3
+    pause: float = 0.5
+    lock: float = 600.0
+
+
+class DownloadObserver:
+    """Follow a download. This one keeps silent; a subclass may draw a bar."""
+
+    def note(self, message: str) -> None:
+        """Hear of something that the user may want to know."""
+
+    def start(self, name: str, size: int, done: int) -> None:
+        """Begin with a file of `size` bytes of which `done` are there already."""
+
+    def advance(self, count: int) -> None:
+        """Count `count` more bytes."""
+
+    def stop(self) -> None:
+        """End, whether the file is complete or not."""
+
+
+def download(
+    file: RemoteFile,
+    directory: Path,
+    mirrors: Sequence[str],
+    *,
+    replace: bool = False,
+    progress: DownloadObserver | None = None,
+    patience: Patience | None = None,
+) -> Path:
+    """Make sure that `directory` holds the file, checked by size and SHA-256.
+
+    Processes that want the same file wait for the one that downloads it.
+
+    Args:
+        file: what to download.
+        directory: where to put it; made if need be.
+        mirrors: addresses of the folders that hold the file, best first.
+        replace: whether a file of that name with another content may be overwritten.
+        progress: hears how far the download is.
+        patience: how long to wait and how often to try.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        DataError: no mirror delivers the file, or the disk does not take it.
+    """
+    progress = progress or DownloadObserver()
+    patience = patience or Patience()
+    target = directory / file.name
+    with disk_errors("make the directory", directory):
+        directory.mkdir(parents=True, exist_ok=True)
+    lock = directory / f".{file.name}.lock"
+    waiting = f"waiting for another process that downloads {file.name}"
+    with (
+        exclusive(lock, timeout=patience.lock, on_wait=lambda: progress.note(waiting)),
+        disk_errors("store the download", target),
+    ):
+        if target.exists():
+            if file_sha256(target) == file.sha256:
+                return target
+            if not replace:
+                raise DataError(
+                    "a file with another content stands where the download belongs",
+                    where=target,
+                    expected=f"SHA-256 {file.sha256}",
+                    hint="move it away, or use another directory",
+                )
+        _Transfer(file, directory / f"{file.name}.part", progress, patience).run(mirrors)
+    return target
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as they lie on disk."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class _Transfer:
+    """Fill a `.part` file from mirrors, and give it its name once it is right."""
+
+    def __init__(
+        self, file: RemoteFile, part: Path, progress: DownloadObserver, patience: Patience
+    ) -> None:
+        self.file = file
+        self.part = part
+        self.progress = progress
+        self.patience = patience
+        self.last_byte = time.monotonic()  # when the last byte came, or the start
+
+    def run(self, mirrors: Sequence[str]) -> None:
+        """Try the mirrors in rounds until one of them delivers."""
+        try:
+            reasons = self.try_in_rounds(mirrors)
+        except OSError:
+            self.part.unlink(missing_ok=True)  # a full disk is better off without it
+            raise
+        if reasons is None:
+            self.part.replace(self.part.with_name(self.file.name))
+            return
+        self.resumable_bytes()  # leaves no .part behind that is of no use
+        raise DataError(
+            f"cannot download {self.file.name}",
+            where=self.part.parent,
+            found="".join(f"\n    {mirror}: {why}" for mirror, why in reasons.items()),
+            hint="check the network, name another server with --mirror or BPNET_MIRROR, "
+            "or adopt files that you have: bpnet data import DIR",
+        )
+
+    def try_in_rounds(self, mirrors: Sequence[str]) -> dict[str, str] | None:
+        """Return None once the `.part` file is right, else why each mirror failed."""
+        if self.is_complete():
+            return None
+        reasons: dict[str, str] = {}
+        hopeful = list(mirrors)
+        share = self.patience.total / max(len(mirrors), 1)  # so that each has its turn
+        for number in range(self.patience.rounds):
+            if number and hopeful:
+                pause = self.patience.pause * 2 ** (number - 1)
+                time.sleep(max(0.0, min(pause, self.seconds_left())))
+            for mirror in tuple(hopeful):
+                if self.seconds_left() <= 0:
+                    reasons.setdefault(mirror, "not tried: there was no time left")
+                    continue
+                try:
+                    wait = min(self.patience.read, self.seconds_left(), share)
+                    self.fetch_from(f"{mirror.rstrip('/')}/{self.file.name}", wait)
+                except MirrorError as error:
+                    reasons[mirror] = str(error)
+                    if not error.try_again:
+                        hopeful.remove(mirror)
+                else:
+                    return None
+        return reasons
+
+    def seconds_left(self) -> float:
+        """Return for how many seconds more the next byte may be waited for."""
+        return self.last_byte + self.patience.total - time.monotonic()
+
+    def resumable_bytes(self) -> int:
+        """Return how many bytes the `.part` file holds; remove one that cannot be continued."""
+        size = self.part.stat().st_size if self.part.exists() else 0
+        if 0 < size < self.file.size:
+            return size
+        self.part.unlink(missing_ok=True)
+        return 0
+
+    def is_complete(self) -> bool:
+        """Tell whether an earlier run ended between the last byte and the new name."""
+        is_full = self.part.exists() and self.part.stat().st_size == self.file.size
+        return is_full and file_sha256(self.part) == self.file.sha256
+
+    def fetch_from(self, url: str, wait: float) -> None:
+        """Bring the `.part` file to its full size from one address, and check it."""
+        done = self.resumable_bytes()
+        timeouts = self.patience.connect, self.patience.read
+        with closing(ask(url, start=done, timeouts=timeouts, wait=wait)) as response:
+            is_resumed = self.check_answer(response, done)
+            self.receive(response, done if is_resumed else 0)
+        if not self.is_complete():
+            self.part.unlink()
+            # If the fault lies in what was there before, the whole file may still be right.
+            raise MirrorError("the SHA-256 of its file is another one", try_again=is_resumed)
+
+    def check_answer(self, response: requests.Response, done: int) -> bool:
+        """Return whether the body continues after `done` bytes; else it is the whole file."""
+        status = response.status_code
+        is_resumed = done > 0 and status == 206
+        if status == 416 or (
+            is_resumed
+            and not response.headers.get("Content-Range", "").startswith(f"bytes {done}-")
+        ):
+            self.part.unlink(missing_ok=True)
+            raise MirrorError("it cannot continue the download", try_again=True)
+        if status != 200 and not is_resumed:
+            may_change = status >= 500 or status in BUSY
+            reason = f"it answers {status} {response.reason or ''}".rstrip()
+            raise MirrorError(reason, try_again=may_change)
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            raise MirrorError("it sends a web page instead of the file", try_again=False)
+        due = self.file.size - (done if is_resumed else 0)
+        length = response.headers.get("Content-Length", str(due))
+        if length != str(due):
+            raise MirrorError(f"it offers {length} bytes instead of {due}", try_again=False)
+        return is_resumed
+
+    def receive(self, response: requests.Response, done: int) -> None:
+        """Write the body to the `.part` file, after its first `done` bytes."""
+        self.progress.start(self.file.name, self.file.size, done)
+        try:
+            with self.part.open("ab" if done else "wb") as part:
+                for block in blocks(response):
+                    self.last_byte = time.monotonic()
+                    done += len(block)
+                    if done > self.file.size:
+                        break
+                    part.write(block)
+                    self.progress.advance(len(block))
+                part.flush()
+                os.fsync(part.fileno())
+        finally:
+            self.progress.stop()
+        if done > self.file.size:
+            self.part.unlink()
+            reason = f"it sends more than the {self.file.size} bytes of the file"
+            raise MirrorError(reason, try_again=False)
+        if done < self.file.size:
+            reason = f"the connection ended after {done} of {self.file.size} bytes"
+            raise MirrorError(reason, try_again=True)

@@ -1,0 +1,55 @@
+"""Split samples into those to train on and those held out for validation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.config.settings import Config
+from bpnet.data.dataset import Dataset
+from bpnet.errors import DataError
+from bpnet.seeding import derive_rng
+
+
+def split_samples(config: Config, dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the numbers of the samples to train on and of those held out for validation."""
+    held_out = config.data.validation
+    if held_out >= len(dataset.train):
+        raise DataError(
+            "validation would leave no sample to train on",
+            where=config.given.get("data.validation", "[data] validation"),
+            expected=f"fewer than the {len(dataset.train)} training samples",
+            found=held_out,
+            hint="--set data.validation=0, or a smaller number",
+        )
+    return stratified_split(
+        dataset.train.targets, held_out, derive_rng(config.train.seed, "validation")
+    )
+
+
+def stratified_split(
+    targets: NDArray[Any], held_out: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split sample numbers into those to train on and those held out, class by class.
+
+    Each class gives its share of `held_out`, rounded so that the shares add up exactly (largest
+    remainder first). Targets that are not class numbers are split without regard to them.
+
+    Returns:
+        The sorted numbers of the training samples and of the held-out ones.
+    """
+    samples = len(targets)
+    classes = targets if targets.ndim == 1 else np.zeros(samples, dtype=np.int64)
+    labels, counts = np.unique(classes, return_counts=True)
+    shares = counts * (held_out / samples)
+    sizes = np.floor(shares).astype(np.int64)
+    by_remainder = np.argsort(sizes - shares, kind="stable")
+    sizes[by_remainder[: held_out - sizes.sum()]] += 1
+    chosen = [
+        rng.permutation(np.flatnonzero(classes == label))[:size]
+        for label, size in zip(labels, sizes, strict=True)
+    ]
+    validation = np.sort(np.concatenate(chosen)) if held_out else np.empty(0, dtype=np.int64)
+    return np.setdiff1d(np.arange(samples), validation, assume_unique=True), validation

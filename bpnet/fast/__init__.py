@@ -1,0 +1,1 @@
+"""The same results faster: fused blocks, tiles, Winograd, folding."""

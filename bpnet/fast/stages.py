@@ -1,0 +1,63 @@
+"""Choose how layers are computed fastest: each by itself, or a convolution with what follows it."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from bpnet.fast.dropout import BlockedDropout
+from bpnet.fast.fused import FusedConv
+from bpnet.fast.linear import BlockedLinear
+from bpnet.fast.tiled import TiledConv
+from bpnet.fast.winograd import WinogradConv, tile_for
+from bpnet.nn.conv import Conv
+from bpnet.nn.dropout import Dropout
+from bpnet.nn.layer import Layer
+from bpnet.nn.linear import Linear
+from bpnet.nn.pool import MaxPool
+from bpnet.nn.stage import Stage
+
+READS_NOTHING = (FusedConv, Dropout)  # whose backward reads neither input nor output of forward
+
+
+def fast_stages(layers: Sequence[Layer[Any]]) -> list[Stage]:
+    """Return stages that compute the same, the fastest way that their shapes allow.
+
+    An unstrided convolution takes a maximum pooling and a ReLU behind it along, in either order.
+    """
+    stages: list[Stage] = []
+    position = 0
+    while position < len(layers):
+        stage = _stage_at(layers, position)
+        if stages and all(isinstance(s.layer, READS_NOTHING) for s in (stages[-1], stage)):
+            stage = dataclasses.replace(stage, overwrites_input=True)
+        stages.append(stage)
+        position += stage.count
+    return stages
+
+
+def _stage_at(layers: Sequence[Layer[Any]], position: int) -> Stage:
+    layer = layers[position]
+    if isinstance(layer, Linear):
+        return Stage(BlockedLinear(layer), position)
+    if isinstance(layer, Dropout):
+        return Stage(BlockedDropout(layer), position)
+    if not isinstance(layer, Conv) or layer.stride != 1:
+        return Stage(layer, position)
+    pool_size, relu, count = 1, False, 1
+    for following in layers[position + 1 : position + 3]:
+        if following.kind == "relu" and not relu:
+            relu = True
+        elif isinstance(following, MaxPool) and pool_size == 1:
+            pool_size = following.kernel_size
+        else:
+            break
+        count += 1
+    return Stage(fast_conv(layer, pool_size, relu), position, count)
+
+
+def fast_conv(conv: Conv, pool_size: int, relu: bool) -> FusedConv[Any]:
+    """Return the fastest form of a convolution with pooling and ReLU."""
+    tile = tile_for(conv, pool_size)
+    if tile is not None:
+        return WinogradConv(conv, tile, pool_size, relu)
+    return TiledConv(conv, pool_size, relu)

@@ -1,0 +1,283 @@
+"""Slide 3×3 filters over a picture with a quarter, or four ninths, of the multiplications."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.fast import sizes
+from bpnet.fast.fused import FusedConv
+from bpnet.fast.peaks import Flags, keep_largest, mark_first, send_back
+from bpnet.fast.winograd_cache import Tiles, WinogradCache
+from bpnet.fast.winograd_maps import Maps
+from bpnet.nn.conv import Conv
+from bpnet.nn.layer import Array
+from bpnet.nn.memory import Memory, Room
+
+
+def tile_for(conv: Conv, pool_size: int) -> int | None:
+    """Return the side of the tiles with which a convolution is fastest this way, if it is.
+
+    It must be 3×3, unstrided, with many channels, and tiles must not reach far beyond the output.
+    Large tiles need fewer products, small ones end closer to the border.
+    """
+    if conv.kernel_size != 3 or conv.stride != 1:
+        return None
+    if min(conv.input_shape[0], conv.output_shape[0]) < sizes.FEWEST_CHANNELS:
+        return None
+    height, width = (side // pool_size * pool_size for side in conv.output_shape[1:])
+    for tile in (4, 2):
+        computed = tile**2 * -(-height // tile) * -(-width // tile)
+        if tile % pool_size == 0 and height * width >= sizes.LEAST_COVERED * computed:
+            return tile
+    return None
+
+
+class WinogradConv(FusedConv[WinogradCache]):
+    """Convolve with 3×3 filters by F(T×T, 3×3): for T = 4, 36 products for 16 outputs, not 144.
+
+    For each tile Y of T×T outputs, window d of w×w inputs, w = T + 2, and filter g,
+
+        Y = Aᵀ M A,   M = Σ_c U ⊙ V,   U = G g Gᵀ,   V = Bᵀ d B,
+
+    and backward is the transpose of every step:
+
+        dM = A dY Aᵀ,   dU = dM Vᵀ,   dV = Uᵀ dM,   dg = Gᵀ dU G,   dd = B dV Bᵀ.
+
+    At each of the w² points the sum over channels is a matrix product, over many tiles and samples
+    at once. One block of tiles at a time, so that the steps pass on what the processor still has in
+    its cache; pooling and ReLU take part in that. Where tiles reach beyond the output they see
+    zeros. The results are those of Conv, MaxPool and ReLU within rounding, which may also decide
+    between values that are equal.
+
+    Source: Winograd, 1980; Lavin and Gray, 2016, section 4.
+    """
+
+    def __init__(self, conv: Conv, tile: int = 4, pool_size: int = 1, relu: bool = False) -> None:
+        assert conv.kernel_size == 3, "Winograd's filters are 3×3"
+        super().__init__(conv, pool_size, relu, tile)
+        self.selects = pool_size > 1 or relu
+        self.points = self.window**2
+        self.one_one = self.window + 1  # Aᵀ's column for 1 is all ones: a sum there is everywhere
+
+    def allocate(
+        self,
+        room: Room,
+    ) -> WinogradCache:
+        """Reserve the mapped input and the masks, one block of everything between, the output."""
+        batch, memory = room.batch, room.memory
+        in_channels, out_channels = self.input_shape[0], self.output_shape[0]
+        side = self.tile // self.pool_size
+        whole = (out_channels, side * self.rows, side * self.across, batch)
+        fits = whole[1:3] == self.output_shape[1:]
+        output = memory.array(*self.output_shape, batch)
+        strip = memory.array(*self._strip_shape(batch)) if room.wants_input_gradient else None
+        blocks = self._allocate_blocks(batch, strip, memory)
+        return WinogradCache(
+            maps=Maps.of(self.tile, memory.dtype),
+            blocks=blocks,
+            padded=None
+            if self.padded_shape == self.input_shape
+            else memory.zeros(*self.padded_shape, batch),
+            filters=memory.array(self.points, out_channels, in_channels),
+            plane=output if fits else memory.array(*whole),
+            output=output,
+            ones=np.ones(blocks[0].inputs.shape[-1], dtype=memory.dtype),
+            zeros=np.zeros((blocks[0].windows.shape[-2], batch), dtype=memory.dtype),
+            gradients=room.gradients,
+            grad_filters=memory.for_backward(2, self.points, out_channels, in_channels),
+            grad_plane=memory.zeros(*whole) if memory.training and not fits else None,
+            grad_inputs=memory.array(blocks[0].inputs.size if room.wants_input_gradient else 0),
+            strip=strip,
+            grad_input=room.for_input_gradient(*self.input_shape),
+        )
+
+    def _allocate_blocks(self, batch: int, strip: Array | None, memory: Memory) -> list[Tiles]:
+        """Reserve blocks: of inputs and masks all, of everything else one that all of them use."""
+        in_channels, out_channels = self.input_shape[0], self.output_shape[0]
+        numbers = self.points * (2 * in_channels + out_channels) + self.tile**2 * out_channels
+        blocks_per_row = min(self.across, -(-self.across * batch * numbers // sizes.WINOGRAD_BLOCK))
+        widest = -(-self.across // blocks_per_row)
+        pool, side = self.pool_size, self.tile // self.pool_size
+        windows = memory.array(in_channels * self.points * widest * batch)
+        products = memory.array(self.points * out_channels * widest * batch)
+        sums = memory.array(out_channels * self.tile**2 * widest * batch)
+        largest = memory.array(out_channels * side**2 * widest * batch)
+        found = memory.for_backward(largest.size, dtype=np.bool_)
+        training = memory.training
+        kept = self.rows * self.across if training else widest
+        inputs = memory.array(kept * self.points * in_channels * batch)
+        masks = pool**2 if training and self.selects else 0
+        mask = memory.array(masks * kept * side**2 * out_channels * batch, dtype=np.bool_)
+        before = 0  # tiles in the blocks that are kept
+        blocks = []
+        height = 0 if strip is None else self._rows_of(strip)
+        for row in range(self.rows):
+            in_strip = slice(row % height, row % height + 1) if height else slice(0, 1)
+            for start in range(0, self.across, widest):
+                columns = slice(start, min(start + widest, self.across))
+                count = columns.stop - start
+                shape = (side, side, out_channels, count, batch)
+                size = math.prod(shape)
+                own = inputs[before * self.points * in_channels * batch :]
+                flags = mask[masks * before * size // count :]
+                window = _view(windows, in_channels, self.window, self.window, count * batch)
+                tile = _view(sums, side, pool, side, pool, out_channels, count, batch)
+                places = [tile[:, i, :, j] for i in range(pool) for j in range(pool)]
+                blocks.append(
+                    Tiles(
+                        row=row,
+                        columns=columns,
+                        windows=window.reshape(*window.shape[:3], count, batch),
+                        inputs=_view(own, self.points, in_channels, count * batch),
+                        products=_view(products, self.points, out_channels, count * batch),
+                        sums=tile.reshape(self.tile**2, out_channels, count * batch),
+                        places=places,
+                        largest=_view(largest, *shape),
+                        found=found[:size].reshape(shape) if masks else found,
+                        is_largest=list(_view(flags, masks, *shape)),
+                        added=[]
+                        if strip is None
+                        else self._sums(window[None], strip, in_strip, first=start),
+                    )
+                )
+                before += count if training else 0
+        return blocks
+
+    def forward(self, x: Array, cache: WinogradCache) -> Array:
+        """Return `max(pool(Aᵀ M A + b), 0)`, (out_channels, out_height, out_width, batch)."""
+        maps = cache.maps
+        if cache.padded is not None:
+            self._inside(cache.padded)[...] = x  # the border stays zero
+            x = cache.padded
+        filters = cache.filters.reshape(self.points, -1)
+        np.matmul(maps.filters, self.weight.reshape(-1, 9).T, out=filters)
+        windows, plane = self._windows(x), self._by_tile(cache.plane)
+        for block in cache.blocks:
+            np.copyto(block.windows, windows[block.row, :, :, :, block.columns])
+            windows_by_point = block.windows.reshape(len(block.windows), self.points, -1)
+            np.matmul(maps.inputs, windows_by_point, out=block.inputs.transpose(1, 0, 2))
+            np.matmul(cache.filters, block.inputs, out=block.products)
+            if self.has_bias:
+                block.products[self.one_one] += self.bias[:, None]
+            _by_channel(maps.outputs, block.products, block.sums)
+            self._finish(block, plane[block.row, ..., block.columns, :], cache.zeros)
+        if cache.plane is not cache.output:
+            np.copyto(cache.output, self._covered(cache.plane))
+        return cache.output
+
+    def _finish(self, block: Tiles, output: Array, zeros: Array) -> None:
+        """Pool, apply ReLU, and note where the gradient will go."""
+        largest = block.places[0]
+        if len(block.places) > 1:
+            largest = block.largest
+            keep_largest(block.places, largest)
+        if block.is_largest:
+            mark_first(block.places, largest, block.found, block.is_largest, positive=self.relu)
+        if self.relu:
+            np.maximum(largest, zeros[: largest.shape[-2]], out=largest)
+        np.copyto(output, largest)
+
+    def backward(self, grad_output: Array, cache: WinogradCache) -> Array:
+        """Write `dg = Gᵀ dU G` and `db = δ 1`; return the sum of the windows' `dd = B dV Bᵀ`."""
+        maps = cache.maps
+        if cache.grad_plane is not None:
+            self._covered(cache.grad_plane)[...] = grad_output  # the rest stays zero
+        plane = self._by_tile(grad_output if cache.grad_plane is None else cache.grad_plane)
+        grad_filters, of_block = cache.grad_filters
+        for summed in (grad_filters, *cache.gradients.values()):
+            summed.fill(0)
+        if cache.strip is not None:
+            cache.strip.fill(0)
+        if cache.grad_input is not None:
+            seen = self.tile * (self.rows - 1) + self.window - self.padding
+            cache.grad_input[:, seen:].fill(0)  # rows that pooling leaves over
+        for block in cache.blocks:
+            np.copyto(block.largest, plane[block.row, ..., block.columns, :])
+            if self.selects:
+                send_back(block.largest, block.is_largest, block.places)
+            else:
+                np.copyto(block.places[0], block.largest)
+            _by_channel(maps.outputs.T, block.sums, block.products)
+            np.matmul(block.products, block.inputs.transpose(0, 2, 1), out=of_block)
+            grad_filters += of_block
+            if self.has_bias:
+                products = block.products[self.one_one]
+                cache.gradients["bias"] += products @ cache.ones[: products.shape[-1]]
+            if cache.strip is not None:
+                self._send_to_input(block, cache)
+        grad_weight = cache.gradients["weight"].reshape(-1, 9)
+        np.matmul(grad_filters.reshape(self.points, -1).T, maps.filters, out=grad_weight)
+        return grad_output if cache.grad_input is None else cache.grad_input
+
+    def kinks(self, cache: WinogradCache) -> Sequence[Flags]:
+        """Return where each maximum was, and whether it was positive."""
+        return [flags for tiles in cache.blocks for flags in tiles.is_largest]
+
+    def _send_to_input(self, block: Tiles, cache: WinogradCache) -> None:
+        """Add `dd = B (Uᵀ dM) Bᵀ` to the input's gradient; after a row's last block, move down."""
+        strip, grad_input = cache.strip, cache.grad_input
+        assert strip is not None
+        assert grad_input is not None
+        grad_inputs = _view(cache.grad_inputs, *block.inputs.shape)
+        np.matmul(cache.filters.transpose(0, 2, 1), block.products, out=grad_inputs)
+        windows_by_point = block.windows.reshape(len(block.windows), self.points, -1)
+        np.matmul(cache.maps.inputs.T, grad_inputs.transpose(1, 0, 2), out=windows_by_point)
+        for place, elements in block.added:
+            np.add(place, elements, out=place)
+        rows = self._rows_of(strip)
+        is_last = block.row == self.rows - 1
+        if block.columns.stop == self.across and (is_last or block.row % rows == rows - 1):
+            top = block.row // rows * rows * self.tile
+            done = self.tile * rows
+            self._join(strip, grad_input, top, None if is_last else done)
+            for channel in strip:  # NumPy would copy the whole to a place of its own first
+                np.copyto(channel[: self.window - self.tile], channel[done:])
+            strip[:, self.window - self.tile :].fill(0)
+
+    def _strip_shape(self, batch: int) -> tuple[int, ...]:
+        """Return (in_channels, height, T, ⌈width / T⌉, batch) of as many rows as fit the cache."""
+        channels, _, parts, groups = self.parted_shape
+        per_row = channels * self.tile * parts * groups * batch
+        rows = min(self.rows, max(1, sizes.WINOGRAD_STRIP // per_row))
+        return (channels, self.tile * (rows - 1) + self.window, parts, groups, batch)
+
+    def _rows_of(self, strip: Array) -> int:
+        """Return how many rows of windows a strip is seen by."""
+        return int(strip.shape[1] - self.window) // self.tile + 1
+
+    def _windows(self, padded: Array) -> Array:
+        """View a padded input as windows: (rows, channels, w, w, across, batch)."""
+        channel, row, column, sample = padded.strides
+        return np.ndarray(
+            (self.rows, len(padded), self.window, self.window, self.across, padded.shape[-1]),
+            padded.dtype,
+            padded,
+            strides=(self.tile * row, channel, row, column, self.tile * column, sample),
+        )
+
+    def _covered(self, plane: Array) -> Array:
+        """View whole tiles without what reaches beyond the output."""
+        _, out_height, out_width = self.output_shape
+        return plane[:, :out_height, :out_width]
+
+    def _by_tile(self, plane: Array) -> Array:
+        """View a plane as pooled tiles: (rows, T/p, T/p, out_channels, across, batch)."""
+        side = self.tile // self.pool_size
+        tiles = plane.reshape(len(plane), self.rows, side, self.across, side, plane.shape[-1])
+        return tiles.transpose(1, 2, 4, 0, 3, 5)
+
+
+def _by_channel(matrix: Array, points: Array, out: Array) -> None:
+    """Multiply each channel of (points, channels, tiles · batch) by a matrix, one after the other.
+
+    As one large product it would take up to twice as long: small ones need no packing.
+    """
+    np.matmul(matrix, points.transpose(1, 0, 2), out=out.transpose(1, 0, 2))
+
+
+def _view(memory: NDArray[Any], *shape: int) -> NDArray[Any]:
+    """View the beginning of a vector as an array."""
+    return memory[: math.prod(shape)].reshape(shape)

@@ -1,0 +1,46 @@
+"""Know the machine: its cores, its processor, and the library that multiplies matrices."""
+
+from __future__ import annotations
+
+import os
+import platform
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import ThreadpoolController
+
+
+@lru_cache(maxsize=1)
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()  # finding the libraries takes 200 µs: once is enough
+
+
+def blas_threads(count: int) -> AbstractContextManager[Any]:
+    """Give every matrix product `count` threads until the context ends."""
+    limits: AbstractContextManager[Any] = _blas().limit(limits=count, user_api="blas")
+    return limits
+
+
+def blas_description() -> list[dict[str, Any]]:
+    """Return which libraries compute matrix products, and with how many threads."""
+    keys = ("internal_api", "version", "architecture", "num_threads")
+    return [{key: library.get(key) for key in keys} for library in _blas().info()]
+
+
+def available_cores() -> int:
+    """Return how many processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cpu_name() -> str:
+    """Return the processor's name as far as the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or os.uname().machine

@@ -1,0 +1,138 @@
+"""Average the answers of several networks, and of each to several views of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.model.model import Model
+from bpnet.nn.layer import Array
+from bpnet.nn.loss import CrossEntropy, Loss, LossCache
+from bpnet.nn.sequential import Workspace
+
+if TYPE_CHECKING:
+    from bpnet.data.distortion.views import Views
+
+LEAST = float(np.finfo(np.float32).tiny)  # probability: its logarithm, −87, is still a number
+
+
+class Ensemble:
+    """Let M networks answer together, each looking at N views of every picture.
+
+    The answer is the mean of their probabilities, or of their estimates of plain numbers:
+
+        p̄(x) = 1 / (M N) Σ_m Σ_k p_m(view_k(x)).
+
+    Batch normalisation is folded (`fast/fold.py`); a network that has some keeps the weights of
+    moment.
+
+    Args:
+        models: they take the same samples and answer with the same classes, or with equally many
+            numbers.
+        views: N; more than one needs pictures in uint8. The first view is the picture itself.
+
+    Source: Hansen and Salamon, 1990; views of one picture: Krizhevsky et al., 2012, section 4.1.
+    """
+
+    def __init__(self, models: Sequence[Model], views: int = 1) -> None:
+        self.members = [model.folded() for model in models]
+        self.views = views
+        self.averages = len(self.members) > 1 or views > 1
+
+    @property
+    def loss(self) -> Loss:
+        """Return what scores the answers.
+
+        Mean probabilities of classes are scored by their cross-entropy, whatever the networks
+        were trained with; everything else by the first network's own loss.
+        """
+        first = self.members[0]
+        if self.averages and first.class_names:
+            return CrossEntropy(len(first.class_names))
+        return first.network.loss
+
+
+class Answers:
+    """Compute an ensemble's answers in memory of its own; so every worker needs one.
+
+    Args:
+        ensemble: whose answers they are.
+        most: samples of the largest call.
+    """
+
+    def __init__(self, ensemble: Ensemble, most: int) -> None:
+        self.loss = ensemble.loss
+        self._ensemble = ensemble
+        self._workspaces = [
+            Workspace(model.network, most, training=False) for model in ensemble.members
+        ]
+        self._views: Views | None = None
+        if ensemble.views > 1:
+            from bpnet.data.distortion.views import Views  # one view needs no distortion
+
+            _, height, width = ensemble.members[0].network.input_shape
+            self._views = Views(ensemble.views, (height, width), most)
+
+    def outputs(self, samples: NDArray[Any]) -> Array:
+        """Return outputs (outputs, batch) for samples (batch, …), valid until the next call.
+
+        Those of a single network; else such as stand for the mean: `self.loss` finds the mean
+        probabilities, or the mean estimates, in them. A yes-or-no question's mean probability is
+        σ(z̄) with
+
+            z̄ = log Σ σ(z) − log Σ σ(−z),
+
+        summed over all networks and views: so a sure no loses no more digits than a sure yes.
+        """
+        if not self._ensemble.averages:
+            return self._ensemble.members[0].outputs(samples, self._workspaces[0])
+        if isinstance(self.loss, CrossEntropy):
+            mean = self._mean(samples, lambda loss, outputs: loss.probabilities(outputs))
+            return np.log(np.maximum(mean, LEAST))
+        if self.loss.answers_questions:
+            yes, no = np.logaddexp.reduce(list(self._each(samples, log_probabilities)))
+            z: Array = yes - no
+            return z
+        return self._mean(samples, lambda loss, outputs: loss.estimates(outputs))
+
+    def probabilities(self, samples: NDArray[Any]) -> Array:
+        """Return the class probabilities (batch, classes) of samples (batch, …)."""
+        return self.loss.probabilities(self.outputs(samples)).T
+
+    def loss_cache(self, batch: int) -> LossCache:
+        """Return the cache with which `self.loss` scores `batch` samples."""
+        return self._workspaces[0].caches(batch).loss
+
+    def _mean(self, samples: NDArray[Any], meaning: Callable[[Loss, Array], Array]) -> Array:
+        """Return the mean (outputs, batch) of what all outputs mean, in float64."""
+        total = np.zeros((self.loss.outputs, len(samples)))
+        for meant in self._each(samples, meaning):
+            total += meant
+        total /= len(self._ensemble.members) * self._ensemble.views
+        return total
+
+    def _each(
+        self, samples: NDArray[Any], meaning: Callable[[Loss, Array], Array]
+    ) -> Iterator[Array]:
+        """Yield what each network's outputs for each view mean, valid until the next one."""
+        for number in range(self._ensemble.views):
+            seen = samples if self._views is None else self._views.show(samples, number)
+            for model, workspace in zip(self._ensemble.members, self._workspaces, strict=True):
+                yield meaning(model.network.loss, model.outputs(seen, workspace))
+
+
+def log_probabilities(loss: Loss, outputs: Array) -> Array:
+    """Return log σ(z) and log σ(−z), of yes and of no, for questions (outputs, batch).
+
+    A network with another loss was trained to answer with the probability of yes itself.
+
+    Returns:
+        (2, outputs, batch) in float64.
+    """
+    z = outputs.astype(np.float64)
+    if loss.answers_questions:
+        return -np.logaddexp(0, np.stack([-z, z]))
+    return np.log(np.clip(np.stack([z, 1 - z]), LEAST, 1))

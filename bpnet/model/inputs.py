@@ -1,0 +1,73 @@
+"""Turn pictures and tables into network inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.nn.layer import Array
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Map stored numbers to network inputs: `input = scale · stored + offset`."""
+
+    scale: float = 1.0
+    offset: float = 0.0
+
+    @classmethod
+    def of(cls, name: str, values: NDArray[Any], index: NDArray[np.int64]) -> Normalization:
+        """Return what `[data] normalize` names; `standard` measures the samples in `index`.
+
+        standard: `(x/255 − mean) / std`; unit: `x/255`; none: `x`. Numbers that are not pictures
+        have no 255 to be divided by.
+        """
+        if name == "none":
+            return cls()
+        if name == "unit":
+            return cls(1 / 255 if values.dtype == np.uint8 else 1.0)
+        mean, deviation = mean_and_deviation(values, index)
+        return cls(1 / (deviation or 1.0), -mean / (deviation or 1.0))
+
+
+def mean_and_deviation(values: NDArray[Any], index: NDArray[np.int64]) -> tuple[float, float]:
+    """Return both over all numbers of the chosen samples.
+
+    The samples are read in blocks: a copy of them all in float64 would take 8 times their memory.
+    """
+    blocks = np.array_split(index, max(1, len(index) // 2000))
+    if values.dtype == np.uint8:  # exact, from how often each of the 256 greys occurs
+        greys = np.arange(256.0)
+        times = np.zeros(256)
+        for block in blocks:
+            times += np.bincount(values[block].reshape(-1), minlength=256)
+        mean = float(times @ greys / times.sum())
+        return mean, float(np.sqrt(times @ (greys - mean) ** 2 / times.sum()))
+    chosen = values[index]
+    return float(chosen.mean()), float(chosen.std())
+
+
+def to_inputs(
+    samples: NDArray[Any], normalization: Normalization, out: Array, rows: Array | None = None
+) -> Array:
+    """Turn samples (batch, …) into network inputs (…, batch): the one place that does so.
+
+    Args:
+        samples: pictures (batch, height, width) in uint8, or numbers (batch, *input_shape).
+        normalization: applied to every number.
+        out: inputs (*input_shape, batch), overwritten.
+        rows: gets the same inputs sample by sample (batch, features), if given.
+    """
+    stored = samples.reshape(len(samples), -1)
+    columns = out.reshape(stored.shape[::-1])
+    inputs = columns.T if rows is None else rows
+    np.copyto(inputs, stored, casting="same_kind")
+    inputs *= normalization.scale
+    if normalization.offset:
+        inputs += normalization.offset
+    if rows is not None:
+        np.copyto(columns, rows.T)
+    return out

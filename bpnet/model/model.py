@@ -1,0 +1,73 @@
+"""Hold a network with all that is needed to use it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from bpnet.config.network import build_layers
+from bpnet.config.settings import Config
+from bpnet.model.inputs import Normalization, to_inputs
+from bpnet.nn.layer import Array
+from bpnet.nn.sequential import Sequential, Workspace
+
+
+@dataclass(frozen=True)
+class Model:
+    """Hold a network with all that is needed to use it.
+
+    Args:
+        config: what it was built from.
+        network: layers and parameters.
+        normalization: how stored pictures become inputs.
+        class_names: one per output; empty where outputs are plain numbers.
+    """
+
+    config: Config
+    network: Sequential
+    normalization: Normalization
+    class_names: tuple[str, ...]
+
+    @property
+    def reads_digits(self) -> bool:
+        """Return whether this network answers pictures of 28×28 pixels with classes."""
+        return self.network.input_shape == (1, 28, 28) and bool(self.class_names)
+
+    def folded(self) -> Model:
+        """Return a model that answers the same with batch normalisation folded: see `fold`.
+
+        Where there is some, it keeps the weights of this moment.
+        """
+        if not any(layer.scope == "batch" for layer in self.network.layers):
+            return self
+        from bpnet.fast.fold import fold  # what has nothing to fold loads nothing fast
+
+        return dataclasses.replace(self, network=fold(self.network))
+
+    def plain(self) -> Model:
+        """Return a model that computes the same with every layer by itself, as textbooks do.
+
+        It has parameters of its own, with the values of this moment.
+        """
+        network = self.network
+        layers = build_layers(self.config, network.input_shape, None, [])
+        copy = Sequential(layers, network.loss, network.dtype)
+        copy.parameters.flat[...] = network.parameters.flat
+        copy.state.flat[...] = network.state.flat
+        return dataclasses.replace(self, network=copy)
+
+    def outputs(self, samples: NDArray[Any], workspace: Workspace) -> Array:
+        """Return the network's outputs (outputs, batch) for samples (batch, …).
+
+        The result is valid until the workspace is used again.
+        """
+        caches = workspace.caches(len(samples))
+        return self.network.forward(to_inputs(samples, self.normalization, caches.inputs), caches)
+
+    def probabilities(self, samples: NDArray[Any]) -> Array:
+        """Return the class probabilities (batch, classes) of samples (batch, …)."""
+        workspace = Workspace(self.network, len(samples), training=False)
+        return self.network.loss.probabilities(self.outputs(samples, workspace)).T

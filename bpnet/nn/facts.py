@@ -1,0 +1,112 @@
+"""Describe a layer or a loss: its line in a config, its formulas, a mistake to plant in it.
+
+These facts stand on the class they are about, so that whatever needs one finds it there: reading
+configs, tracing steps, checking gradients.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+# What one number of a layer's output depends on: the number at the same place, handed on as it is
+# or changed; the numbers of the same sample; those of all samples in the call.
+Scope = Literal["identity", "element", "sample", "batch"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """Describe one value in a layer's line.
+
+    Args:
+        name: as it stands in the line, such as `kernel`.
+        argument: of the layer's constructor, such as `kernel_size`.
+        type: of the value.
+        least: smallest value.
+        below: bound that the value stays below.
+        required: whether the line must give it.
+        positional: whether it follows the kind without its name; such a value is required.
+    """
+
+    name: str
+    argument: str
+    type: type[int] | type[float] | type[bool]
+    least: float = -math.inf
+    below: float = math.inf
+    required: bool = False
+    positional: bool = False
+
+
+@dataclass(frozen=True)
+class Formulas:
+    """Hold what a layer computes: z and x are inputs, a and y outputs, δ is ∂C/∂output.
+
+    Args:
+        forward: its output.
+        derivative: its local derivative.
+        backward: the gradient of its input.
+        gradients: of its parameters, by role.
+        error: what becomes of an error on its way back, where one line can tell: `{error}` is what
+            arrives, `{z}` the layer's input.
+    """
+
+    forward: str
+    derivative: str
+    backward: str
+    gradients: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class LossFormulas:
+    """Hold what a loss computes.
+
+    Args:
+        forward: the loss of one sample.
+        backward: the gradient of the mean loss by the network's outputs.
+    """
+
+    forward: str
+    backward: str
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Describe a mistake in a backward pass, and make it.
+
+    Args:
+        text: what is wrong, as a clause: "it forgets …".
+        backward: called with the layer, the gradient of its output and its cache.
+    """
+
+    text: str
+    backward: Callable[[Any, Any, Any], Any]
+
+
+def number(value: float, digits: int = 6) -> str:
+    """Return a number with a true minus sign; −0 is 0."""
+    return f"{value + 0.0:.{digits}g}".replace("-", "−")
+
+
+def factor(value: float) -> str:
+    """Return a number as it stands in a product: a negative one in brackets."""
+    return f"({number(value)})" if value < 0 else number(value)
+
+
+def mean_gradient(letter: str, difference: str, samples: int, *over: str) -> str:
+    """Return the formula of a gradient that is divided by the batch's size and by other numbers.
+
+    Args:
+        letter: what the gradient is called.
+        difference: what is divided.
+        samples: of the batch; a single one is not written.
+        over: names of the other divisors.
+    """
+    divisors = [*over, *(["samples"] if samples > 1 else [])]
+    if divisors and " − " in difference and not difference.startswith("2 "):
+        difference = f"({difference})"
+    product = " · ".join(divisors)
+    quotient = f" / ({product})" if len(divisors) > 1 else f" / {product}" if divisors else ""
+    return f"{letter} = {difference}{quotient}"

@@ -1,0 +1,130 @@
+"""Reserve the arrays that a step writes, once and for all."""
+
+import mmap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+LINE = 64  # bytes of a cache line, and of the widest register
+
+
+def aligned_zeros(size: int, dtype: DTypeLike) -> NDArray[Any]:
+    """Return a vector of zeros that begins with a cache line.
+
+    Small matrix products, which copy nothing into order first, have been seen to take a fifth
+    longer where every load of a register touches two lines.
+    """
+    bytes_needed = size * np.dtype(dtype).itemsize
+    memory = np.zeros(bytes_needed + LINE, dtype=np.uint8)
+    start = -memory.ctypes.data % LINE
+    return memory[start : start + bytes_needed].view(dtype)
+
+
+def shared_zeros(size: int, dtype: DTypeLike) -> NDArray[np.floating]:
+    """Return a vector of zeros that this process and those forked from it see alike.
+
+    The memory has no name: it is gone with the last process that uses it.
+    """
+    memory = mmap.mmap(-1, max(1, size * np.dtype(dtype).itemsize))
+    return np.frombuffer(memory, dtype=dtype, count=size)
+
+
+class Memory:
+    """Hand out the arrays of one shard, reserved once for its largest batch.
+
+    After `rewind` the same blocks are handed out again in the same order, so a shorter last batch
+    works in the memory of a full one.
+
+    Args:
+        dtype: element type of the arrays.
+        training: whether backward will be called.
+    """
+
+    def __init__(self, dtype: DTypeLike, *, training: bool) -> None:
+        self.dtype = np.dtype(dtype)
+        self.training = training
+        self._blocks: list[NDArray[Any]] = []
+        self._next = 0
+
+    @property
+    def reserved_bytes(self) -> int:
+        """Return the size of all blocks."""
+        return sum(block.nbytes for block in self._blocks)
+
+    def rewind(self) -> None:
+        """Start over with the first block."""
+        self._next = 0
+
+    def array(self, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
+        """Return a contiguous array of this shape with arbitrary content."""
+        return self._block(shape, lambda size: aligned_zeros(size, dtype or self.dtype))
+
+    def shared(self, *shape: int) -> NDArray[Any]:
+        """Return an array of arbitrary content that forked processes see alike."""
+        return self._block(shape, lambda size: shared_zeros(size, self.dtype))
+
+    def for_backward(self, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
+        """Return an array that only backward needs: empty where no backward will follow."""
+        return self.array(*(shape if self.training else (0,)), dtype=dtype)
+
+    def zeros(self, *shape: int) -> NDArray[Any]:
+        """Return an array of zeros that no other batch size uses, so what is zero stays so."""
+        return aligned_zeros(int(np.prod(shape, dtype=np.int64)), self.dtype).reshape(shape)
+
+    def _block(
+        self, shape: tuple[int, ...], reserve: Callable[[int], NDArray[Any]]
+    ) -> NDArray[Any]:
+        size = int(np.prod(shape, dtype=np.int64))
+        if self._next == len(self._blocks):
+            self._blocks.append(reserve(size))
+        elif self._blocks[self._next].size < size:  # a smaller batch may take larger blocks
+            self._blocks[self._next] = reserve(size)
+        block = self._blocks[self._next]
+        self._next += 1
+        return block[:size].reshape(shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Give a layer everything that its calls with one number of samples write to.
+
+    Args:
+        batch: samples in a call.
+        memory: where arrays come from.
+        gradients: where backward writes the gradient of each parameter, by role.
+        wants_input_gradient: whether a layer before has parameters and so wants a gradient.
+    """
+
+    batch: int
+    memory: Memory
+    gradients: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
+    wants_input_gradient: bool = False
+
+    @property
+    def training(self) -> bool:
+        """Return whether backward will be called."""
+        return self.memory.training
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Return the element type of activations."""
+        return self.memory.dtype
+
+    def array(self, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
+        """Return a contiguous array (*shape, batch) with arbitrary content."""
+        return self.memory.array(*shape, self.batch, dtype=dtype)
+
+    def zeros(self, *shape: int) -> NDArray[Any]:
+        """Return an array of zeros (*shape, batch) that nobody else writes to."""
+        return self.memory.zeros(*shape, self.batch)
+
+    def for_backward(self, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
+        """Return an array (*shape, batch) for backward alone: empty where none will follow."""
+        return self.memory.for_backward(*shape, self.batch, dtype=dtype)
+
+    def for_input_gradient(self, *shape: int) -> NDArray[Any] | None:
+        """Return an array (*shape, batch), or None where nobody wants the input's gradient."""
+        return self.array(*shape) if self.wants_input_gradient else None

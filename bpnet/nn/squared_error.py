@@ -1,0 +1,61 @@
+"""Square the distance between outputs and targets."""
+
+import numpy as np
+
+from bpnet.nn.facts import LossFormulas, mean_gradient
+from bpnet.nn.layer import Array
+from bpnet.nn.loss import Loss, LossCache
+
+
+class SquaredDistance(Loss):
+    """Compute `C = f Σ_i (a_i − y_i)²`; `∂a = 2 f (a − y)`.
+
+    Args:
+        outputs: numbers per sample.
+        factor: f.
+    """
+
+    def __init__(self, outputs: int, factor: float) -> None:
+        super().__init__(outputs)
+        self.factor = factor
+
+    def total(self, outputs: Array, cache: LossCache) -> float:
+        """Return `f Σ (a − y)²`."""
+        difference = np.subtract(outputs, cache.targets, out=cache.grad_output)
+        return self.factor * float(np.vdot(difference, difference))
+
+    def backward(self, outputs: Array, cache: LossCache, batch_size: int) -> Array:
+        """Return `2 f (a − y) / batch_size`."""
+        np.subtract(outputs, cache.targets, out=cache.grad_output)
+        cache.grad_output *= 2 * self.factor / batch_size
+        return cache.grad_output
+
+
+class MeanSquaredError(SquaredDistance):
+    """Average the squared error over outputs and batch: `C = Σ_i (a_i − y_i)² / outputs`."""
+
+    kind = "mse"
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__(outputs, 1 / outputs)
+
+    def formulas(self, samples: int) -> LossFormulas:
+        """Return the formulas of this loss for a batch of this size."""
+        gradient = mean_gradient("∂a", "2 (a − y)", samples, "outputs")
+        return LossFormulas("C = Σ_i (a_i − y_i)² / outputs", gradient)
+
+
+class QuadraticCost(SquaredDistance):
+    """Compute the textbook's cost `C = ½ ‖a − y‖²`; `∂a = a − y`.
+
+    Source: Nielsen, 2015, equation 6.
+    """
+
+    kind = "quadratic"
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__(outputs, 0.5)
+
+    def formulas(self, samples: int) -> LossFormulas:
+        """Return the formulas of this loss for a batch of this size."""
+        return LossFormulas("C = ½ ‖a − y‖²", mean_gradient("∂a", "a − y", samples))

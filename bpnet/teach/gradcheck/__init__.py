@@ -1,0 +1,1 @@
+"""The gradient check: every gradient against central differences."""

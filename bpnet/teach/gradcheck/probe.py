@@ -1,0 +1,96 @@
+"""Evaluate a network again and again: the same samples, the same dropped activations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.nn.draws import Draws
+from bpnet.nn.layer import Array
+from bpnet.nn.parameters import FlatArrays
+from bpnet.nn.sequential import Sequential, Workspace
+from bpnet.nn.stage import Visitor
+
+Pattern = list[NDArray[np.bool_]]
+DRAWS = Draws(seed=0, epoch=0, step=0)  # the same ones every time
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Hold what one forward and one backward pass leave behind.
+
+    Args:
+        inputs: what came into each stage (*shape, batch), and last the network's outputs.
+        gradients: of the mean loss by each of these, in the same order.
+        parameters: gradient of every parameter.
+    """
+
+    inputs: list[Array]
+    gradients: list[Array]
+    parameters: FlatArrays
+
+
+class _Copies(Visitor):
+    """Keep copies of all outputs, and of all gradients in the order in which they come."""
+
+    def __init__(self) -> None:
+        self.outputs: list[Array] = []
+        self.gradients: list[Array] = []
+
+    def output(self, stage: int, output: Array) -> None:
+        self.outputs.append(output.copy())
+
+    def grad_input(self, stage: int, gradient: Array) -> None:
+        self.gradients.append(gradient.copy())
+
+
+class Probe:
+    """Hold a network and the samples at which it is looked at.
+
+    Args:
+        network: in float64; its parameters may be moved by whoever holds the probe.
+        inputs: network inputs (*input_shape, batch).
+        targets: class numbers (batch,) or numbers (batch, outputs).
+    """
+
+    def __init__(self, network: Sequential, inputs: Array, targets: NDArray[Any]) -> None:
+        self.network = network
+        self.inputs = inputs
+        self.targets = targets
+        self.batch: int = inputs.shape[-1]
+        self._workspace = Workspace(network, self.batch, training=True, wants_input_gradient=True)
+        self._caches = self._workspace.caches(self.batch)
+
+    def passes(self) -> Passes:
+        """Run forward and backward and keep everything."""
+        network, caches, copies = self.network, self._caches, _Copies()
+        inputs = self.inputs.copy()
+        outputs = network.forward(inputs, caches, DRAWS, copies)
+        network.loss.forward(outputs, self.targets, caches.loss)
+        slope = network.loss.backward(outputs, caches.loss, self.batch).copy()
+        network.backward(slope, caches, copies)
+        assert self._workspace.gradients is not None
+        parameters = self._workspace.gradients.like()
+        parameters.flat[...] = self._workspace.gradients.flat
+        return Passes([inputs, *copies.outputs], [*copies.gradients[::-1], slope], parameters)
+
+    def loss(self, x: Array, first: int = 0) -> float:
+        """Return the mean loss where `x` comes into stage `first`; stages before are not run."""
+        outputs = self.network.forward(x, self._caches, DRAWS, first=first)
+        return self.network.loss.forward(outputs, self.targets, self._caches.loss) / self.batch
+
+    def pattern(self, first: int = 0) -> Pattern:
+        """Return which side of every kink the last call was on, from stage `first` on.
+
+        At a kink the slope jumps: ReLU's at 0, and a maximum's where two values are equal.
+        """
+        pairs = zip(self.network.stages[first:], self._caches.stages[first:], strict=True)
+        return [flags.copy() for stage, cache in pairs for flags in stage.layer.kinks(cache)]
+
+
+def same_side(one: Pattern, other: Pattern) -> bool:
+    """Return whether two calls were on the same side of every kink."""
+    return all(map(np.array_equal, one, other))

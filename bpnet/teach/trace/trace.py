@@ -1,0 +1,95 @@
+"""Trace the first steps of a run, if they are few enough numbers for a document."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from bpnet.config.network import build_layers, known_input_shape
+from bpnet.config.settings import Config
+from bpnet.data.dataset import Dataset
+from bpnet.data.load import load_dataset
+from bpnet.errors import ConfigError
+from bpnet.nn.layer import Shape
+from bpnet.teach.trace.step_trace import StepTrace
+from bpnet.teach.trace.traced_run import TracedRun
+
+MOST_NUMBERS = 1_000_000  # in one trace: some 50 MB of JSON, which programs still read at once
+
+
+def trace(
+    config: Config, steps: int, load: Callable[[Config], Dataset] = load_dataset
+) -> list[StepTrace]:
+    """Record the first steps of a run in float64, on one shard, with plain layers.
+
+    Args:
+        config: of the run.
+        steps: how many.
+        load: gets the data set, once it is clear that the trace will not be too large.
+
+    Raises:
+        ConfigError: the run has fewer steps, or there would be too many numbers.
+        DivergedError: a number is no longer finite.
+        DataError: the data cannot be had, or validation would leave nothing to train on.
+    """
+    shape = known_input_shape(config)
+    if shape is not None:
+        check_size(config, shape, steps)
+    dataset = load(config)
+    if shape is None:
+        check_size(config, dataset.input_shape, steps)
+    run = TracedRun(config, dataset)
+    check_length(run, steps)
+    return [run.step() for _ in range(steps)]
+
+
+def check_size(config: Config, shape: Shape, steps: int) -> None:
+    """Refuse what is too large to be looked through.
+
+    Args:
+        config: of the run.
+        shape: of a sample.
+        steps: how many.
+
+    Raises:
+        ConfigError: there would be too many numbers.
+    """
+    layers = build_layers(config, shape, None, [])
+    weights = sum(math.prod(size) for layer in layers for size in layer.parameter_shapes.values())
+    outputs = sum(math.prod(layer.output_shape) for layer in layers)
+    batch = config.train.batch_size
+    if config.data.dataset == "table":
+        batch = min(batch, len(config.data.inputs))
+
+    def numbers(steps: int, samples: int) -> int:
+        return steps * (samples * (math.prod(shape) + 2 * outputs) + 3 * weights)
+
+    if numbers(steps, batch) <= MOST_NUMBERS:
+        return
+    hint = "a smaller network"
+    if numbers(1, 1) <= MOST_NUMBERS:
+        hint = "--set train.batch_size=1" + (", or fewer --steps" if steps > 1 else "")
+    raise ConfigError(
+        "there are too many numbers to show",
+        where=f"{weights:,} parameters, samples in a step: {batch}, steps: {steps}",
+        expected=f"up to {MOST_NUMBERS:,} activations, parameters and gradients in all",
+        found=f"{numbers(steps, batch):,}",
+        hint=hint,
+    )
+
+
+def check_length(run: TracedRun, steps: int) -> None:
+    """Make sure that a run has so many steps.
+
+    Raises:
+        ConfigError: it has fewer.
+    """
+    epochs, each = run.config.train.epochs, run.steps_per_epoch
+    if steps > epochs * each:
+        raise ConfigError(
+            "the run has fewer steps",
+            where="--steps",
+            expected=f"at most {epochs * each} (epochs = {epochs}, steps in an epoch: {each})",
+            found=steps,
+            hint=f"--set train.epochs={-(-steps // each)}",
+        )

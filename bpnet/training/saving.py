@@ -1,0 +1,69 @@
+"""Write the whole state of a run in one file: weights, optimiser, progress."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.config.writer import format_config
+from bpnet.errors import CheckpointError
+from bpnet.files import atomic_write
+from bpnet.model.checkpoint import DIGEST, FORMAT, RECORD, content_digest
+from bpnet.model.model import Model
+from bpnet.nn.parameters import FlatArrays
+
+
+def model_record(model: Model) -> dict[str, Any]:
+    """Return what is needed to build this model again, weights aside."""
+    return {
+        "format": FORMAT,
+        "config": format_config(model.config),
+        "input_shape": list(model.network.input_shape),
+        "outputs": model.network.loss.outputs,
+        "normalization": [model.normalization.scale, model.normalization.offset],
+        "class_names": list(model.class_names),
+    }
+
+
+def named_arrays(groups: Mapping[str, FlatArrays]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of several groups as `group/name`."""
+    return {
+        f"{group}/{name}": view
+        for group, arrays in groups.items()
+        for name, view in arrays.views.items()
+    }
+
+
+def save_checkpoint(
+    path: Path, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    """Write a checkpoint in one step: `path` is whole at every moment, the old one or the new.
+
+    Raises:
+        CheckpointError: the disk is full or cannot be written.
+    """
+    text = json.dumps(record, allow_nan=False)
+    content = {RECORD: np.frombuffer(text.encode(), dtype=np.uint8), **arrays}
+    digest = np.frombuffer(content_digest(content), dtype=np.uint8)
+    with writing("the checkpoint", path), atomic_write(path) as file:
+        np.savez(file, **content, **{DIGEST: digest})  # type: ignore[arg-type]
+
+
+@contextmanager
+def writing(what: str, path: Path) -> Iterator[None]:
+    """Turn what the system reports while a run's file is written into a CheckpointError."""
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(
+            f"{what} cannot be written",
+            where=path,
+            found=error.strerror or str(error),
+            hint="free some space or choose another place with --run-dir; nothing was overwritten",
+        ) from error

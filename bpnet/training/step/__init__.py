@@ -1,0 +1,1 @@
+"""One training step: how it is split, and who computes it."""

@@ -1,0 +1,57 @@
+"""Name the batch of one step, and the shards that compute it in phases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Hold what one step is about.
+
+    Args:
+        index: numbers of the batch's samples in the data set.
+        epoch: number of the epoch, from 0.
+        step: number of the step, from 0; with seed and epoch it fixes all random draws.
+        learning_rate: of this step.
+    """
+
+    index: NDArray[np.int64]
+    epoch: int
+    step: int
+    learning_rate: float
+
+
+Phase = Callable[[Batch], None]
+
+
+class Shard(Protocol):
+    """Compute one shard of every step.
+
+    All shards of a step have the same number of phases, and a phase may read what other shards
+    have written in the phases before. So the same shards give the same bits, whoever computes them.
+    """
+
+    @property
+    def phases(self) -> Sequence[Phase]:
+        """Return what is to be done, in order."""
+        ...
+
+    def kinks(self, batch_size: int) -> Sequence[NDArray[np.bool_]] | None:
+        """Return on which side of its kinks the last step was; None where not all were kept."""
+        ...
+
+
+def split_evenly(whole: int, count: int, number: int) -> slice:
+    """Return which of `whole` elements number `number` of `count` has, larger slices first.
+
+    The slices are nearly equal; with fewer elements than `count` the last ones are empty.
+    """
+    size, larger = divmod(whole, count)
+    start = number * size + min(number, larger)
+    return slice(start, start + size + (number < larger))

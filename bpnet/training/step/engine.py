@@ -1,0 +1,178 @@
+"""Take training steps: split each into shards, have them computed, and add up what they report."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.data.dataset import Samples
+from bpnet.errors import ConfigError
+from bpnet.model.model import Model
+from bpnet.model.workers import Workers
+from bpnet.nn.layer import Array
+from bpnet.nn.memory import Memory, shared_zeros
+from bpnet.training.averaging import AveragedWeights
+from bpnet.training.optimizer import Optimizer
+from bpnet.training.step.batch import Batch, Shard
+from bpnet.training.step.large_weight import large_weights
+from bpnet.training.step.perceptron import SharedArrays
+from bpnet.training.step.processes import CAN_FORK, ProcessExecutor
+from bpnet.training.step.sample_shard import SampleShard
+from bpnet.training.step.threads import ThreadExecutor
+from bpnet.training.step.unit_shard import UnitShard
+from bpnet.training.step.update import Update
+
+
+class Executor(Protocol):
+    """Compute the shards of one step after the other; used as a context."""
+
+    kind: str
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def step(self, batch: Batch) -> None:
+        """Take one step: every phase of all shards before the next phase of any."""
+
+
+class StepResult(NamedTuple):
+    """Hold what a step found before it moved the weights.
+
+    Args:
+        loss_sum: of the batch's samples; not finite where training has diverged.
+        correct: how many of them were answered right.
+    """
+
+    loss_sum: float
+    correct: int
+
+
+class Engine:
+    """Train a network step by step, as the textbook's step (`textbook.py`) would, but faster.
+
+    The engine splits a batch into shards, has them computed by threads or processes, and keeps the
+    running statistics. Use it as a context: leaving it ends the processes.
+
+    Args:
+        model: what is trained, in place.
+        samples: the data set's training samples.
+        most: samples of the largest batch.
+        optimizer: how gradients move weights.
+        averaged: what follows the weights.
+        workers: who computes the shards: worker k the shards k, k + count, …
+
+    Raises:
+        ConfigError: the network cannot be split as the config says, or there can be no processes.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        samples: Samples,
+        most: int,
+        optimizer: Optimizer,
+        averaged: AveragedWeights,
+        workers: Workers,
+    ) -> None:
+        self.network = model.network
+        self._averaged = averaged
+        count = model.config.train.shards
+        self._totals = shared_zeros(3 * count, np.float64).reshape(count, 3)
+        update = Update(optimizer, averaged)
+        self._whole: list[SampleShard] = []  # the shards that have whole samples, if they do
+        if model.config.train.split == "units":
+            shared = SharedArrays(model, samples, most, self._totals)
+            self.shards: list[Shard] = [
+                UnitShard(model, samples, number, shared, update) for number in range(count)
+            ]
+        else:
+            self._whole = sample_shards(model, samples, most, update, self._totals, workers)
+            self.shards = list(self._whole)
+        self._executor = build_executor(self.shards, workers, most)
+
+    @property
+    def kind(self) -> str:
+        """Return what computes the shards: `threads` or `processes`."""
+        return self._executor.kind
+
+    def __enter__(self) -> Self:
+        self._executor.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._executor.__exit__(*error)
+
+    def step(self, batch: Batch) -> StepResult:
+        """Take one step; where the loss is not finite, the weights stay as they are."""
+        self._executor.step(batch)
+        loss_sum, correct, _ = np.add.reduce(self._totals, axis=0).tolist()
+        if math.isfinite(loss_sum) and self.network.state.flat.size:
+            seen = [shard.caches(len(batch.index)) for shard in self._whole]
+            self.network.update_running([caches for caches in seen if caches is not None])
+            self._averaged.follow_state(batch.step + 1)
+        return StepResult(loss_sum, int(correct))
+
+    def kinks(self, batch_size: int) -> list[NDArray[np.bool_]] | None:
+        """Return on which side of its kinks the last step was; None where not all were kept."""
+        found: list[NDArray[np.bool_]] = []
+        for shard in self.shards:
+            kinks = shard.kinks(batch_size)
+            if kinks is None:
+                return None
+            found += kinks
+        return found
+
+
+def sample_shards(
+    model: Model,
+    samples: Samples,
+    most: int,
+    update: Update,
+    totals: Array,
+    workers: Workers,
+) -> list[SampleShard]:
+    """Return shards that have some samples of each batch; they know each other's gradients."""
+    count = len(totals)
+    memories = [Memory(model.network.dtype, training=True) for _ in range(workers.count)]
+    if any(layer.scope == "batch" for layer in model.network.layers):
+        memories = []  # the statistics of all shards are read after the step
+    large = [] if update.clips else large_weights(model.network, most)
+    shards = [
+        SampleShard(
+            model,
+            samples,
+            number,
+            count,
+            most,
+            memories[number % workers.count] if memories else None,
+            totals,
+            large,
+        )
+        for number in range(count)
+    ]
+    for shard in shards:
+        shard.join(shards, update)
+    return shards
+
+
+def build_executor(shards: list[Shard], workers: Workers, most: int) -> Executor:
+    """Return who computes the shards: processes where the system can fork, else threads.
+
+    Raises:
+        ConfigError: processes are asked for where there can be none.
+    """
+    count = min(workers.count, len(shards))
+    if workers.kind == "processes" and not CAN_FORK:
+        raise ConfigError(
+            "this system cannot compute shards in processes",
+            where="train.workers",
+            expected="Linux on x86-64",
+            hint="leave it at auto, which takes threads here",
+        )
+    if count > 1 and CAN_FORK and workers.kind != "threads":
+        return ProcessExecutor(shards, count, most)
+    return ThreadExecutor(shards, workers)

@@ -1,0 +1,73 @@
+"""Gather the samples of a batch as a network's inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.data.dataset import Samples
+from bpnet.data.distortion.augment import Augmenter
+from bpnet.model.inputs import to_inputs
+from bpnet.model.model import Model
+from bpnet.nn.layer import Array
+
+
+class Feed:
+    """Turn numbers of samples into a network's inputs, distorted anew in every epoch.
+
+    Args:
+        model: whose settings and normalisation are used.
+        samples: the data set's training samples.
+        most: samples of the largest call.
+    """
+
+    def __init__(self, model: Model, samples: Samples, most: int) -> None:
+        self._normalization = model.normalization
+        self._samples = samples
+        shape, dtype = samples.inputs.shape[1:], samples.inputs.dtype
+        self.stored = self._seen = np.empty((most, *shape), dtype)
+        config = model.config
+        self._augment = None
+        if not config.augment.is_identity:
+            seed = config.train.seed
+            self._augment = Augmenter(config.augment, shape, seed, len(samples))
+            # Batch last, as inputs are: what has to be written anew may as well be turned.
+            self._seen = np.moveaxis(np.empty((*shape, most), dtype), -1, 0)
+
+    @property
+    def augments(self) -> bool:
+        """Return whether samples are distorted, which costs more than all else here."""
+        return self._augment is not None
+
+    def gather(self, index: NDArray[np.int64], epoch: int, out: NDArray[Any]) -> None:
+        """Write the samples with these numbers, as they are seen in an epoch, to `out`."""
+        if not len(index):
+            return
+        if self._augment is None:
+            self._samples.inputs.take(index, axis=0, out=out, mode="clip")
+            return
+        stored = self.stored[: len(index)]
+        self._samples.inputs.take(index, axis=0, out=stored, mode="clip")
+        self._augment(stored, index, epoch, out)
+
+    def convert(self, seen: NDArray[Any], out: Array, rows: Array | None = None) -> Array:
+        """Turn gathered samples into inputs.
+
+        Args:
+            seen: samples (batch, …).
+            out: inputs (*input_shape, batch), overwritten.
+            rows: gets the same inputs sample by sample (batch, features), if given.
+        """
+        return to_inputs(seen, self._normalization, out, rows)
+
+    def fill(self, index: NDArray[np.int64], epoch: int, out: Array) -> Array:
+        """Write the samples with these numbers to `out` (*input_shape, batch)."""
+        seen = self._seen[: len(index)]
+        self.gather(index, epoch, seen)
+        return self.convert(seen, out)
+
+    def targets(self, index: NDArray[np.int64]) -> NDArray[np.generic]:
+        """Return what the network should answer to these samples."""
+        return self._samples.targets.take(index, axis=0)

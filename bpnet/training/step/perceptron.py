@@ -1,0 +1,82 @@
+"""Find the two layers of a perceptron, and the memory in which its shards meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bpnet.data.dataset import Samples
+from bpnet.errors import ConfigError
+from bpnet.model.model import Model
+from bpnet.nn.layer import Array
+from bpnet.nn.linear import Linear
+from bpnet.nn.memory import shared_zeros
+
+
+@dataclass(frozen=True)
+class Perceptron:
+    """Hold where the two linear layers of a perceptron are.
+
+    Args:
+        first: place of the one that has the hidden units, from 0.
+        second: place of the one that adds them up.
+    """
+
+    first: int
+    second: int
+
+    @classmethod
+    def of(cls, model: Model) -> Perceptron:
+        """Find them.
+
+        Raises:
+            ConfigError: the network is of another kind.
+        """
+        layers = model.network.layers
+        linear = [place for place, layer in enumerate(layers) if isinstance(layer, Linear)]
+        if len(linear) == 2:
+            first, second = linear
+            before, between = layers[:first], layers[first + 1 : second]
+            behind = layers[second + 1 :]
+            if (
+                all(layer.scope == "identity" for layer in before)
+                and all(layer.scope == "element" for layer in between)
+                and not any(layer.parameter_shapes or layer.draws for layer in behind)
+            ):
+                return cls(first, second)
+        raise ConfigError(
+            "this network's units cannot be split",
+            where=model.config.given.get("train.split", "[train] split"),
+            expected="flatten, linear, activations, linear, and no other layer with parameters",
+            found=", ".join(layer.kind for layer in layers),
+            hint="--set train.split=samples",
+        )
+
+
+class SharedArrays:
+    """Hold the memory in which the shards of one perceptron meet.
+
+    Args:
+        model: the perceptron.
+        samples: the data set's training samples.
+        most: samples of the largest batch.
+        totals: where shards write their sums (shards, 3).
+    """
+
+    def __init__(self, model: Model, samples: Samples, most: int, totals: Array) -> None:
+        network = model.network
+        self.place = Perceptron.of(model)
+        self.most = most
+        self.totals = totals
+        self.gradients = network.parameters.like()
+        self._outputs = network.layers[self.place.second].output_shape[0]
+        self.stored = shared_zeros(most * samples.inputs[0].size, samples.inputs.dtype).reshape(
+            most, *samples.inputs.shape[1:]
+        )
+        self._sums = shared_zeros(len(totals) * self._outputs * most, network.dtype)
+
+    def sums(self, batch: int) -> Array:
+        """Return what each shard adds to the outputs (shards, outputs, batch)."""
+        shape = (len(self.totals), self._outputs, batch)
+        return self._sums[: int(np.prod(shape))].reshape(shape)

@@ -1,0 +1,192 @@
+"""Compute the shards of a step in processes of their own, which share weights and gradients.
+
+Threads hand the interpreter's lock to and fro after every NumPy call, which costs a network of
+many small calls a third of its time; processes need nothing but a look at each other's progress.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import platform
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from bpnet.errors import BpnetError
+from bpnet.model.workers import worker_settings
+from bpnet.nn.memory import shared_zeros
+from bpnet.training.step.barrier import Barrier
+from bpnet.training.step.batch import Batch, Shard
+
+# Elsewhere the system's own libraries forbid it, or the processor may show writes out of order.
+CAN_FORK = sys.platform == "linux" and platform.machine() == "x86_64"
+FAILED = 1
+ENDING = -1
+PATIENCE = 10.0  # seconds that a process has to end before it is killed
+
+
+class ProcessExecutor:
+    """Compute the shards of a step in `count − 1` forked processes and in this one.
+
+    Weights, gradients and batches lie in memory that a fork shares; nothing travels. Use it as a
+    context: leaving it ends the processes, and should this process die, they end by themselves.
+
+    Args:
+        shards: process k computes the shards k, k + count, …
+        count: processes in all.
+        most: samples of the largest batch.
+    """
+
+    kind = "processes"
+
+    def __init__(self, shards: Sequence[Shard], count: int, most: int) -> None:
+        self.shards = shards
+        self.count = count
+        self._own = [shard.phases for shard in shards[::count]]
+        self._phases = len(shards[0].phases)
+        self._index = shared_zeros(most, np.int64).view(np.int64)
+        self._batch = shared_zeros(4, np.float64)  # samples, epoch, step, learning rate
+        self._state = shared_zeros(count, np.int64)
+        self._barrier = Barrier(count, self._demand_children)
+        self._errors: list[Connection] = []
+        self._children: list[int] = []
+        self._settings = ExitStack()
+
+    def __enter__(self) -> ProcessExecutor:
+        self._barrier = Barrier(self.count, self._demand_children)
+        self._state[:] = 0
+        try:
+            for _ in range(1, self.count):
+                self._fork()
+        except BaseException:
+            self.__exit__()
+            raise
+        self._settings.enter_context(worker_settings())  # once for all steps: it takes 6 µs
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._settings.close()
+        self._state[0] = ENDING  # whoever waits sees it
+        for pipe in self._errors:
+            pipe.close()
+        for child in self._children:
+            _end(child)
+        self._errors.clear()
+        self._children.clear()
+
+    def step(self, batch: Batch) -> None:
+        """Take one step: every phase of all shards before the next phase of any.
+
+        Raises:
+            BpnetError: a process has been killed.
+            BaseException: what a shard raised; the others finish the step first.
+        """
+        self._index[: len(batch.index)] = batch.index
+        self._batch[:] = len(batch.index), batch.epoch, batch.step, batch.learning_rate
+        self._barrier.wait()
+        failure = self._take_phases(batch)
+        self._barrier.wait()
+        for number, pipe in enumerate(self._errors, start=1):
+            if self._state[number] == FAILED:
+                self._state[number] = 0
+                told = pickle.loads(pipe.recv_bytes())
+                failure = failure or told
+        if failure is not None:
+            raise failure
+
+    def _take_phases(self, batch: Batch) -> BaseException | None:
+        """Take all phases of the own shards, waiting for the others between them."""
+        failure = None
+        for phase in range(self._phases):
+            if phase:
+                self._barrier.wait()
+            try:
+                if failure is None:
+                    for phases in self._own:
+                        phases[phase](batch)
+            except Exception as error:
+                failure = error
+        return failure
+
+    def _fork(self) -> None:
+        ours, theirs = Pipe(duplex=False)
+        number = len(self._children) + 1
+        parent = os.getpid()
+        with warnings.catch_warnings():
+            # Python warns of forking beside threads: the child takes none of their locks.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child:
+            theirs.close()
+            self._errors.append(ours)
+            self._children.append(child)
+            return
+        try:
+            self._serve(number, parent, theirs)
+        finally:
+            os._exit(0)  # no clean-up of what belongs to the parent
+
+    def _serve(self, number: int, parent: int, errors: Connection) -> None:
+        """Take step after step until the parent leaves its context or dies."""
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, signal.SIG_IGN)  # the parent finishes the step, then ends us
+
+        def demand_parent() -> None:
+            if self._state[0] < 0 or os.getppid() != parent:
+                os._exit(0)
+
+        self._own = [shard.phases for shard in self.shards[number :: self.count]]
+        self._barrier.number = number
+        self._barrier.is_alive = demand_parent
+        self._settings.enter_context(worker_settings())
+        while True:
+            self._barrier.wait()
+            samples, epoch, step, rate = self._batch.tolist()
+            index = self._index[: int(samples)]
+            failure = self._take_phases(Batch(index, int(epoch), int(step), rate))
+            if failure is not None:
+                self._state[number] = FAILED
+            self._barrier.wait()
+            if failure is not None:
+                errors.send_bytes(_pickled(failure))
+
+    def _demand_children(self) -> None:
+        """Raise where a process has been killed."""
+        for child in self._children:
+            if os.waitpid(child, os.WNOHANG)[0]:
+                self._children.remove(child)
+                raise BpnetError(
+                    "a worker process has ended in the middle of a step",
+                    where=f"process {child}",
+                    found="killed, perhaps for lack of memory",
+                    hint="go on with --resume; --workers 1 needs no further process",
+                )
+
+
+def _pickled(error: BaseException) -> bytes:
+    """Return an error as another process can read it, or what it says where that fails."""
+    try:
+        text = pickle.dumps(error)
+        pickle.loads(text)
+        return text
+    except Exception:
+        return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
+
+
+def _end(child: int) -> None:
+    """Wait until a process has ended, but not for ever."""
+    end = time.monotonic() + PATIENCE
+    while not os.waitpid(child, os.WNOHANG)[0]:
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return
+        time.sleep(1e-3)

@@ -1,0 +1,186 @@
+"""Split a batch by its samples: every shard runs the whole network on some of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.data.dataset import Samples
+from bpnet.fast import sizes
+from bpnet.model.model import Model
+from bpnet.nn.draws import Draws
+from bpnet.nn.layer import Array
+from bpnet.nn.memory import Memory
+from bpnet.nn.sequential import Caches, Sequential, Workspace
+from bpnet.training.parameter_slice import ParameterSlice
+from bpnet.training.step.batch import Batch, Phase, split_evenly
+from bpnet.training.step.feed import Feed
+from bpnet.training.step.large_weight import LargeWeight
+from bpnet.training.step.update import Update
+
+
+class SampleShard:
+    """Compute loss and gradient of one shard of each batch, then update one span of the weights.
+
+    The shards' gradients are added in order, but for those of large weights, which are computed
+    for the whole batch at once. A convolutional network takes a large shard in micro-batches,
+    unless it normalises over the shard.
+
+    Args:
+        model: the network, which all shards use.
+        samples: the data set's training samples.
+        number: place of this shard among
+        count: all shards.
+        most: samples of the largest batch.
+        memory: where the activations of the shards that one worker computes lie, one after the
+            other; None for memory of its own.
+        totals: where each shard writes its loss sum, right answers and square sum (count, 3).
+        large: weights whose gradient all shards compute together.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        samples: Samples,
+        number: int,
+        count: int,
+        most: int,
+        memory: Memory | None,
+        totals: Array,
+        large: Sequence[LargeWeight] = (),
+    ) -> None:
+        self.model = model
+        self.number = number
+        self.count = count
+        self.totals = totals
+        self._large = large
+        own = -(-most // count)
+        self._micro_batch = micro_batch_size(model.network, own)
+        names = {weight.name for weight in large}
+        self._added = model.network.parameters.without(names)
+        memory = memory or Memory(model.network.dtype, training=True)
+        self.workspace = Workspace(
+            model.network, self._micro_batch, training=True, memory=memory, without=names
+        )
+        assert self.workspace.gradients is not None
+        self._of_micro_batch = self.gradients = self.workspace.gradients
+        if self._micro_batch < own:
+            self.gradients = self._of_micro_batch.like()
+        self._draws = any(layer.draws for layer in model.network.layers)
+        self._feed = Feed(model, samples, self._micro_batch)
+
+    def join(self, shards: Sequence[SampleShard], update: Update) -> None:
+        """Get to know the other shards, whose gradients are added."""
+        self._update = update
+        gradients = [shard.gradients for shard in shards]
+        self._slices: list[ParameterSlice] = []
+        for added in self._added:
+            own = split_evenly(added.stop - added.start, self.count, self.number)
+            span = slice(added.start + own.start, added.start + own.stop)
+            self._slices += update.slices(span, gradients)
+        self._slices_of_large = [
+            weight.slices(update, self.count, self.number) for weight in self._large
+        ]
+
+    @property
+    def phases(self) -> Sequence[Phase]:
+        """Return: loss and gradient; when clipping, sums; the update."""
+        measured = [self.add_up] if self._update.clips else []
+        return [self.compute, *measured, self.move]
+
+    def compute(self, batch: Batch) -> None:
+        """Overwrite gradient, loss sum and number of right answers by those of this shard."""
+        own = split_evenly(len(batch.index), self.count, self.number)
+        loss_sum, correct = 0.0, 0
+        for start in range(own.start, own.stop, self._micro_batch):
+            samples = slice(start, min(start + self._micro_batch, own.stop))
+            loss_sum += self._differentiate(batch, samples)
+            caches = self.workspace.caches(samples.stop - samples.start)
+            correct += caches.loss.correct
+            for weight in self._large:
+                weight.gather(caches, samples)
+            if self.takes_micro_batches:
+                self._add_micro_batch(is_first=start == own.start)
+        self.totals[self.number, :2] = loss_sum, correct
+
+    def _add_micro_batch(self, *, is_first: bool) -> None:
+        """Add the gradient of a micro-batch to the shard's."""
+        for added in self._added:
+            gradient, of_micro_batch = self.gradients.flat[added], self._of_micro_batch.flat[added]
+            if is_first:
+                np.copyto(gradient, of_micro_batch)
+            else:
+                gradient += of_micro_batch
+
+    def _differentiate(self, batch: Batch, samples: slice) -> float:
+        """Overwrite the workspace's gradient by that of some samples; return their loss sum."""
+        network, index = self.model.network, batch.index[samples]
+        caches = self.workspace.caches(len(index))
+        inputs = self._feed.fill(index, batch.epoch, caches.inputs)
+        draws = None
+        if self._draws:
+            draws = Draws(self.model.config.train.seed, batch.epoch, batch.step, samples.start)
+        outputs = network.forward(inputs, caches, draws)
+        loss_sum = network.loss.forward(outputs, self._feed.targets(index), caches.loss)
+        network.backward(network.loss.backward(outputs, caches.loss, len(batch.index)), caches)
+        return loss_sum
+
+    def add_up(self, batch: Batch) -> None:
+        """Add the shards' gradients of this shard's weights and measure them."""
+        shards = min(self.count, len(batch.index))
+        self.totals[self.number, 2] = self._update.add_up(self._slices, shards)
+
+    def move(self, batch: Batch) -> None:
+        """Update this shard's weights, unless the loss is not finite."""
+        if not math.isfinite(np.add.reduce(self.totals[:, 0])):
+            return
+        update = self._update
+        if update.clips:
+            factor = update.optimizer.clipping_factor(float(self.totals[:, 2].sum()))
+            update.apply(self._slices, batch, factor)
+            return
+        update.add_up(self._slices, min(self.count, len(batch.index)))
+        update.apply(self._slices, batch)
+        for weight, slices in zip(self._large, self._slices_of_large, strict=True):
+            for columns in weight.differentiate(slices, len(batch.index)):
+                update.apply([columns], batch)
+
+    def caches(self, batch_size: int) -> Caches | None:
+        """Return what the last step of this batch size left behind, if it had samples for all.
+
+        Of a shard in micro-batches, what the last one left behind.
+        """
+        own = split_evenly(batch_size, self.count, self.number)
+        size = own.stop - own.start
+        return self.workspace.caches((size - 1) % self._micro_batch + 1) if size else None
+
+    def kinks(self, batch_size: int) -> Sequence[NDArray[np.bool_]] | None:
+        """Return on which side of its kinks the last step was; None where not all were kept."""
+        caches = self.caches(batch_size)
+        if self.takes_micro_batches or caches is None:
+            return None if self.takes_micro_batches else []
+        pairs = zip(self.model.network.stages, caches.stages, strict=True)
+        return [flags for stage, cache in pairs for flags in stage.layer.kinks(cache)]
+
+    @property
+    def takes_micro_batches(self) -> bool:
+        """Return whether the largest shard is computed in micro-batches."""
+        return self.gradients is not self._of_micro_batch
+
+
+def micro_batch_size(network: Sequential, shard: int) -> int:
+    """Return how many samples of a shard are computed at a time.
+
+    Convolutions are faster while a core's own cache holds what they write; a layer that works
+    across the samples of a shard needs them all.
+    """
+    layers = network.layers
+    convolves = any(
+        len(shape) == 4 for layer in layers for shape in layer.parameter_shapes.values()
+    )
+    if not convolves or any(layer.scope == "batch" for layer in layers):
+        return shard
+    return min(shard, sizes.MICRO_BATCH)

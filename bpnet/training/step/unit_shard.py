@@ -1,0 +1,304 @@
+"""Split a two-layer perceptron by its hidden units: a shard has some of them, and all samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.config.network import build_layer
+from bpnet.data.dataset import Samples
+from bpnet.fast import sizes
+from bpnet.fast.linear import row_blocks
+from bpnet.fast.stages import fast_stages
+from bpnet.model.model import Model
+from bpnet.nn.draws import Draws
+from bpnet.nn.layer import Array, Layer
+from bpnet.nn.linear import Linear
+from bpnet.nn.loss import LossCache
+from bpnet.nn.memory import Memory, Room, aligned_zeros
+from bpnet.nn.parameters import FlatArrays
+from bpnet.nn.sequential import backward_through, forward_through
+from bpnet.training.parameter_slice import ParameterSlice
+from bpnet.training.step.batch import Batch, Phase, split_evenly
+from bpnet.training.step.feed import Feed
+from bpnet.training.step.perceptron import SharedArrays
+from bpnet.training.step.update import Update
+
+
+@dataclass(slots=True)
+class UnitCache:
+    """Keep what one shard's calls with one number of samples write.
+
+    Args:
+        inputs: the whole batch (in_features, batch), and
+        rows: the same sample by sample (batch, in_features).
+        height: rows of the first layer's weights that are multiplied at a time.
+        blocks: which of these belong together, and the slice of the weights that they are.
+        sums: what each shard adds to the outputs (shards, outputs, batch), shared.
+        own: one cache per layer of this shard.
+        tail: one per layer behind the second linear one.
+        outputs: the outputs before the tail (outputs, batch).
+        loss: the loss's cache.
+        ones: (batch,).
+    """
+
+    inputs: Array
+    rows: Array
+    height: int
+    blocks: list[tuple[slice, ParameterSlice]]
+    sums: Array
+    own: list[Any]
+    tail: list[Any]
+    outputs: Array
+    loss: LossCache
+    ones: Array
+
+
+class UnitShard:
+    """Compute some hidden units for all samples, and what they add to the outputs.
+
+    With the rows of W¹ and the columns of W² divided among the shards p,
+
+        a_p = f(W¹_p x + b¹_p),   z² = Σ_p W²_p a_p + b²,
+        dW²_p = δ² a_pᵀ,   δ¹_p = W²_pᵀ δ² ⊙ f'(z¹_p),   dW¹_p = δ¹_p xᵀ,
+
+    so that shards meet once, in the few numbers of z²: no gradient is ever added up, and every
+    shard updates its own weights where they are.
+
+    Source: Shoeybi et al., "Megatron-LM" (2019), section 3.
+
+    Args:
+        model: a perceptron, which all shards use.
+        samples: the data set's training samples.
+        number: place of this shard among all.
+        shared: where the shards meet.
+        update: how gradients become weights.
+    """
+
+    def __init__(
+        self, model: Model, samples: Samples, number: int, shared: SharedArrays, update: Update
+    ) -> None:
+        self.model = model
+        self.number = number
+        self.count = len(shared.totals)
+        layers = model.network.layers
+        first, second = layers[shared.place.first], layers[shared.place.second]
+        self._shared = shared
+        self._update = update
+        self._units = split_evenly(first.output_shape[0], self.count, number)
+        self._all_units = first.output_shape[0]
+        self._tail = layers[shared.place.second + 1 :]
+        self._own = self._build_layers(first, second)
+        self._draws = any(layer.draws for layer in self._own)
+        self._output_bias = (
+            f"{shared.place.second + 1}.bias" if "bias" in second.parameter_shapes else None
+        )
+        self._slices = self._build_slices()
+        self._feed = Feed(model, samples, shared.most)
+        self._memory = Memory(model.network.dtype, training=True)
+        self._caches: dict[int, UnitCache] = {}
+        self._loss_sum = 0.0
+
+    @property
+    def phases(self) -> Sequence[Phase]:
+        """Return: distorting; hidden units; gradient and update, which are apart when clipping."""
+        first = [self.distort] if self._feed.augments else []
+        last = [self.differentiate, self.move] if self._update.clips else [self.finish]
+        return [*first, self.activate, *last]
+
+    def kinks(self, batch_size: int) -> Sequence[NDArray[np.bool_]] | None:
+        """Return None: of hidden units, no side of a kink is kept."""
+        return None
+
+    def distort(self, batch: Batch) -> None:
+        """Gather and distort this shard's samples of the batch for all shards."""
+        mine = split_evenly(len(batch.index), self.count, self.number)
+        self._feed.gather(batch.index[mine], batch.epoch, self._shared.stored[mine])
+
+    def _inputs(self, batch: Batch) -> Array:
+        """Return the whole batch as inputs (in_features, batch).
+
+        Every shard converts it for itself: half of it from another core would take longer.
+        """
+        cache, stored = self._cache(batch), self._feed.stored[: len(batch.index)]
+        if self._feed.augments:
+            stored = self._shared.stored[: len(batch.index)]
+        else:
+            self._feed.gather(batch.index, batch.epoch, stored)
+        return self._feed.convert(stored, cache.inputs, cache.rows)
+
+    def activate(self, batch: Batch) -> None:
+        """Compute this shard's units, and what they add to the outputs."""
+        cache, inputs = self._cache(batch), self._inputs(batch)
+        draws = None
+        if self._draws:
+            seed, units = self.model.config.train.seed, self._units
+            draws = Draws(seed, batch.epoch, batch.step, 0, units, self._all_units)
+        a = forward_through(self._own, cache.own, inputs, draws)
+        if self._output_bias and self.number == 0:
+            a += self.model.network.parameters.views[self._output_bias][:, None]
+        np.copyto(cache.sums[self.number], a)
+
+    def finish(self, batch: Batch) -> None:
+        """Differentiate and update this shard's weights, unless the loss is not finite.
+
+        Some rows of the first layer at a time: their gradient is used while it is at hand.
+        """
+        delta = self._differentiate_outputs(batch)
+        if not math.isfinite(self._loss_sum):
+            return
+        self._update.apply(self._slices, batch)
+        for rows in self._differentiate_rows(delta, batch):
+            self._update.apply([rows], batch)
+
+    def differentiate(self, batch: Batch) -> None:
+        """Compute the gradient of this shard's weights, and measure it."""
+        delta = self._differentiate_outputs(batch)
+        rows = list(self._differentiate_rows(delta, batch))
+        total = self._update.add_up([*self._slices, *rows], 1)
+        self._shared.totals[self.number, 2] = total
+
+    def _differentiate_outputs(self, batch: Batch) -> Array:
+        """Compute the loss and all gradients but that of the first layer's weights; return δ¹.
+
+        Every shard computes the same loss; only the first one counts.
+        """
+        cache, network = self._cache(batch), self.model.network
+        z = np.add.reduce(cache.sums, axis=0, out=cache.outputs)
+        z = forward_through(self._tail, cache.tail, z)
+        self._loss_sum = network.loss.forward(z, self._feed.targets(batch.index), cache.loss)
+        if self.number == 0:
+            self._shared.totals[0] = self._loss_sum, cache.loss.correct, 0
+        delta = network.loss.backward(z, cache.loss, len(batch.index))
+        delta = backward_through(self._tail, cache.tail, delta)
+        if self._output_bias and self.number == 0:
+            np.matmul(delta, cache.ones, out=self._shared.gradients.views[self._output_bias])
+        delta = backward_through(self._own[1:], cache.own[1:], delta)
+        if "bias" in self._gradients[0]:
+            np.matmul(delta, cache.ones, out=self._gradients[0]["bias"])
+        return delta
+
+    def _differentiate_rows(self, delta: Array, batch: Batch) -> Iterator[ParameterSlice]:
+        """Write `dW¹ = δ¹ xᵀ` block by block, and return the slice of each when it is written."""
+        cache = self._cache(batch)
+        x_transposed = cache.rows
+        delta = delta.reshape(-1, cache.height, delta.shape[-1])
+        for blocks, rows in cache.blocks:
+            grad_weight = rows.gradient.reshape(-1, cache.height, x_transposed.shape[1])
+            np.matmul(delta[blocks], x_transposed, out=grad_weight)
+            yield rows
+
+    def move(self, batch: Batch) -> None:
+        """Update this shard's weights along the clipped gradient."""
+        totals = self._shared.totals
+        if math.isfinite(self._loss_sum):
+            factor = self._update.optimizer.clipping_factor(float(totals[:, 2].sum()))
+            rows = [rows for _, rows in self._cache(batch).blocks]
+            self._update.apply([*self._slices, *rows], batch, factor)
+
+    def _build_layers(self, first: Layer[Any], second: Layer[Any]) -> list[Layer[Any]]:
+        """Return this shard's rows of the first layer, activations, columns of the second."""
+        place, units = self._shared.place, self._units
+        size = (units.stop - units.start,)
+        between = self.model.config.model.layers[place.first + 1 : place.second]
+        plain: list[Layer[Any]] = [
+            Linear(first.input_shape, size[0], "bias" in first.parameter_shapes),
+            *(build_layer(spec, size) for spec in between),
+            Linear(size, second.output_shape[0], bias=False),
+        ]
+        layers = [stage.layer for stage in fast_stages(plain)]
+        for position, layer in enumerate(layers, start=place.first + 1):
+            layer.position = position
+        parameters = self.model.network.parameters
+        layers[0].bind(self._rows_of(parameters), {})
+        layers[-1].bind(self._columns_of(parameters), {})
+        gradients = self._shared.gradients
+        empty: list[dict[str, Array]] = [{} for _ in layers[1:-1]]
+        self._gradients = [self._rows_of(gradients), *empty, self._columns_of(gradients)]
+        return layers
+
+    def _rows_of(self, arrays: FlatArrays) -> dict[str, Array]:
+        """View this shard's rows of the first layer, by role."""
+        first = arrays.of_layer(self._shared.place.first + 1)
+        return {role: view[self._units] for role, view in first.items()}
+
+    def _columns_of(self, arrays: FlatArrays) -> dict[str, Array]:
+        """View this shard's columns of the second layer, by role."""
+        second = arrays.of_layer(self._shared.place.second + 1)
+        return {"weight": second["weight"][:, self._units]}
+
+    def _slice(
+        self, name: str, where: Any, *, decays: bool, gradient: Array | None = None
+    ) -> ParameterSlice:
+        """Return a slice of a parameter by its name, with a gradient of its own or the shared."""
+        if gradient is None:
+            gradient = self._shared.gradients.views[name][where]
+        return self._update.take(
+            lambda arrays: arrays.views[name][where], [gradient], decays=decays
+        )
+
+    def _build_slices(self) -> list[ParameterSlice]:
+        """Return the slices of this shard's weights, without those of the first layer."""
+        place, units = self._shared.place, self._units
+        slices = [self._slice(f"{place.second + 1}.weight", (slice(None), units), decays=True)]
+        if "bias" in self._gradients[0]:
+            slices.append(self._slice(f"{place.first + 1}.bias", units, decays=False))
+        if self._output_bias and self.number == 0:
+            slices.append(self._slice(self._output_bias, slice(None), decays=False))
+        return slices
+
+    def _row_slices(self, height: int) -> list[tuple[slice, ParameterSlice]]:
+        """Return this shard's rows of the first layer, some blocks of this height at a time.
+
+        All have the same memory for their gradient, which the core's own cache then holds, unless
+        the whole gradient is measured before it is used.
+        """
+        units, name = self._units, f"{self._shared.place.first + 1}.weight"
+        in_features = self._own[0].input_shape[0]
+        blocks = (units.stop - units.start) // height
+        together = max(1, sizes.PARAMETER_BLOCK // (height * in_features))
+        gradient = aligned_zeros(together * height * in_features, self.model.network.dtype)
+        gradient = gradient.reshape(-1, in_features)
+        slices = []
+        for start in range(0, blocks, together):
+            stop = min(start + together, blocks)
+            rows = slice(units.start + start * height, units.start + stop * height)
+            own = None if self._update.clips else gradient[: (stop - start) * height]
+            slices.append((slice(start, stop), self._slice(name, rows, decays=True, gradient=own)))
+        return slices
+
+    def _cache(self, batch: Batch) -> UnitCache:
+        """Return the caches for this many samples, made at the first such call."""
+        samples = len(batch.index)
+        if samples not in self._caches:
+            self._memory.rewind()
+            self._caches[samples] = self._allocate(samples)
+        return self._caches[samples]
+
+    def _allocate(self, batch: int) -> UnitCache:
+        network, memory = self.model.network, self._memory
+        units = self._units.stop - self._units.start
+        in_features = self._own[0].input_shape[0]
+        height = units // row_blocks(units, in_features * batch) or 1
+        own = [
+            layer.allocate(Room(batch, memory, gradients, layer is not self._own[0]))
+            for layer, gradients in zip(self._own, self._gradients, strict=True)
+        ]
+        behind = Room(batch, memory, wants_input_gradient=True)
+        return UnitCache(
+            inputs=memory.array(in_features, batch),
+            rows=memory.array(batch, in_features),
+            height=height,
+            blocks=self._row_slices(height),
+            sums=self._shared.sums(batch),
+            own=own,
+            tail=[layer.allocate(behind) for layer in self._tail],
+            outputs=memory.array(network.layers[self._shared.place.second].output_shape[0], batch),
+            loss=network.loss.allocate(behind),
+            ones=np.ones(batch, dtype=memory.dtype),
+        )

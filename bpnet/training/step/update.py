@@ -1,0 +1,100 @@
+"""Turn gradients into new weights, slice by slice."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from bpnet.fast import sizes
+from bpnet.nn.layer import Array
+from bpnet.nn.parameters import FlatArrays
+from bpnet.training.averaging import AveragedWeights
+from bpnet.training.optimizer import Optimizer, square_sum
+from bpnet.training.parameter_slice import ParameterSlice
+from bpnet.training.step.batch import Batch
+
+
+class Update:
+    """Add up gradients, clip them, move the weights and their average.
+
+    Args:
+        optimizer: how weights move, and how gradients are clipped.
+        averaged: what follows them.
+    """
+
+    def __init__(self, optimizer: Optimizer, averaged: AveragedWeights) -> None:
+        self.optimizer = optimizer
+        self.averaged = averaged
+
+    @property
+    def clips(self) -> bool:
+        """Return whether gradients are clipped, and so measured before they are used."""
+        return self.optimizer.grad_clip > 0
+
+    def take(
+        self,
+        select: Callable[[FlatArrays], Array],
+        gradients: Sequence[Array],
+        *,
+        decays: bool,
+    ) -> ParameterSlice:
+        """Return what `select` takes from all the flat arrays, with its gradients of all shards."""
+        average = self.averaged.parameters
+        first, *others = gradients
+        return dataclasses.replace(
+            self.optimizer.take(select, first, decays=decays),
+            others=others,
+            average=None if average is None else select(average),
+        )
+
+    def slices(self, span: slice, gradients: Sequence[FlatArrays]) -> list[ParameterSlice]:
+        """Return a span of the flat arrays, cut into slices that a core's own cache holds."""
+        weights = self.optimizer.parameters.weights
+        spans = [
+            (slice(span.start, min(span.stop, weights)), True),
+            (slice(max(span.start, weights), span.stop), False),
+        ]
+        return [
+            self.take(
+                lambda arrays, block=block: arrays.flat[block],  # type: ignore[misc]
+                [gradient.flat[block] for gradient in gradients],
+                decays=decays,
+            )
+            for part, decays in spans
+            for block in blocks(part)
+        ]
+
+    def add_up(self, slices: Sequence[ParameterSlice], shards: int) -> float:
+        """Add the gradients of the first `shards` shards; return their square sum when clipping."""
+        total = 0.0
+        for part in slices:
+            for other in part.others[: shards - 1]:
+                np.add(part.gradient, other, out=part.gradient)
+            if self.clips:
+                total += square_sum(part.gradient)
+        return total
+
+    def apply(self, slices: Sequence[ParameterSlice], batch: Batch, clipping: float = 1.0) -> None:
+        """Move weights along their gradient, and the average after them.
+
+        Args:
+            slices: with their gradients.
+            batch: of this step.
+            clipping: the clipping factor.
+        """
+        update, learning_rate, count = self.optimizer.update, batch.learning_rate, batch.step + 1
+        for part in slices:
+            if clipping < 1:
+                np.multiply(part.gradient, clipping, out=part.gradient)
+            update(part, learning_rate, count)
+            if part.average is not None:
+                self.averaged.follow(part.average, part.w, part.scratch, count)
+
+
+def blocks(span: slice) -> list[slice]:
+    """Cut a span into blocks."""
+    size = sizes.PARAMETER_BLOCK
+    starts = range(span.start, span.stop, size)
+    return [slice(start, min(start + size, span.stop)) for start in starts]

@@ -1,0 +1,299 @@
+"""`bpnet trace`: what it says, how wide it is, and what it refuses."""
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bpnet.config.layer_lines import GRAMMAR, read_layer
+from bpnet.config.network import LAYERS, build_layer
+from bpnet.config.presets import example_paths, preset_paths
+from bpnet.config.settings import Config
+from bpnet.teach.trace.formulas import LOSSES, layer_formulas, loss_formulas, update_rule
+from bpnet.teach.trace.layout import Cell, columns, number
+from tests.helpers.tiny import call, fail, read_config, succeed
+from tests.teach.trace.test_trace import CHAIN, PICTURES, SIGMOID, TABLE
+
+
+@pytest.fixture(autouse=True)
+def _width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def config_file(folder: Path, text: str) -> Path:
+    path = folder / "net.ini"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def document(source: object, *words: object) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(succeed("trace", source, *words, "--json").out)
+    return found
+
+
+# --- For people
+
+
+def test_the_chain_is_read_from_top_to_bottom(tmp_path: Path) -> None:
+    text = succeed("trace", config_file(tmp_path, CHAIN)).out
+    assert [line.rstrip() for line in text.splitlines()] == text.splitlines()
+    assert len(text.splitlines()) <= 45
+    assert text == inspect.cleandoc(EXPECTED) + "\n"
+
+
+EXPECTED = """
+step 1, epoch 1: learning rate η = 0.005, sample 1
+
+forward
+  layer     shape  formula                         output
+  input     1                                           1
+  1.linear  1      z = W a + b                         11
+  2.linear  1      z = W a                            220
+  3.scale   1      y = c x, c = 2                     440
+  target y  1                                         500
+  loss             C = Σ_i (a_i − y_i)² / outputs    3600
+
+backward: local derivative · δ = product, which goes on to the layer before
+  layer     formula                   local derivative  δ = ∂C/∂output  product
+  loss      ∂a = 2 (a − y) / outputs              −120               1     −120
+  3.scale   ∂x = c δ                                 2            −120     −240
+  2.linear  ∂a = Wᵀ δ                               20            −240    −4800
+  1.linear  ∂a = Wᵀ δ                               10           −4800   −48000
+
+parameters: w ← w − η g, η = 0.005
+  name      shape  formula    before  gradient g  after
+  1.weight  1×1    dW = δ aᵀ      10       −4800     34
+  1.bias    1      db = δ 1        1       −4800     25
+  2.weight  1×1    dW = δ aᵀ      20       −2640   33.2
+
+the four equations: δ is ∂C/∂z of a layer's z, ∇C is ∂C/∂a of the last output a
+  BP1  δ of 2.linear = 2 · ∇C = −240
+  BP2  δ of 1.linear = (2.weight)ᵀ δ of 2.linear = −4800
+  BP3  ∂C/∂1.bias = δ of 1.linear = −4800
+  BP4  ∂C/∂1.weight = (δ of 1.linear) · (input)ᵀ = −4800
+  BP4  ∂C/∂2.weight = (δ of 2.linear) · (1.linear)ᵀ = −2640
+
+paths to the loss: rates multiply along each, and their sum is the gradient
+  1.weight[1,1] → 1.linear[1] → 2.linear[1] → 3.scale[1] → loss
+      1 · 20 · 2 · (−120) = −4800
+  sum −4800 = gradient
+  1.bias[1] → 1.linear[1] → 2.linear[1] → 3.scale[1] → loss
+      1 · 20 · 2 · (−120) = −4800
+  sum −4800 = gradient
+  2.weight[1,1] → 2.linear[1] → 3.scale[1] → loss
+      11 · 2 · (−120) = −2640
+  sum −2640 = gradient
+"""
+
+
+def test_several_samples_are_named_by_their_line_of_the_table(tmp_path: Path) -> None:
+    text = succeed("trace", config_file(tmp_path, TABLE)).out
+    samples = text.splitlines()[0].partition("samples ")[2].split(", ")
+    assert len(samples) == 3
+    for sample in samples:
+        assert f"  sample {sample}  " in text
+        assert f"  sample {sample}: 1.weight[1,1] → 1.linear[1] → 2.tanh[1] → " in text
+    assert "mean C = Σ losses / samples" in " ".join(text.split())
+    assert "∂a = 2 (a − y) / (outputs · samples)" in text
+
+
+def test_steps_follow_each_other(tmp_path: Path) -> None:
+    text = succeed("trace", config_file(tmp_path, CHAIN), "--steps", 3).out
+    headings = [line for line in text.splitlines() if line.startswith("step ")]
+    assert [line.partition(",")[0] for line in headings] == ["step 1", "step 2", "step 3"]
+
+
+def test_settings_may_be_changed(tmp_path: Path) -> None:
+    words = ("--set", "optimizer.name=adam", "--set", "train.grad_clip=2")
+    text = succeed("trace", config_file(tmp_path, CHAIN), *words).out
+    assert "parameters: g ← g · min(1, c / ‖g‖), c = 2" in text
+    assert "w ← w − η m̂ / (√ŝ + ε)" in text
+    assert "mean m" in text
+    assert "square s" in text
+    norm = (4800**2 + 4800**2 + 2640**2) ** 0.5
+    assert f"‖g‖ = {norm:.6g}, so g is multiplied by {2 / norm:.6g}" in text
+
+
+def test_what_is_not_listed_is_told(tmp_path: Path) -> None:
+    config = config_file(tmp_path, TABLE)
+    mixed = succeed("trace", config, "--set", "model.layers=linear 3, batchnorm, linear 2").out
+    assert "paths are not listed: 2.batchnorm mixes the samples" in mixed
+    assert "running statistics" in mixed
+    assert "∂y_i/∂x_j = γ / √(σ² + ε)" in mixed
+    many = succeed("trace", config, "--set", "model.layers=linear 2, tanh, linear 3, linear 2").out
+    assert "1.weight: 18 paths for each of 4 numbers, not listed" in many  # 3 samples · 3 · 2
+    assert "3.weight[1,1] → 3.linear[1] → 4.linear[1] → loss" in many
+    words = ("--set", "model.layers=linear 1, relu, linear 2", "--set", "weights.1.weight=0 0")
+    cut = succeed("trace", config, *words, "--set", "weights.1.bias=-1").out
+    assert "1.bias: every path has a rate of 0, and so every gradient is 0" in cut
+
+
+WIDE = "model.layers=linear 30, sigmoid, linear 2"
+DEEP = "model.layers=linear 3, batchnorm, tanh, dropout 0.5, linear 2, softmax"
+
+
+@pytest.mark.parametrize("width", [40, 80, 97, 200])
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        (CHAIN, "optimizer.momentum=0.9"),
+        (SIGMOID, "optimizer.name=adam"),
+        (TABLE, WIDE),
+        (TABLE, DEEP),
+        (TABLE, "train.loss=binary_cross_entropy"),
+        (PICTURES, "train.grad_clip=1"),
+        (PICTURES, "model.layers=conv 12 kernel=2, batchnorm, relu, avgpool 2, flatten, linear 2"),
+    ],
+)
+def test_no_line_is_wider_than_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, setting: str, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    words = ("--set", setting, "--set", "optimizer.weight_decay=0.1")
+    lines = succeed("trace", config_file(tmp_path, text), *words).out.splitlines()
+    assert max(map(columns, lines)) <= max(width, 80)
+
+
+def test_wide_rows_are_broken_between_numbers() -> None:
+    row = Cell((("", ("1", "22", "333", "4")),))
+    assert row.within(20) == ["1  22  333  4"]
+    assert row.within(11) == ["  1  22", "333   4"]
+    matrix = Cell((("a", ("1", "2", "3")), ("b", ("44", "55", "66"))))
+    assert matrix.within(11) == [
+        *("columns 1–2", "a   1   2", "b  44  55"),
+        *("columns 3–3", "a   3", "b  66"),
+    ]
+
+
+def test_numbers_have_six_digits_and_a_true_minus() -> None:
+    assert [number(x) for x in (-0.0, -1.5, 1 / 3, 1e-7)] == ["0", "−1.5", "0.333333", "1e−07"]
+
+
+def test_formulas_are_in_the_letters_of_the_docstrings() -> None:
+    assert set(GRAMMAR) == set(LAYERS)
+    lines = {"linear": "linear 2", "conv": "conv 1 kernel=2", "maxpool": "maxpool 2"}
+    lines |= {"avgpool": "avgpool 2", "dropout": "dropout 0.5", "scale": "scale 2"}
+    for kind in LAYERS:
+        shape = (1, 4, 4) if kind in ("conv", "maxpool", "avgpool", "flatten") else (3,)
+        layer = build_layer(read_layer(lines.get(kind, kind)), shape)
+        formulas = layer_formulas(layer)
+        assert formulas.forward
+        assert formulas.derivative
+        assert formulas.gradients.keys() == layer.parameter_shapes.keys()
+        texts = [one.__doc__ or "" for one in (*type(layer).__mro__, layer.backward)]
+        for formula in [formulas.backward, *formulas.gradients.values()]:
+            letters = formula.partition(" = ")[2].partition(" at ")[0]
+            assert letters in " ".join(texts) or kind == "flatten", (kind, formula)
+
+
+def test_a_loss_is_divided_by_the_samples_where_there_are_several() -> None:
+    several = {name: loss_formulas(name, 2).backward for name in LOSSES}
+    assert several == {
+        "mse": "∂a = 2 (a − y) / (outputs · samples)",
+        "quadratic": "∂a = (a − y) / samples",
+        "cross_entropy": "∂z = (softmax(z) − y) / samples",
+        "binary_cross_entropy": "∂z = (σ(z) − y) / (outputs · samples)",
+    }
+    assert loss_formulas("quadratic", 1).backward == "∂a = a − y"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (
+            (),
+            [
+                "g ← g + λ w, λ = 0.0005, not for biases",
+                "v ← μ v − η g, w ← w + μ v − η g, μ = 0.9, η = 0.1",
+            ],
+        ),
+        (("optimizer.nesterov=no", "optimizer.weight_decay=0"), ["v ← μ v − η g, w ← w + v, μ"]),
+        (("optimizer.momentum=0", "optimizer.weight_decay=0"), ["w ← w − η g, η = 0.1"]),
+        (
+            ("optimizer.momentum=0", "model.layers=linear 2, batchnorm"),
+            ["g ← g + λ w, λ = 0.0005, not for biases, γ and β", "w ← w − η g"],
+        ),
+        (("optimizer.name=adamw",), ["w ← w − η λ w", "m ← β₁ m", "w ← w − η m̂ / (√ŝ + ε)"]),
+        (("optimizer.name=adam",), ["g ← g + λ w", "m ← β₁ m", "w ← w − η m̂ / (√ŝ + ε)"]),
+    ],
+)
+def test_the_update_rule_is_that_of_the_optimiser(
+    overrides: tuple[str, ...], expected: list[str]
+) -> None:
+    config: Config = read_config(TABLE, *overrides)
+    rules = update_rule(config, 0.1, 3)
+    for rule, start in zip(rules, expected, strict=True):
+        assert rule.startswith(start)
+
+
+# --- For programs
+
+
+def test_the_document_has_the_promised_keys(tmp_path: Path) -> None:
+    path = config_file(tmp_path, CHAIN)
+    found = document(path, "--steps", 2)
+    assert list(found) == ["config", "steps"]
+    assert found["config"] == str(path)
+    assert len(found["steps"]) == 2
+    step = found["steps"][0]
+    assert step["loss"] == 3600
+    assert [layer["name"] for layer in step["layers"]] == ["1.linear", "2.linear", "3.scale"]
+    assert [layer["output"] for layer in step["layers"]] == [[[11]], [[220]], [[440]]]
+    assert [layer["grad_output"] for layer in step["layers"]] == [[[-4800]], [[-240]], [[-120]]]
+    assert step["layers"][1]["local_derivative"] == {"form": "matrix", "values": [[[20]]]}
+    weight = step["parameters"]["1.weight"]
+    assert (weight["before"], weight["grad"], weight["after"]) == ([[10]], [[-4800]], [[34]])
+    assert step["parameters"]["1.bias"]["grad"] == [-4800]
+    assert (step["inputs"], step["targets"]) == ([[1]], [[500]])
+    assert step["paths"]["2.weight"][0]["paths"][0] == {
+        "sample": 1,
+        "through": ["2.weight[1,1]", "2.linear[1]", "3.scale[1]", "loss"],
+        "rates": [11, 2, -120],
+        "product": -2640,
+    }
+    assert step["equations"][0]["label"] == "BP1"
+
+
+def test_what_does_not_apply_is_null(tmp_path: Path) -> None:
+    config = config_file(tmp_path, TABLE)
+    layers = "model.layers=linear 2, batchnorm, flatten, linear 2"
+    (step,) = document(config, "--set", layers)["steps"]
+    assert step["gradient_norm"] is None
+    assert step["clipping"] is None
+    assert step["paths"] is None
+    assert step["layers"][2]["local_derivative"] == {"form": "identity", "values": None}
+    mixed = step["layers"][1]["local_derivative"]
+    assert mixed["form"] == "mixed"
+    assert len(mixed["values"]) == len(mixed["values"][0][0]) == 3
+    assert step["running"]["2.running_mean"]["before"] == [0, 0]
+
+
+@pytest.mark.parametrize("name", example_paths())
+def test_every_example_can_be_traced(name: str) -> None:
+    assert "forward" in succeed("trace", name).out
+    assert document(name)["config"] == str(example_paths()[name].absolute())
+
+
+def test_help_lists_presets_and_examples() -> None:
+    text = succeed("trace", "--help").out
+    assert "FILE|PRESET|EXAMPLE" in text
+    for name in (*example_paths(), *preset_paths()):
+        assert f"  {name} " in text
+
+
+# --- What it refuses
+
+
+def test_bad_input_ends_with_one_message(tmp_path: Path) -> None:
+    config = config_file(tmp_path, CHAIN)
+    assert "no such config" in fail(2, "trace", "nowhere")
+    assert "Missing argument" in fail(2, "trace")
+    assert "0 is not in the range" in fail(2, "trace", config, "--steps", 0)
+    assert "the run has fewer steps" in fail(2, "trace", config, "--steps", 4)
+    assert "[train] epoch is unknown" in fail(2, "trace", config, "--set", "train.epoch=3")
+    words = ("--set", "optimizer.learning_rate=1e60", "--steps", 3)
+    answer = call("trace", config, *words, "--json")
+    assert (answer.code, answer.out) == (5, "")
+    assert "epoch 3, step 3" in answer.err

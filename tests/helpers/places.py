@@ -1,0 +1,15 @@
+"""Where the project lies, and the data sets that may lie beside it."""
+
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+SHARED = PROJECT.parent / "shared"
+MNIST_FILES = SHARED / "mnist"
+FASHION_FILES = SHARED / "fashion"
+OWN_IMAGES = SHARED / "own_images"
+
+needs_data = pytest.mark.skipif(
+    not MNIST_FILES.is_dir(), reason="needs the data sets beside the project"
+)

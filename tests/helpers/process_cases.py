@@ -1,0 +1,159 @@
+"""Watch processes, whether they live and whose children they are, and make teams of them."""
+
+import os
+import signal
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import pytest
+
+from bpnet.training.step.batch import Order, Phase
+from bpnet.training.step.processes import ProcessTeam
+
+Work = Callable[[int, int, Order], None]  # part, phase, order
+ORDER = Order(np.arange(4), 0, 0, 0.1)
+LONGEST = 60  # seconds that a test of processes may take before it counts as hanging
+
+
+def lives(process: int) -> bool:
+    """Tell whether a process of this number exists and has not ended."""
+    return status(process) not in (None, "Z", "X")
+
+
+def status(process: int) -> str | None:
+    """Return the letter by which the system says what a process does; None if there is none."""
+    fields = stat_fields(process)
+    return fields[0] if fields else None
+
+
+def children_of(process: int) -> list[int]:
+    """Return the processes that a process has started and that have not ended."""
+    numbers = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    return [n for n in numbers if lives(n) and (stat_fields(n) or ["", "0"])[1] == str(process)]
+
+
+def stat_fields(process: int) -> list[str]:
+    """Return what the system tells of a process, from its status letter on."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def processor_time(process: int) -> float:
+    """Return the processor's time that a process has spent, in seconds."""
+    spent = stat_fields(process)[11:13]  # for itself, and in the system for it
+    return sum(map(int, spent)) / os.sysconf("SC_CLK_TCK")
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    """Wait until something holds; tell whether it came to that within 10 seconds."""
+    end = time.monotonic() + 10
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.01)
+    return holds()
+
+
+@contextmanager
+def no_hanging() -> Iterator[None]:
+    """Raise where a block hangs, instead of waiting for ever."""
+
+    def give_up(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError("this test hangs")
+
+    previous = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(LONGEST)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def fork(task: Callable[[], object]) -> int:
+    """Run a task in a process of its own, which ends with 0 if it returned something true."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of the threads beside it
+        child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        code = 0 if task() else 1
+    finally:
+        os._exit(code)
+
+
+def exit_code(child: int) -> int:
+    """Wait until a process has ended; return its exit code, negative for a signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+# Teams
+
+
+@dataclass
+class PlainPart:
+    """Be a part of a step that does anything."""
+
+    phases: Sequence[Phase]
+
+
+def team_of(work: Work, parts: int = 2, *, count: int = 2, phases: int = 2) -> ProcessTeam:
+    """Return a team whose parts do some work in each phase."""
+    plain = [
+        PlainPart([partial(work, number, phase) for phase in range(phases)])
+        for number in range(parts)
+    ]
+    return ProcessTeam(plain, count, 8)
+
+
+def rest(number: int, phase: int, order: Order) -> None:
+    """Do nothing."""
+
+
+def raising(error: BaseException, where: int, *, in_step: int = 0) -> Work:
+    """Return work that fails in one part."""
+
+    def work(number: int, phase: int, order: Order) -> None:
+        if number == where and order.step == in_step and phase == 0:
+            raise error
+
+    return work
+
+
+def assert_all_ended(team: ProcessTeam, seen: Sequence[int]) -> None:
+    """Make sure that none is left of the processes that were seen."""
+    assert seen
+    assert not any(map(lives, seen))
+    assert team._children == []
+
+
+def step_and_fail(team: ProcessTeam, error: type[BaseException]) -> BaseException:
+    """Take a step that must fail and leave no process behind; return what it raised."""
+    seen: list[int] = []
+    with pytest.raises(error) as caught, team:  # noqa: PT012
+        seen = list(team._children)
+        team.step(ORDER)
+    assert_all_ended(team, seen)
+    return caught.value
+
+
+def watch_kills(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list of the processes that a team kills from now on."""
+    kill = os.kill
+    numbers: list[int] = []
+
+    def watched(process: int, number: int) -> None:
+        numbers.append(process)
+        kill(process, number)
+
+    monkeypatch.setattr("bpnet.training.step.processes.os.kill", watched)
+    return numbers

@@ -1,0 +1,242 @@
+"""The gradient check: everything passes, and everything that is wrong is found."""
+
+import dataclasses
+import math
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from bpnet.config.loading import load_config
+from bpnet.config.presets import example_paths, preset_paths
+from bpnet.errors import ConfigError
+from bpnet.fast.tiled import TiledConv
+from bpnet.fast.winograd import WinogradConv
+from bpnet.nn.layer import Array
+from bpnet.nn.linear import Linear
+from bpnet.nn.loss import CrossEntropy
+from bpnet.teach.gradcheck import mistakes
+from bpnet.teach.gradcheck.gradcheck import build
+from bpnet.teach.gradcheck.mistakes import MISTAKES, Mistake
+from bpnet.teach.gradcheck.probe import Probe
+from bpnet.teach.gradcheck.samples import suitable_samples
+from bpnet.training.step.sample_shard import SamplePart
+from bpnet.training.step.update import Update
+from tests.helpers.gradient_checks import EVERY_KIND, KINDS, NAMES, check, culprit, wrong_rows
+from tests.helpers.tiny import read_config
+
+# --- What is right passes
+
+
+@pytest.mark.parametrize("name", [*preset_paths(), *example_paths()])
+def test_every_preset_and_example_passes(name: str) -> None:
+    report = check(load_config(name))
+    assert report.passed, culprit(report)
+    assert report.culprit is None
+    assert report.moved == 0
+
+
+def test_every_parameter_the_inputs_the_loss_and_the_fast_paths_are_checked() -> None:
+    report = check(load_config("fast"))
+    rows = {(row.gradient.layer, row.gradient.parameter) for row in report.checks}
+    blocks = "WinogradConv: 4.conv + 5.maxpool + 6.relu", "TiledConv: 1.conv + 2.maxpool + 3.relu"
+    assert {(name, "input") for name in ("1.conv", "2.maxpool", "3.relu", "7.flatten")} <= rows
+    assert {("1.conv", "1.weight"), ("8.linear", "8.bias"), ("cross_entropy", "outputs")} <= rows
+    assert {(block, role) for block in blocks for role in ("input",)} <= rows
+    assert {(blocks[0], "4.weight"), (blocks[1], "1.bias")} <= rows
+    parameters = {f"{place}.{role}" for place in (1, 4, 8, 10) for role in ("weight", "bias")}
+    assert {("training step", name) for name in parameters} <= rows
+
+
+def test_all_kinds_of_layers_pass_together_and_each_element_by_itself() -> None:
+    assert {*KINDS} == {*MISTAKES}
+    report = check(read_config(EVERY_KIND), elements=True)
+    assert report.passed, culprit(report)
+    one_by_one = {row.gradient.parameter: row for row in report.checks if row.elements is not None}
+    assert one_by_one["5.weight"].elements == 5 * 4 * 3 * 3 - one_by_one["5.weight"].kinks
+    assert len(one_by_one) == 2 * 6
+
+
+def test_dropout_is_held_still() -> None:
+    config = read_config("[model]\nlayers =\n flatten\n dropout 0.5\n linear 10\n")
+    samples = suitable_samples(config, np.random.default_rng(0)).first(4)
+    probe = Probe(build(config, samples, "float64").network, samples.columns(), samples.targets)
+    assert probe.loss(probe.inputs) == probe.loss(probe.inputs)
+    assert check(config).passed
+
+
+@pytest.mark.parametrize("split", ["samples", "units"])
+def test_a_step_on_any_shards_follows_the_gradient(split: str) -> None:
+    config = load_config("mlp", (f"train.split={split}", "train.shards=3", "train.batch_size=50"))
+    assert check(config).passed
+
+
+# --- What is wrong is found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_mistake_planted_in_a_layer_is_found_there(name: str) -> None:
+    report = check(read_config(EVERY_KIND), name)
+    assert culprit(report)[0] == name
+    behind = NAMES[NAMES.index(name) + 1 :]
+    assert not {layer for layer, _ in wrong_rows(report)} & {*behind, "mse"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_input_gradient_wrong_by_a_thousandth_is_found(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backward(layer: Any, grad_output: Array, cache: Any) -> Array:
+        return cast(Array, 1.001 * layer.backward(grad_output, cache))
+
+    kind = name.partition(".")[2]
+    monkeypatch.setitem(mistakes.MISTAKES, kind, Mistake("it is 0.1 % too large", backward))
+    assert culprit(check(read_config(EVERY_KIND), name)) == (name, "input")
+
+
+@pytest.mark.parametrize("role", ["weight", "bias"])
+@pytest.mark.parametrize("name", ["2.conv", "3.batchnorm", "11.linear"])
+def test_a_parameter_gradient_wrong_by_a_thousandth_is_found_in_its_own_row(
+    name: str, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backward(layer: Any, grad_output: Array, cache: Any) -> Array:
+        grad_input: Array = layer.backward(grad_output, cache)
+        cache.gradients[role] *= 1.001
+        return grad_input
+
+    number, _, kind = name.partition(".")
+    monkeypatch.setitem(mistakes.MISTAKES, kind, Mistake("it is 0.1 % too large", backward))
+    config = read_config(EVERY_KIND)
+    if (name, role) == ("2.conv", "bias"):  # a bias before normalisation has the gradient 0
+        config = read_config(EVERY_KIND.replace("    batchnorm\n", ""))
+    assert wrong_rows(check(config, name)) == {(name, f"{number}.{role}")}
+
+
+@pytest.mark.parametrize("block", [TiledConv, WinogradConv])
+def test_a_wrong_fast_path_is_found(block: type[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    right = block.backward
+
+    def wrong(layer: Any, grad_output: Array, cache: Any) -> Array:
+        grad_input: Array = right(layer, grad_output, cache)
+        cache.gradients["weight"] *= 1.001
+        return grad_input
+
+    monkeypatch.setattr(block, "backward", wrong)
+    report = check(load_config("fast"))
+    layers = {layer.partition(":")[0] for layer, _ in wrong_rows(report)}
+    assert layers == {block.__name__, "training step"}
+    assert culprit(report)[0].startswith(block.__name__)
+
+
+def test_a_layer_that_is_wrong_everywhere_is_named_by_its_own_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    right = Linear.backward
+    monkeypatch.setattr(Linear, "backward", lambda *arguments: 1.001 * right(*arguments))
+    assert culprit(check(load_config("lenet5"))) == ("12.linear", "input")
+
+
+def test_a_wrong_loss_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = CrossEntropy.backward
+    monkeypatch.setattr(CrossEntropy, "backward", lambda *arguments: 1.001 * right(*arguments))
+    assert culprit(check(load_config("lenet5"))) == ("cross_entropy", "outputs")
+
+
+@pytest.mark.parametrize("text", [EVERY_KIND, ""])
+def test_a_wrong_sum_of_shards_is_found(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def first_shard_only(update: Update, shares: Any, parts: int) -> float:
+        return 0.0
+
+    monkeypatch.setattr(Update, "add_up", first_shard_only)
+    rows = wrong_rows(check(read_config(text)))
+    assert {layer for layer, _ in rows} == {"training step"}
+
+
+def test_a_loss_divided_by_the_shard_instead_of_the_batch_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    right = CrossEntropy.backward
+    monkeypatch.setattr(
+        CrossEntropy,
+        "backward",
+        lambda loss, outputs, cache, batch_size: right(loss, outputs, cache, outputs.shape[1]),
+    )
+    rows = wrong_rows(check(load_config("lenet5")))
+    assert {layer for layer, _ in rows} == {"training step"}
+
+
+@pytest.mark.parametrize("name", [*example_paths(), "nielsen", "lenet5"])
+def test_a_mistake_in_any_layer_of_an_example_is_found(name: str) -> None:
+    config = load_config(name)
+    layers = [f"{place}.{spec.kind}" for place, spec in enumerate(config.model.layers, start=1)]
+    for layer in layers:
+        report = check(config, layer)
+        if (name, layer) == ("conv", "3.flatten"):  # one number, in whatever order
+            assert report.passed
+        else:
+            assert culprit(report)[0] == layer
+
+
+def test_a_gradient_that_is_no_number_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(
+        mistakes.MISTAKES, "tanh", Mistake("nan", lambda layer, grad, cache: grad * np.nan)
+    )
+    assert not check(read_config(EVERY_KIND), "12.tanh").passed
+
+
+# --- What it costs
+
+
+def test_the_cost_of_finite_differences_is_one_pass_more_than_there_are_parameters() -> None:
+    cost = check(load_config("mlp")).cost
+    assert cost.parameters == 784 * 128 + 128 + 128 * 10 + 10
+    assert cost.finite_differences == (cost.parameters + 1) * cost.forward
+    assert cost.backward_over_forward == cost.backward / cost.forward
+    assert math.isclose(cost.speedup * (cost.forward + cost.backward), cost.finite_differences)
+
+
+# --- What cannot be done
+
+
+@pytest.mark.parametrize("name", ["relus", "linear", "9"])
+def test_a_layer_that_is_not_there_or_not_alone_is_named(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"one of 1\.flatten, 2\.linear, 3\.relu, 4\.linear"):
+        check(load_config("mlp"), name)
+
+
+def test_the_config_is_not_changed() -> None:
+    config = load_config("chain")
+    before = dataclasses.replace(config)
+    check(config)
+    assert config == before
+
+
+# --- Shards in pieces
+
+
+PIECES = """
+[model]
+layers =
+    conv 2 kernel=5
+    maxpool 4
+    relu
+    flatten
+    linear 10
+[train]
+batch_size = 100
+shards = {shards}
+"""
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_step_in_pieces_follows_the_gradient(
+    shards: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = read_config(PIECES.format(shards=shards))
+    assert check(config).passed
+
+    def last_piece_only(part: SamplePart, *, first: bool) -> None:
+        np.copyto(part.gradients.flat, part._of_piece.flat)
+
+    monkeypatch.setattr(SamplePart, "_add_piece", last_piece_only)
+    assert {layer for layer, _ in wrong_rows(check(config))} == {"training step"}

@@ -1,0 +1,222 @@
+"""Processes that compute parts: what they do, what they tell, and no trace when they end."""
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from mmap import mmap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bpnet.errors import BpnetError
+from bpnet.model.workers import Workers
+from bpnet.nn.memory import shared_zeros
+from bpnet.training.loop import Trainer
+from bpnet.training.step.batch import Order
+from bpnet.training.step.engine import build_team
+from bpnet.training.step.processes import CAN_FORK, ProcessTeam
+from bpnet.training.step.threads import ThreadTeam
+from tests.helpers.process_cases import (
+    ORDER,
+    assert_all_ended,
+    eventually,
+    exit_code,
+    fork,
+    lives,
+    no_hanging,
+    rest,
+    team_of,
+    watch_kills,
+)
+from tests.helpers.tiny import NET, TRAIN, after, draw_dataset, new_trainer, read_config
+
+pytestmark = pytest.mark.skipif(not CAN_FORK, reason="this system cannot fork safely")
+CONFIG = read_config(NET.replace("relu", "batchnorm\n    relu\n    dropout 0.2") + TRAIN)
+
+
+@pytest.fixture(autouse=True)
+def _no_hanging() -> Iterator[None]:
+    with no_hanging():
+        yield
+
+
+# Steps
+
+
+def test_every_part_gets_every_order_and_waits_for_all_others() -> None:
+    done = shared_zeros(5, np.int64)
+    wrong = shared_zeros(1, np.int64)
+    doers = shared_zeros(5, np.int64)
+
+    def work(number: int, phase: int, order: Order) -> None:
+        wrong[0] += done[number] != 3 * order.step + phase
+        wrong[0] += done.min() < 3 * order.step + phase
+        wrong[0] += order.index.tolist() != list(range(order.step % 8 + 1))
+        wrong[0] += (order.epoch, order.learning_rate) != (order.step // 10, 0.1 * order.step)
+        done[number] += 1
+        doers[number] = os.getpid()
+
+    with team_of(work, 5, count=3, phases=3) as team:
+        for step in range(200):
+            team.step(Order(np.arange(step % 8 + 1), step // 10, step, 0.1 * step))
+        own, first, second = os.getpid(), *team._children
+    assert done.tolist() == [600] * 5
+    assert not wrong[0]
+    assert doers.tolist() == [own, first, second, own, first]
+
+
+def test_a_team_can_be_used_again() -> None:
+    done = shared_zeros(2, np.int64)
+
+    def work(number: int, phase: int, order: Order) -> None:
+        done[number] += 1
+
+    team = team_of(work)
+    for _ in range(3):
+        with team:
+            team.step(ORDER)
+            seen = list(team._children)
+        assert_all_ended(team, seen)
+    assert done.tolist() == [6, 6]
+
+
+def test_one_worker_needs_no_process(tmp_path: Path) -> None:
+    with Workers(1, "processes") as workers:
+        trainer = new_trainer(CONFIG, draw_dataset(), tmp_path / "run", workers)
+        assert isinstance(build_team(trainer.parts, workers, 16), ThreadTeam)
+        trainer.run(after(2))
+
+
+def named_memory(process: int) -> set[str]:
+    """Return the shared memory of a process that has a name, and so could outlive it."""
+    lines = Path(f"/proc/{process}/maps").read_text().splitlines()
+    return {line.split()[5] for line in lines if "/dev/shm/" in line}
+
+
+def test_the_shared_memory_has_no_name() -> None:
+    before = named_memory(os.getpid())
+    with team_of(rest) as team:
+        team.step(ORDER)
+        for process in (os.getpid(), *team._children):
+            assert named_memory(process) <= before
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="this system has no such place")
+def test_shared_memory_with_a_name_is_noticed() -> None:
+    before = named_memory(os.getpid())
+    with tempfile.TemporaryFile(dir="/dev/shm") as file:
+        file.write(b"1")
+        file.flush()
+        with mmap(file.fileno(), 1):
+            assert named_memory(os.getpid()) > before
+
+
+# Ends
+
+
+def children(trainer: Trainer) -> list[int]:
+    """Return the processes that the trainer's team has forked."""
+    assert isinstance(trainer.team, ProcessTeam)
+    return list(trainer.team._children)
+
+
+def test_a_killed_process_is_told_and_leaves_none_behind(tmp_path: Path) -> None:
+    with Workers(2) as workers:
+        trainer = new_trainer(CONFIG, draw_dataset(), tmp_path / "run", workers)
+        victims: list[int] = []
+
+        def kill() -> bool:
+            if not victims:
+                victims.extend(children(trainer))
+                os.kill(victims[0], signal.SIGKILL)
+            return False
+
+        with pytest.raises(BpnetError, match="worker process has ended"):
+            trainer.run(kill)
+    assert not any(map(lives, victims))
+    assert (tmp_path / "run" / "last.npz").is_file()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
+def test_processes_end_with_the_run(tmp_path: Path, error: type[BaseException]) -> None:
+    seen: list[int] = []
+    with Workers(2) as workers:
+        trainer = new_trainer(CONFIG, draw_dataset(), tmp_path / "run", workers)
+
+        def look_and_stop() -> bool:
+            seen.extend(children(trainer))
+            if len(seen) == 3:
+                raise error
+            return False
+
+        with pytest.raises(error):
+            trainer.run(look_and_stop)
+    assert len(set(seen)) == 1
+    assert isinstance(trainer.team, ProcessTeam)
+    assert_all_ended(trainer.team, seen)
+
+
+def test_processes_end_with_a_run_that_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = watch_kills(monkeypatch)
+    seen: list[int] = []
+    with Workers(2) as workers:
+        trainer = new_trainer(CONFIG, draw_dataset(), tmp_path / "run", workers)
+
+        def look_and_stop() -> bool:
+            seen.extend(children(trainer))
+            return len(seen) == 3
+
+        assert trainer.run(look_and_stop) is False
+    assert not any(map(lives, seen))
+    assert not killed
+
+
+def test_signals_are_left_to_the_parent() -> None:
+    with team_of(rest) as team:
+        team.step(ORDER)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(team._children[0], number)
+        for _ in range(100):
+            team.step(ORDER)
+        assert lives(team._children[0])
+
+
+@pytest.mark.parametrize("moment", ["waiting", "in a step"])
+def test_processes_end_when_their_parent_is_killed(moment: str) -> None:
+    """A parent of its own dies without any chance to clean up."""
+    reading, writing = os.pipe()
+
+    def die() -> None:
+        os.write(writing, str(team._children[0]).encode())
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def work(number: int, phase: int, order: Order) -> None:
+        if number == 0 and moment == "in a step":
+            die()
+
+    team = team_of(work)
+
+    def run_and_die() -> Any:
+        with team:
+            team.step(ORDER)
+            die()
+
+    assert exit_code(fork(run_and_die)) == -signal.SIGKILL
+    os.close(writing)
+    orphan = int(os.read(reading, 32))
+    os.close(reading)
+    assert eventually(lambda: not lives(orphan))
+
+
+def test_a_process_that_outlives_its_parent_would_be_noticed() -> None:
+    child = fork(lambda: time.sleep(1000))
+    assert lives(child)
+    os.kill(child, signal.SIGKILL)
+    assert eventually(lambda: not lives(child))
+    exit_code(child)

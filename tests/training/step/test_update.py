@@ -1,0 +1,230 @@
+"""What becomes of gradients: added in order, shortened as a whole, applied piece by piece."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import DTypeLike, NDArray
+
+from bpnet.config.settings import OptimizerConfig
+from bpnet.nn.parameters import FlatArrays
+from bpnet.training.averaging import AveragedWeights
+from bpnet.training.optimizer import build_optimizer
+from bpnet.training.run import prepare_model
+from bpnet.training.step.batch import Order, share
+from bpnet.training.step.update import Share, Update
+from tests.helpers.tiny import draw_dataset, read_config
+
+SHAPES = {"1.weight": (5, 4), "1.bias": (5,), "2.weight": (3, 5), "2.bias": (3,)}
+SIZE = 43
+PLAIN = OptimizerConfig(momentum=0.0, nesterov=False, weight_decay=0.0)
+ORDER = Order(np.arange(4), 0, 0, 1.0)
+RICH = (
+    OptimizerConfig(weight_decay=0.1),
+    OptimizerConfig(name="adam", weight_decay=0.1),
+    OptimizerConfig(name="adamw", weight_decay=0.1),
+)
+
+# Shares of a whole
+
+Sharing = Callable[[int, int, int], slice]
+
+
+def assert_fair(sharing: Sharing, whole: int, parts: int) -> None:
+    """Make sure that all is given away once, in order, nearly equally, larger shares first."""
+    pieces = [np.arange(whole)[sharing(whole, parts, number)] for number in range(parts)]
+    assert np.concatenate(pieces).tolist() == list(range(whole))
+    sizes = [len(piece) for piece in pieces]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] - sizes[-1] <= 1
+
+
+def test_shares_cover_everything_once_the_larger_first() -> None:
+    for parts in range(1, 9):
+        for whole in (*range(20), 64, 1001):
+            assert_fair(share, whole, parts)
+    assert [share(8, 3, number) for number in range(3)] == [slice(0, 3), slice(3, 6), slice(6, 8)]
+
+
+def test_with_too_little_for_all_the_last_ones_get_nothing() -> None:
+    sizes = [len(range(2)[share(2, 4, number)]) for number in range(4)]
+    assert sizes == [1, 1, 0, 0]
+
+
+def floor_shares(whole: int, parts: int, number: int) -> slice:
+    return slice(number * (whole // parts), (number + 1) * (whole // parts))
+
+
+def larger_last(whole: int, parts: int, number: int) -> slice:
+    return slice(number * whole // parts, (number + 1) * whole // parts)
+
+
+def overlapping(whole: int, parts: int, number: int) -> slice:
+    return slice(max(0, share(whole, parts, number).start - 1), share(whole, parts, number).stop)
+
+
+@pytest.mark.parametrize("wrong", [floor_shares, larger_last, overlapping])
+def test_an_unfair_share_is_noticed(wrong: Sharing) -> None:
+    with pytest.raises(AssertionError):
+        assert_fair(wrong, 8, 3)
+
+
+# Sums
+
+
+def drawn(seed: int) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).normal(size=SIZE)
+
+
+class Trial:
+    """Hold an update, its parameters, and one flat gradient for each of several parts."""
+
+    def __init__(
+        self,
+        config: OptimizerConfig = PLAIN,
+        *,
+        parts: int = 1,
+        grad_clip: float = 0.0,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        network = prepare_model(read_config(), draw_dataset()).network
+        self.parameters = FlatArrays(SHAPES, dtype)
+        self.parameters.flat[:] = drawn(0)
+        optimizer = build_optimizer(self.parameters, config)
+        averaged = AveragedWeights(network, 0.0)
+        self.update = Update(self.parameters, optimizer, averaged, grad_clip)
+        self.gradients = [self.parameters.like() for _ in range(parts)]
+        for number, gradient in enumerate(self.gradients, start=1):
+            gradient.flat[:] = drawn(number)
+
+    def spans(self, pieces: int) -> list[list[Share]]:
+        """Return the shares of all parameters, cut into so many pieces."""
+        stretches = [share(SIZE, pieces, number) for number in range(pieces)]
+        return [self.update.span(stretch, self.gradients) for stretch in stretches]
+
+    def take_step(self, pieces: int, order: Order = ORDER) -> NDArray[Any]:
+        """Add, shorten and apply as parts do; return the weights."""
+        for gradient in self.gradients:
+            gradient.flat[:] *= self.update.gradient_factor(order)
+        spans = self.spans(pieces)
+        squares = [self.update.add_up(span, len(self.gradients)) for span in spans]
+        factor = self.update.factor(sum(squares))
+        for span in spans:
+            self.update.apply(span, order, factor)
+        return self.parameters.flat
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_gradients_are_added_in_the_order_of_their_parts(pieces: int) -> None:
+    """In single precision the order shows: (1e8 − 1e8) + 1 is 1, and (1e8 + 1) − 1e8 is 0."""
+    trial = Trial(parts=3, dtype=np.float32)
+    for gradient, value in zip(trial.gradients, (1e8, -1e8, 1.0), strict=True):
+        gradient.flat[:] = value
+    for span in trial.spans(pieces):
+        trial.update.add_up(span, 3)
+    assert (trial.gradients[0].flat == 1).all()
+
+
+def test_parts_without_samples_are_left_out() -> None:
+    trial = Trial(parts=3)
+    expected = trial.gradients[0].flat + trial.gradients[1].flat
+    trial.gradients[2].flat[:] = np.nan  # of an earlier step
+    for span in trial.spans(2):
+        trial.update.add_up(span, 2)
+    np.testing.assert_array_equal(trial.gradients[0].flat, expected)
+
+
+# Clipping
+
+
+def clipped(g: NDArray[Any], largest: float) -> NDArray[Any]:
+    """Shorten a whole vector, as it is written in the textbook."""
+    length = float(np.sqrt((g**2).sum()))
+    return g * min(1.0, largest / length)
+
+
+def applied(gradients: Sequence[FlatArrays]) -> NDArray[Any]:
+    return np.asarray(sum(gradient.flat for gradient in gradients))
+
+
+@pytest.mark.parametrize("largest", [0.5, 5.0, 1e3])
+@pytest.mark.parametrize("pieces", [1, 2, 5])
+def test_pieces_are_shortened_as_the_whole_vector_would_be(pieces: int, largest: float) -> None:
+    trial = Trial(parts=2, grad_clip=largest)
+    expected = drawn(0) - clipped(applied(trial.gradients), largest)
+    np.testing.assert_allclose(trial.take_step(pieces), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_shortening_every_piece_by_itself_would_be_noticed() -> None:
+    trial = Trial(parts=2, grad_clip=0.5)
+    whole = clipped(applied(trial.gradients), 0.5)
+    halves = np.array_split(applied(trial.gradients), 2)
+    parted = np.concatenate([clipped(half, 0.5) for half in halves])
+    assert not np.allclose(whole, parted, rtol=1e-3)
+
+
+def test_short_gradients_and_zero_stay_as_they_are() -> None:
+    update = Trial(grad_clip=5.0).update
+    assert update.factor(25.0) == 1
+    assert update.factor(0.0) == 1
+    assert update.factor(100.0) == 0.5
+    assert Trial(grad_clip=0.0).update.factor(1e30) == 1
+
+
+def test_a_gradient_in_single_precision_is_measured_in_double() -> None:
+    trial = Trial(grad_clip=1.0, dtype=np.float32)
+    trial.gradients[0].flat[:] = 1e25
+    (span,) = trial.spans(1)
+    assert trial.update.add_up(span, 1) == pytest.approx(SIZE * 1e50, rel=1e-6)
+
+
+# Blocks
+
+
+@pytest.mark.parametrize("block", [1, 7, 20])
+@pytest.mark.parametrize("config", RICH, ids=["sgd", "adam", "adamw"])
+def test_blocks_give_the_same_bits_as_one_block(
+    monkeypatch: pytest.MonkeyPatch, config: OptimizerConfig, block: int
+) -> None:
+    def weights() -> bytes:
+        trial = Trial(config, parts=3, dtype=np.float32)
+        for step in range(3):
+            for number, gradient in enumerate(trial.gradients, start=1):
+                gradient.flat[:] = drawn(10 * step + number)
+            trial.take_step(2, Order(np.arange(4), 0, step, 0.1))
+        return trial.parameters.flat.tobytes()
+
+    whole = weights()
+    monkeypatch.setattr("bpnet.training.step.update.BLOCK", block)
+    assert len(Trial().spans(1)[0]) == -(-35 // block) + -(-8 // block)  # weights, then biases
+    assert weights() == whole
+
+
+def test_weight_decay_pulls_on_weights_alone() -> None:
+    trial = Trial(OptimizerConfig(momentum=0.0, nesterov=False, weight_decay=0.5), parts=2)
+    for gradient in trial.gradients:
+        gradient.flat[:] = 0
+    trial.take_step(4)  # one of the four has weights and biases
+    assert trial.parameters.weights == 35
+    np.testing.assert_allclose(trial.parameters.flat[:35], 0.5 * drawn(0)[:35])
+    np.testing.assert_array_equal(trial.parameters.flat[35:], drawn(0)[35:])
+
+
+def test_the_average_follows_every_piece() -> None:
+    network = prepare_model(read_config(), draw_dataset()).network
+    averaged = AveragedWeights(network, 0.9)
+    assert averaged.parameters is not None
+    start = network.parameters.flat.copy()
+    optimizer = build_optimizer(network.parameters, PLAIN)
+    update = Update(network.parameters, optimizer, averaged, 0.0)
+    gradient = network.parameters.like()
+    gradient.flat[:] = update.gradient_factor(ORDER)
+    size = gradient.flat.size
+    for number in range(3):
+        update.apply(update.span(share(size, 3, number), [gradient]), ORDER)
+    np.testing.assert_allclose(network.parameters.flat, start - 1, rtol=1e-6)
+    decay = 2 / 11  # of the first step
+    np.testing.assert_allclose(
+        averaged.parameters.flat, decay * start + (1 - decay) * (start - 1), rtol=1e-5
+    )

@@ -1,0 +1,179 @@
+"""Optimisers against the formulas of their authors, written in one line each."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bpnet.config.settings import OptimizerConfig
+from bpnet.nn.parameters import FlatArrays
+from bpnet.training.optimizer import Optimizer, build_optimizer
+
+Vector = NDArray[np.float64]
+Rule = Callable[[Vector, Vector, float], Vector]  # weights, gradient, rate → new weights
+
+SHAPES = {"1.weight": (2, 3), "1.bias": (2,), "2.weight": (4,), "2.bias": (4,)}
+DECAYED = np.array([1.0] * 6 + [0.0] * 10)  # matrices only: no bias, no factor of a batchnorm
+STEPS = 7
+
+
+def config(**settings: Any) -> OptimizerConfig:
+    plain = {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
+    return OptimizerConfig(**(plain | settings))
+
+
+def drawn(seed: int) -> Vector:
+    return np.random.default_rng(seed).normal(size=len(DECAYED))
+
+
+def rates() -> Iterator[float]:
+    return iter(0.1 / (1 + np.arange(STEPS)))
+
+
+def move(optimizer: Optimizer, g: NDArray[Any], rate: float, count: int) -> None:
+    """Take a step of all parameters: first those that decay, then the others."""
+    weights = optimizer.parameters.weights
+    for stretch, decays in ((slice(weights), True), (slice(weights, None), False)):
+        select = partial(taken, stretch)
+        scaled = g[stretch] * optimizer.gradient_factor(rate)
+        optimizer.step(optimizer.piece(select, scaled, decays=decays), rate, count)
+
+
+def taken(stretch: slice, arrays: FlatArrays) -> NDArray[Any]:
+    return arrays.flat[stretch]
+
+
+def trained(settings: OptimizerConfig, gradients: list[Vector]) -> Vector:
+    """Return the weights after steps along the given gradients."""
+    parameters = FlatArrays(SHAPES, np.float64)
+    parameters.flat[:] = drawn(0)
+    optimizer = build_optimizer(parameters, settings)
+    for count, (gradient, rate) in enumerate(zip(gradients, rates(), strict=True), start=1):
+        move(optimizer, gradient.copy(), rate, count)
+    return parameters.flat.astype(np.float64)
+
+
+def by_formula(rule: Rule, gradients: list[Vector]) -> Vector:
+    w = drawn(0)
+    for gradient, rate in zip(gradients, rates(), strict=True):
+        w = rule(w, gradient, rate)
+    return w
+
+
+def momentum_rule(mu: float, *, nesterov: bool, decay: float) -> Rule:
+    v = np.zeros_like(DECAYED)
+
+    def rule(w: Vector, g: Vector, rate: float) -> Vector:
+        nonlocal v
+        g = g + decay * DECAYED * w
+        v = mu * v - rate * g
+        return w + mu * v - rate * g if nesterov else w + v
+
+    return rule
+
+
+def adam_rule(decay: float, *, decoupled: bool, beta1: float, beta2: float, eps: float) -> Rule:
+    m, s, t = np.zeros_like(DECAYED), np.zeros_like(DECAYED), 0
+
+    def rule(w: Vector, g: Vector, rate: float) -> Vector:
+        nonlocal m, s, t
+        t += 1
+        g = g if decoupled else g + decay * DECAYED * w
+        m, s = beta1 * m + (1 - beta1) * g, beta2 * s + (1 - beta2) * g**2
+        update = (m / (1 - beta1**t)) / (np.sqrt(s / (1 - beta2**t)) + eps)
+        return w - rate * (update + (decay * DECAYED * w if decoupled else 0))
+
+    return rule
+
+
+GRADIENTS = [drawn(seed) for seed in range(1, STEPS + 1)]
+CASES: dict[str, tuple[OptimizerConfig, Callable[[], Rule]]] = {
+    "sgd": (config(), lambda: momentum_rule(0, nesterov=False, decay=0)),
+    "sgd with decay": (
+        config(weight_decay=0.3),
+        lambda: momentum_rule(0, nesterov=False, decay=0.3),
+    ),
+    "momentum": (config(momentum=0.8), lambda: momentum_rule(0.8, nesterov=False, decay=0)),
+    "nesterov with decay": (
+        config(momentum=0.8, nesterov=True, weight_decay=0.3),
+        lambda: momentum_rule(0.8, nesterov=True, decay=0.3),
+    ),
+    "adam with decay": (
+        config(name="adam", weight_decay=0.3, beta1=0.8, beta2=0.95, epsilon=1e-3),
+        lambda: adam_rule(0.3, decoupled=False, beta1=0.8, beta2=0.95, eps=1e-3),
+    ),
+    "adamw": (
+        config(name="adamw", weight_decay=0.3),
+        lambda: adam_rule(0.3, decoupled=True, beta1=0.9, beta2=0.999, eps=1e-8),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_several_steps_follow_the_formula(case: str) -> None:
+    settings, make_rule = CASES[case]
+    expected = by_formula(make_rule(), GRADIENTS)
+    np.testing.assert_allclose(trained(settings, GRADIENTS), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_two_rules_agree(case: str) -> None:
+    settings, _ = CASES[case]
+    for other, (_, make_rule) in CASES.items():
+        expected = by_formula(make_rule(), GRADIENTS)
+        assert np.allclose(trained(settings, GRADIENTS), expected, rtol=1e-3) is (other == case)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_decay_pulls_on_matrices_alone(name: str) -> None:
+    still = [np.zeros_like(DECAYED)] * STEPS
+    change = trained(config(name=name, weight_decay=0.5), still) - drawn(0)
+    assert (change[DECAYED == 0] == 0).all()
+    assert (np.sign(change[DECAYED == 1]) == -np.sign(drawn(0)[DECAYED == 1])).all()
+
+
+def test_adam_starts_with_steps_of_the_learning_rate_whatever_the_gradient() -> None:
+    parameters = FlatArrays(SHAPES, np.float64)
+    optimizer = build_optimizer(parameters, config(name="adam"))
+    move(optimizer, 1e4 * drawn(1), 0.01, 1)
+    np.testing.assert_allclose(np.abs(parameters.flat), 0.01, rtol=1e-9)
+
+
+def test_float32_follows_float64() -> None:
+    for settings, _ in CASES.values():
+        single = FlatArrays(SHAPES, np.float32)
+        single.flat[:] = drawn(0)
+        optimizer = build_optimizer(single, settings)
+        for count, (gradient, rate) in enumerate(zip(GRADIENTS, rates(), strict=True), start=1):
+            move(optimizer, gradient.astype(np.float32), rate, count)
+        assert single.flat.dtype == np.float32
+        np.testing.assert_allclose(single.flat, trained(settings, GRADIENTS), rtol=1e-4, atol=1e-6)
+
+
+def test_only_rules_that_remember_keep_memories() -> None:
+    parameters = FlatArrays(SHAPES, np.float32)
+    memories = {
+        (name, momentum): set(
+            build_optimizer(parameters, config(name=name, momentum=momentum)).memories
+        )
+        for name, momentum in (("sgd", 0.0), ("sgd", 0.9), ("adam", 0.0))
+    }
+    assert memories == {
+        ("sgd", 0.0): set(),
+        ("sgd", 0.9): {"velocity"},
+        ("adam", 0.0): {"mean", "square"},
+    }
+
+
+def test_a_step_moves_nothing_but_its_piece() -> None:
+    parameters = FlatArrays(SHAPES, np.float64)
+    optimizer = build_optimizer(parameters, config(momentum=0.8))
+    scaled = np.full((2, 3), optimizer.gradient_factor(0.1))
+    piece = optimizer.piece(lambda arrays: arrays.views["1.weight"], scaled, decays=True)
+    optimizer.step(piece, 0.1, 1)
+    np.testing.assert_allclose(parameters.views["1.weight"], -0.1)
+    assert np.count_nonzero(parameters.flat) == 6
+    assert np.count_nonzero(optimizer.memories["velocity"].flat) == 6

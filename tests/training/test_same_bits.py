@@ -1,0 +1,158 @@
+"""The same bits, whoever computes the parts of a step: one worker, threads or processes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bpnet.config.settings import Config
+from bpnet.model.workers import Workers
+from bpnet.training.loop import Trainer
+from bpnet.training.step.batch import Order
+from bpnet.training.step.processes import CAN_FORK, ProcessTeam
+from bpnet.training.step.threads import ThreadTeam
+from bpnet.training.step.update import Share, Update
+from tests.helpers.runs import RICH, assert_same_run
+from tests.helpers.tiny import draw_dataset, new_trainer, read_config, train, weights
+
+PERCEPTRON = "model.layers=flatten, linear 13, relu, dropout 0.2, tanh, linear 3"
+NETWORKS = {  # each with everything that could depend on who computes
+    "samples": (),
+    "units": ("train.split=units", PERCEPTRON),
+}
+ALONE = (1, "auto")
+TEAMS = [(2, "threads"), (3, "threads"), (2, "processes"), (3, "processes")]
+
+
+def rich(split: str, shards: int, *more: str) -> Config:
+    """Return a config with a short last batch of 8 samples."""
+    overrides = (*NETWORKS[split], f"train.shards={shards}", "train.batch_size=18", *more)
+    return read_config(RICH, *overrides)
+
+
+def demand_forks(kind: str) -> None:
+    if kind == "processes" and not CAN_FORK:
+        pytest.skip("this system cannot fork safely")
+
+
+def run_with(workers: tuple[int, str], config: Config, folder: Path) -> Trainer:
+    count, kind = workers
+    trainer = train(config, folder, workers=count, kind=kind)
+    assert trainer.team.kind == ("threads" if count == 1 else kind)
+    return trainer
+
+
+@pytest.mark.parametrize("workers", TEAMS, ids=lambda workers: f"{workers[0]} {workers[1]}")
+@pytest.mark.parametrize("shards", [2, 3])
+@pytest.mark.parametrize("split", NETWORKS)
+def test_any_workers_give_the_same_bits(
+    tmp_path: Path, split: str, shards: int, workers: tuple[int, str]
+) -> None:
+    demand_forks(workers[1])
+    config = rich(split, shards)
+    run_with(ALONE, config, tmp_path / "alone")
+    trainer = run_with(workers, config, tmp_path / "team")
+    assert np.isfinite(weights(trainer.model)).all()
+    assert_same_run(tmp_path / "alone", tmp_path / "team")
+
+
+@pytest.mark.parametrize("rule", ["adam", "adamw"])
+@pytest.mark.parametrize("split", NETWORKS)
+def test_other_rules_without_clipping_do_so_too(tmp_path: Path, split: str, rule: str) -> None:
+    config = rich(split, 3, "train.grad_clip=0", f"optimizer.name={rule}")
+    run_with(ALONE, config, tmp_path / "alone")
+    for kind in ("threads", *(["processes"] if CAN_FORK else [])):
+        run_with((2, kind), config, tmp_path / kind)
+        assert_same_run(tmp_path / "alone", tmp_path / kind)
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+@pytest.mark.parametrize("split", NETWORKS)
+def test_batches_that_leave_parts_without_samples(tmp_path: Path, split: str, kind: str) -> None:
+    demand_forks(kind)
+    config = rich(split, 3, "train.batch_size=39")  # the last batch has 2 samples
+    run_with(ALONE, config, tmp_path / "alone")
+    run_with((3, kind), config, tmp_path / "team")
+    assert_same_run(tmp_path / "alone", tmp_path / "team")
+
+
+# What would be noticed
+
+
+def add_in_another_order(self: Update, shares: list[Share], parts: int) -> float:
+    for share in shares:
+        share.others.reverse()
+    total = ADD_UP(self, shares, parts)
+    for share in shares:
+        share.others.reverse()
+    return total
+
+
+ADD_UP = Update.add_up
+
+
+def test_adding_shards_in_another_order_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = rich("samples", 3, "train.batch_size=16")
+    run_with(ALONE, config, tmp_path / "alone")
+    monkeypatch.setattr(Update, "add_up", add_in_another_order)
+    run_with(ALONE, config, tmp_path / "other")
+    with pytest.raises(AssertionError):
+        assert_same_run(tmp_path / "alone", tmp_path / "other")
+
+
+def step_without_waiting(self: ThreadTeam, order: Order) -> None:
+    """Take all phases of one part before the first phase of the next."""
+    for part in self.parts:
+        self.workers.run([lambda part=part: [phase(order) for phase in part.phases]])  # type: ignore[misc,list-item]
+
+
+@pytest.mark.parametrize("split", NETWORKS)
+def test_parts_that_do_not_wait_for_each_other_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: str
+) -> None:
+    run_with(ALONE, rich(split, 2), tmp_path / "alone")
+    monkeypatch.setattr(ThreadTeam, "step", step_without_waiting)
+    run_with(ALONE, rich(split, 2), tmp_path / "other")
+    with pytest.raises(AssertionError):
+        assert_same_run(tmp_path / "alone", tmp_path / "other")
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="this system cannot fork safely")
+@pytest.mark.parametrize("lost", ["rate", "epoch", "step", "index"])
+@pytest.mark.parametrize("split", NETWORKS)
+def test_an_order_that_reaches_processes_changed_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: str, lost: str
+) -> None:
+    config = rich(split, 2)
+    run_with(ALONE, config, tmp_path / "alone")
+    take_phases = ProcessTeam._take_phases
+
+    def changed(self: ProcessTeam, order: Order) -> Any:
+        if self._barrier.number:
+            order = Order(
+                order.index[::-1] if lost == "index" else order.index,
+                order.epoch + (lost == "epoch"),
+                order.step + 2 * (lost == "step"),
+                order.learning_rate * (1.5 if lost == "rate" else 1),
+            )
+        return take_phases(self, order)
+
+    monkeypatch.setattr(ProcessTeam, "_take_phases", changed)
+    run_with((2, "processes"), config, tmp_path / "team")
+    with pytest.raises(AssertionError):
+        assert_same_run(tmp_path / "alone", tmp_path / "team")
+
+
+# Who computes
+
+
+def test_the_teams_are_those_that_were_asked_for(tmp_path: Path) -> None:
+    for kind in ("threads", "processes"):
+        demand_forks(kind)
+        with Workers(3, kind) as workers:
+            trainer = new_trainer(rich("samples", 2), draw_dataset(), tmp_path, workers)
+        assert trainer.team.kind == kind
+        assert isinstance(trainer.team, ThreadTeam) is (kind == "threads")
