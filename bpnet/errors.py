@@ -1,4 +1,4 @@
-"""Say what went wrong: one exception root, one subclass per exit code."""
+"""Define the exceptions: one root, and one subclass per exit code."""
 
 
 class BpnetError(Exception):
@@ -10,7 +10,7 @@ class BpnetError(Exception):
         expected: what would have been right.
         found: what was there instead.
         hint: what the user can do about it.
-        command: words behind `bpnet` of a command that mends it, if there is one.
+        command: words after `bpnet` in a command that mends it, if there is one.
     """
 
     exit_code = 1
@@ -57,7 +57,7 @@ class CheckpointError(BpnetError):
 
 
 class DivergedError(BpnetError):
-    """Report a loss or a weight that is no longer a finite number."""
+    """Report a loss or a weight that is no longer finite."""
 
     exit_code = 5
 

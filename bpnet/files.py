@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file that takes the place of `path` once the block ends well.
+    """Open a temporary file that replaces `path` if the block succeeds.
 
     The temporary file lies in the same directory, is flushed to disk and then renamed. When the
     block raises, it is removed and `path` keeps its old content.
@@ -26,7 +26,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         mask = os.umask(0)
         os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)  # mkstemp's 0600 is not what the user's umask asks for
+        Path(name).chmod(0o666 & ~mask)  # mkstemp's 0600 ignores the user's umask
         Path(name).replace(path)
     except BaseException:
         with suppress(OSError):
@@ -35,6 +35,6 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace the content of `path` by `text`, in UTF-8 and in one step."""
+    """Replace the content of `path` with `text`, in UTF-8 and in one step."""
     with atomic_write(path) as file:
         file.write(text.encode())

@@ -1,4 +1,4 @@
-"""Know the machine: its cores, its processor, and the library that multiplies matrices."""
+"""Describe the machine: its cores, its processor, and the library that multiplies matrices."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def available_cores() -> int:
 
 
 def cpu_name() -> str:
-    """Return the processor's name as far as the system tells it."""
+    """Return the processor's name, as precisely as the system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(errors="replace").splitlines():

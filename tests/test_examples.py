@@ -40,10 +40,10 @@ def look_at(name: str) -> Pass:
     dataset = load_dataset(config)
     model = prepare_model(config, dataset)
     start = model.network.parameters.flat.copy()
-    network = Sequential(model.network.layers, model.network.loss, np.float64, fast=False)
+    network = Sequential(model.network.layers, model.network.loss, np.float64)
     network.parameters.flat[:] = start
     batch = len(dataset.train.inputs)
-    workspace = Workspace(network, batch, training=True, needs_grad_input=True)
+    workspace = Workspace(network, batch, training=True, wants_input_gradient=True)
     caches = workspace.caches(batch)
     x = np.ascontiguousarray(np.moveaxis(dataset.train.inputs, 0, -1))
     outputs = []

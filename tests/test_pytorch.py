@@ -12,31 +12,30 @@ import pytest
 from numpy.typing import NDArray
 
 from bpnet.config.loading import load_config
-from bpnet.config.network import LAYERS, known_input_shape, known_outputs
+from bpnet.config.network import known_input_shape, known_outputs
 from bpnet.config.presets import example_paths, preset_paths
 from bpnet.config.settings import OptimizerConfig
+from bpnet.fast.stages import fast_stages
 from bpnet.model.build import build_model
 from bpnet.model.inputs import Normalization
-from bpnet.nn import loss as loss_module
 from bpnet.nn.activation import ReLU
 from bpnet.nn.dropout import Dropout
 from bpnet.nn.layer import Array
 from bpnet.nn.linear import Linear
-from bpnet.nn.loss import CrossEntropy, Loss, build_loss
-from bpnet.nn.memory import Memory
+from bpnet.nn.loss import CrossEntropy
+from bpnet.nn.memory import Memory, Room
 from bpnet.nn.norm import BatchNorm
+from bpnet.nn.registry import build_loss, layer_types, loss_types
 from bpnet.nn.sequential import Sequential
-from bpnet.training.averaging import AveragedWeights
-from bpnet.training.optimizer import build_optimizer
-from bpnet.training.step.batch import Order
-from bpnet.training.step.update import Update
+from bpnet.training.optimizers import build_optimizer
 from tests.helpers.gradients import Trial
 from tests.helpers.layer_cases import MAKERS, Rng, every_layer, one_case, trial_of
 
 pytest.importorskip("torch", reason="compares with PyTorch: pip install torch")
 
-from tests.helpers import pytorch_twins as twins
 import torch
+
+from tests.helpers import pytorch_twins as twins
 
 TOLERANCE = 1e-9  # of max |a − b| / max |b|, tensor by tensor
 SMALLEST = 1e-4  # of max |b|: what is 0 but for rounding has no relative error
@@ -130,7 +129,7 @@ def test_a_layer_slightly_off_is_caught(kind: str) -> None:
 
 def test_every_layer_that_a_config_can_name_is_compared() -> None:
     tried = {type(trial_of(kind, seed)[0].layer) for kind in MAKERS for seed in range(6)}
-    assert set(LAYERS.values()) <= tried == set(twins.FORMULAS)
+    assert set(layer_types().values()) <= tried == set(twins.FORMULAS)
 
 
 def test_a_layer_without_a_twin_is_no_success() -> None:
@@ -160,7 +159,7 @@ def loss_results(name: str, smoothing: float, case: int, numbers: bool) -> tuple
     classes, parts = rng.integers(outputs, size=batch), rng.dirichlet(np.ones(outputs), batch)
     targets = parts if numbers else classes
     loss = build_loss(name, outputs, smoothing)
-    cache = loss.allocate(batch, Memory(np.float64, training=True))
+    cache = loss.allocate(Room(batch, Memory(np.float64, training=True)))
     mean = np.array(loss.forward(z, targets, cache) / batch)
     found = {"loss": mean, "input": loss.backward(z, cache, batch)}
     return found, twins.loss_results(loss, z, targets)
@@ -179,10 +178,7 @@ def test_a_loss_slightly_off_is_caught(name: str, smoothing: float) -> None:
 
 
 def test_every_loss_is_compared() -> None:
-    known = {value for value in vars(loss_module).values() if isinstance(value, type)}
-    known = {value for value in known if issubclass(value, Loss)}
-    bases = {base for value in known for base in value.__bases__}
-    assert known - bases == set(twins.LOSSES)
+    assert set(loss_types().values()) == set(twins.LOSSES)
 
 
 # Networks
@@ -195,7 +191,8 @@ def draw_network(preset: str, *, fast: bool) -> tuple[Sequential, OptimizerConfi
     assert shape is not None
     assert outputs is not None
     model = build_model(config, shape, outputs, Normalization()).network
-    network = Sequential(model.layers, model.loss, model.dtype, fast=fast)
+    stages = fast_stages(model.layers) if fast else None
+    network = Sequential(model.layers, model.loss, model.dtype, stages)
     network.parameters.flat[:] = model.parameters.flat
     others = network.parameters.flat[network.parameters.weights :]
     others += np.random.default_rng(0).normal(0, 0.1, others.shape)
@@ -232,16 +229,13 @@ def ways(
     """
     start = {name: view.copy() for name, view in network.parameters.views.items()}
     rule = build_optimizer(network.parameters, settings)
-    update = Update(network.parameters, rule, AveragedWeights(network, 0.0), 0.0)
     gradient = network.parameters.like()
-    shares = update.span(slice(0, gradient.flat.size), [gradient])
     rule_of_twin = twins.optimizer_twin(twin, settings)
-    for number, (first, second) in enumerate(gradients):
-        order = Order(np.arange(1), 0, number, settings.learning_rate)
+    for first, second in gradients:
         for name, view in gradient.views.items():
-            view[...] = first[name] * update.gradient_factor(order)
+            view[...] = first[name]
             twin.parameters[name].grad = torch.tensor(second[name])
-        update.apply(shares, order)
+        rule.step(gradient, settings.learning_rate)
         rule_of_twin.step()
     ends = {name: tensor.detach().numpy() for name, tensor in twin.parameters.items()}
     return (
@@ -257,6 +251,9 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adam": {"name": "adam"},
     "adam, other constants": {"name": "adam", "beta1": 0.7, "beta2": 0.9, "epsilon": 1e-2},
     "adamw": {"name": "adamw"},
+    "rmsprop": {"name": "rmsprop"},
+    "rmsprop, other constants": {"name": "rmsprop", "rho": 0.99, "epsilon": 1e-2},
+    "adagrad": {"name": "adagrad"},
 }
 
 

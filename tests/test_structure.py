@@ -198,6 +198,29 @@ def test_the_training_path_needs_numpy_alone() -> None:
     assert run_python(code) == "[]\n"
 
 
+LOADED = """
+import sys
+from bpnet.cli.main import run
+assert run(["predict", {picture!r}], debug=True) == 0
+print(sorted(name for name in sys.modules if name.partition(".")[0] == "bpnet"))
+"""
+MOST_FOR_A_PICTURE = 55  # modules
+
+
+def test_reading_a_picture_loads_nothing_of_training() -> None:
+    picture = str(PACKAGE / "assets" / "seven.jpg")
+    loaded = ast.literal_eval(run_python(LOADED.format(picture=picture)).splitlines()[-1])
+    assert "bpnet.nn.conv" in loaded
+    assert [name for name in loaded if name.startswith("bpnet.training")] == []
+    assert len(loaded) <= MOST_FOR_A_PICTURE
+
+
+def test_scoring_loads_nothing_of_training() -> None:
+    code = "import bpnet.model.score, bpnet.model.checkpoint, bpnet.data.load, sys\n"
+    code += "print([name for name in sys.modules if name.startswith('bpnet.training')])"
+    assert run_python(code) == "[]\n"
+
+
 def test_the_library_never_prints() -> None:
     for path in MODULES:
         if "cli" not in path.parts:

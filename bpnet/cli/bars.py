@@ -22,7 +22,7 @@ class RunDisplay(Observer):
         self._bar: tqdm[Any] | None = None
 
     def epoch_started(self, epoch: int, steps: int, done: int) -> None:
-        """Open a bar where somebody can watch it."""
+        """Open a bar if standard error is a terminal."""
         if sys.stderr.isatty():
             title = f"epoch {epoch}/{self.epochs}"
             self._bar = tqdm(total=steps, initial=done, desc=title, unit="step", leave=False)
@@ -38,7 +38,7 @@ class RunDisplay(Observer):
         click.echo(epoch_line(record, self.epochs), err=True)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

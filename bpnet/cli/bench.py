@@ -17,7 +17,7 @@ NETS = ("mlp", "mlp800", "lenet5", "fast", "convnet")
 SECONDS = 6.0  # of timing, per config and batch size
 
 
-@click.command(cls=ConfigCommand)
+@click.command(cls=ConfigCommand, short_help="Measure speed against this machine's peak.")
 @click.option(
     "--config",
     "sources",
@@ -32,10 +32,11 @@ SECONDS = 6.0  # of timing, per config and batch size
     "batch_sizes",
     type=click.IntRange(min=1),
     multiple=True,
-    help="Else the config's own; may be given several times.",
+    metavar="N",
+    help="Default: the config's own; may be given several times.",
 )
 @click.option("--workers", metavar="N|KIND", help="2, threads, processes, 2 threads, or auto.")
-@click.option("--layers", is_flag=True, help="Show each layer, also where there are many configs.")
+@click.option("--layers", is_flag=True, help="Show each layer even if there are several configs.")
 @as_json
 def command(
     sources: tuple[str, ...],
@@ -46,8 +47,8 @@ def command(
 ) -> None:
     """Measure training and inference speed against this machine's matrix-multiply peak.
 
-    A training step is timed as `train` takes it, on random pictures and without augmentation,
-    averaged weights and validation; the 10th-percentile step counts. Each config takes some ten
+    Training steps are timed as `train` takes them, on random pictures, without augmentation,
+    averaged weights or validation; the 10th-percentile step counts. Each config takes about ten
     seconds. Operations are those of the plain algorithms, so faster ones may beat the peak.
     """
     from bpnet.bench.measure import run_bench
@@ -77,12 +78,12 @@ def find_works(source: str, batch_sizes: tuple[int, ...], workers: str | None) -
 
 
 def announce(work: Work) -> None:
-    """Tell what is measured next."""
+    """Announce what is measured next."""
     click.echo(f"{Path(work.name).stem}, batch {work.config.train.batch_size} …", err=True)
 
 
 def text(found: dict[str, Any], layers: bool) -> str:
-    """Return everything for a reader."""
+    """Return everything as text."""
     from bpnet.bench.measure import PROPORTIONAL
 
     results = found["results"]
@@ -91,7 +92,7 @@ def text(found: dict[str, Any], layers: bool) -> str:
     width = max(len("config"), *(len(Path(result["config"]).stem) for result in results))
     row = f"{{:<{width}}}{{:>7}}{{:>9}}{{:>15}}{{:>10}}{{:>9}}{{:>16}}{{:>11}}".format
     lines.append("")
-    lines.append(row("", "", "", "training", "", "part of", "inference", "peak"))
+    lines.append(row("", "", "", "training", "", "share of", "inference", "peak"))
     lines.append(
         row("config", "batch", "workers", "samples/s", "GFLOP/s", "peak", "samples/s", "memory")
     )
@@ -110,7 +111,7 @@ def text(found: dict[str, Any], layers: bool) -> str:
             )
         )
     if any(result["memory_method"] != PROPORTIONAL for result in results):
-        lines.append("memory: of one process, as far as this system tells")
+        lines.append("memory: of one process only, all that this system reports")
     if layers or len({result["config"] for result in results}) == 1:
         for result in results:
             lines += ["", *layer_lines(result)]

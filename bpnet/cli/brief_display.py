@@ -1,4 +1,4 @@
-"""Show how far one of several runs has come, in few lines."""
+"""Show the progress of one of several runs in a few lines."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ LINES = 10  # per run
 
 
 class BriefDisplay(RunDisplay):
-    """Write the progress of a run to standard error: about ten epochs of it, and the last.
+    """Write the progress of a run to standard error: about ten epochs and the last one.
 
     Args:
         epochs: epochs of the run.
     """
 
     def epoch_ended(self, record: dict[str, Any]) -> None:
-        """Close the bar, and write the epoch's line where it is one of the few."""
+        """Close the bar, and write the epoch's line if it is one of those few."""
         every = max(1, self.epochs // LINES)
         if record["epoch"] % every == 0 or record["epoch"] == self.epochs:
             super().epoch_ended(record)

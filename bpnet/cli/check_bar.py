@@ -9,7 +9,7 @@ from bpnet.teach.gradcheck.gradcheck import CheckObserver
 
 
 class CheckBar(CheckObserver):
-    """Write the progress of a gradient check to standard error, where somebody can watch it."""
+    """Write the progress of a gradient check to standard error if it is a terminal."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
@@ -22,7 +22,7 @@ class CheckBar(CheckObserver):
             self._bar.close()
 
     def started(self, total: int) -> None:
-        """Open a bar, in place of one before."""
+        """Open a bar in place of any earlier one."""
         self.__exit__()
         if sys.stderr.isatty():
             self._bar = tqdm(total=total, desc="checking", unit="slope", leave=False)

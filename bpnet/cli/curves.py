@@ -1,4 +1,4 @@
-"""Train several networks, or read what was trained, and compare their learning curves."""
+"""Train several networks, or read finished runs, and compare their learning curves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bpnet.model.model import Model
     from bpnet.report.curves import Comparison, History
 
-METRICS = (  # bpnet.report.curves.CHOICES, which `--help` need not wait for
+METRICS = (  # bpnet.report.curves.CHOICES, repeated to keep `--help` fast
     *("accuracy", "loss", "validation_accuracy", "train_accuracy"),
     *("validation_loss", "train_loss", "learning_rate"),
 )
@@ -26,7 +26,7 @@ METRICS = (  # bpnet.report.curves.CHOICES, which `--help` need not wait for
 
 @dataclass(frozen=True)
 class Plan:
-    """Hold a network that is ready to be trained.
+    """Hold a network that is ready to train.
 
     Args:
         name: what charts call it.
@@ -47,11 +47,12 @@ class Plan:
     "--metric",
     type=click.Choice(METRICS),
     metavar="METRIC",
-    help="accuracy or loss, validation_ or train_ before it, or learning_rate. Else the first "
-    "that all have: validation or training accuracy, validation or training loss.",
+    help="accuracy or loss, either with validation_ or train_ before it, or learning_rate. "
+    "Default: the first that all have of validation and training accuracy, validation and "
+    "training loss.",
 )
 @with_settings
-@click.option("--epochs", type=click.IntRange(min=1), help="Epochs of every config.")
+@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Epochs of every config.")
 @data_dir
 @click.option(
     "-o",
@@ -59,7 +60,7 @@ class Plan:
     "picture",
     type=click.Path(path_type=Path),
     metavar="PICTURE.png",
-    help="Draw the curves there, too; needs matplotlib (pip install matplotlib).",
+    help="Also draw the curves there; needs matplotlib (pip install matplotlib).",
 )
 @as_json
 def command(
@@ -71,11 +72,11 @@ def command(
     picture: Path | None,
     as_json: bool,
 ) -> None:
-    """Train each config, and show the learning curves of all of them in one chart.
+    """Train each config, and show all learning curves in one chart.
 
-    Each is trained in a run directory of its own, as `bpnet train` does, but the test set is left
-    alone; --set and --epochs hold for all configs. A run directory that is given instead is only
-    read. Try `bpnet curves neuron neuron-cross-entropy`: two costs, one bad start.
+    Each is trained in its own run directory, as by `bpnet train`, but the test set is not read;
+    --set and --epochs apply to all configs. A run directory given instead is only read. Try
+    `bpnet curves neuron neuron-cross-entropy`: two costs, one bad start.
     """
     from bpnet.report import curves
 
@@ -101,7 +102,7 @@ def command(
 def prepare(
     sources: Sequence[str], overrides: tuple[str, ...], data_dir: Path | None
 ) -> list[Plan | History]:
-    """Read all runs and make all networks ready, so that whatever is wrong is told at once."""
+    """Read all runs and prepare all networks, so that errors show before any training."""
     from bpnet.report.curves import read_history
 
     names = distinct([title(source) for source in sources])
@@ -116,7 +117,7 @@ def prepare(
 
 
 def is_run(source: str) -> bool:
-    """Tell whether a run directory is meant: a directory, and not one that a preset is called."""
+    """Return whether a run directory is meant: a directory whose name is not a preset's."""
     return Path(source).is_dir() and source not in preset_paths() | example_paths()
 
 
@@ -126,7 +127,7 @@ def title(source: str) -> str:
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Return the names, those that come again with a number behind them."""
+    """Return the names, with a number after each repeated one."""
     return [
         f"{name} ({names[: place + 1].count(name)})" if name in names[:place] else name
         for place, name in enumerate(names)
@@ -134,7 +135,7 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 
 def make_plan(name: str, source: str, overrides: tuple[str, ...], data_dir: Path | None) -> Plan:
-    """Make the network of a config ready to be trained."""
+    """Prepare the network of a config for training."""
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.config.loading import load_config
     from bpnet.data.load import load_dataset
@@ -146,14 +147,14 @@ def make_plan(name: str, source: str, overrides: tuple[str, ...], data_dir: Path
 
 
 def offered(one: Plan | History) -> set[str]:
-    """Return the metrics that a run has noted or will note."""
+    """Return the metrics that a run has recorded or will record."""
     from bpnet.report.curves import will_offer
 
     return will_offer(one.model, one.dataset) if isinstance(one, Plan) else one.offers()
 
 
 def train(plan: Plan, data_dir: Path | None) -> History:
-    """Train a network, and read what it noted."""
+    """Train a network, and read its history."""
     from bpnet.cli.brief_display import BriefDisplay
     from bpnet.cli.train import train_anew
     from bpnet.report.curves import read_history
@@ -167,7 +168,7 @@ def train(plan: Plan, data_dir: Path | None) -> History:
 def document(
     histories: Sequence[History], comparison: Comparison, picture: Path | None
 ) -> dict[str, Any]:
-    """Return everything in plain values, losses in the units of their own."""
+    """Return everything in plain values, each loss in its own unit."""
     metric = comparison.metric
     return {
         "metric": metric,

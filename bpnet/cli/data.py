@@ -19,9 +19,9 @@ KNOWN_NAMES = ["mnist", "fashion_mnist"]  # as in the catalogue, which is slower
 def command() -> None:
     """Fetch, import, check or draw the data sets.
 
-    Data sets lie in the directory given by --data-dir or BPNET_DATA_DIR, in a folder named
-    after the data set or in the directory itself; without either, in the user's cache
-    directory. Files in a directory that you name are never overwritten.
+    Data sets are kept in the directory given by --data-dir or BPNET_DATA_DIR, in a folder named
+    after the data set or in the directory itself; by default, in the user's cache directory.
+    Files in a directory that you name are never overwritten.
     """
 
 
@@ -30,7 +30,7 @@ def command() -> None:
 @options.data_dir
 @options.mirror
 def fetch(name: str, data_dir: Path | None, mirror: str | None) -> None:
-    """Download what is missing of the data set NAME (mnist), and check all of it."""
+    """Download what is missing of a data set (default: mnist), and check all of it."""
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.data.files.catalogue import KNOWN
     from bpnet.data.mnist import inspect_files, load_mnist
@@ -40,12 +40,12 @@ def fetch(name: str, data_dir: Path | None, mirror: str | None) -> None:
         click.echo(report.path)
 
 
-@command.command(name="import", short_help="Adopt files that you have.")
+@command.command(name="import", short_help="Import files that you have.")
 @click.argument("source", type=click.Path(path_type=Path), metavar="DIR")
 @click.argument("name", type=click.Choice(KNOWN_NAMES), default="mnist")
 @options.data_dir
 def import_(source: Path, name: str, data_dir: Path | None) -> None:
-    """Check the files of the data set NAME (mnist) in DIR, and copy them into the cache."""
+    """Check the files of a data set (default: mnist) in DIR, and copy them into the cache."""
     from bpnet.data.files.catalogue import KNOWN
     from bpnet.data.mnist import import_files
 
@@ -53,11 +53,11 @@ def import_(source: Path, name: str, data_dir: Path | None) -> None:
         click.echo(path)
 
 
-@command.command(short_help="Compare the files with their check sums.")
+@command.command(short_help="Compare the files with their checksums.")
 @click.argument("name", type=click.Choice(KNOWN_NAMES), default="mnist")
 @options.data_dir
 def verify(name: str, data_dir: Path | None) -> None:
-    """Compare the files of the data set NAME (mnist) with their check sums."""
+    """Compare the files of a data set (default: mnist) with their checksums."""
     from bpnet.data.files.catalogue import KNOWN
     from bpnet.data.mnist import inspect_files
 
@@ -70,9 +70,30 @@ def verify(name: str, data_dir: Path | None) -> None:
 
 
 @command.command(short_help="Draw the synthetic data set.")
-@click.option("--train", type=click.IntRange(10), default=60000, show_default=True, metavar="N")
-@click.option("--test", type=click.IntRange(10), default=10000, show_default=True, metavar="N")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, metavar="N")
+@click.option(
+    "--train",
+    type=click.IntRange(10),
+    default=60000,
+    show_default=True,
+    metavar="N",
+    help="Training digits.",
+)
+@click.option(
+    "--test",
+    type=click.IntRange(10),
+    default=10000,
+    show_default=True,
+    metavar="N",
+    help="Test digits.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Which digits are drawn.",
+)
 @options.data_dir
 def synthesize(train: int, test: int, seed: int, data_dir: Path | None) -> None:
     """Draw digits to train and to score on, and keep them in the cache.
@@ -92,7 +113,7 @@ def synthesize(train: int, test: int, seed: int, data_dir: Path | None) -> None:
             bar.update(count)
 
         load_synthetic(directory, train, test, seed, progress=advance)
-    click.echo(f"{train} + {test} digits, seed {seed}, lie in {directory}")
+    click.echo(f"{train} + {test} digits, seed {seed}, are in {directory}")
 
 
 @command.command(short_help="Show what is there and where.")
@@ -100,7 +121,7 @@ def synthesize(train: int, test: int, seed: int, data_dir: Path | None) -> None:
 @options.data_dir
 @options.as_json
 def info(name: str | None, data_dir: Path | None, as_json: bool) -> None:
-    """Show where the data sets lie, which files are there and what they hold."""
+    """Show where the data sets are kept, which files are there and what they hold."""
     from bpnet.data.files.catalogue import KNOWN
     from bpnet.data.files.directory import data_directory
 
@@ -115,7 +136,7 @@ def info(name: str | None, data_dir: Path | None, as_json: bool) -> None:
 
 
 def describe(known: "KnownDataset", data_dir: Path | None) -> dict[str, Any]:
-    """Return what there is to say of a data set, as plain values."""
+    """Return the description of a data set in plain values."""
     from bpnet.data.mnist import inspect_files
 
     reports = inspect_files(known, data_dir)
@@ -142,7 +163,7 @@ def describe(known: "KnownDataset", data_dir: Path | None) -> dict[str, Any]:
 
 
 def info_text(summary: dict[str, Any]) -> str:
-    """Return the description of all data sets for a reader."""
+    """Return the description of all data sets as text."""
     lines = [f"data directory: {summary['data_dir']}"]
     for dataset in summary["datasets"]:
         state = "complete" if dataset["complete"] else "incomplete"

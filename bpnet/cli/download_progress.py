@@ -1,4 +1,4 @@
-"""Show on the terminal how far a download is."""
+"""Show the progress of a download on the terminal."""
 
 from typing import NoReturn
 

@@ -29,13 +29,13 @@ KNOWN = ("mnist", "fashion_mnist", "synthetic", "table")
 
 
 def no_nan(context: click.Context, option: click.Parameter, value: float | None) -> float | None:
-    """Refuse nan, which lies within any bounds: no comparison with it fails."""
+    """Refuse nan, which passes any check of bounds: every comparison with it is false."""
     if value is not None and math.isnan(value):
-        raise click.BadParameter("nan is no fraction.", context, option)
+        raise click.BadParameter("nan is not a fraction.", context, option)
     return value
 
 
-@click.command()
+@click.command(short_help="Score a checkpoint: loss, accuracy, 95 % interval, errors.")
 @click.argument(
     "checkpoints",
     nargs=-1,
@@ -45,20 +45,23 @@ def no_nan(context: click.Context, option: click.Parameter, value: float | None)
 )
 @options.data_dir
 @click.option(
-    "--dataset", metavar="NAME", help="Else the one it was trained on; or a folder of IDX files."
+    "--dataset",
+    metavar="NAME|DIR",
+    help="Data set, or folder of IDX files; default: the one it was trained on.",
 )
 @click.option(
     "--split",
     type=click.Choice(["test", "validation", "train"]),
     default="test",
     show_default=True,
+    help="Samples to score.",
 )
 @click.option(
     "--min-accuracy",
     type=click.FloatRange(0, 1),
     callback=no_nan,
     metavar="P",
-    help="Exit with 6 below this fraction.",
+    help="Exit with code 6 if the accuracy is below this fraction.",
 )
 @views
 @options.as_json
@@ -108,7 +111,7 @@ def command(
     with blas_threads(config.train.blas_threads), Workers(max(1, cores)) as workers:
         score = evaluate(Ensemble(models, views), samples, workers, index)
         if not math.isfinite(score.loss):
-            for model, path in zip(models, paths, strict=True):  # whose fault is it?
+            for model, path in zip(models, paths, strict=True):  # find the one to blame
                 demand_finite(evaluate(model, samples, workers, index).loss, path)
     demand_finite(score.loss, paths[0])
     names = [str(path.absolute()) for path in paths]
@@ -128,7 +131,7 @@ def choose_dataset(model: Model, name: str) -> Config:
     if name == "table" and not model.config.data.inputs:
         raise ConfigError("the checkpoint's config holds no table", where="--dataset")
     if name in KNOWN:
-        drawn = model.config.data.drawn if name == "mnist" else 0  # digits go with no other
+        drawn = model.config.data.drawn if name == "mnist" else 0  # drawn digits go with MNIST only
         data = dataclasses.replace(model.config.data, dataset=name, drawn=drawn)
     elif Path(name).is_dir():
         path = str(Path(name).absolute())
@@ -149,7 +152,7 @@ def check_fit(model: Model, data: Dataset) -> None:
     found = (data.input_shape, len(data.class_names))
     if expected != found:
         raise DataError(
-            f"the network was made for other data than {data.name}",
+            f"the network was made for data other than {data.name}",
             expected=f"samples of shape {expected[0]} in {expected[1]} classes",
             found=f"samples of shape {found[0]} in {found[1]} classes",
             hint="choose another --dataset",
@@ -167,16 +170,16 @@ def check_alike(models: Sequence[Model], paths: Sequence[Path]) -> None:
     for model, path in zip(models[1:], paths[1:], strict=True):
         if task(model) != task(models[0]):
             raise DataError(
-                "this network was made for other data than the first one",
+                "this network and the first one were made for different data",
                 where=path,
                 expected=task(models[0]),
                 found=task(model),
-                hint="score it by itself",
+                hint="score it on its own",
             )
 
 
 def check_views(views: int, data: Dataset) -> None:
-    """Make sure that what is to be shown in several views are pictures, and not too large."""
+    """Make sure that samples to show in several views are pictures, and not too large."""
     from bpnet.data.distortion.warp import LARGEST_SIDE
 
     inputs = data.test.inputs
@@ -203,7 +206,7 @@ def check_views(views: int, data: Dataset) -> None:
 def choose_samples(
     config: Config, data: Dataset, split: str
 ) -> tuple[Samples, NDArray[np.int64] | None]:
-    """Return where the samples of a split are, and their numbers there if they are not all."""
+    """Return the samples that hold a split, and its sample numbers unless it is all of them."""
     from bpnet.data.split import split_samples
 
     if split == "test":
@@ -211,7 +214,7 @@ def choose_samples(
     training, validation = split_samples(config, data)
     index = training if split == "train" else validation
     if not len(index):
-        raise ConfigError("the run held no samples out for validation", where="--split")
+        raise ConfigError("the run held out no samples for validation", where="--split")
     return data.train, index
 
 
@@ -231,7 +234,7 @@ def describe(score: Score, model: Model) -> dict[str, Any]:
 
 
 def text(result: dict[str, Any]) -> str:
-    """Return the score for a reader."""
+    """Return the score as text."""
     lines = [f"{result['dataset']}, {result['split']}: {result['samples']} samples"]
     if len(result["checkpoints"]) > 1:
         lines += [f"mean of {len(result['checkpoints'])} networks:"]
@@ -263,14 +266,14 @@ def text(result: dict[str, Any]) -> str:
 
 
 def check_gate(score: Score, least: float | None) -> None:
-    """Raise where the accuracy is below the one demanded."""
+    """Raise an error if the accuracy is below the required one."""
     if least is None:
         return
     if score.accuracy is None:
         raise ConfigError("--min-accuracy needs classes; these targets are plain numbers")
     if score.accuracy < least:
         raise AccuracyGateError(
-            "the accuracy is below the one demanded",
+            "the accuracy is below the required one",
             expected=f"at least {percent(least)}",
             found=percent(score.accuracy),
         )

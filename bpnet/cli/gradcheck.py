@@ -1,4 +1,4 @@
-"""Check a network's gradients against central differences, and tell what they cost."""
+"""Check a network's gradients against central differences, and report their cost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SECONDS = 1.0  # of timing passes
 
 
-@click.command(cls=ConfigCommand)
+@click.command(cls=ConfigCommand, short_help="Check every gradient against central differences.")
 @click.option(
     "--config", "source", metavar="FILE|PRESET|EXAMPLE", required=True, help="What to check."
 )
@@ -28,7 +28,7 @@ SECONDS = 1.0  # of timing passes
 @click.option(
     "--sabotage",
     metavar="LAYER",
-    help="Plant a known mistake in this layer's backward pass, and see it found.",
+    help="Plant a known mistake in this layer's backward pass, to see it found.",
 )
 @as_json
 def command(
@@ -36,10 +36,10 @@ def command(
 ) -> None:
     """Check every gradient against central differences, layer by layer, in float64.
 
-    A gradient is projected on a random direction, and its projection compared with the slope that
-    the loss really has there. Directions that cross a kink of ReLU or of maximum pooling are drawn
-    anew; dropout drops the same activations every time. Fused layers and a whole training step are
-    checked as well. Ends with exit code 1 where a relative error is above 10⁻⁶.
+    Each gradient is projected onto a random direction, and the projection is compared with the
+    measured slope of the loss. Directions that cross a kink of ReLU or of maximum pooling are
+    redrawn; dropout drops the same activations every time. Fused layers and a whole training step
+    are checked as well. The exit code is 1 if any relative error is above 10⁻⁶.
     """
     from bpnet.cli.check_bar import CheckBar
     from bpnet.config.loading import load_config
@@ -67,17 +67,17 @@ def demand_passed(report: Report) -> None:
     culprit = report.culprit
     if culprit is None:
         if report.mistake is not None:
-            note = "what was planted shows nowhere: it changes no gradient of this network"
+            note = "the planted mistake shows nowhere: it changes no gradient of this network"
             click.echo(f"bpnet: {note}", err=True)
         return
     wrong = sum(not check.passed for check in report.checks)
     where = ", ".join(dict.fromkeys((culprit.gradient.layer, culprit.gradient.parameter)))
     raise CheckFailedError(
         f"{wrong} of {len(report.checks)} gradients {'is' if wrong == 1 else 'are'} wrong",
-        where=f"{where}: the last one, which no other spoils",
+        where=f"{where}: the last wrong one, spoiled by no other",
         expected=f"a relative error of at most {TOLERANCE:g}",
         found=f"{culprit.relative_error:.2g}",
-        hint=None if report.mistake else "read its backward beside its equation",
+        hint=None if report.mistake else "compare its backward with its equation",
     )
 
 
@@ -103,7 +103,7 @@ def document(source: str, report: Report) -> dict[str, Any]:
 
 
 def row(check: Check) -> dict[str, Any]:
-    """Return one gradient's row; what is infinite has no number."""
+    """Return one gradient's row, with None for what is not finite."""
     import math
 
     slopes = check.comparison
@@ -128,14 +128,14 @@ def row(check: Check) -> dict[str, Any]:
 
 
 def text(source: str, config: Config, report: Report) -> list[str]:
-    """Return the lines for a reader."""
+    """Return the lines of the text."""
     cost = report.cost
     title = f"{Path(source).stem}: {cost.parameters:,} parameters, loss {config.train.loss}, "
     lines = [title + f"{report.samples} sample{'s' * (report.samples > 1)}, float64"]
     if report.mistake is not None:
         lines.append(f"planted: {report.mistake.text}")
     if report.moved:
-        lines.append("the starting weights lie at a kink: checked at a point beside them")
+        lines.append("the starting weights lie at a kink: checked at a point nearby")
     lines.append("slopes along a random direction: what the gradient says, what differences find")
     lines += ["", *table(report.checks), ""]
     compared = [check for check in report.checks if check.relative_error is not None]
@@ -178,24 +178,24 @@ def verdict(check: Check) -> str:
 
 
 def remarks(checks: list[Check]) -> list[str]:
-    """Return what is to be said about kinks and flat slopes."""
+    """Return remarks on kinks and flat slopes."""
     lines = []
     crossed = sum(check.kinks for check in checks if check.elements is None)
     left_out = sum(check.kinks for check in checks if check.elements is not None)
     if crossed:
-        lines.append(f"{crossed} directions crossed a kink of ReLU or a tie of pooling: drawn anew")
+        lines.append(f"{crossed} directions crossed a kink of ReLU or a tie of pooling: redrawn")
     if left_out:
         lines.append(f"{left_out} elements lie at a kink or a tie: left out")
     for check in checks:
         if check.held:
             lines.append(
                 f"{check.gradient.layer}, {check.gradient.parameter}: {check.held:,} numbers are 0 "
-                "and lie at a kink or a tie: left alone"
+                "and lie at a kink or a tie: not varied"
             )
     if any(check.relative_error is None for check in checks):
-        lines.append("kink: every direction crosses one, so that nothing could be compared")
+        lines.append("kink: every direction crosses one, so nothing could be compared")
     if any(verdict(check) == "flat" for check in checks):
-        lines.append("flat: slopes so small that a gradient 0.1 % too large would not be seen")
+        lines.append("flat: slopes so small that a gradient 0.1 % too large would go unnoticed")
     return lines
 
 
@@ -215,7 +215,7 @@ def cost_lines(config: Config, cost: Cost) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in a unit that suits it."""
+    """Return a time in a suitable unit."""
     units = [("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("h", 3600.0)]
     name, size = next((unit for unit in reversed(units) if seconds >= unit[1]), units[0])
     return f"{float(f'{seconds / size:.3g}'):g} {name}"

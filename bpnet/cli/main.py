@@ -44,14 +44,14 @@ class LazyGroup(click.Group):
 
         write_presets(formatter)
         with formatter.section("Exit codes"):
-            codes = "0 done, 1 unexpected or a check failed, 2 usage or config, 3 data, "
+            codes = "0 done, 1 unexpected error or failed check, 2 usage or config, 3 data, "
             codes += "4 checkpoint, 5 diverged, 6 accuracy gate missed, 130 interrupted, "
             formatter.write_text(codes + "143 terminated")
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bpnet")
-@click.option("--debug", is_flag=True, help="Show where in the program an error arose.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
     """Train MNIST networks, score them, and read digits with them.
 
@@ -79,7 +79,7 @@ def run(arguments: list[str], *, debug: bool) -> int:
         click.echo("interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone, as `head` does; nothing can be told to them.
+        # The reader of our output has gone, as `head` does: nothing more can be reported.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except BpnetError as error:
@@ -96,7 +96,7 @@ def run(arguments: list[str], *, debug: bool) -> int:
 
 
 def _unforeseen(error: Exception) -> str:
-    """Return the message for an error that can come from anywhere, or from a mistake of ours."""
+    """Return the message for lack of memory or disk space, or for a bug of ours."""
     if isinstance(error, MemoryError):
         return "bpnet: there is not enough memory\n  try: a smaller network or train.batch_size"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -106,7 +106,7 @@ def _unforeseen(error: Exception) -> str:
 
 
 def _mending(error: BpnetError) -> str:
-    """Return the command that mends an error, behind its message."""
+    """Return the command that mends an error, to follow its message."""
     from bpnet.cli.options import command_line
 
     return f" {command_line(*error.command)}" if error.command else ""

@@ -8,15 +8,14 @@ from typing import Any, TypeVar
 
 import click
 
-from bpnet.config.presets import describe, example_paths, preset_paths
-
+MOST_VIEWS = 100
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 data_dir = click.option(
     "--data-dir",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Where the data sets lie; else BPNET_DATA_DIR, else the user's cache directory.",
+    help="Directory of the data sets; else BPNET_DATA_DIR, else the user's cache directory.",
 )
 with_settings = click.option(
     "--set",
@@ -27,7 +26,16 @@ with_settings = click.option(
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 mirror = click.option(
-    "--mirror", metavar="URL", help="Download from here first; else BPNET_MIRROR."
+    "--mirror", metavar="URL", help="Address to download from first; else BPNET_MIRROR."
+)
+views = click.option(
+    "--views",
+    type=click.IntRange(1, MOST_VIEWS),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Show each picture N times, as it is and N − 1 times slightly shifted, turned and "
+    "scaled, and average the probabilities.",
 )
 
 
@@ -36,46 +44,38 @@ class ConfigCommand(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write presets and examples with one line each."""
+        from bpnet.config.presets import example_paths
+
         write_presets(formatter)
         write_configs(formatter, "Worked examples", example_paths())
 
 
 def write_presets(formatter: click.HelpFormatter) -> None:
     """Write every preset with the first line of its comment."""
+    from bpnet.config.presets import preset_paths
+
     write_configs(formatter, "Presets", preset_paths())
 
 
 def write_configs(formatter: click.HelpFormatter, title: str, paths: dict[str, Path]) -> None:
     """Write a section of configs, each with the first line of its comment."""
+    from bpnet.config.presets import describe
+
     if paths:
         with formatter.section(title):
             formatter.write_dl([(name, describe(path)) for name, path in paths.items()])
 
 
 def command_line(*words: object) -> str:
-    """Return a command as the user can paste it, with the path by which bpnet was called."""
+    """Return a command that the user can paste, with the path by which bpnet was called."""
     called = Path(sys.argv[0])
     program = [sys.executable, "-m", "bpnet"] if called.name == "__main__.py" else [str(called)]
     return shlex.join([*program, *map(str, words)])
 
 
-def percent(part: float) -> str:
+def percent(fraction: float) -> str:
     """Return a fraction as a percentage with two decimals."""
-    return f"{100 * part:.2f} %"
-
-
-MOST = 100
-
-
-views = click.option(
-    "--views",
-    type=click.IntRange(1, MOST),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Show each picture N times, as it is and N − 1 times slightly shifted, turned and "
-    "scaled, and average the probabilities.",
-)
+    return f"{100 * fraction:.2f} %"
 
 
 def averaged_over(count: int) -> str:

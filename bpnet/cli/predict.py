@@ -39,15 +39,22 @@ class Reading:
     probabilities: list[NDArray[np.floating] | None] = field(default_factory=list)
 
 
-@click.command()
+@click.command(short_help="Read the digit in each picture.")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE…")
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),
     metavar="CHECKPOINT|RUN_DIR",
-    help="Else the weights that ship with bpnet.",
+    help="Default: the weights that ship with bpnet.",
 )
-@click.option("--top", type=click.IntRange(1), default=3, show_default=True, metavar="K")
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    metavar="K",
+    help="Show the K most probable classes.",
+)
 @click.option("--segment", is_flag=True, help="Read several digits per picture, left to right.")
 @click.option(
     "--explain",
@@ -79,7 +86,7 @@ def command(
     if explain is not None:
         check_explanation(explain, images)
     path = checkpoint_path(checkpoint) if checkpoint else WEIGHTS
-    model = load_checkpoint(path).model()
+    model = load_checkpoint(path).model(fast=False)  # for one digit, the textbook is fast enough
     check_reads_digits(model)
     with blas_threads(1):  # products this small would only wait for a second thread
         readings, unreadable = read_all(images, segment=segment)
@@ -110,12 +117,12 @@ def command(
 
 
 def check_explanation(path: Path, images: tuple[str, ...]) -> None:
-    """Make sure that the explanation takes the place of no picture."""
+    """Make sure that the explanation does not replace a picture."""
     if path.suffix.lower() != ".png" or path.resolve() in [Path(name).resolve() for name in images]:
         raise ConfigError(
-            "this is no place for the explanation",
+            "this cannot be the file of the explanation",
             where="--explain",
-            expected="a name that ends in .png and is none of the pictures to read",
+            expected="a name that ends in .png and is not one of the pictures to read",
             found=path,
         )
 
@@ -134,7 +141,7 @@ def check_reads_digits(model: Model) -> None:
 def read_all(
     images: tuple[str, ...], *, segment: bool
 ) -> tuple[list[Reading], list[tuple[str, DataError]]]:
-    """Find the digits in every picture; those that cannot be read are returned with the reason."""
+    """Find the digits in every picture; unreadable pictures are returned with the reason."""
     from bpnet.data.reading.image import read_digit, read_digits
 
     readings = []
@@ -152,7 +159,7 @@ def read_all(
 
 
 def standard_input() -> BytesIO:
-    """Return all of standard input; nothing where it is closed, as services may have it."""
+    """Return all of standard input; nothing if it is closed, as it may be in a service."""
     return BytesIO(sys.stdin.buffer.read() if sys.stdin else b"")
 
 

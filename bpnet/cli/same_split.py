@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bpnet.config.settings import Config, DataConfig
     from bpnet.data.dataset import Dataset
 
-SCORE_TEST = "leave --split out, to score the test samples"
+SCORE_TEST = "leave out --split to score the test samples"
 DRAWING = ("synthetic_seed", "synthetic_variety")
 
 
@@ -22,8 +22,8 @@ def check_same_split(configs: Sequence[Config], paths: Sequence[Path], *, chosen
     Args:
         configs: one per run.
         paths: of their checkpoints.
-        chosen: the samples are those of --dataset, so that settings alone tell whether all runs
-            have the same; those a run was trained on are told by `check_same_samples`.
+        chosen: the samples are those of --dataset, so the settings alone show whether all runs
+            have the same ones; otherwise `check_same_samples` compares those of training.
     """
 
     def settings(config: Config) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def check_same_split(configs: Sequence[Config], paths: Sequence[Path], *, chosen
 
 
 def drawn_by(data: DataConfig) -> tuple[str, ...]:
-    """Return the settings, the most telling one first, that decide on the training samples."""
+    """Return the settings that determine the training samples, most telling first."""
     if data.dataset == "synthetic":
         return ("synthetic_train", *DRAWING)
     if data.dataset == "table":
@@ -56,9 +56,9 @@ def drawn_by(data: DataConfig) -> tuple[str, ...]:
 def check_same_samples(
     fingerprints: Sequence[str | None], paths: Sequence[Path], data: Dataset
 ) -> None:
-    """Make sure that every run was trained on these samples, or on a part of them.
+    """Make sure that every run was trained on these samples, or on some of them.
 
-    A checkpoint that does not tell its samples is taken at its word alone, but not beside others.
+    A checkpoint that does not record its samples is accepted alone, but not among others.
     """
     expected = data.fingerprint()
     for fingerprint, path in zip(fingerprints, paths, strict=True):
@@ -67,6 +67,6 @@ def check_same_samples(
                 "this run is not known to have learned from the samples that would be scored",
                 where=path,
                 expected=f"training samples with SHA-256 {expected}",
-                found=fingerprint or "a checkpoint that does not tell its training samples",
+                found=fingerprint or "a checkpoint that does not record its training samples",
                 hint=SCORE_TEST,
             )

@@ -1,4 +1,4 @@
-"""Let Ctrl-C and SIGTERM end a run after the step under way."""
+"""Let Ctrl-C and SIGTERM end a run after the current step."""
 
 import signal
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class StopRequest:
         self.signal: int | None = None
 
     def __call__(self) -> bool:
-        """Tell whether the run should stop."""
+        """Return whether the run should stop."""
         return self.signal is not None
 
     def error(self) -> type[BpnetError]:
@@ -41,7 +41,7 @@ class StopRequest:
 
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
-    """Catch the signals while the block runs, and give them back afterwards."""
+    """Catch the signals while the block runs, and restore their handlers afterwards."""
     request = StopRequest()
     previous = {number: signal.signal(number, request.receive) for number in ERRORS}
     try:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 CHECKPOINT_SUFFIX = ".npz"
 
 
-@click.command(cls=ConfigCommand)
+@click.command(
+    cls=ConfigCommand, short_help="Show each layer's shape, parameters, cost and memory."
+)
 @click.argument("source", metavar="CONFIG|PRESET|EXAMPLE|CHECKPOINT")
 @data_dir
 @as_json
@@ -40,7 +42,7 @@ def load_network(source: str, data_dir: Path | None) -> Sequential:
         return load_checkpoint(checkpoint_path(path)).model().network
     config = load_config(source)
     shape, outputs = known_input_shape(config), known_outputs(config)
-    if shape is None or outputs is None:  # only the data themselves tell
+    if shape is None or outputs is None:  # only the data themselves show them
         dataset = load_dataset(config, data_dir)
         shape, outputs = dataset.input_shape, len(dataset.class_names)
     return build_model(config, shape, outputs, Normalization()).network
@@ -77,10 +79,10 @@ def describe(layer: Any) -> dict[str, Any]:
     """Return the figures of one layer; memory is what training reserves for one sample."""
     import numpy as np
 
-    from bpnet.nn.memory import Memory
+    from bpnet.nn.memory import Memory, Room
 
     memory = Memory(np.float32, training=True)
-    layer.allocate(1, memory, {}, needs_grad_input=True)
+    layer.allocate(Room(1, memory, wants_input_gradient=True))
     sizes = [int(np.prod(shape)) for shape in layer.parameter_shapes.values()]
     return {
         "name": layer.name,

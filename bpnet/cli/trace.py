@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 NARROWEST = 80  # columns of the narrowest page
 
 
-@click.command(cls=ConfigCommand)
+@click.command(
+    cls=ConfigCommand, short_help="Show every number of a small network's first training steps."
+)
 @click.argument("source", metavar="FILE|PRESET|EXAMPLE")
 @click.option(
     "--steps",
@@ -45,11 +47,11 @@ def command(
 
     Forward values, loss, local derivatives, the chain rule's products on the way back, gradients
     and updates, with their formulas; the four equations of backpropagation, and every path from a
-    weight to the loss. The steps are those that training takes, in float64 and in one part.
+    weight to the loss. The steps are those that training takes, in float64 and as one shard.
 
     Samples and places, as in 1.weight[2,1] (row 2, column 1), are counted from 1. Large arrays are
-    summed up; --json prints all their numbers. A small convolutional network, such as quickstart,
-    needs --set train.batch_size=1.
+    summarised; --json prints all their numbers. A small convolutional network, such as
+    quickstart, needs --set train.batch_size=1.
     """
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.config.loading import load_config

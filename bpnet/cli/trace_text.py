@@ -1,4 +1,4 @@
-"""Lay a trace out as tables for people."""
+"""Lay out a trace as tables for people."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def trace_lines(steps: Sequence[StepTrace], width: int) -> Iterator[str]:
 
 
 class StepText:
-    """Lay one step out.
+    """Lay out one step.
 
     Args:
         step: its numbers.
@@ -75,7 +75,7 @@ class StepText:
         arrays += [traced.before for traced in step.parameters.values()]
         lines = paragraph(text, self.width)
         if any(array.size > MOST_SHOWN for array in arrays):
-            note = f"arrays of more than {MOST_SHOWN} numbers are summed up: --json has them all"
+            note = f"arrays of more than {MOST_SHOWN} numbers are summarised: --json has them all"
             note += ", --set train.batch_size=1 has fewer" if len(step.samples) > 1 else ""
             lines += ["", *paragraph(note, self.width)]
         return lines
@@ -109,7 +109,7 @@ class StepText:
                 samples(layer.grad_input, self.labels),
             )
             rows.append(Row((layer.name, layer.formulas.backward), cells))
-        yield "backward: local derivative · δ = product, which goes on to the layer before"
+        yield "backward: local derivative · δ = product, passed to the layer before"
         headings = ("local derivative", "δ = ∂C/∂output", "product")
         yield from Table(("layer", "formula"), headings, tuple(rows)).lines(self.width)
 
@@ -221,7 +221,7 @@ class StepText:
 
 
 def counted(elements: Sequence[ElementPaths]) -> str:
-    """Say how many paths lead from the numbers of a parameter to the loss."""
+    """Describe how many paths lead from the numbers of a parameter to the loss."""
     counts = [element.count for element in elements]
     least, most = min(counts), max(counts)
     if most == 0:

@@ -35,15 +35,22 @@ if TYPE_CHECKING:
 @with_settings
 @data_dir
 @mirror
-@click.option("--run-dir", type=click.Path(path_type=Path), help="Else runs/<preset>-<time>.")
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where to save the run; default: runs/<preset>-<time>.",
+)
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
     metavar="CHECKPOINT|RUN_DIR",
-    help="Go on where this was saved; a run directory is continued in place.",
+    help="Continue from here; a run directory is continued in place.",
 )
-@click.option("--epochs", metavar="N|+N", help="Epochs in all, or beyond those of a finished run.")
-@click.option("--seed", type=click.IntRange(min=0), help="Where all random draws come from.")
+@click.option(
+    "--epochs", metavar="N|+N", help="Epochs in total, or N more than a finished run has."
+)
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of all random draws.")
 @click.option("--workers", metavar="N|KIND", help="2, threads, processes, 2 threads, or auto.")
 @click.option("--dry-run", is_flag=True, help="Check config, data and shapes, then stop.")
 @as_json
@@ -63,7 +70,7 @@ def command(
     """Train a network and score it on the test set.
 
     The run directory holds config.ini, environment.json, metrics.jsonl and two checkpoints,
-    last.npz and best.npz. Ctrl-C finishes the step under way, saves, and says how to go on.
+    last.npz and best.npz. Ctrl-C finishes the current step, saves, and shows how to continue.
     """
     from bpnet.cli.bars import RunDisplay
     from bpnet.cli.download_progress import DownloadProgress
@@ -85,15 +92,15 @@ def command(
         show(model.network, as_json=as_json)
         return
     if run_dir is None:
-        run_dir = resume if resume and resume.is_dir() else _default_run_dir(source or "resumed")
+        run_dir = resume if resume and resume.is_dir() else default_run_dir(source or "resumed")
     run_dir = run_dir.absolute()
     in_place = resume is not None and run_dir.resolve() == resume.resolve()
     runs.create_run_dir(run_dir, resumes=in_place)
-    with blas_threads(config.train.blas_threads), runs.choose_workers(config) as team:
-        trainer = runs.build_trainer(model, dataset, run_dir, team, saved, progress)
+    with blas_threads(config.train.blas_threads), runs.choose_workers(config) as pool:
+        trainer = runs.build_trainer(model, dataset, run_dir, pool, saved, progress)
         runs.describe_run(run_dir, trainer)
         _run(trainer, data_dir, RunDisplay(trainer.progress.ends[-1]))
-        score = runs.final_score(run_dir / BEST, dataset, team)
+        score = runs.final_score(run_dir / BEST, dataset, pool)
     result = {"run_dir": str(run_dir)} | runs.result(trainer, score)
     if as_json:
         click.echo(json.dumps(result, indent=2))
@@ -104,7 +111,7 @@ def command(
 def _settle(
     source: str | None, overrides: tuple[str, ...], resume: Path | None, epochs: str | None
 ) -> tuple[Config, Checkpoint | None, Progress | None]:
-    """Return the config of the run and, where it goes on, what was saved and how far it came."""
+    """Return the config of the run and, if it is resumed, what was saved and its progress."""
     from bpnet.config.loading import load_config
     from bpnet.training.resume import load_for_resume, read_epochs
 
@@ -120,8 +127,8 @@ def _settle(
     return load_for_resume(resume, source, overrides, epochs)
 
 
-def _default_run_dir(source: str) -> Path:
-    """Make a directory named after the config and the time, which no other run has."""
+def default_run_dir(source: str) -> Path:
+    """Make a directory, new to this run, named after the config and the time."""
     from bpnet.training.saving import writing
 
     first = path = Path("runs") / f"{Path(source).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -141,29 +148,29 @@ def _default_run_dir(source: str) -> Path:
 def train_anew(
     model: Model, dataset: Dataset, source: str, data_dir: Path | None, display: RunDisplay
 ) -> Path:
-    """Train a network in a run directory of its own, which is returned; the test set is not read.
+    """Train a network in a new run directory, which is returned; the test set is not read.
 
     Args:
         model: with its starting weights; trained in place.
         dataset: what it learns from.
         source: names the run directory.
-        data_dir: where the data set was found, for the command that goes on after a signal.
-        display: watches the run.
+        data_dir: where the data set was found, for the command that resumes after a signal.
+        display: shows the progress of the run.
     """
     from bpnet.machine import blas_threads
     from bpnet.training import run as runs
 
-    run_dir = _default_run_dir(source).absolute()
+    run_dir = default_run_dir(source).absolute()
     config = model.config
-    with blas_threads(config.train.blas_threads), runs.choose_workers(config) as team:
-        trainer = runs.build_trainer(model, dataset, run_dir, team, None, None)
+    with blas_threads(config.train.blas_threads), runs.choose_workers(config) as pool:
+        trainer = runs.build_trainer(model, dataset, run_dir, pool, None, None)
         runs.describe_run(run_dir, trainer)
         _run(trainer, data_dir, display)
     return run_dir
 
 
 def _run(trainer: Trainer, data_dir: Path | None, display: RunDisplay) -> None:
-    """Train under the eyes of a display; a signal ends it after a step, with everything saved."""
+    """Train and show the progress; a signal ends the run after a step, with everything saved."""
     from bpnet.cli.signals import stop_request
 
     trainer.observer = display
@@ -183,12 +190,12 @@ def _run(trainer: Trainer, data_dir: Path | None, display: RunDisplay) -> None:
 
 
 def _data_option(data_dir: Path | None) -> list[object]:
-    """Return the words by which a suggested command finds the same data."""
+    """Return the options by which a suggested command finds the same data."""
     return ["--data-dir", data_dir] if data_dir else []
 
 
 def next_commands(model: Model, run_dir: Path, data_dir: Path | None) -> list[str]:
-    """Return commands to try next, such as run as they stand."""
+    """Return commands to try next, which run as they are."""
     from bpnet.cli.assets import example_pictures
 
     where = _data_option(data_dir)
@@ -200,7 +207,7 @@ def next_commands(model: Model, run_dir: Path, data_dir: Path | None) -> list[st
 
 
 def _tell(result: dict[str, Any], score: Score, commands: list[str]) -> None:
-    """Write the score, of plain numbers with its mean errors, and the commands to try next."""
+    """Write the score, with mean errors if targets are plain numbers, and the next commands."""
     if result["test_accuracy"] is not None:
         errors = result["test_errors"]
         accuracy = percent(result["test_accuracy"])

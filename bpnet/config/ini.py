@@ -28,7 +28,7 @@ class Entry:
 
 @dataclass
 class Problem:
-    """Say what is wrong in which line."""
+    """Describe what is wrong in which line."""
 
     line: int
     message: str
@@ -44,11 +44,11 @@ class Ini:
 
 
 def read_ini(text: str) -> Ini:
-    """Read sections, `key = value` lines and continuation lines, which stand further in.
+    """Read sections, `key = value` lines and continuation lines, which are indented further.
 
-    `;` and `#` begin a comment at the start of a line or after a blank. Keys keep their case,
-    `%` has no meaning, and no section has one either. A section or key that comes twice is a
-    problem, as is any line that is neither.
+    `;` and `#` begin a comment at the start of a line or after a blank. Keys keep their case;
+    neither `%` nor any section name has a special meaning. A section or key that appears twice
+    is a problem, as is any line that is neither.
     """
     ini = Ini({}, {}, [])
     section: dict[str, Entry] | None = None
@@ -77,16 +77,16 @@ def read_ini(text: str) -> Ini:
 def _open_section(ini: Ini, name: str, number: int) -> dict[str, Entry]:
     if name in ini.sections:
         first = ini.section_lines[name]
-        ini.problems.append(Problem(number, f"[{name}] comes twice, first in line {first}"))
+        ini.problems.append(Problem(number, f"[{name}] appears twice, first in line {first}"))
     ini.section_lines.setdefault(name, number)
     return ini.sections.setdefault(name, {})
 
 
 def _add(ini: Ini, section: dict[str, Entry] | None, key: str, entry: Entry) -> None:
     if section is None:
-        ini.problems.append(Problem(entry.line, f'"{key}" stands before the first [section]'))
+        ini.problems.append(Problem(entry.line, f'"{key}" appears before the first [section]'))
     elif key in section:
         first = section[key].line
-        ini.problems.append(Problem(entry.line, f'"{key}" comes twice, first in line {first}'))
+        ini.problems.append(Problem(entry.line, f'"{key}" appears twice, first in line {first}'))
     else:
         section[key] = entry

@@ -1,4 +1,4 @@
-"""Read the lines that describe a network: one layer per line, as the layers' classes say."""
+"""Read the lines that describe a network: one layer per line, as its class declares."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ def read_layer(line: str, where: str = "") -> LayerSpec:
         known = layer_types()
         near = get_close_matches(kind, known, n=1)
         hint = f'; did you mean "{near[0]}"?' if near else f"; known are {', '.join(known)}"
-        raise ValueError(f'"{kind}" is no layer{hint}')
+        raise ValueError(f'"{kind}" is not a layer{hint}')
     options = {option.name: option for option in layer.options}
     positional = next((option.name for option in layer.options if option.positional), None)
     given: dict[str, str] = {}
@@ -79,7 +79,7 @@ def needed(option: Option) -> bool:
 
 
 def reader(option: Option) -> Callable[[str], Value]:
-    """Return what reads the text of a value and checks its bounds."""
+    """Return the function that reads the text of a value and checks its bounds."""
     if option.type is bool:
         return yes_or_no
     if option.type is int:

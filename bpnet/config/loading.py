@@ -13,7 +13,7 @@ def read_text(path: Path) -> str:
     """Return the content of a config file.
 
     Raises:
-        ConfigError: it cannot be read, or is no text.
+        ConfigError: it cannot be read, or is not text.
     """
     try:
         return path.read_text(encoding="utf-8-sig")  # some editors put a mark before the text
@@ -22,16 +22,16 @@ def read_text(path: Path) -> str:
             "the config cannot be read",
             where=path,
             expected="a text file in UTF-8",
-            found=getattr(error, "strerror", None) or "bytes that are no UTF-8",
+            found=getattr(error, "strerror", None) or "bytes that are not UTF-8",
         ) from error
 
 
 def load_config(name: str, overrides: tuple[str, ...] = ()) -> Config:
-    """Read a config and check its keys, values and, as far as the data are known, its shapes.
+    """Read a config and check its keys, its values and, if the data are known, its shapes.
 
     Args:
         name: path of a file, or name of a preset.
-        overrides: `section.key=value` each, stronger than the file.
+        overrides: `section.key=value` each; they override the file.
 
     Raises:
         ConfigError: one for all problems together.
@@ -57,7 +57,7 @@ def load_overrides(overrides: tuple[str, ...]) -> Config:
 
 
 def check_network(config: Config, problems: list[str]) -> None:
-    """Note what in the network does not fit, where the config alone tells the data's shape."""
+    """Note what does not fit in the network, if the config alone gives the data's shape."""
     shape = known_input_shape(config)
     if shape is not None:
         build_layers(config, shape, known_outputs(config), problems)

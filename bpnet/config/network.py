@@ -16,7 +16,7 @@ MOST_PARAMETERS = 10**8  # with the optimiser's and averaged copies, what a chec
 
 
 def known_input_shape(config: Config) -> Shape | None:
-    """Return the shape of a sample as far as the config alone tells it."""
+    """Return the shape of a sample, if the config alone gives it."""
     data = config.data
     if data.dataset == "table":
         return data.input_shape or ((len(data.inputs[0]),) if data.inputs else None)
@@ -24,7 +24,7 @@ def known_input_shape(config: Config) -> Shape | None:
 
 
 def known_outputs(config: Config) -> int | None:
-    """Return how many numbers the network should give, as far as the config alone tells it."""
+    """Return how many numbers the network should give, if the config alone shows it."""
     data = config.data
     if data.dataset == "table":
         return len(data.targets[0]) if data.targets else None
@@ -74,7 +74,7 @@ def build_layers(
         problems.append(text + _flatten_hint(shape))
     loss = find_loss(config.train.loss)
     if loss is not None and loss.applies == last.kind:
-        hint = f"{loss.kind} applies {last.kind} itself; take the layer out"
+        hint = f"{loss.kind} applies {last.kind} itself; remove the layer"
         problems.append(f"{last.where}: `{last.text}` would be applied twice: {hint}")
     _check_weights(config, layers, problems)
     return layers
@@ -85,7 +85,7 @@ def _flatten_hint(shape: Shape) -> str:
 
 
 def _check_size(config: Config, layers: list[Layer[Any]], problems: list[str]) -> None:
-    """Note a network beyond all memory, by the line of its largest layer."""
+    """Note a network with too many parameters, at the line of its largest layer."""
     sizes = [sum(map(math.prod, layer.parameter_shapes.values())) for layer in layers]
     if sum(sizes) > MOST_PARAMETERS:
         largest = config.model.layers[sizes.index(max(sizes))]
@@ -106,7 +106,7 @@ def _check_weights(config: Config, layers: list[Layer[Any]], problems: list[str]
         place = config.given.get(f"weights.{name}", "")
         if name not in shapes:
             known = ", ".join(shapes) or "none"
-            problems.append(f"{place}: [weights] {name} is no parameter; there are {known}")
+            problems.append(f"{place}: [weights] {name} is not a parameter; there are {known}")
         elif len(values) != np.prod(shapes[name]):
             problems.append(
                 f"{place}: [weights] {name} has shape {shapes[name]} and takes "

@@ -21,7 +21,7 @@ def example_paths() -> dict[str, Path]:
 
 
 def _paths(*part: str) -> dict[str, Path]:
-    """Return the configs of a folder, or of a part of it, by their stems."""
+    """Return the configs of a folder, or of its subfolder, by their stems."""
     folder = next((folder for folder in FOLDERS if folder.is_dir()), FOLDERS[0])
     stems = {path.stem: path for path in folder.joinpath(*part).glob("*.ini")}
     return dict(sorted(stems.items()))
@@ -36,7 +36,7 @@ def find_config(name: str) -> Path:
     """Return the file of that path, or of the preset or worked example of that name.
 
     Raises:
-        ConfigError: there is none of them.
+        ConfigError: there is none.
     """
     path = Path(name)
     if path.is_file():

@@ -41,7 +41,7 @@ class ConfigReader:
 
         Args:
             text: the content of a config file.
-            overrides: `section.key=value` each, stronger than the text.
+            overrides: `section.key=value` each; they override the text.
         """
         ini = read_ini(text)
         for problem in ini.problems:
@@ -126,7 +126,7 @@ class ConfigReader:
         return weights
 
     def _complete(self, config: Config) -> Config:
-        """Settle the defaults and demands that depend on the data set."""
+        """Settle the defaults and requirements that depend on the data set."""
         data = config.data
         if data.dataset == "table":
             if "data.validation" not in config.given:
@@ -196,7 +196,7 @@ class ConfigReader:
 
 
 def _nearest(key: str) -> str:
-    """Say which known key was probably meant."""
+    """Return a hint at the known key that was probably meant."""
     homes = {
         field.name: name
         for name, section in SECTIONS.items()
@@ -205,7 +205,7 @@ def _nearest(key: str) -> str:
     if key in homes:
         return f"it belongs to [{homes[key]}]"
     near = get_close_matches(key, homes, n=1)
-    return f"did you mean [{homes[near[0]]}] {near[0]}?" if near else "no key is named like it"
+    return f"did you mean [{homes[near[0]]}] {near[0]}?" if near else "no key has a similar name"
 
 
 def raise_problems(source: str, problems: list[str]) -> None:

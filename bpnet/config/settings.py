@@ -1,4 +1,4 @@
-"""Say what every setting is called, what it means, and which values it takes."""
+"""Declare every setting: its name, its default, what it means and which values it takes."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def setting(default: Any, meaning: str, read: Callable[[str], Any]) -> Any:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Say which samples a network learns from."""
+    """Hold the settings of the samples that a network learns from."""
 
     dataset: str = setting(
         "mnist",
         "mnist | fashion_mnist | idx | synthetic | table",
         one_of("mnist", "fashion_mnist", "idx", "synthetic", "table"),
     )
-    path: str = setting("", "folder of an idx data set, seen from the config file", str)
+    path: str = setting("", "folder of an idx data set, relative to the config file", str)
     normalize: str = setting(
         "standard",
         "standard: (x/255 − mean)/std of training; unit: x/255; none (table)",
         one_of("standard", "unit", "none"),
     )
-    validation: int = setting(5000, "samples held out of the training set; 0 for table", whole(0))
+    validation: int = setting(5000, "samples held out from the training set; 0 for table", whole(0))
     synthetic_train: int = setting(60000, "drawn digits to train on", whole(10))
     synthetic_test: int = setting(10000, "drawn digits to score on", whole(10))
     synthetic_seed: int = setting(1, "which digits are drawn", whole(0))
-    synthetic_variety: float = setting(1.0, "how much hands differ; below 1: neater", real(0, 2))
+    synthetic_variety: float = setting(1.0, "how much writers differ; below 1: neater", real(0, 2))
     drawn: int = setting(0, "mnist: drawn digits added to the training pictures", whole(0))
     inputs: Rows = setting((), "table: one sample per line", rows)
     targets: Rows = setting((), "table: what the network should answer, one sample per line", rows)
@@ -55,14 +55,14 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Say what the network is made of."""
+    """Hold the settings of the network."""
 
     layers: tuple[LayerSpec, ...] = setting(
         tuple(map(read_layer, DEFAULT_LAYERS.splitlines())), "one layer per line", str
     )
     init: str = setting(
         "he",
-        "how weights start: he | glorot | lecun | normal | zeros",
+        "starting weights: he | glorot | lecun | normal | zeros",
         one_of("he", "glorot", "lecun", "normal", "zeros"),
     )
     dtype: str = setting("float32", "element type: float32 | float64", one_of("float32", "float64"))
@@ -70,7 +70,7 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Say how long and on what terms a network is trained."""
+    """Hold the settings of training."""
 
     loss: str = setting(
         "cross_entropy",
@@ -79,80 +79,92 @@ class TrainConfig:
     )
     epochs: int = setting(10, "passes over the training samples", whole(1))
     batch_size: int = setting(64, "samples per step", whole(1))
-    seed: int = setting(1, "where all random draws come from", whole(0))
-    label_smoothing: float = setting(0.0, "part of a target given to all classes", real(0, 0.999))
+    seed: int = setting(1, "seed of all random draws", whole(0))
+    label_smoothing: float = setting(
+        0.0, "fraction of a target spread over all classes", real(0, 0.999)
+    )
     ema: float = setting(0.0, "decay per step of the averaged weights; 0: off", real(0, 0.999999))
-    early_stopping: int = setting(0, "epochs without improvement; 0: off", whole(0))
-    grad_clip: float = setting(0.0, "largest norm of a gradient; 0: off", real(0))
-    shards: int = setting(2, "parts of a step that are computed side by side", whole(1))
+    early_stopping: int = setting(0, "epochs without improvement before stopping; 0: off", whole(0))
+    grad_clip: float = setting(0.0, "largest norm of the gradient; 0: off", real(0))
+    shards: int = setting(2, "shards of a step, computed side by side", whole(1))
     split: str = setting(
         "samples",
-        "what a part has: samples | units (hidden ones, of a two-layer perceptron)",
+        "what a shard holds: samples | units (hidden, two-layer perceptron)",
         one_of("samples", "units"),
     )
-    workers: str = setting("auto", "who computes them: auto | 2 | threads | 2 processes", workers)
-    blas_threads: int = setting(1, "threads of one matrix product, per worker", whole(1))
+    workers: str = setting(
+        "auto", "what computes the shards: auto | 2 | threads | 2 processes", workers
+    )
+    blas_threads: int = setting(1, "threads per matrix product, in each worker", whole(1))
 
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """Say how a gradient moves the weights."""
+    """Hold the settings of the update rule."""
 
     name: str = setting(
         "sgd",
-        "rule of the update: sgd | adam | adamw | rmsprop | adagrad",
+        "update rule: sgd | adam | adamw | rmsprop | adagrad",
         one_of("sgd", "adam", "adamw", "rmsprop", "adagrad"),
     )
-    learning_rate: float = setting(0.05, "peak length of a step", real(above=0))
-    momentum: float = setting(0.9, "sgd: part of the last step that is kept", real(0, 0.9999))
+    learning_rate: float = setting(0.05, "learning rate at its peak", real(above=0))
+    momentum: float = setting(0.9, "sgd: fraction of the last step that is kept", real(0, 0.9999))
     nesterov: bool = setting(True, "sgd: look ahead along the momentum", yes_or_no)
     weight_decay: float = setting(5e-4, "pull of weights (not biases) towards 0", real(0))
     beta1: float = setting(0.9, "adam: decay of the mean gradient", real(0, 0.9999999))
     beta2: float = setting(0.999, "adam: decay of the mean square", real(0, 0.9999999))
     rho: float = setting(0.9, "rmsprop: decay of the mean square", real(0, 0.9999999))
-    epsilon: float = setting(1e-8, "adam, rmsprop, adagrad: added to the root", real(above=0))
+    epsilon: float = setting(
+        1e-8, "adam, rmsprop, adagrad: added to the square root", real(above=0)
+    )
 
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """Say how the learning rate changes."""
+    """Hold the settings of the learning-rate schedule."""
 
     name: str = setting(
         "one_cycle",
-        "course of the rate: constant | step | cosine | one_cycle",
+        "shape of the schedule: constant | step | cosine | one_cycle",
         one_of("constant", "step", "cosine", "one_cycle"),
     )
-    warmup: float = setting(0.0, "constant, step, cosine: part of the run that rises", real(0, 1))
-    rise: float = setting(0.25, "one_cycle: part of the run that rises", real(0, 1))
-    start: float = setting(0.04, "first rate, as part of the peak, where it rises", real(0, 1))
-    final: float = setting(0.0, "cosine, one_cycle: last rate, as part of the peak", real(0, 1))
+    warmup: float = setting(
+        0.0, "constant, step, cosine: fraction of the run with a rising rate", real(0, 1)
+    )
+    rise: float = setting(0.25, "one_cycle: fraction of the run with a rising rate", real(0, 1))
+    start: float = setting(0.04, "first rate of a rise, as a fraction of the peak", real(0, 1))
+    final: float = setting(
+        0.0, "cosine, one_cycle: last rate, as a fraction of the peak", real(0, 1)
+    )
     step_epochs: int = setting(5, "step: epochs between drops", whole(1))
-    step_factor: float = setting(0.1, "step: factor of a drop", real(0, 1, above=0))
+    step_factor: float = setting(0.1, "step: factor of each drop", real(0, 1, above=0))
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Say how training pictures are distorted; validation and test never are."""
+    """Hold the settings of distortion, which only training pictures undergo."""
 
     shift: float = setting(0.0, "pixels, each way", real(0, 1000))
     rotate: float = setting(0.0, "degrees, each way", real(0, 180))
-    scale: float = setting(0.0, "part of the size, each way", real(0, 0.9))
+    scale: float = setting(0.0, "fraction of the size, each way", real(0, 0.9))
     shear: float = setting(0.0, "degrees, each way", real(0, 60))
     elastic_alpha: float = setting(0.0, "strength of elastic distortion", real(0, 10000))
-    elastic_sigma: float = setting(4.0, "pixels over which it is smooth", real(0.1, 100))
+    elastic_sigma: float = setting(
+        4.0, "pixels over which elastic distortion is smooth", real(0.1, 100)
+    )
     thickness: float = setting(0.0, "pixels that strokes gain or lose", real(0, 2))
-    cutout: int = setting(0, "side in pixels of a square that is blanked", whole(0))
-    flip: bool = setting(False, "mirrors every second picture, left to right", yes_or_no)
+    cutout: int = setting(0, "side of a blanked square, in pixels", whole(0))
+    flip: bool = setting(False, "mirror half of all pictures, left to right", yes_or_no)
 
     @property
     def is_identity(self) -> bool:
-        """Tell whether these settings leave every picture as it is."""
+        """Return whether these settings leave every picture as it is."""
         return dataclasses.replace(self, elastic_sigma=4.0) == AugmentConfig()
 
 
 @dataclass(frozen=True)
 class CheckpointConfig:
-    """Say how often the state of a run is saved."""
+    """Hold the settings of saving a run."""
 
     every: int = setting(1, "epochs between checkpoints", whole(1))
 
@@ -181,5 +193,5 @@ class Config:
         return dataclasses.replace(self, train=dataclasses.replace(self.train, epochs=epochs))
 
     def with_workers(self, workers: str) -> Config:
-        """Return the same config, computed by others: they change no result."""
+        """Return the same config with other workers, which change no result."""
         return dataclasses.replace(self, train=dataclasses.replace(self.train, workers=workers))

@@ -1,4 +1,4 @@
-"""Read values of settings: each reader takes a text, or says what it expected and found."""
+"""Read values of settings: each reader takes a text, or raises what it expected and found."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ Rows = tuple[tuple[float, ...], ...]
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Return a reader that accepts the given words only."""
+    """Return a reader that accepts only the given words."""
 
     def read(text: str) -> str:
         if text not in choices:
@@ -91,7 +91,7 @@ def real(
 
 
 def worker_choice(text: str) -> tuple[int | None, str]:
-    """Read how many workers there shall be, and of what kind: `auto`, `2`, `threads`, `2 threads`.
+    """Read the number and the kind of workers: `auto`, `2`, `threads`, `2 threads`.
 
     Returns:
         Their number, None where it is left open, and `auto`, `threads` or `processes`.

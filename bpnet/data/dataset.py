@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Samples:
-    """Pair inputs with what a network should answer, sample first.
+    """Pair inputs with what a network should answer; the first axis is the sample.
 
     Args:
         inputs: pictures (samples, height, width) in uint8, or numbers (samples, *input_shape).
@@ -24,7 +24,7 @@ class Samples:
         return len(self.inputs)
 
     def followed_by(self, more: "Samples") -> "Samples":
-        """Return these samples and, behind them, `more` of the same shape."""
+        """Return these samples followed by `more` of the same shape."""
         return Samples(
             np.concatenate([self.inputs, more.inputs]),
             np.concatenate([self.targets, more.targets]),
@@ -55,7 +55,7 @@ class Dataset:
         return (1, *shape) if is_picture else shape
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of the training samples, by which a resumed run knows them again."""
+        """Return the SHA-256 of the training samples, by which a resumed run recognises them."""
         digest = hashlib.sha256()
         for array in (self.train.inputs, self.train.targets):
             digest.update(f"{array.dtype.str}{array.shape}".encode())

@@ -21,7 +21,7 @@ def load_idx_folder(folder: Path) -> Dataset:
         Pictures (samples, height, width) in uint8 and class numbers (samples,) in int64.
 
     Raises:
-        DataError: a file is missing or damaged, or the files do not fit each other.
+        DataError: a file is missing or damaged, or the files do not match each other.
     """
     paths = [find_file(folder, stem) for stem in STEMS]
     missing = [stem for stem, path in zip(STEMS, paths, strict=True) if path is None]
@@ -66,7 +66,7 @@ def _check_pictures_and_labels(
         raise DataError(
             f"{part}-images does not hold pictures",
             where=folder,
-            expected="unsigned bytes of shape (samples, height, width), none of them 0",
+            expected="unsigned bytes of shape (samples, height, width), no size being 0",
             found=f"{images.dtype} of shape {images.shape}",
         )
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
@@ -88,14 +88,14 @@ def _check_pictures_and_labels(
 def _count_classes(folder: Path, train: NDArray[Any], test: NDArray[Any]) -> int:
     """Return the number of classes; raise DataError unless training shows each of them."""
     labels = np.unique(train)
-    expected = f"0 to {len(labels) - 1}, for there are {len(labels)} different ones"
+    expected = f"0 to {len(labels) - 1}, as there are {len(labels)} different ones"
     if labels[0] != 0 or labels[-1] != len(labels) - 1:
         raise DataError(
-            "the training labels do not count from 0 without a gap",
+            "the training labels are not numbered from 0 without a gap",
             where=folder,
             expected=expected,
             found=f"{labels[0]} to {labels[-1]}",
-            hint="number the classes anew",
+            hint="renumber the classes",
         )
     if test.min() < 0 or test.max() >= len(labels):
         raise DataError(

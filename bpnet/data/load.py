@@ -12,7 +12,7 @@ from bpnet.data.mnist import load_mnist
 from bpnet.data.synthetic import load_synthetic
 from bpnet.data.table import load_table
 
-FEWEST = 10  # test pictures of a set whose training pictures alone are wanted
+FEWEST = 10  # test pictures of a set of which only the training pictures are wanted
 
 
 def load_dataset(
@@ -25,7 +25,7 @@ def load_dataset(
     """Return the data set of `[data]`, downloaded or drawn first if it is not there yet.
 
     Raises:
-        DataError: files are missing or damaged and cannot be had.
+        DataError: files are missing or damaged and cannot be obtained.
     """
     data = config.data
     if data.dataset == "table":

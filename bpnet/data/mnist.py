@@ -1,4 +1,4 @@
-"""Load MNIST and Fashion-MNIST, checked by their sums, and fetched where they are missing."""
+"""Load MNIST and Fashion-MNIST, verify their checksums, and download what is missing."""
 
 import shutil
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ LARGEST = 1 << 26  # bytes; the largest of the known files has 47 million
 
 @dataclass(frozen=True)
 class FileReport:
-    """Tell how one file of a data set was found.
+    """Describe the state of one file of a data set.
 
     Args:
         name: the file's usual name.
-        path: where it lies; None if it is missing.
+        path: where it is; None if it is missing.
         problem: why it cannot be used; None if it is good.
         shape: the shape of the array in it; None if it cannot be read.
-        sha256: the sum of its decompressed content; None if it cannot be read.
+        sha256: the checksum of its decompressed content; None if it cannot be read.
     """
 
     name: str
@@ -42,7 +42,7 @@ class FileReport:
 
 
 def dataset_folder(known: KnownDataset, directory: DataDirectory) -> Path:
-    """Return where the files of a known data set lie, or should be put."""
+    """Return the folder in which the files of a known data set are, or should be put."""
     return directory.folder(known.name, [name for stem in STEMS for name in spellings(stem)])
 
 
@@ -53,19 +53,19 @@ def load_mnist(
     mirror: str | None = None,
     progress: DownloadObserver | None = None,
 ) -> Dataset:
-    """Load MNIST or Fashion-MNIST, checked by its sums; download what is missing.
+    """Load MNIST or Fashion-MNIST and verify its checksums; download what is missing.
 
     Args:
         name: `mnist` or `fashion_mnist`.
         data_dir: the directory that the user named, if any; files in it are never overwritten.
         mirror: the address of the folder to download from first.
-        progress: hears of downloads.
+        progress: follows the downloads.
 
     Returns:
         Pictures (samples, 28, 28) in uint8 and class numbers (samples,) in int64.
 
     Raises:
-        DataError: a file is damaged in a directory that the user named, or cannot be had.
+        DataError: a file is damaged in a directory that the user named, or cannot be obtained.
     """
     known = KNOWN[name]
     directory = data_directory(data_dir)
@@ -79,7 +79,7 @@ def load_mnist(
 
 
 def inspect_files(known: KnownDataset, data_dir: Path | None = None) -> list[FileReport]:
-    """Check each file of a data set against its sum, without any download."""
+    """Check each file of a data set against its checksum, without any download."""
     directory = data_directory(data_dir)
     folder = dataset_folder(known, directory)
     reports = []
@@ -111,7 +111,7 @@ def import_files(known: KnownDataset, source: Path, data_dir: Path | None = None
         The paths of the files in their new place.
 
     Raises:
-        DataError: a file is missing, is another one or cannot be copied.
+        DataError: a file is missing, is not the right one or cannot be copied.
     """
     directory = data_directory(data_dir)
     folder = dataset_folder(known, directory)
@@ -137,7 +137,7 @@ def _obtain(
         except DataError:
             if not replace:
                 raise
-            progress.note(f"{path} is damaged: it is downloaded again")
+            progress.note(f"{path} is damaged: downloading it again")
     fetched = download(file.remote, folder, mirrors, replace=replace, progress=progress)
     if path is not None and path != fetched:
         with disk_errors("remove the damaged file", path):
@@ -146,7 +146,7 @@ def _obtain(
 
 
 def _read_checked(path: Path, file: KnownFile) -> NDArray[Any]:
-    """Return the array in a file whose decompressed content has the right sum."""
+    """Return the array in a file, once its decompressed content has the right checksum."""
     array = read_idx(path, max_bytes=LARGEST)
     found = content_sha256(array)
     if found != file.content_sha256:
@@ -155,8 +155,8 @@ def _read_checked(path: Path, file: KnownFile) -> NDArray[Any]:
             where=path,
             expected=f"SHA-256 {file.content_sha256} (of the decompressed content)",
             found=found,
-            hint="move it away, and it is downloaded anew; "
-            "data of your own are used with [data] dataset = idx",
+            hint="move it away, and it is downloaded again; "
+            "for data of your own use [data] dataset = idx",
         )
     return array
 

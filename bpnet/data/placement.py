@@ -22,8 +22,8 @@ CENTRE = 15  # the box starts at ⌊15 − centroid⌋, which puts the centroid 
 def area_weights(source: int, target: int) -> NDArray[np.float32]:
     """Return the matrix (target, source) that averages `source` pixels into `target` ones.
 
-    Entry (i, j) is the part of target pixel i that source pixel j covers, so every row sums to 1
-    and `rows @ picture @ columns.T` is an area resampling, up or down. The array is shared
+    Entry (i, j) is the fraction of target pixel i that source pixel j covers, so every row sums to
+    1 and `rows @ picture @ columns.T` is an area resampling, up or down. The array is shared
     between calls and read-only.
     """
     edges = np.arange(target + 1) * (source / target)
@@ -35,7 +35,7 @@ def area_weights(source: int, target: int) -> NDArray[np.float32]:
 
 
 def crop_to_ink(ink: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut away the empty rows and columns around the ink of a picture (height, width)."""
+    """Crop the empty rows and columns around the ink of a picture (height, width)."""
     rows = np.flatnonzero(ink.any(axis=1))
     columns = np.flatnonzero(ink.any(axis=0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -91,7 +91,7 @@ def place_like_mnist(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
 def centring_offsets(boxes: NDArray[np.float32]) -> NDArray[np.intp]:
     """Return the rows and columns (2, pictures) at which boxes (pictures, 20, 20) would start.
 
-    They are ⌊15 − b⌋ as above, and may lie outside of the 0–8 that a 28×28 picture allows.
+    They are ⌊15 − b⌋ as above, and may lie outside the 0–8 that a 28×28 picture allows.
     """
     centres = np.arange(BOX) + 0.5
     mass = boxes.sum(axis=(1, 2), dtype=np.float64)

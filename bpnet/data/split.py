@@ -35,7 +35,7 @@ def stratified_split(
     """Split sample numbers into those to train on and those held out, class by class.
 
     Each class gives its share of `held_out`, rounded so that the shares add up exactly (largest
-    remainder first). Targets that are not class numbers are split without regard to them.
+    remainder first). Targets that are not class numbers do not affect the split.
 
     Returns:
         The sorted numbers of the training samples and of the held-out ones.

@@ -21,7 +21,7 @@ from bpnet.errors import DataError
 from bpnet.files import write_text
 from bpnet.seeding import derive_rng
 
-VERSION = 3  # to be raised with every change that gives other pictures for the same seed
+VERSION = 3  # raise it with every change that draws different pictures for the same seed
 BLOCK = 256  # pictures drawn together: one pass over their boxes stays in the processor's cache
 SUMS = "sha256sums"
 CLASS_NAMES = tuple("0123456789")
@@ -43,10 +43,10 @@ def draw_digits(
     A picture follows from the labels, the seed and the purpose alone, not from the workers.
 
     Args:
-        labels: the digits to draw (pictures,), or how many: then all ten come equally often.
-        seed: 0 or above; every seed gives other pictures.
+        labels: the digits to draw (pictures,), or how many: then all ten are equally frequent.
+        seed: 0 or above; every seed gives different pictures.
         purpose: pictures for different purposes differ under the same seed.
-        variety: how much hands differ; see `Variation.scaled`.
+        variety: how much writers differ; see `Variation.scaled`.
         workers: threads; as many as there are processors if None.
         progress: called with the number of pictures drawn since its last call.
 
@@ -81,14 +81,14 @@ def load_synthetic(
     workers: int | None = None,
     progress: Drawn | None = None,
 ) -> Dataset:
-    """Load drawn digits from the cache; draw them first where they are missing or damaged.
+    """Load drawn digits from the cache; draw them first if they are missing or damaged.
 
     Args:
-        directory: where the folder with this set lies, or is made.
+        directory: where the folder with this set is, or will be made.
         train_size: number of training pictures.
         test_size: number of test pictures, which share no random draw with the training ones.
-        seed: 0 or above; every seed gives another set.
-        variety: how much hands differ; see `Variation.scaled`.
+        seed: 0 or above; every seed gives a different set.
+        variety: how much writers differ; see `Variation.scaled`.
         workers: threads that draw; as many as there are processors if None.
         progress: called with the number of pictures drawn since its last call.
 
@@ -117,11 +117,11 @@ def load_synthetic(
 def _write_boxes(
     hand: Handwriting, digits: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Return ink (pictures, 20, 20) that can be centred as MNIST's.
+    """Return ink (pictures, 20, 20) that can be centred like MNIST's.
 
     One digit in ten thousand is so heavy on one side that it would have to leave the picture;
-    MNIST has none of these, and they are written again. Greys are made whole before, so that it
-    is the finished picture that is centred.
+    MNIST has none of these, so they are written again. Greys are rounded first, so that the
+    finished picture is what is centred.
     """
     boxes = np.empty((len(digits), BOX, BOX), dtype=np.float32)
     missing = np.arange(len(digits))
@@ -135,14 +135,14 @@ def _write_boxes(
 
 @lru_cache(maxsize=2)
 def hand_of(variety: float) -> Handwriting:
-    """Return the hand that draws a data set; preparing its curves takes some time."""
+    """Return the handwriting of a data set; preparing its curves takes some time."""
     return Handwriting(variation=Variation().scaled(variety))
 
 
 def _on_threads(
     task: Callable[[int], int], items: Iterable[int], workers: int | None
 ) -> Iterable[int]:
-    """Yield the results in order; one worker works in the calling thread."""
+    """Yield the results in order; a single worker is the calling thread."""
     workers = workers or os.cpu_count() or 1
     if workers == 1:
         yield from map(task, items)
@@ -152,7 +152,7 @@ def _on_threads(
 
 
 def _read_cache(folder: Path) -> list[NDArray[Any]] | None:
-    """Return the arrays of a folder whose files all have their sums, else None."""
+    """Return the arrays of a folder if all its files match their checksums, else None."""
     try:
         sums = (folder / SUMS).read_text(encoding="ascii").split()
         arrays = [read_idx(folder / stem) for stem in STEMS]
@@ -162,7 +162,7 @@ def _read_cache(folder: Path) -> list[NDArray[Any]] | None:
 
 
 def _write_cache(folder: Path, arrays: list[NDArray[Any]]) -> None:
-    """Write the arrays as IDX files, and their sums."""
+    """Write the arrays as IDX files, and their checksums."""
     arrays = [array.astype(np.uint8) for array in arrays]
     with disk_errors("write to the directory", folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Read samples that stand in the config itself."""
+"""Read samples that are given in the config itself."""
 
 import numpy as np
 
@@ -7,9 +7,9 @@ from bpnet.data.dataset import Dataset, Samples
 
 
 def load_table(config: Config) -> Dataset:
-    """Return the samples under `[data] inputs` and `targets`; they serve as test set as well.
+    """Return the samples under `[data] inputs` and `targets`; they serve as the test set as well.
 
-    With cross_entropy, rows of one 1 and else 0 become class numbers.
+    With cross_entropy, one-hot rows become class numbers.
     """
     data = config.data
     inputs = np.array(data.inputs, dtype=np.float64)

@@ -34,7 +34,7 @@ def fold(network: Sequential) -> Sequential:
     layers: list[Layer[Any]] = []
     values: list[dict[str, Array]] = []
     for layer in network.layers:
-        place = _affine_before(layers, layer) if isinstance(layer, BatchNorm) else None
+        place = affine_before(layers, layer) if isinstance(layer, BatchNorm) else None
         if isinstance(layer, BatchNorm) and place is not None:
             layers[place] = _with_bias(layers[place])
             values[place] = folded_values(values[place], layer)
@@ -79,7 +79,7 @@ def folded_values(values: Mapping[str, Array], norm: BatchNorm) -> dict[str, Arr
         }
 
 
-def _affine_before(layers: Sequence[Layer[Any]], norm: BatchNorm) -> int | None:
+def affine_before(layers: Sequence[Layer[Any]], norm: BatchNorm) -> int | None:
     """Return the number of the layer into which a batch normalisation behind all can be taken."""
     place = len(layers) - 1
     if place > 0 and isinstance(layers[place], MaxPool) and (norm.weight >= 0).all():

@@ -11,7 +11,7 @@ from bpnet.model.inputs import Normalization
 from bpnet.model.model import Model
 from bpnet.nn.init import initialise
 from bpnet.nn.layer import Shape
-from bpnet.nn.registry import find_loss
+from bpnet.nn.registry import build_loss
 from bpnet.nn.sequential import Sequential
 from bpnet.seeding import derive_rng
 
@@ -34,15 +34,13 @@ def build_network(
     layers = build_layers(config, input_shape, outputs, problems)
     if problems:
         raise ConfigError("the network does not fit the data\n  " + "\n  ".join(problems))
-    loss = find_loss(config.train.loss)
-    assert loss is not None, "settings know the losses"
-    smoothing = {"label_smoothing": config.train.label_smoothing} if loss.smooths else {}
+    loss = build_loss(config.train.loss, outputs, config.train.label_smoothing)
     stages = None
     if fast:
         from bpnet.fast.stages import fast_stages  # a plain network loads nothing fast
 
         stages = fast_stages(layers)
-    return Sequential(layers, loss(outputs, **smoothing), config.model.dtype, stages)
+    return Sequential(layers, loss, config.model.dtype, stages)
 
 
 def build_model(

@@ -24,9 +24,9 @@ class ELUCache:
 
 
 class ELU(Elementwise[ELUCache]):
-    """Apply the exponential linear unit: `a = z` where z > 0 and `α (eᶻ − 1)` elsewhere.
+    """Apply the exponential linear unit: `a = z where z > 0, else α (eᶻ − 1)`.
 
-    Backward: `∂z = δ` where z > 0 and `δ ⊙ (a + α)` elsewhere.
+    Backward: `∂z = δ where z > 0, else δ ⊙ (a + α)`.
 
     Args:
         input_shape: any shape; the output has the same.

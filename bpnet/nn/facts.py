@@ -49,14 +49,15 @@ class Formulas:
         backward: the gradient of its input.
         gradients: of its parameters, by role.
         error: what becomes of an error on its way back, where one line can tell: `{error}` is what
-            arrives, `{z}` the layer's input.
+            arrives, `{z}` the layer's input. Other formulas are built from it; documents leave it
+            out.
     """
 
     forward: str
     derivative: str
     backward: str
     gradients: Mapping[str, str] = field(default_factory=dict)
-    error: str | None = None
+    error: str | None = field(default=None, metadata={"json": False})
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,13 @@ def find_loss(kind: str) -> type[Loss] | None:
     return next((found for found in _search(kind, LOSS_FAMILIES) if issubclass(found, Loss)), None)
 
 
+def build_loss(kind: str, outputs: int, label_smoothing: float = 0.0) -> Loss:
+    """Return the loss of that kind, which must be one; smoothing goes to losses that smooth."""
+    loss: Any = find_loss(kind)
+    built: Loss = loss(outputs, label_smoothing) if loss.smooths else loss(outputs)
+    return built
+
+
 def layer_types() -> dict[str, type[Layer[Any]]]:
     """Return all layers by their kind."""
     return {cls.kind: cls for name in _files() for cls in _kinds(name) if issubclass(cls, Layer)}

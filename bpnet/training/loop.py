@@ -206,7 +206,7 @@ class Trainer:
     def _close_epoch(self) -> bool:
         """Validate, note the epoch's metrics, and return whether it is the best one so far."""
         progress = self.progress
-        score = self._validate()
+        score = self.validate()
         is_classes = self.samples.targets.ndim == 1 or self.model.network.loss.answers_questions
         record = {
             "epoch": progress.epoch + 1,
@@ -228,7 +228,7 @@ class Trainer:
         self.observer.epoch_ended(record)
         return improved
 
-    def _validate(self) -> Score | None:
+    def validate(self) -> Score | None:
         """Score the weights that eval and predict would use on the held-out samples."""
         if not len(self.validation):
             return None

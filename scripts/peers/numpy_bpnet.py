@@ -25,5 +25,5 @@ def build(work: Work, mode: str) -> Step:
     workers = until_exit.enter_context(choose_workers(work.config))
     model = prepare_model(work.config, dataset)
     trainer = Trainer(model, dataset, Path(tempfile.gettempdir()), workers, "")
-    until_exit.enter_context(trainer.team)
+    until_exit.enter_context(trainer.engine)
     return trainer.step

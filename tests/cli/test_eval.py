@@ -10,8 +10,8 @@ import pytest
 
 from bpnet.cli.eval import choose_dataset
 from bpnet.model.checkpoint import load_checkpoint
-from bpnet.training.saving import save_checkpoint
 from bpnet.model.score import wilson_interval
+from bpnet.training.saving import save_checkpoint
 from tests.conftest import Run
 from tests.helpers.places import MNIST_FILES
 from tests.helpers.tiny import (

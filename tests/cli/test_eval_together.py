@@ -16,8 +16,8 @@ from bpnet.data.distortion.views import Views
 from bpnet.data.distortion.warp import LARGEST_SIDE
 from bpnet.errors import ConfigError
 from bpnet.model.checkpoint import load_checkpoint
-from bpnet.training.saving import save_checkpoint
 from bpnet.model.ensemble import Answers, Ensemble
+from bpnet.training.saving import save_checkpoint
 from tests.conftest import Run
 from tests.helpers.tiny import (
     NET,

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
-from bpnet.config.layer_lines import GRAMMAR, read_layer
-from bpnet.config.network import LAYERS, build_layer
+from bpnet.config.layer_lines import read_layer
+from bpnet.config.network import build_layer, known_input_shape, known_outputs
 from bpnet.config.presets import example_paths, preset_paths
 from bpnet.config.settings import Config
-from bpnet.teach.trace.formulas import LOSSES, layer_formulas, loss_formulas, update_rule
+from bpnet.model.build import build_network
+from bpnet.nn.registry import build_loss, layer_types, loss_types
 from bpnet.teach.trace.layout import Cell, columns, number
+from bpnet.teach.trace.update_rule import update_rule
+from bpnet.training.optimizers import build_optimizer
 from tests.helpers.tiny import call, fail, read_config, succeed
 from tests.teach.trace.test_trace import CHAIN, PICTURES, SIGMOID, TABLE
 
@@ -172,13 +175,12 @@ def test_numbers_have_six_digits_and_a_true_minus() -> None:
 
 
 def test_formulas_are_in_the_letters_of_the_docstrings() -> None:
-    assert set(GRAMMAR) == set(LAYERS)
     lines = {"linear": "linear 2", "conv": "conv 1 kernel=2", "maxpool": "maxpool 2"}
     lines |= {"avgpool": "avgpool 2", "dropout": "dropout 0.5", "scale": "scale 2"}
-    for kind in LAYERS:
+    for kind in layer_types():
         shape = (1, 4, 4) if kind in ("conv", "maxpool", "avgpool", "flatten") else (3,)
         layer = build_layer(read_layer(lines.get(kind, kind)), shape)
-        formulas = layer_formulas(layer)
+        formulas = layer.formulas()
         assert formulas.forward
         assert formulas.derivative
         assert formulas.gradients.keys() == layer.parameter_shapes.keys()
@@ -189,14 +191,14 @@ def test_formulas_are_in_the_letters_of_the_docstrings() -> None:
 
 
 def test_a_loss_is_divided_by_the_samples_where_there_are_several() -> None:
-    several = {name: loss_formulas(name, 2).backward for name in LOSSES}
+    several = {name: build_loss(name, 3).formulas(2).backward for name in loss_types()}
     assert several == {
         "mse": "∂a = 2 (a − y) / (outputs · samples)",
         "quadratic": "∂a = (a − y) / samples",
         "cross_entropy": "∂z = (softmax(z) − y) / samples",
         "binary_cross_entropy": "∂z = (σ(z) − y) / (outputs · samples)",
     }
-    assert loss_formulas("quadratic", 1).backward == "∂a = a − y"
+    assert build_loss("quadratic", 3).formulas(1).backward == "∂a = a − y"
 
 
 @pytest.mark.parametrize(
@@ -217,13 +219,20 @@ def test_a_loss_is_divided_by_the_samples_where_there_are_several() -> None:
         ),
         (("optimizer.name=adamw",), ["w ← w − η λ w", "m ← β₁ m", "w ← w − η m̂ / (√ŝ + ε)"]),
         (("optimizer.name=adam",), ["g ← g + λ w", "m ← β₁ m", "w ← w − η m̂ / (√ŝ + ε)"]),
+        (("optimizer.name=rmsprop",), ["g ← g + λ w", "s ← ρ s + (1 − ρ) g²", "w ← w − η g / (√s"]),
+        (("optimizer.name=adagrad",), ["g ← g + λ w", "s ← s + g²", "w ← w − η g / (√s + ε)"]),
     ],
 )
 def test_the_update_rule_is_that_of_the_optimiser(
     overrides: tuple[str, ...], expected: list[str]
 ) -> None:
     config: Config = read_config(TABLE, *overrides)
-    rules = update_rule(config, 0.1, 3)
+    shape, outputs = known_input_shape(config), known_outputs(config)
+    assert shape is not None
+    assert outputs is not None
+    network = build_network(config, shape, outputs)
+    optimizer = build_optimizer(network.parameters, config.optimizer)
+    rules = update_rule(network, optimizer, 0.1, 3)
     for rule, start in zip(rules, expected, strict=True):
         assert rule.startswith(start)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bpnet.cli.train import _default_run_dir
+from bpnet.cli.train import default_run_dir
 from bpnet.model.checkpoint import load_checkpoint
 from tests.conftest import TINY, Run
 from tests.helpers.places import MNIST_FILES, PROJECT
@@ -181,7 +181,7 @@ def test_resuming_on_other_data_changes_nothing(here: Path) -> None:
 
 
 def test_runs_that_start_side_by_side_get_directories_of_their_own(here: Path) -> None:
-    paths = {_default_run_dir("configs/a.ini") for _ in range(5)}
+    paths = {default_run_dir("configs/a.ini") for _ in range(5)}
     assert len(paths) == 5
     assert all(path.is_dir() and path.name.startswith("a-20") for path in paths)
     (here / "other").symlink_to(here / "nowhere")

@@ -65,14 +65,14 @@ def test_a_signal_behind_the_last_step_is_heard_too(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever presses Ctrl-C does not want the next command of a script to run."""
-    validate = Trainer._validate
+    validate = Trainer.validate
 
     def interrupted(self: Trainer) -> Score | None:
         if self.progress.epoch == 2:
             os.kill(os.getpid(), signal.SIGINT)
         return validate(self)
 
-    monkeypatch.setattr(Trainer, "_validate", interrupted)
+    monkeypatch.setattr(Trainer, "validate", interrupted)
     message = fail(130, "train", "--config", TINY, "--run-dir", "run")
     assert "bpnet: stopped at epoch 3, step 15; the run is saved" in message
     assert json.loads(succeed("train", "--resume", "run", "--json").out)["epochs"] == 3

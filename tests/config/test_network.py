@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from bpnet.config.layer_lines import GRAMMAR, read_layer
+from bpnet.config.layer_lines import read_layer
 from bpnet.config.loading import load_config, load_overrides
 from bpnet.config.presets import describe, find_config, preset_paths
 from bpnet.config.reader import SECTIONS
 from bpnet.config.settings import AugmentConfig, Config
 from bpnet.config.writer import format_config
 from bpnet.errors import ConfigError
+from bpnet.nn.registry import layer_types
 from tests.helpers.config_texts import CONFIGS, file_error, only_problem, problems
 from tests.helpers.tiny import NET, TABLE, read_config
 
@@ -20,9 +21,9 @@ from tests.helpers.tiny import NET, TABLE, read_config
 
 
 def test_every_layer_is_read_with_its_options() -> None:
-    assert set(GRAMMAR) == {
+    assert set(layer_types()) == {
         *("linear", "conv", "maxpool", "avgpool", "flatten", "dropout", "batchnorm", "scale"),
-        *("relu", "leaky_relu", "sigmoid", "tanh", "softmax"),
+        *("relu", "leaky_relu", "elu", "gelu", "softplus", "sigmoid", "tanh", "softmax"),
     }
     assert read_layer("conv 8 kernel=3 stride=2 padding=1 bias=no").options == {
         "out": 8,

@@ -38,10 +38,10 @@ def described() -> list[str]:
     return lines
 
 
-def test_the_readme_lists_every_default_with_its_meaning() -> None:
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    listing = readme.partition("These are the defaults:\n\n```ini\n")[2].partition("```")[0]
-    assert listing.strip().splitlines() == described()
+def test_the_configs_page_lists_every_default_with_its_meaning() -> None:
+    page = (PROJECT / "configs" / "README.md").read_text(encoding="utf-8")
+    listing = page.partition("These are the defaults:\n\n```ini\n")[2].partition("```")[0]
+    assert listing.strip().splitlines() == described(), "\n".join(described())
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -148,7 +148,7 @@ def test_an_unknown_name_gets_its_line_and_the_nearest_one(text: str, message: s
         ("optimizer.learning_rate", "inf", "a number above 0"),
         ("optimizer.learning_rate", "fast", "a number above 0"),
         ("optimizer.nesterov", "maybe", "yes or no"),
-        ("optimizer.name", "rmsprop", "one of sgd, adam, adamw"),
+        ("optimizer.name", "adadelta", "one of sgd, adam, adamw, rmsprop, adagrad"),
         ("schedule.name", "cosinus", 'did you mean "cosine"?'),
         ("schedule.rise", "1.5", "a number at least 0 and at most 1"),
         ("augment.rotate", "181", "a number at least 0 and at most 180"),

@@ -9,6 +9,7 @@ from bpnet.config.layer_lines import read_layer
 from bpnet.config.network import build_layer
 from bpnet.fast import fold as folding
 from bpnet.fast.fold import fold, folded_values
+from bpnet.fast.stages import fast_stages
 from bpnet.model.model import Model
 from bpnet.model.score import evaluate
 from bpnet.model.workers import Workers
@@ -66,7 +67,7 @@ def network_of(text: str, dtype: str = "f8") -> Sequential:
     for line in text.split(", "):
         layers.append(build_layer(read_layer(line), shape))
         shape = layers[-1].output_shape
-    network = Sequential(layers, CrossEntropy(3), dtype)
+    network = Sequential(layers, CrossEntropy(3), dtype, fast_stages(layers))
     scramble(network)
     return network
 
@@ -104,7 +105,7 @@ def test_a_negative_factor_taken_through_a_maximum_is_caught(
 ) -> None:
     network = network_of("conv 4 kernel=3, maxpool 2, batchnorm, relu, flatten, linear 3")
     assert (network.parameters.views["3.weight"] < 0).any()
-    monkeypatch.setattr(folding, "_affine_before", lambda layers, norm: 0)
+    monkeypatch.setattr(folding, "affine_before", lambda layers, norm: 0)
     assert difference(network, fold(network)) > 1e-3
 
 
@@ -185,8 +186,8 @@ def loss_by_hand(model: Model, count: int) -> float:
 
 
 def scored(model: Model, workers: int = 1) -> float:
-    with Workers(workers) as team:
-        return evaluate(model, draw_samples(150, 5), team).loss
+    with Workers(workers) as pool:
+        return evaluate(model, draw_samples(150, 5), pool).loss
 
 
 def test_scores_are_those_of_the_weights_as_they_are_now() -> None:

@@ -10,12 +10,13 @@ from bpnet.config.layer_lines import read_layer
 from bpnet.config.loading import load_config
 from bpnet.config.network import build_layer, build_layers
 from bpnet.fast import tiled, winograd
-from bpnet.fast.stages import fast_block, fast_stages, plain_stages
+from bpnet.fast.stages import fast_conv, fast_stages
 from bpnet.fast.tiled import TiledConv
 from bpnet.fast.winograd import WinogradConv
 from bpnet.model.build import build_model
 from bpnet.model.inputs import Normalization
 from bpnet.nn.conv import Conv
+from bpnet.nn.draws import Draws
 from bpnet.nn.init import initialise
 from bpnet.nn.layer import Array, Layer
 from bpnet.nn.linear import Linear
@@ -41,7 +42,12 @@ def layers_of(text: str) -> list[Layer[Any]]:
 
 def network_of(layers: Sequence[Layer[Any]], dtype: str = "f8", *, fast: bool = True) -> Sequential:
     """Chain layers with weights and biases that depend on their place alone."""
-    network = Sequential(layers, CrossEntropy(layers[-1].output_shape[0]), dtype, fast=fast)
+    network = Sequential(
+        layers,
+        CrossEntropy(layers[-1].output_shape[0]),
+        dtype,
+        fast_stages(layers) if fast else None,
+    )
     rng = np.random.default_rng(0)
     for layer in layers:
         initialise(layer, "he", rng)
@@ -98,7 +104,6 @@ def test_a_convolution_takes_pooling_and_relu_along(text: str, expected: list[st
 
 def test_layers_by_themselves_are_the_layers_as_they_are() -> None:
     layers = layers_of("conv 4 kernel=3, relu, maxpool 2, flatten, linear 3")
-    assert [stage.layer for stage in plain_stages(layers)] == layers
     network = network_of(layers, fast=False)
     assert [(stage.layer, stage.position, stage.count) for stage in network.stages] == [
         (layer, position, 1) for position, layer in enumerate(layers)
@@ -109,14 +114,14 @@ def test_layers_by_themselves_are_the_layers_as_they_are() -> None:
 
 def test_many_channels_are_left_to_the_products_that_are_fewer() -> None:
     large, small = Conv((32, 26, 26), 64, 3), Conv((1, 28, 28), 32, 3)
-    fast = fast_block(large, 2, relu=True)
+    fast = fast_conv(large, 2, relu=True)
     assert isinstance(fast, WinogradConv)
     assert (fast.tile, fast.pool_size, fast.relu) == (4, 2, True)
-    other = fast_block(small, 3, relu=False)
+    other = fast_conv(small, 3, relu=False)
     assert isinstance(other, TiledConv)
     assert (other.pool_size, other.relu) == (3, False)
     for pool_size, tile in ((1, 2), (2, 2), (3, None)):
-        ragged = fast_block(Conv((24, 12, 12), 32, 3), pool_size, relu=True)
+        ragged = fast_conv(Conv((24, 12, 12), 32, 3), pool_size, relu=True)
         assert (ragged.tile if isinstance(ragged, WinogradConv) else None) == tile
 
 
@@ -160,13 +165,13 @@ def step_results(network: Sequential, workspace: Workspace, x: Array) -> dict[st
     """Return outputs, loss and all gradients of a step, and the outputs of inference."""
     batch = x.shape[-1]
     caches = workspace.caches(batch)
-    outputs = network.forward(x, caches, np.random.default_rng(3))
+    outputs = network.forward(x, caches, Draws(seed=3, epoch=0, step=0))
     results = {"outputs": outputs.copy()}
     labels = np.arange(batch) % network.loss.outputs
     total = network.loss.forward(outputs, labels, caches.loss)
     results["loss"] = np.array(total, dtype=network.dtype)
     grad_input = network.backward(network.loss.backward(outputs, caches.loss, batch), caches)
-    if workspace.needs_grad_input:
+    if workspace.wants_input_gradient:
         results["input"] = grad_input.copy()
     assert workspace.gradients is not None
     results |= {name: view.copy() for name, view in workspace.gradients.views.items()}
@@ -181,12 +186,14 @@ def results_of(
     dtype: str = "f8",
     *,
     fast: bool,
-    needs_grad_input: bool = True,
+    wants_input_gradient: bool = True,
 ) -> list[dict[str, Array]]:
     """Take one step per batch, all in the memory of the first."""
     network = network_of(build(), dtype, fast=fast)
     largest = inputs[0].shape[-1]
-    workspace = Workspace(network, largest, training=True, needs_grad_input=needs_grad_input)
+    workspace = Workspace(
+        network, largest, training=True, wants_input_gradient=wants_input_gradient
+    )
     return [step_results(network, workspace, x.astype(dtype)) for x in inputs]
 
 
@@ -211,7 +218,7 @@ def blank_but_for_a_patch(*shape: int) -> Array:
 def test_fast_and_plain_presets_take_the_same_step(name: str, dtype: str, tolerance: float) -> None:
     inputs = [noise(1, 28, 28, batch) for batch in (7, 2, 7)]
     fast, plain = (
-        results_of(preset_layers(name), inputs, dtype, fast=fast, needs_grad_input=False)
+        results_of(preset_layers(name), inputs, dtype, fast=fast, wants_input_gradient=False)
         for fast in (True, False)
     )
     for found, expected in zip(fast, plain, strict=True):
@@ -223,7 +230,7 @@ def test_fast_and_plain_presets_take_the_same_step(name: str, dtype: str, tolera
 def test_parameters_get_the_same_where_much_is_equal(name: str) -> None:
     inputs = [blank_but_for_a_patch(1, 28, 28, 5)]
     [fast], [plain] = (
-        results_of(preset_layers(name), inputs, fast=fast, needs_grad_input=False)
+        results_of(preset_layers(name), inputs, fast=fast, wants_input_gradient=False)
         for fast in (True, False)
     )
     assert_close(fast, plain, 1e-11)
@@ -275,7 +282,7 @@ def test_a_gradient_at_the_place_behind_is_caught(
     monkeypatch.setattr(module, "mark_first", mark_behind)
     inputs = [noise(1, 28, 28, 3)]
     [fast], [plain] = (
-        results_of(preset_layers("fast"), inputs, fast=fast, needs_grad_input=False)
+        results_of(preset_layers("fast"), inputs, fast=fast, wants_input_gradient=False)
         for fast in (True, False)
     )
     behind = {"1.weight"} if block == 1 else {"1.weight", "1.bias", "4.weight"}
@@ -290,7 +297,7 @@ def test_a_block_without_its_relu_is_caught(monkeypatch: pytest.MonkeyPatch) -> 
     block = network.stages[0].layer
     assert isinstance(block, TiledConv)
     block.relu = False
-    workspace = Workspace(network, 3, training=True, needs_grad_input=True)
+    workspace = Workspace(network, 3, training=True, wants_input_gradient=True)
     found = step_results(network, workspace, inputs[0])
     assert differing(found, plain, 1e-11) == plain.keys()
 

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bpnet.fast import tiled
+from bpnet.fast import sizes, tiled
 from bpnet.fast.tiled import TiledConv
 from bpnet.nn.conv import Conv
 from bpnet.nn.layer import Array
-from bpnet.nn.memory import Memory
+from bpnet.nn.memory import Memory, Room
 from tests.helpers.fused_cases import (
     Case,
     count_blocks,
@@ -46,7 +46,8 @@ def test_tiled_and_plain_are_equal(
 @pytest.mark.parametrize("case", [*DRAWN[:10], *REAL])
 def test_they_are_equal_where_nobody_wants_the_gradient_of_the_input(case: Case) -> None:
     found, expected = (
-        results_of(case, layer, needs_grad_input=False) for layer in (case.fused(), case.plain())
+        results_of(case, layer, wants_input_gradient=False)
+        for layer in (case.fused(), case.plain())
     )
     assert "input" not in expected
     assert_close(found, expected, 1e-12)
@@ -66,7 +67,7 @@ def test_the_cases_differ_in_all_that_matters(monkeypatch: pytest.MonkeyPatch) -
     left_over = [case.conv().output_shape[1] % case.pool_size for case in DRAWN]
     assert {0, 1, 2} == set(left_over)
     pooled = [case for case in DRAWN if case.pool_size > 1]
-    assert {case.filters >= tiled.MANY_FILTERS for case in pooled} == {True, False}
+    assert {case.filters >= sizes.MANY_FILTERS for case in pooled} == {True, False}
     shapes = [allocate(case).filters.shape for case in (*DRAWN, *REAL)]
     assert {tall > wide for tall, wide in shapes} == {True, False}
     counts = []
@@ -81,7 +82,7 @@ def test_the_cases_differ_in_all_that_matters(monkeypatch: pytest.MonkeyPatch) -
 def allocate(case: Case) -> tiled.TiledCache:
     layer = TiledConv(case.conv(), case.pool_size, case.relu)
     memory = Memory(np.float64, training=True)
-    return layer.allocate(case.batch, memory, {}, needs_grad_input=True)
+    return layer.allocate(Room(case.batch, memory, {}, wants_input_gradient=True))
 
 
 def blocks_and_rows(case: Case) -> tuple[int, int]:

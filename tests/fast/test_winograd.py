@@ -7,7 +7,7 @@ from bpnet.fast.winograd import WinogradConv, tile_for
 from bpnet.fast.winograd_cache import WinogradCache
 from bpnet.fast.winograd_maps import MATRICES
 from bpnet.nn.conv import Conv
-from bpnet.nn.memory import Memory
+from bpnet.nn.memory import Memory, Room
 from tests.helpers.fused_cases import (
     Case,
     count_blocks,
@@ -43,7 +43,8 @@ def test_fast_and_plain_are_equal(
 @pytest.mark.parametrize("case", [*DRAWN[:10], *REAL])
 def test_they_are_equal_where_nobody_wants_the_gradient_of_the_input(case: Case) -> None:
     found, expected = (
-        results_of(case, layer, needs_grad_input=False) for layer in (case.fused(), case.plain())
+        results_of(case, layer, wants_input_gradient=False)
+        for layer in (case.fused(), case.plain())
     )
     assert "input" not in expected
     assert_close(found, expected, 1e-12)
@@ -78,7 +79,7 @@ def test_the_cases_differ_in_all_that_matters(monkeypatch: pytest.MonkeyPatch) -
 def allocate(case: Case) -> WinogradCache:
     layer = WinogradConv(case.conv(), case.tile, case.pool_size, case.relu)
     memory = Memory(np.float64, training=True)
-    return layer.allocate(case.batch, memory, {}, needs_grad_input=True)
+    return layer.allocate(Room(case.batch, memory, {}, wants_input_gradient=True))
 
 
 def pieces_and_tiles(case: Case) -> tuple[int, int]:

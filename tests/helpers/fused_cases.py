@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import DTypeLike, NDArray
 
-from bpnet.fast import tiled, winograd
-from bpnet.fast.block import ConvBlock
+from bpnet.fast import sizes
+from bpnet.fast.fused import FusedConv
 from bpnet.fast.peaks import Flags, mark_first
 from bpnet.fast.tiled import TiledConv
 from bpnet.fast.winograd import WinogradConv
 from bpnet.nn.activation import ReLU
 from bpnet.nn.conv import Conv
 from bpnet.nn.layer import Array, Layer
-from bpnet.nn.memory import Memory
+from bpnet.nn.memory import Memory, Room
 from bpnet.nn.pool import MaxPool
 from tests.helpers.gradients import Trial, assert_close
 
@@ -36,20 +36,10 @@ class Chain(Layer[list[Any]]):
     def bind(self, parameters: Mapping[str, Array], state: Mapping[str, Array]) -> None:
         self.layers[0].bind(parameters, state)
 
-    def allocate(
-        self,
-        batch: int,
-        memory: Memory,
-        gradients: Mapping[str, Array],
-        *,
-        needs_grad_input: bool,
-    ) -> list[Any]:
-        return [
-            layer.allocate(
-                batch, memory, gradients, needs_grad_input=number > 0 or needs_grad_input
-            )
-            for number, layer in enumerate(self.layers)
-        ]
+    def allocate(self, room: Room) -> list[Any]:
+        behind = dataclasses.replace(room, wants_input_gradient=True)
+        first, *others = self.layers
+        return [first.allocate(room), *(layer.allocate(behind) for layer in others)]
 
     def forward(self, x: Array, cache: list[Any]) -> Array:
         for layer, its_cache in zip(self.layers, cache, strict=True):
@@ -86,7 +76,7 @@ class Case:
     def conv(self) -> Conv:
         return Conv(self.input_shape, self.filters, self.kernel_size, 1, self.padding, self.bias)
 
-    def fused(self) -> ConvBlock[Any]:
+    def fused(self) -> FusedConv[Any]:
         if self.tile:
             return WinogradConv(self.conv(), self.tile, self.pool_size, self.relu)
         return TiledConv(self.conv(), self.pool_size, self.relu)
@@ -130,14 +120,18 @@ def _draw_case(rng: np.random.Generator, kernel: int, pool: int, padding: int, t
 
 
 def results_of(
-    case: Case, layer: Layer[Any], dtype: DTypeLike = np.float64, *, needs_grad_input: bool = True
+    case: Case,
+    layer: Layer[Any],
+    dtype: DTypeLike = np.float64,
+    *,
+    wants_input_gradient: bool = True,
 ) -> dict[str, Array]:
     """Run a layer with parameters, inputs and gradients that depend on the case alone.
 
     Outputs that rounding may decide get no gradient: it could go elsewhere in the other layer.
     """
     rng = np.random.default_rng(0)
-    trial = Trial(layer, rng, dtype, needs_grad_input=needs_grad_input)
+    trial = Trial(layer, rng, dtype, wants_input_gradient=wants_input_gradient)
     x = rng.normal(size=(*layer.input_shape, case.batch)).astype(dtype)
     grad_output = rng.normal(0.5, 1, (*layer.output_shape, case.batch)).astype(dtype)
     grad_output *= is_clear(case, trial.parameters, x)
@@ -158,11 +152,11 @@ def differing(
 
 
 def is_clear(case: Case, parameters: Mapping[str, Array], x: Array) -> NDArray[np.bool_]:
-    """Tell for each output whether its maximum leads clearly, and is clearly cut off or not."""
+    """Return for each output whether its maximum leads clearly, and clearly passes ReLU or not."""
     conv, k = case.conv(), case.pool_size
     conv.bind({role: values.astype(float) for role, values in parameters.items()}, {})
     memory = Memory(np.float64, training=False)
-    cache = conv.allocate(case.batch, memory, {}, needs_grad_input=False)
+    cache = conv.allocate(Room(case.batch, memory))
     z = conv.forward(x.astype(float), cache)
     _, rows, columns = case.plain().output_shape
     blocks = z[:, : rows * k, : columns * k].reshape(len(z), rows, k, columns, k, case.batch)
@@ -174,9 +168,9 @@ def is_clear(case: Case, parameters: Mapping[str, Array], x: Array) -> NDArray[n
 
 
 def cut_into_blocks(monkeypatch: pytest.MonkeyPatch, numbers: int) -> None:
-    """Let blocks of both fused layers, and strips of a gradient, hold at most so many numbers."""
-    for module, name in ((tiled, "BLOCK"), (winograd, "BLOCK"), (winograd, "STRIP")):
-        monkeypatch.setattr(module, name, numbers)
+    """Let blocks of both fused layers, and strips of a gradient, hold at most that many numbers."""
+    for name in ("TILED_BLOCK", "WINOGRAD_BLOCK", "WINOGRAD_STRIP"):
+        monkeypatch.setattr(sizes, name, numbers)
 
 
 def count_blocks(cache: Any) -> int:

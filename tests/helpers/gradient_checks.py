@@ -21,6 +21,12 @@ layers =
     dropout 0.3
     linear 8
     tanh
+    linear 7
+    elu
+    linear 7
+    gelu
+    linear 7
+    softplus
     linear 6
     sigmoid
     linear 10

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from bpnet.nn.draws import Draws
 from bpnet.nn.layer import Array, Layer
-from bpnet.nn.memory import Memory
+from bpnet.nn.memory import Memory, Room
 from bpnet.teach.gradcheck.projection import TOLERANCE, compare, direction_along, unit_direction
 
 __all__ = ["TOLERANCE", "PoisonedMemory", "Trial", "assert_close", "projection_error"]
@@ -44,7 +45,7 @@ class Trial:
         rng: where its parameters come from.
         dtype: element type of everything.
         training: whether backward will be called.
-        needs_grad_input: whether the input's gradient is wanted.
+        wants_input_gradient: whether the input's gradient is wanted.
     """
 
     def __init__(
@@ -54,11 +55,11 @@ class Trial:
         dtype: DTypeLike = np.float64,
         *,
         training: bool = True,
-        needs_grad_input: bool = True,
+        wants_input_gradient: bool = True,
     ) -> None:
         self.layer = layer
         self.dtype = np.dtype(dtype)
-        self.needs_grad_input = training and needs_grad_input
+        self.wants_input_gradient = training and wants_input_gradient
         self.memory = PoisonedMemory(dtype, training=training)
         self.parameters: dict[str, Array] = {
             role: rng.normal(size=shape).astype(dtype)
@@ -77,21 +78,19 @@ class Trial:
         """Allocate for `batch` samples, in the memory of earlier calls of this method."""
         self.memory.rewind()
         gradients = self.gradients if self.memory.training else {}
-        return self.layer.allocate(
-            batch, self.memory, gradients, needs_grad_input=self.needs_grad_input
-        )
+        return self.layer.allocate(Room(batch, self.memory, gradients, self.wants_input_gradient))
 
     def forward(self, x: Array, cache: Any) -> Array:
         """Run forward; a layer that draws gets the same numbers every time."""
         if self.layer.draws:
-            cache.rng = np.random.default_rng(7)
+            cache.draws = Draws(seed=7, epoch=0, step=0)
         return self.layer.forward(x, cache)
 
     def run(self, x: Array, grad_output: Array, cache: Any) -> dict[str, Array]:
         """Return copies of the output and of all gradients."""
         results = {"output": self.forward(x, cache).copy()}
         grad_input = self.layer.backward(grad_output, cache)
-        if self.needs_grad_input:
+        if self.wants_input_gradient:
             results["input"] = grad_input.copy()
         results |= {role: gradient.copy() for role, gradient in self.gradients.items()}
         return results

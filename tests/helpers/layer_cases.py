@@ -8,14 +8,24 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bpnet.nn.activation import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from bpnet.fast.dropout import BlockedDropout
+from bpnet.fast.linear import BlockedLinear
+from bpnet.nn.activation import ReLU, Sigmoid
+from bpnet.nn.avgpool import AvgPool
 from bpnet.nn.conv import Conv
 from bpnet.nn.dropout import Dropout
+from bpnet.nn.elu import ELU
+from bpnet.nn.gelu import GELU
 from bpnet.nn.layer import Array, Layer
+from bpnet.nn.leaky_relu import LeakyReLU
 from bpnet.nn.linear import Linear
 from bpnet.nn.norm import BatchNorm
-from bpnet.nn.pool import AvgPool, MaxPool
-from bpnet.nn.reshape import Flatten, Scale
+from bpnet.nn.pool import MaxPool
+from bpnet.nn.reshape import Flatten
+from bpnet.nn.scale import Scale
+from bpnet.nn.softmax import Softmax
+from bpnet.nn.softplus import Softplus
+from bpnet.nn.tanh import Tanh
 from tests.helpers.fused_cases import Case, draw_tiled, draw_winograd
 from tests.helpers.gradients import Trial
 
@@ -44,7 +54,7 @@ def conv(rng: Rng) -> Conv:
 
 
 def alone(case: Case) -> Layer[Any]:
-    """Leave pooling and cut-off out of a fused layer."""
+    """Leave pooling and ReLU out of a fused layer."""
     return replace(case, pool_size=1, relu=False).fused()
 
 
@@ -65,6 +75,12 @@ MAKERS: dict[str, Maker] = {
     "leaky_relu": lambda rng: LeakyReLU(any_shape(rng), 0.1),
     "sigmoid": lambda rng: Sigmoid(any_shape(rng)),
     "tanh": lambda rng: Tanh(any_shape(rng)),
+    "elu": lambda rng: ELU(any_shape(rng), 0.7),
+    "elu_smooth": lambda rng: ELU(any_shape(rng)),
+    "gelu": lambda rng: GELU(any_shape(rng)),
+    "softplus": lambda rng: Softplus(any_shape(rng)),
+    "linear_blocked": lambda rng: BlockedLinear(Linear((draw(rng, 1, 9),), 16)),
+    "dropout_blocked": lambda rng: BlockedDropout(Dropout(any_shape(rng), 0.4)),
     "softmax": lambda rng: Softmax((draw(rng, 2, 9),)),
     "dropout": lambda rng: Dropout(any_shape(rng), 0.4),
     "batchnorm": lambda rng: BatchNorm(any_shape(rng), 0.2, 1e-4),

@@ -1,4 +1,4 @@
-"""Watch processes, whether they live and whose children they are, and make teams of them."""
+"""Watch processes, whether they live and whose children they are, and make executors of them."""
 
 import os
 import signal
@@ -14,11 +14,11 @@ from types import FrameType
 import numpy as np
 import pytest
 
-from bpnet.training.step.batch import Order, Phase
-from bpnet.training.step.processes import ProcessTeam
+from bpnet.training.step.batch import Batch, Phase
+from bpnet.training.step.processes import ProcessExecutor
 
-Work = Callable[[int, int, Order], None]  # part, phase, order
-ORDER = Order(np.arange(4), 0, 0, 0.1)
+Work = Callable[[int, int, Batch], None]  # shard, phase, batch
+BATCH = Batch(np.arange(4), 0, 0, 0.1)
 LONGEST = 60  # seconds that a test of processes may take before it counts as hanging
 
 
@@ -100,54 +100,57 @@ def exit_code(child: int) -> int:
 
 
 @dataclass
-class PlainPart:
-    """Be a part of a step that does anything."""
+class PlainShard:
+    """Compute anything as a shard of a step."""
 
     phases: Sequence[Phase]
 
+    def kinks(self, batch_size: int) -> None:
+        """Return None: it keeps nothing."""
 
-def team_of(work: Work, parts: int = 2, *, count: int = 2, phases: int = 2) -> ProcessTeam:
-    """Return a team whose parts do some work in each phase."""
+
+def executor_of(work: Work, shards: int = 2, *, count: int = 2, phases: int = 2) -> ProcessExecutor:
+    """Return an executor whose shards do some work in each phase."""
     plain = [
-        PlainPart([partial(work, number, phase) for phase in range(phases)])
-        for number in range(parts)
+        PlainShard([partial(work, number, phase) for phase in range(phases)])
+        for number in range(shards)
     ]
-    return ProcessTeam(plain, count, 8)
+    return ProcessExecutor(plain, count, 8)
 
 
-def rest(number: int, phase: int, order: Order) -> None:
+def rest(number: int, phase: int, batch: Batch) -> None:
     """Do nothing."""
 
 
 def raising(error: BaseException, where: int, *, in_step: int = 0) -> Work:
-    """Return work that fails in one part."""
+    """Return work that fails in one shard."""
 
-    def work(number: int, phase: int, order: Order) -> None:
-        if number == where and order.step == in_step and phase == 0:
+    def work(number: int, phase: int, batch: Batch) -> None:
+        if number == where and batch.step == in_step and phase == 0:
             raise error
 
     return work
 
 
-def assert_all_ended(team: ProcessTeam, seen: Sequence[int]) -> None:
+def assert_all_ended(executor: ProcessExecutor, seen: Sequence[int]) -> None:
     """Make sure that none is left of the processes that were seen."""
     assert seen
     assert not any(map(lives, seen))
-    assert team._children == []
+    assert executor.children == []
 
 
-def step_and_fail(team: ProcessTeam, error: type[BaseException]) -> BaseException:
+def step_and_fail(executor: ProcessExecutor, error: type[BaseException]) -> BaseException:
     """Take a step that must fail and leave no process behind; return what it raised."""
     seen: list[int] = []
-    with pytest.raises(error) as caught, team:  # noqa: PT012
-        seen = list(team._children)
-        team.step(ORDER)
-    assert_all_ended(team, seen)
+    with pytest.raises(error) as caught, executor:  # noqa: PT012
+        seen = list(executor.children)
+        executor.step(BATCH)
+    assert_all_ended(executor, seen)
     return caught.value
 
 
 def watch_kills(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return a list of the processes that a team kills from now on."""
+    """Return a list of the processes that an executor kills from now on."""
     kill = os.kill
     numbers: list[int] = []
 

@@ -14,18 +14,31 @@ from torch import Tensor
 from torch.nn import functional
 
 from bpnet.config.settings import OptimizerConfig
+from bpnet.fast.dropout import BlockedDropout
+from bpnet.fast.linear import BlockedLinear
 from bpnet.fast.tiled import TiledConv
 from bpnet.fast.winograd import WinogradConv
-from bpnet.nn.activation import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from bpnet.nn.activation import ReLU, Sigmoid
+from bpnet.nn.avgpool import AvgPool
+from bpnet.nn.binary_cross_entropy import BinaryCrossEntropy
 from bpnet.nn.conv import Conv
+from bpnet.nn.draws import Draws
 from bpnet.nn.dropout import Dropout
+from bpnet.nn.elu import ELU
+from bpnet.nn.gelu import GELU
 from bpnet.nn.layer import Array, Layer
+from bpnet.nn.leaky_relu import LeakyReLU
 from bpnet.nn.linear import Linear
-from bpnet.nn.loss import BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError, QuadraticCost
+from bpnet.nn.loss import CrossEntropy, Loss
 from bpnet.nn.norm import BatchNorm
-from bpnet.nn.pool import AvgPool, MaxPool
-from bpnet.nn.reshape import Flatten, Scale
+from bpnet.nn.pool import MaxPool
+from bpnet.nn.reshape import Flatten
+from bpnet.nn.scale import Scale
 from bpnet.nn.sequential import Sequential, Workspace
+from bpnet.nn.softmax import Softmax
+from bpnet.nn.softplus import Softplus
+from bpnet.nn.squared_error import MeanSquaredError, QuadraticCost
+from bpnet.nn.tanh import Tanh
 
 Results = dict[str, NDArray[Any]]
 Masks = Mapping[int, NDArray[np.bool_]]  # which activations stay on, by position from 1
@@ -101,7 +114,7 @@ def linear(twin: LayerTwin, x: Tensor) -> Tensor:
 
 def conv(twin: LayerTwin, x: Tensor) -> Tensor:
     weight, bias = twin.tensors["weight"], twin.tensors.get("bias")
-    return functional.conv2d(x, weight, bias, twin.layer.stride, twin.layer.padding)
+    return functional.conv2d(x, weight, bias, getattr(twin.layer, "stride", 1), twin.layer.padding)
 
 
 def block(twin: LayerTwin, x: Tensor) -> Tensor:
@@ -124,6 +137,7 @@ def dropout(twin: LayerTwin, x: Tensor) -> Tensor:
 
 FORMULAS: dict[type[Layer[Any]], Callable[[LayerTwin, Tensor], Tensor]] = {
     Linear: linear,
+    BlockedLinear: linear,
     Conv: conv,
     TiledConv: block,
     WinogradConv: block,
@@ -132,10 +146,14 @@ FORMULAS: dict[type[Layer[Any]], Callable[[LayerTwin, Tensor], Tensor]] = {
     Flatten: lambda twin, x: x.flatten(1),
     ReLU: lambda twin, x: functional.relu(x),
     LeakyReLU: lambda twin, x: functional.leaky_relu(x, twin.layer.slope),
+    ELU: lambda twin, x: functional.elu(x, twin.layer.alpha),
+    GELU: lambda twin, x: functional.gelu(x, approximate="tanh"),
+    Softplus: lambda twin, x: functional.softplus(x),
     Sigmoid: lambda twin, x: torch.sigmoid(x),
     Tanh: lambda twin, x: torch.tanh(x),
     Softmax: lambda twin, x: functional.softmax(x, dim=1),
     Dropout: dropout,
+    BlockedDropout: dropout,
     BatchNorm: batchnorm,
     Scale: lambda twin, x: x * twin.layer.factor,
 }
@@ -242,7 +260,7 @@ class Pair:
         self.network = network
         self.twin = NetworkTwin(network)
         self.rng = np.random.default_rng(1)
-        self.workspace = Workspace(network, batch, training=True, needs_grad_input=True)
+        self.workspace = Workspace(network, batch, training=True, wants_input_gradient=True)
 
     def results(self) -> tuple[Results, Results]:
         """Return loss, output, gradients and running statistics: bpnet's, and PyTorch's."""
@@ -250,7 +268,9 @@ class Pair:
         caches = self.workspace.caches(batch)
         x = self.rng.normal(size=caches.inputs.shape)
         targets = self.rng.integers(network.loss.outputs, size=batch)
-        output = network.forward(x, caches, self.rng)
+        output = network.forward(
+            x, caches, Draws(seed=1, epoch=0, step=int(self.rng.integers(1000)))
+        )
         loss = network.loss.forward(output, targets, caches.loss) / batch
         grad_input = network.backward(network.loss.backward(output, caches.loss, batch), caches)
         network.update_running([caches])
@@ -282,5 +302,9 @@ def optimizer_twin(twin: NetworkTwin, settings: OptimizerConfig) -> Any:
     if settings.name == "sgd":
         looks_ahead = settings.nesterov and settings.momentum > 0  # PyTorch refuses the one alone
         return torch.optim.SGD(groups, rate, settings.momentum, nesterov=looks_ahead)
+    if settings.name == "rmsprop":
+        return torch.optim.RMSprop(groups, rate, settings.rho, settings.epsilon)
+    if settings.name == "adagrad":
+        return torch.optim.Adagrad(groups, rate, eps=settings.epsilon)
     rule = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.name]
     return rule(groups, rate, (settings.beta1, settings.beta2), settings.epsilon)

@@ -56,9 +56,9 @@ def resume(
     """Go on with a run, in place or from another directory, as the command line does."""
     dataset = dataset or draw_dataset()
     config, saved, progress = load_for_resume(source or run_dir, None, (), epochs)
-    with Workers(workers) as team:
-        blank = new_trainer(config, dataset, run_dir, team)
-        trainer = build_trainer(blank.model, dataset, run_dir, team, saved, progress)
+    with Workers(workers) as pool:
+        blank = new_trainer(config, dataset, run_dir, pool)
+        trainer = build_trainer(blank.model, dataset, run_dir, pool, saved, progress)
         trainer.fingerprint = saved.record["fingerprint"]
         trainer.run()
     return trainer
@@ -99,4 +99,4 @@ def scripted(
     monkeypatch: pytest.MonkeyPatch, accuracies: list[float], losses: list[float] | None = None
 ) -> None:
     scores = Rising(accuracies, losses)
-    monkeypatch.setattr(Trainer, "_validate", lambda self: scores(self))
+    monkeypatch.setattr(Trainer, "validate", lambda self: scores(self))

@@ -110,8 +110,8 @@ def train(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Trainer:
     """Train from the start, until the end or until `should_stop` says so."""
-    with Workers(workers, kind) as team:
-        trainer = new_trainer(config, dataset or draw_dataset(), run_dir, team)
+    with Workers(workers, kind) as pool:
+        trainer = new_trainer(config, dataset or draw_dataset(), run_dir, pool)
         trainer.run(should_stop)
     return trainer
 

@@ -15,9 +15,9 @@ from bpnet.config.writer import format_config
 from bpnet.errors import CheckpointError
 from bpnet.model import checkpoint as module
 from bpnet.model.checkpoint import Checkpoint, load_checkpoint
-from bpnet.training.saving import save_checkpoint
 from bpnet.nn.parameters import FlatArrays
 from bpnet.training.resume import load_for_resume
+from bpnet.training.saving import save_checkpoint
 from tests.helpers.tiny import LAYERS, NET, TRAIN, read_config, train, weights
 
 EMA_ADAM = ("train.ema=0.9", "optimizer.name=adam", "train.epochs=1")

@@ -10,8 +10,8 @@ import pytest
 
 from bpnet.errors import CheckpointError
 from bpnet.model.checkpoint import load_checkpoint
-from bpnet.training.saving import save_checkpoint
 from bpnet.model.run_files import checkpoint_path
+from bpnet.training.saving import save_checkpoint
 from tests.conftest import Run
 from tests.helpers.tiny import draw_dataset, read_config, train
 

@@ -48,8 +48,8 @@ def mean_probabilities(models: list[Model], views: int = 1) -> NDArray[np.float6
 
 
 def score(ensemble: Ensemble | Model, workers: int = 1) -> Score:
-    with Workers(workers) as team:
-        return evaluate(ensemble, SAMPLES, team)
+    with Workers(workers) as pool:
+        return evaluate(ensemble, SAMPLES, pool)
 
 
 @pytest.mark.parametrize(("members", "views"), [(3, 1), (1, 4), (3, 4)])
@@ -131,8 +131,8 @@ def test_numbers_are_averaged_themselves() -> None:
     config = read_config(TABLE, "model.dtype=float64")
     models, inputs, targets = table_models(config)
     mean = (estimates(models[0], inputs) + estimates(models[1], inputs)) / 2
-    with Workers(1) as team:
-        found = evaluate(Ensemble(models), load_table(config).test, team)
+    with Workers(1) as workers:
+        found = evaluate(Ensemble(models), load_table(config).test, workers)
     assert found.mean_absolute_error == pytest.approx(np.abs(mean - targets).mean())
     assert found.mean_squared_error == pytest.approx(np.square(mean - targets).mean())
     assert found.loss == pytest.approx(np.square(mean - targets).mean())
@@ -144,8 +144,8 @@ def test_answers_to_questions_are_averaged_as_probabilities() -> None:
     config = read_config(text, "train.loss=binary_cross_entropy", "model.dtype=float64")
     models, inputs, targets = table_models(config)
     mean = (estimates(models[0], inputs) + estimates(models[1], inputs)) / 2
-    with Workers(1) as team:
-        found = evaluate(Ensemble(models), load_table(config).test, team)
+    with Workers(1) as workers:
+        found = evaluate(Ensemble(models), load_table(config).test, workers)
     entropy = -(targets * np.log(mean) + (1 - targets) * np.log(1 - mean))
     assert found.loss == pytest.approx(entropy.mean())
     assert found.mean_absolute_error == pytest.approx(np.abs(mean - targets).mean())
@@ -166,9 +166,9 @@ def question_models(*losses: str) -> tuple[list[Model], Samples]:
 def test_a_sure_yes_costs_as_much_as_a_sure_no(sure: float) -> None:
     (model,), samples = question_models("binary_cross_entropy")
     model.network.parameters.views["3.bias"][:] = sure
-    with Workers(1) as team:
-        alone = evaluate(model, samples, team)
-        twice = evaluate(Ensemble([model, model]), samples, team)
+    with Workers(1) as workers:
+        alone = evaluate(model, samples, workers)
+        twice = evaluate(Ensemble([model, model]), samples, workers)
     assert alone.loss == pytest.approx(abs(sure) / 2, rel=0.2)  # half of the answers are wrong
     assert twice.loss == pytest.approx(alone.loss)
     assert twice.correct == alone.correct
@@ -179,13 +179,13 @@ def test_a_network_that_estimates_yes_itself_may_answer_along() -> None:
     models[1].network.parameters.views["3.weight"][:] *= 0.01
     models[1].network.parameters.views["3.bias"][:] = 0.7
     mean = (estimates(models[0], samples.inputs) + estimates(models[1], samples.inputs)) / 2
-    with Workers(1) as team:
-        found = evaluate(Ensemble(models), samples, team)
+    with Workers(1) as workers:
+        found = evaluate(Ensemble(models), samples, workers)
     targets = samples.targets[:, 0]
     assert found.mean_absolute_error == pytest.approx(np.abs(mean - targets).mean())
     models[1].network.parameters.views["3.bias"][:] = -5  # no probability: taken for a sure no
-    with Workers(1) as team:
-        beside = evaluate(Ensemble(models), samples, team)
+    with Workers(1) as workers:
+        beside = evaluate(Ensemble(models), samples, workers)
     assert beside.mean_absolute_error == pytest.approx(
         np.abs(estimates(models[0], samples.inputs) / 2 - targets).mean(), abs=1e-6
     )

@@ -22,8 +22,8 @@ def model() -> Model:
 
 
 def score(model: Model, samples: Samples, *, workers: int = 1, count: int | None = None) -> Score:
-    with Workers(workers) as team:
-        return evaluate(model, samples, team, None if count is None else np.arange(count))
+    with Workers(workers) as pool:
+        return evaluate(model, samples, pool, None if count is None else np.arange(count))
 
 
 def test_the_wilson_interval_of_known_cases() -> None:

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bpnet.nn.activation import Sigmoid, Softmax
+from bpnet.nn.activation import Sigmoid
+from bpnet.nn.avgpool import AvgPool
 from bpnet.nn.conv import Conv
 from bpnet.nn.layer import Array, Layer, ShapeError
 from bpnet.nn.linear import Linear, LinearCache
-from bpnet.nn.pool import AvgPool, MaxPool
+from bpnet.nn.pool import MaxPool
+from bpnet.nn.softmax import Softmax
 from tests.helpers.gradients import TOLERANCE, Trial, assert_close, projection_error
 from tests.helpers.layer_cases import every_layer, inputs_for, one_case, trial_of
 
@@ -116,10 +118,10 @@ def test_a_short_shard_works_in_the_memory_of_a_full_one(kind: str, seed: int) -
 
 
 @every_layer
-@pytest.mark.parametrize("needs_grad_input", [True, False])
-def test_backward_leaves_the_output_alone(kind: str, needs_grad_input: bool) -> None:
+@pytest.mark.parametrize("wants_input_gradient", [True, False])
+def test_backward_leaves_the_output_alone(kind: str, wants_input_gradient: bool) -> None:
     trial, rng = trial_of(kind, 4)
-    trial.needs_grad_input = needs_grad_input
+    trial.wants_input_gradient = wants_input_gradient
     x, grad_output = one_case(trial, 5, rng)
     cache = trial.cache(5)
     output = trial.forward(x, cache)
@@ -168,8 +170,8 @@ def test_float32_follows_float64(kind: str, seed: int) -> None:
 @every_layer
 def test_without_an_input_gradient_the_parameters_get_the_same(kind: str) -> None:
     results = []
-    for needs_grad_input in (True, False):
-        trial, rng = trial_of(kind, 2, needs_grad_input=needs_grad_input)
+    for wants_input_gradient in (True, False):
+        trial, rng = trial_of(kind, 2, wants_input_gradient=wants_input_gradient)
         results.append(trial.run(*one_case(trial, 4, rng), trial.cache(4)))
     expected, found = results
     del expected["input"]

@@ -8,16 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bpnet.nn.binary_cross_entropy import BinaryCrossEntropy
 from bpnet.nn.layer import Array
-from bpnet.nn.loss import (
-    BinaryCrossEntropy,
-    CrossEntropy,
-    Loss,
-    LossCache,
-    MeanSquaredError,
-    QuadraticCost,
-    build_loss,
-)
+from bpnet.nn.loss import CrossEntropy, Loss, LossCache
+from bpnet.nn.memory import Room
+from bpnet.nn.registry import build_loss
+from bpnet.nn.squared_error import MeanSquaredError, QuadraticCost
 from tests.helpers.gradients import TOLERANCE, PoisonedMemory, projection_error
 
 LOSSES: dict[str, Callable[[int], Loss]] = {
@@ -43,7 +39,7 @@ def case(
 
 
 def allocate(loss: Loss, batch: int, dtype: type = np.float64) -> LossCache:
-    return loss.allocate(batch, PoisonedMemory(dtype, training=True))
+    return loss.allocate(Room(batch, PoisonedMemory(dtype, training=True)))
 
 
 def one_hot(targets: Array, outputs: int) -> Array:

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import DTypeLike, NDArray
 
-from bpnet.nn.activation import ReLU, Sigmoid, Tanh
+from bpnet.fast.stages import fast_stages
+from bpnet.nn.activation import ReLU, Sigmoid
+from bpnet.nn.avgpool import AvgPool
 from bpnet.nn.conv import Conv
+from bpnet.nn.draws import Draws
 from bpnet.nn.dropout import Dropout
 from bpnet.nn.init import initialise
 from bpnet.nn.layer import Array, Layer
@@ -17,12 +20,16 @@ from bpnet.nn.linear import Linear
 from bpnet.nn.loss import CrossEntropy
 from bpnet.nn.norm import BatchNorm
 from bpnet.nn.parameters import FlatArrays
-from bpnet.nn.pool import AvgPool, MaxPool
-from bpnet.nn.reshape import Flatten, Scale
+from bpnet.nn.pool import MaxPool
+from bpnet.nn.reshape import Flatten
+from bpnet.nn.scale import Scale
 from bpnet.nn.sequential import Caches, Sequential, Workspace
+from bpnet.nn.stage import Stage
+from bpnet.nn.tanh import Tanh
 from tests.helpers.gradients import TOLERANCE, projection_error
 
 Rng = np.random.Generator
+DRAWS = Draws(seed=5, epoch=0, step=0)
 either_way = pytest.mark.parametrize("fast", [True, False])
 
 
@@ -36,7 +43,11 @@ def small_net(
     layers += [Sigmoid((5, 3, 2))]
     layers += [Dropout((5, 3, 2), 0.3)] if dropout else []
     layers += [Flatten((5, 3, 2)), Linear((30,), 3)]
-    return started(Sequential(layers, CrossEntropy(3), dtype, fast=fast))
+    return started(Sequential(layers, CrossEntropy(3), dtype, stages_of(layers, fast)))
+
+
+def stages_of(layers: list[Layer[Any]], fast: bool) -> list[Stage] | None:
+    return fast_stages(layers) if fast else None
 
 
 def started(network: Sequential, seed: int = 0) -> Sequential:
@@ -55,7 +66,7 @@ def step(
     network: Sequential, caches: Caches, x: Array, labels: NDArray[Any], batch_size: int
 ) -> tuple[float, Array]:
     """Run forward and backward; return the sum of the losses and what backward returns."""
-    outputs = network.forward(x, caches, np.random.default_rng(5))
+    outputs = network.forward(x, caches, DRAWS)
     total = network.loss.forward(outputs, labels, caches.loss)
     grad_output = network.loss.backward(outputs, caches.loss, batch_size)
     return total, network.backward(grad_output, caches)
@@ -73,12 +84,12 @@ def gradients_of(workspace: Workspace) -> FlatArrays:
 @either_way
 def test_the_whole_chain_matches_central_differences(batch: int, fast: bool) -> None:
     network = small_net(norm=batch > 1, fast=fast)
-    workspace = Workspace(network, batch, training=True, needs_grad_input=True)
+    workspace = Workspace(network, batch, training=True, wants_input_gradient=True)
     caches, rng = workspace.caches(batch), np.random.default_rng(2)
     x, labels = samples(network, batch)
 
     def mean() -> float:
-        outputs = network.forward(x, caches, np.random.default_rng(5))
+        outputs = network.forward(x, caches, DRAWS)
         return network.loss.forward(outputs, labels, caches.loss) / batch
 
     grad_input = step(network, caches, x, labels, batch)[1].copy()
@@ -121,7 +132,7 @@ def test_backward_stops_at_the_first_layer_with_parameters(fast: bool) -> None:
 @either_way
 def test_backward_reaches_the_input_where_its_gradient_is_wanted(fast: bool) -> None:
     network = small_net(dropout=False, fast=fast)
-    workspace = Workspace(network, 4, training=True, needs_grad_input=True)
+    workspace = Workspace(network, 4, training=True, wants_input_gradient=True)
     assert called_backward(network, workspace)[-1] == "1.scale"
 
 
@@ -171,14 +182,14 @@ def test_gradients_of_shards_add_up_to_the_whole_batch(fast: bool) -> None:
 @either_way
 def test_one_workspace_serves_full_and_short_shards_in_any_order(fast: bool) -> None:
     network = small_net(fast=fast)
-    workspace = Workspace(network, 8, training=True, needs_grad_input=True)
+    workspace = Workspace(network, 8, training=True, wants_input_gradient=True)
     for batch in (8, 3, 8, 1, 3, 8):
         x, labels = samples(network, batch, seed=batch)
         gradients_of(workspace).flat.fill(np.nan)
         caches = workspace.caches(batch)
         caches.inputs[...] = x  # lies in memory that other batch sizes use as well
         total, grad_input = step(network, caches, caches.inputs, labels, batch)
-        fresh = Workspace(network, batch, training=True, needs_grad_input=True)
+        fresh = Workspace(network, batch, training=True, wants_input_gradient=True)
         expected, expected_grad = step(network, fresh.caches(batch), x, labels, batch)
         assert total == pytest.approx(expected, rel=1e-14)
         np.testing.assert_allclose(grad_input, expected_grad, rtol=0, atol=1e-15)
@@ -248,7 +259,7 @@ def test_running_statistics_mix_shard_after_shard(fast: bool) -> None:
     assert isinstance(norm, BatchNorm)
     shards = [Workspace(network, 4, training=True).caches(4) for _ in range(2)]
     for seed, caches in enumerate(shards):
-        network.forward(samples(network, 4, seed)[0], caches, np.random.default_rng(0))
+        network.forward(samples(network, 4, seed)[0], caches, DRAWS)
     expected = np.zeros(5)
     for caches in shards:
         expected = 0.9 * expected + 0.1 * caches.stages[number].mean
@@ -263,7 +274,7 @@ def test_a_step_allocates_nothing_large(fast: bool) -> None:
     layers += [Conv((16, 26, 26), 16, 3, padding=1), ReLU((16, 26, 26)), MaxPool((16, 26, 26), 2)]
     layers += [BatchNorm((16, 13, 13)), Tanh((16, 13, 13)), AvgPool((16, 13, 13), 3)]
     layers += [Flatten((16, 4, 4)), Dropout((256,), 0.5), Linear((256,), 10)]
-    network = started(Sequential(layers, CrossEntropy(10), np.float32, fast=fast))
+    network = started(Sequential(layers, CrossEntropy(10), np.float32, stages_of(layers, fast)))
     workspace = Workspace(network, 32, training=True)
     x, labels = samples(network, 32)
     caches = workspace.caches(32)

@@ -52,10 +52,10 @@ def test_samples_become_inputs_whatever_the_order_of_their_memory(offset: float)
 
 def test_workers_run_every_task_once_and_in_threads_of_their_own() -> None:
     done: list[int] = []
-    with Workers(3) as team:
+    with Workers(3) as workers:
         for count in (1, 2, 3, 7):
             done.clear()
-            team.run([lambda number=number: done.append(number) for number in range(count)])  # type: ignore[misc]
+            workers.run([lambda number=number: done.append(number) for number in range(count)])  # type: ignore[misc]
             assert sorted(done) == list(range(count))
 
 
@@ -65,11 +65,11 @@ def test_what_a_task_raises_is_raised_after_the_others_ended() -> None:
     def fail() -> None:
         raise ValueError("no")
 
-    with Workers(2) as team:
+    with Workers(2) as workers:
         for tasks in ([fail, lambda: done.append(1)], [lambda: done.append(2), fail]):
             with pytest.raises(ValueError, match="no"):
-                team.run(tasks)
-        team.run([lambda: done.append(3), lambda: done.append(4)])
+                workers.run(tasks)
+        workers.run([lambda: done.append(3), lambda: done.append(4)])
     assert sorted(done) == [1, 2, 3, 4]
 
 
@@ -99,8 +99,8 @@ def test_a_small_network_learns_its_samples_by_heart(tmp_path: Path) -> None:
         tmp_path,
         dataset,
     )
-    with Workers(1) as team:
-        assert final_score(tmp_path / "best.npz", dataset, team).errors == 0
+    with Workers(1) as workers:
+        assert final_score(tmp_path / "best.npz", dataset, workers).errors == 0
     assert trainer.progress.history[-1]["train_loss"] < 0.1
 
 
@@ -113,8 +113,8 @@ def test_a_table_of_numbers_is_learnt(tmp_path: Path) -> None:
     config = read_config(TABLE, "train.epochs=400", "checkpoint.every=400")
     dataset = load_table(config)
     trainer = train(config, tmp_path, dataset)
-    with Workers(1) as team:
-        score = final_score(tmp_path / "best.npz", dataset, team)
+    with Workers(1) as workers:
+        score = final_score(tmp_path / "best.npz", dataset, workers)
     assert score.mean_absolute_error is not None
     assert score.mean_absolute_error < 0.1
     assert trainer.progress.history[-1]["train_accuracy"] is None
@@ -127,8 +127,8 @@ def test_the_epoch_s_training_loss_is_the_mean_over_its_samples(tmp_path: Path) 
     """With steps too small to matter, the epoch's loss is that of the network as it started."""
     config = read_config(NET + TRAIN, "optimizer.learning_rate=1e-30")
     trainer = train(config, tmp_path)
-    with Workers(1) as team:
-        score = evaluate(trainer.model, trainer.samples, team, trainer.training)
+    with Workers(1) as workers:
+        score = evaluate(trainer.model, trainer.samples, workers, trainer.training)
     for record in trainer.progress.history:
         assert record["train_loss"] == pytest.approx(score.loss, rel=1e-5)
         assert record["train_accuracy"] == score.accuracy
@@ -186,9 +186,9 @@ def test_weights_come_back_though_the_block_fails() -> None:
 
 def test_validation_scores_the_averaged_weights(tmp_path: Path) -> None:
     trainer = train(read_config(RICH), tmp_path)
-    with Workers(1) as team:
+    with Workers(1) as workers:
         used = load_checkpoint(tmp_path / "last.npz").model()
-        score = evaluate(used, trainer.samples, team, trainer.validation)
+        score = evaluate(used, trainer.samples, workers, trainer.validation)
     assert trainer.progress.history[-1]["validation_loss"] == score.loss
 
 
@@ -208,8 +208,8 @@ def test_an_observer_hears_every_step_and_epoch(tmp_path: Path) -> None:
         def epoch_ended(self, record: dict[str, Any]) -> None:
             heard.append(record)
 
-    with Workers(1) as team:
-        trainer = new_trainer(read_config(), draw_dataset(), tmp_path, team)
+    with Workers(1) as workers:
+        trainer = new_trainer(read_config(), draw_dataset(), tmp_path, workers)
         trainer.observer = Listener()
         trainer.run()
     assert len(heard) == 3 * (STEPS + 2)

@@ -1,7 +1,6 @@
 """Optimisers against the formulas of their authors, written in one line each."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,9 @@ from numpy.typing import NDArray
 
 from bpnet.config.settings import OptimizerConfig
 from bpnet.nn.parameters import FlatArrays
-from bpnet.training.optimizer import Optimizer, build_optimizer
+from bpnet.training.optimizer import Optimizer
+from bpnet.training.optimizers import OPTIMIZERS, build_optimizer
+from tests.helpers.tiny import read_config
 
 Vector = NDArray[np.float64]
 Rule = Callable[[Vector, Vector, float], Vector]  # weights, gradient, rate → new weights
@@ -33,17 +34,11 @@ def rates() -> Iterator[float]:
     return iter(0.1 / (1 + np.arange(STEPS)))
 
 
-def move(optimizer: Optimizer, g: NDArray[Any], rate: float, count: int) -> None:
-    """Take a step of all parameters: first those that decay, then the others."""
-    weights = optimizer.parameters.weights
-    for stretch, decays in ((slice(weights), True), (slice(weights, None), False)):
-        select = partial(taken, stretch)
-        scaled = g[stretch] * optimizer.gradient_factor(rate)
-        optimizer.step(optimizer.piece(select, scaled, decays=decays), rate, count)
-
-
-def taken(stretch: slice, arrays: FlatArrays) -> NDArray[Any]:
-    return arrays.flat[stretch]
+def move(optimizer: Optimizer, g: NDArray[Any], rate: float) -> None:
+    """Take a step of all parameters."""
+    gradients = optimizer.parameters.like()
+    gradients.flat[:] = g
+    optimizer.step(gradients, rate)
 
 
 def trained(settings: OptimizerConfig, gradients: list[Vector]) -> Vector:
@@ -51,8 +46,8 @@ def trained(settings: OptimizerConfig, gradients: list[Vector]) -> Vector:
     parameters = FlatArrays(SHAPES, np.float64)
     parameters.flat[:] = drawn(0)
     optimizer = build_optimizer(parameters, settings)
-    for count, (gradient, rate) in enumerate(zip(gradients, rates(), strict=True), start=1):
-        move(optimizer, gradient.copy(), rate, count)
+    for gradient, rate in zip(gradients, rates(), strict=True):
+        move(optimizer, gradient, rate)
     return parameters.flat.astype(np.float64)
 
 
@@ -71,6 +66,31 @@ def momentum_rule(mu: float, *, nesterov: bool, decay: float) -> Rule:
         g = g + decay * DECAYED * w
         v = mu * v - rate * g
         return w + mu * v - rate * g if nesterov else w + v
+
+    return rule
+
+
+def rmsprop_rule(rho: float, eps: float, decay: float) -> Rule:
+    s = np.zeros_like(DECAYED)
+
+    def rule(w: Vector, g: Vector, rate: float) -> Vector:
+        nonlocal s
+        g = g + decay * DECAYED * w
+        s = rho * s + (1 - rho) * g**2
+        return w - rate * g / (np.sqrt(s) + eps)
+
+    return rule
+
+
+def adagrad_rule(eps: float, decay: float) -> Rule:
+    s = np.zeros_like(DECAYED)
+
+    def rule(w: Vector, g: Vector, rate: float) -> Vector:
+        nonlocal s
+        g = g + decay * DECAYED * w
+        s = s + g**2
+        moved: Vector = w - rate * g / (np.sqrt(s) + eps)
+        return moved
 
     return rule
 
@@ -109,6 +129,14 @@ CASES: dict[str, tuple[OptimizerConfig, Callable[[], Rule]]] = {
         config(name="adamw", weight_decay=0.3),
         lambda: adam_rule(0.3, decoupled=True, beta1=0.9, beta2=0.999, eps=1e-8),
     ),
+    "rmsprop with decay": (
+        config(name="rmsprop", weight_decay=0.3, rho=0.8, epsilon=1e-3),
+        lambda: rmsprop_rule(0.8, 1e-3, 0.3),
+    ),
+    "adagrad with decay": (
+        config(name="adagrad", weight_decay=0.3, epsilon=1e-3),
+        lambda: adagrad_rule(1e-3, 0.3),
+    ),
 }
 
 
@@ -127,7 +155,7 @@ def test_no_two_rules_agree(case: str) -> None:
         assert np.allclose(trained(settings, GRADIENTS), expected, rtol=1e-3) is (other == case)
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_decay_pulls_on_matrices_alone(name: str) -> None:
     still = [np.zeros_like(DECAYED)] * STEPS
     change = trained(config(name=name, weight_decay=0.5), still) - drawn(0)
@@ -138,7 +166,7 @@ def test_decay_pulls_on_matrices_alone(name: str) -> None:
 def test_adam_starts_with_steps_of_the_learning_rate_whatever_the_gradient() -> None:
     parameters = FlatArrays(SHAPES, np.float64)
     optimizer = build_optimizer(parameters, config(name="adam"))
-    move(optimizer, 1e4 * drawn(1), 0.01, 1)
+    move(optimizer, 1e4 * drawn(1), 0.01)
     np.testing.assert_allclose(np.abs(parameters.flat), 0.01, rtol=1e-9)
 
 
@@ -147,8 +175,8 @@ def test_float32_follows_float64() -> None:
         single = FlatArrays(SHAPES, np.float32)
         single.flat[:] = drawn(0)
         optimizer = build_optimizer(single, settings)
-        for count, (gradient, rate) in enumerate(zip(GRADIENTS, rates(), strict=True), start=1):
-            move(optimizer, gradient.astype(np.float32), rate, count)
+        for gradient, rate in zip(GRADIENTS, rates(), strict=True):
+            move(optimizer, gradient.astype(np.float32), rate)
         assert single.flat.dtype == np.float32
         np.testing.assert_allclose(single.flat, trained(settings, GRADIENTS), rtol=1e-4, atol=1e-6)
 
@@ -168,12 +196,39 @@ def test_only_rules_that_remember_keep_memories() -> None:
     }
 
 
-def test_a_step_moves_nothing_but_its_piece() -> None:
+def test_an_update_moves_nothing_but_its_slice() -> None:
     parameters = FlatArrays(SHAPES, np.float64)
     optimizer = build_optimizer(parameters, config(momentum=0.8))
-    scaled = np.full((2, 3), optimizer.gradient_factor(0.1))
-    piece = optimizer.piece(lambda arrays: arrays.views["1.weight"], scaled, decays=True)
-    optimizer.step(piece, 0.1, 1)
+    part = optimizer.take(lambda arrays: arrays.views["1.weight"], np.ones((2, 3)), decays=True)
+    optimizer.update(part, 0.1, 1)
     np.testing.assert_allclose(parameters.views["1.weight"], -0.1)
     assert np.count_nonzero(parameters.flat) == 6
     assert np.count_nonzero(optimizer.memories["velocity"].flat) == 6
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_clipping_shortens_the_gradient_as_a_whole(name: str) -> None:
+    largest = float(np.linalg.norm(GRADIENTS[0])) / 3
+    moved = []
+    for grad_clip, gradient in ((largest, GRADIENTS[0]), (0.0, GRADIENTS[0] / 3)):
+        parameters = FlatArrays(SHAPES, np.float64)
+        optimizer = build_optimizer(parameters, config(name=name, epsilon=1e-3), grad_clip)
+        move(optimizer, gradient, 0.1)
+        moved.append(parameters.flat)
+    np.testing.assert_allclose(moved[0], moved[1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_rule_can_be_written_down(name: str) -> None:
+    optimizer = build_optimizer(FlatArrays(SHAPES, np.float64), config(name=name, momentum=0.9))
+    text = " ".join(optimizer.formulas(0.125, 3))
+    assert "η = 0.125" in text
+    assert set(optimizer.letters) >= set(optimizer.memories)
+    assert all(f"{letter} ← " in text for letter in optimizer.letters.values())
+
+
+def test_settings_name_every_optimiser() -> None:
+    for name in OPTIMIZERS:
+        read_config("", f"optimizer.name={name}")
+    with pytest.raises(AssertionError, match=", ".join(OPTIMIZERS)):
+        read_config("", "optimizer.name=none")

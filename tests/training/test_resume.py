@@ -7,10 +7,10 @@ import pytest
 from bpnet.data.dataset import Dataset
 from bpnet.errors import CheckpointError, ConfigError
 from bpnet.model.checkpoint import load_checkpoint
-from bpnet.training.saving import save_checkpoint
 from bpnet.training.progress import Progress
 from bpnet.training.resume import extend, load_for_resume
 from bpnet.training.run import create_run_dir
+from bpnet.training.saving import save_checkpoint
 from tests.helpers.runs import RICH, STEPS, resume, scripted
 from tests.helpers.tiny import NET, TRAIN, after, read_config, train, with_settings
 

@@ -9,11 +9,11 @@ import pytest
 from bpnet.data.dataset import Dataset
 from bpnet.errors import DataError
 from bpnet.model.checkpoint import load_checkpoint
-from bpnet.training.saving import save_checkpoint
 from bpnet.model.score import evaluate
 from bpnet.model.workers import Workers
 from bpnet.training.loop import Trainer
 from bpnet.training.run import final_score, result
+from bpnet.training.saving import save_checkpoint
 from tests.helpers.runs import RICH, STEPS, assert_same_run, resume, scripted
 from tests.helpers.tiny import NET, TRAIN, after, draw_dataset, read_config, train
 
@@ -171,10 +171,10 @@ def test_training_never_looks_at_the_test_set(tmp_path: Path) -> None:
 def test_the_scores_are_those_of_the_test_set(tmp_path: Path) -> None:
     dataset = draw_dataset()
     trainer = train(read_config(), tmp_path, dataset)
-    with Workers(1) as team:
-        told = result(trainer, final_score(tmp_path / "best.npz", dataset, team))
+    with Workers(1) as workers:
+        told = result(trainer, final_score(tmp_path / "best.npz", dataset, workers))
         best = load_checkpoint(tmp_path / "best.npz").model()
-        expected = evaluate(best, dataset.test, team)
+        expected = evaluate(best, dataset.test, workers)
     assert told["test_accuracy"] == expected.accuracy
     assert told["test_loss"] == expected.loss
     assert told["test_errors"] == expected.errors

@@ -1,4 +1,4 @@
-"""The same bits, whoever computes the parts of a step: one worker, threads or processes."""
+"""The same bits, whoever computes the shards of a step: one worker, threads or processes."""
 
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,11 @@ import pytest
 from bpnet.config.settings import Config
 from bpnet.model.workers import Workers
 from bpnet.training.loop import Trainer
-from bpnet.training.step.batch import Order
-from bpnet.training.step.processes import CAN_FORK, ProcessTeam
-from bpnet.training.step.threads import ThreadTeam
-from bpnet.training.step.update import Share, Update
+from bpnet.training.parameter_slice import ParameterSlice
+from bpnet.training.step.batch import Batch
+from bpnet.training.step.processes import CAN_FORK, ProcessExecutor
+from bpnet.training.step.threads import ThreadExecutor
+from bpnet.training.step.update import Update
 from tests.helpers.runs import RICH, assert_same_run
 from tests.helpers.tiny import draw_dataset, new_trainer, read_config, train, weights
 
@@ -22,7 +23,7 @@ NETWORKS = {  # each with everything that could depend on who computes
     "units": ("train.split=units", PERCEPTRON),
 }
 ALONE = (1, "auto")
-TEAMS = [(2, "threads"), (3, "threads"), (2, "processes"), (3, "processes")]
+EXECUTORS = [(2, "threads"), (3, "threads"), (2, "processes"), (3, "processes")]
 
 
 def rich(split: str, shards: int, *more: str) -> Config:
@@ -39,11 +40,11 @@ def demand_forks(kind: str) -> None:
 def run_with(workers: tuple[int, str], config: Config, folder: Path) -> Trainer:
     count, kind = workers
     trainer = train(config, folder, workers=count, kind=kind)
-    assert trainer.team.kind == ("threads" if count == 1 else kind)
+    assert trainer.engine.kind == ("threads" if count == 1 else kind)
     return trainer
 
 
-@pytest.mark.parametrize("workers", TEAMS, ids=lambda workers: f"{workers[0]} {workers[1]}")
+@pytest.mark.parametrize("workers", EXECUTORS, ids=lambda workers: f"{workers[0]} {workers[1]}")
 @pytest.mark.parametrize("shards", [2, 3])
 @pytest.mark.parametrize("split", NETWORKS)
 def test_any_workers_give_the_same_bits(
@@ -52,9 +53,9 @@ def test_any_workers_give_the_same_bits(
     demand_forks(workers[1])
     config = rich(split, shards)
     run_with(ALONE, config, tmp_path / "alone")
-    trainer = run_with(workers, config, tmp_path / "team")
+    trainer = run_with(workers, config, tmp_path / "executor")
     assert np.isfinite(weights(trainer.model)).all()
-    assert_same_run(tmp_path / "alone", tmp_path / "team")
+    assert_same_run(tmp_path / "alone", tmp_path / "executor")
 
 
 @pytest.mark.parametrize("rule", ["adam", "adamw"])
@@ -73,17 +74,17 @@ def test_batches_that_leave_parts_without_samples(tmp_path: Path, split: str, ki
     demand_forks(kind)
     config = rich(split, 3, "train.batch_size=39")  # the last batch has 2 samples
     run_with(ALONE, config, tmp_path / "alone")
-    run_with((3, kind), config, tmp_path / "team")
-    assert_same_run(tmp_path / "alone", tmp_path / "team")
+    run_with((3, kind), config, tmp_path / "executor")
+    assert_same_run(tmp_path / "alone", tmp_path / "executor")
 
 
 # What would be noticed
 
 
-def add_in_another_order(self: Update, shares: list[Share], parts: int) -> float:
+def add_in_another_order(self: Update, shares: list[ParameterSlice], shards: int) -> float:
     for share in shares:
         share.others.reverse()
-    total = ADD_UP(self, shares, parts)
+    total = ADD_UP(self, shares, shards)
     for share in shares:
         share.others.reverse()
     return total
@@ -103,10 +104,10 @@ def test_adding_shards_in_another_order_is_noticed(
         assert_same_run(tmp_path / "alone", tmp_path / "other")
 
 
-def step_without_waiting(self: ThreadTeam, order: Order) -> None:
-    """Take all phases of one part before the first phase of the next."""
-    for part in self.parts:
-        self.workers.run([lambda part=part: [phase(order) for phase in part.phases]])  # type: ignore[misc,list-item]
+def step_without_waiting(self: ThreadExecutor, batch: Batch) -> None:
+    """Take all phases of one shard before the first phase of the next."""
+    for shard in self.shards:
+        self.workers.run([lambda shard=shard: [phase(batch) for phase in shard.phases]])  # type: ignore[misc,list-item]
 
 
 @pytest.mark.parametrize("split", NETWORKS)
@@ -114,7 +115,7 @@ def test_parts_that_do_not_wait_for_each_other_are_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: str
 ) -> None:
     run_with(ALONE, rich(split, 2), tmp_path / "alone")
-    monkeypatch.setattr(ThreadTeam, "step", step_without_waiting)
+    monkeypatch.setattr(ThreadExecutor, "step", step_without_waiting)
     run_with(ALONE, rich(split, 2), tmp_path / "other")
     with pytest.raises(AssertionError):
         assert_same_run(tmp_path / "alone", tmp_path / "other")
@@ -128,22 +129,22 @@ def test_an_order_that_reaches_processes_changed_is_noticed(
 ) -> None:
     config = rich(split, 2)
     run_with(ALONE, config, tmp_path / "alone")
-    take_phases = ProcessTeam._take_phases
+    take_phases = ProcessExecutor.take_phases
 
-    def changed(self: ProcessTeam, order: Order) -> Any:
-        if self._barrier.number:
-            order = Order(
-                order.index[::-1] if lost == "index" else order.index,
-                order.epoch + (lost == "epoch"),
-                order.step + 2 * (lost == "step"),
-                order.learning_rate * (1.5 if lost == "rate" else 1),
+    def changed(self: ProcessExecutor, batch: Batch) -> Any:
+        if self.barrier.number:
+            batch = Batch(
+                batch.index[::-1] if lost == "index" else batch.index,
+                batch.epoch + (lost == "epoch"),
+                batch.step + 2 * (lost == "step"),
+                batch.learning_rate * (1.5 if lost == "rate" else 1),
             )
-        return take_phases(self, order)
+        return take_phases(self, batch)
 
-    monkeypatch.setattr(ProcessTeam, "_take_phases", changed)
-    run_with((2, "processes"), config, tmp_path / "team")
+    monkeypatch.setattr(ProcessExecutor, "take_phases", changed)
+    run_with((2, "processes"), config, tmp_path / "executor")
     with pytest.raises(AssertionError):
-        assert_same_run(tmp_path / "alone", tmp_path / "team")
+        assert_same_run(tmp_path / "alone", tmp_path / "executor")
 
 
 # Who computes
@@ -154,5 +155,5 @@ def test_the_teams_are_those_that_were_asked_for(tmp_path: Path) -> None:
         demand_forks(kind)
         with Workers(3, kind) as workers:
             trainer = new_trainer(rich("samples", 2), draw_dataset(), tmp_path, workers)
-        assert trainer.team.kind == kind
-        assert isinstance(trainer.team, ThreadTeam) is (kind == "threads")
+        assert trainer.engine.kind == kind
+        assert isinstance(trainer.engine.executor, ThreadExecutor) is (kind == "threads")

@@ -12,8 +12,8 @@ from bpnet.model.workers import Workers
 from bpnet.training.loop import Trainer
 from bpnet.training.resume import load_for_resume
 from bpnet.training.run import prepare_model
-from bpnet.training.step.batch import Order
-from bpnet.training.step.sample_shard import SamplePart
+from bpnet.training.step.batch import Batch
+from bpnet.training.step.sample_shard import SampleShard
 from tests.helpers.runs import RICH, STEPS, assert_same_run, resume
 from tests.helpers.tiny import (
     NET,
@@ -35,33 +35,33 @@ from tests.helpers.tiny import (
 def test_a_resumed_run_is_the_uninterrupted_one(tmp_path: Path, rule: str, stop: int) -> None:
     config = with_settings(read_config(RICH), "optimizer", name=rule)
     train(config, tmp_path / "whole")
-    train(config, tmp_path / "parts", should_stop=after(stop))
-    assert load_checkpoint(tmp_path / "parts" / "last.npz").record["progress"]["step"] == stop
-    resume(tmp_path / "parts")
+    train(config, tmp_path / "shards", should_stop=after(stop))
+    assert load_checkpoint(tmp_path / "shards" / "last.npz").record["progress"]["step"] == stop
+    resume(tmp_path / "shards")
     for name in ("last.npz", "best.npz"):
-        assert_same_run(tmp_path / "whole", tmp_path / "parts", name)
+        assert_same_run(tmp_path / "whole", tmp_path / "shards", name)
 
 
 def test_a_run_may_be_interrupted_again_and_again(tmp_path: Path) -> None:
     config = read_config(RICH)
     train(config, tmp_path / "whole")
-    train(config, tmp_path / "parts", should_stop=after(2))
+    train(config, tmp_path / "shards", should_stop=after(2))
     for _ in range(20):
-        config, saved, progress = load_for_resume(tmp_path / "parts", None, (), None)
-        with Workers(1) as team:
-            trainer = new_trainer(config, draw_dataset(), tmp_path / "parts", team)
+        config, saved, progress = load_for_resume(tmp_path / "shards", None, (), None)
+        with Workers(1) as workers:
+            trainer = new_trainer(config, draw_dataset(), tmp_path / "shards", workers)
             trainer.restore(saved, progress)
             if trainer.run(after(2)):
                 break
-    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+    assert_same_run(tmp_path / "whole", tmp_path / "shards")
 
 
-@pytest.mark.parametrize("lost", ["momentum", "order"])
+@pytest.mark.parametrize("lost", ["momentum", "batch"])
 def test_a_resumed_run_that_loses_something_is_another_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
 ) -> None:
     train(read_config(RICH), tmp_path / "whole")
-    stopped = train(read_config(RICH), tmp_path / "parts", should_stop=after(3))
+    stopped = train(read_config(RICH), tmp_path / "shards", should_stop=after(3))
     restore = Trainer.restore
 
     def forgetful(self: Trainer, *arguments: Any) -> None:
@@ -73,9 +73,9 @@ def test_a_resumed_run_that_loses_something_is_another_one(
 
     assert stopped.optimizer.memories["velocity"].flat.any()
     monkeypatch.setattr(Trainer, "restore", forgetful)
-    resume(tmp_path / "parts")
+    resume(tmp_path / "shards")
     with pytest.raises(AssertionError):
-        assert_same_run(tmp_path / "whole", tmp_path / "parts")
+        assert_same_run(tmp_path / "whole", tmp_path / "shards")
 
 
 @pytest.mark.parametrize("shards", [2, 3])
@@ -100,47 +100,47 @@ def test_shards_add_up_to_the_whole_batch(tmp_path: Path, shards: int) -> None:
         config = with_settings(read_config(NET + TRAIN, "model.dtype=float64"), "train", **settings)
         return train(config, tmp_path / str(shards))
 
-    whole, parts = trained(1), trained(shards)
-    np.testing.assert_allclose(weights(parts.model), weights(whole.model), rtol=1e-9, atol=1e-12)
-    for one, other in zip(whole.progress.history, parts.progress.history, strict=True):
+    whole, several = trained(1), trained(shards)
+    np.testing.assert_allclose(weights(several.model), weights(whole.model), rtol=1e-9, atol=1e-12)
+    for one, other in zip(whole.progress.history, several.progress.history, strict=True):
         assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-12)
         assert one["train_accuracy"] == other["train_accuracy"]
 
 
-@pytest.mark.parametrize("at_a_time", [1, 3, 7, 100])
-def test_shards_are_the_same_some_samples_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+@pytest.mark.parametrize("micro_batch", [1, 3, 7, 100])
+def test_micro_batches_do_not_decide_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, micro_batch: int
 ) -> None:
     config = read_config(NET + TRAIN, "model.dtype=float64", "train.grad_clip=0.1")
     whole = train(config, tmp_path / "whole")
-    monkeypatch.setattr("bpnet.training.step.sample_shard.AT_A_TIME", at_a_time)
-    parts = train(config, tmp_path / "parts")
-    np.testing.assert_allclose(weights(parts.model), weights(whole.model), rtol=1e-9, atol=1e-12)
-    for one, other in zip(whole.progress.history, parts.progress.history, strict=True):
+    monkeypatch.setattr("bpnet.fast.sizes.MICRO_BATCH", micro_batch)
+    several = train(config, tmp_path / "shards")
+    np.testing.assert_allclose(weights(several.model), weights(whole.model), rtol=1e-9, atol=1e-12)
+    for one, other in zip(whole.progress.history, several.progress.history, strict=True):
         assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-12)
         assert one["train_accuracy"] == other["train_accuracy"]
 
 
-def test_a_shard_that_is_normalised_is_never_parted(
+def test_a_shard_that_is_normalised_is_never_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(read_config(RICH), tmp_path / "whole")
-    monkeypatch.setattr("bpnet.training.step.sample_shard.AT_A_TIME", 3)
-    train(read_config(RICH), tmp_path / "parts")
-    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+    monkeypatch.setattr("bpnet.fast.sizes.MICRO_BATCH", 3)
+    train(read_config(RICH), tmp_path / "shards")
+    assert_same_run(tmp_path / "whole", tmp_path / "shards")
 
 
 def test_dropout_is_drawn_anew_for_every_epoch_step_and_shard(tmp_path: Path) -> None:
     config = read_config(NET.replace("flatten\n", "flatten\n    dropout 0.5\n") + TRAIN)
-    with Workers(1) as team:
-        trainer = new_trainer(config, draw_dataset(), tmp_path, team)
+    with Workers(1) as workers:
+        trainer = new_trainer(config, draw_dataset(), tmp_path, workers)
     index = np.tile(trainer.training[:8], 2)  # both shards get the same samples
 
-    def loss(shard: int, epoch: int, step: int) -> float:
-        part = trainer.parts[shard]
-        assert isinstance(part, SamplePart)
-        part.compute(Order(index, epoch, step, 0.1))
-        return float(part.totals[shard, 0])
+    def loss(number: int, epoch: int, step: int) -> float:
+        shard = trainer.engine.shards[number]
+        assert isinstance(shard, SampleShard)
+        shard.compute(Batch(index, epoch, step, 0.1))
+        return float(shard.totals[number, 0])
 
     places = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]
     losses = [loss(*place) for place in places]
@@ -150,8 +150,8 @@ def test_dropout_is_drawn_anew_for_every_epoch_step_and_shard(tmp_path: Path) ->
 
 def test_pictures_are_normalised_by_those_that_train(tmp_path: Path) -> None:
     dataset = draw_dataset()
-    with Workers(1) as team:
-        trainer = new_trainer(read_config(), dataset, tmp_path, team)
+    with Workers(1) as workers:
+        trainer = new_trainer(read_config(), dataset, tmp_path, workers)
     dataset.train.inputs[trainer.validation] = 255
     normalization = prepare_model(read_config(), dataset).normalization
     assert normalization == trainer.model.normalization

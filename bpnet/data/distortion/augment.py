@@ -11,18 +11,18 @@ from bpnet.data.distortion.stroke_width import StrokePen, cut_squares
 from bpnet.data.distortion.warp import LARGEST_SIDE, BilinearSampler
 from bpnet.errors import ConfigError
 
-BLOCK_PIXELS = 32 * 28 * 28  # at a time: fewer pay more calls, more outgrow a core's own cache
+BLOCK_PIXELS = 32 * 28 * 28  # at a time: fewer cost more calls, more outgrow a core's own cache
 
 
 class Augmenter:
-    """Distort pictures at random: affine map and elastic displacement in one bilinear reading.
+    """Distort pictures at random: affine map and elastic displacement in one bilinear resampling.
 
     Output pixel x is read at x' = A (x − c − t) + c + Δ(x), with A and t from `Affine` and Δ from
-    `ElasticField`; strokes change their width before, the square is cut out afterwards. What is
+    `ElasticField`; strokes change their width first, the square is cut out last. What is
     done to a sample follows from (seed, epoch, sample number) alone, bit for bit.
 
-    All memory is reserved here, for a block of pictures at a time; so every thread needs an
-    augmenter of its own, and any number of them give the same pictures.
+    All memory is reserved here, for a block of pictures at a time; so every thread needs its
+    own augmenter, and any number of them give the same pictures.
 
     Args:
         settings: how far pictures may be distorted.
@@ -48,7 +48,7 @@ class Augmenter:
                 where="[augment]",
                 expected=f"pictures of at most {LARGEST_SIDE}×{LARGEST_SIDE} pixels",
                 found=f"{height}×{width} pixels",
-                hint="make the pictures smaller, or take the settings of [augment] away",
+                hint="make the pictures smaller, or remove the settings of [augment]",
             )
         self.settings = settings
         self._is_identity = settings.is_identity

@@ -1,7 +1,7 @@
 """Draw random numbers as a function of their place: seed, epoch, sample and word.
 
 A generator has a state, and a state ties a sample's numbers to whatever was drawn before. Here
-word k of a sample is a hash of its place, so it is the same in every batch, order and worker,
+word k of a sample is a hash of its place, so it does not depend on batch, order or worker,
 and one vectorised pass draws the words of a whole batch (a `numpy.random.Generator` per sample
 would cost more than distorting the picture).
 
@@ -60,7 +60,7 @@ def sample_streams(seed: int, epoch: int, sample_numbers: NDArray[np.integer]) -
 
 @lru_cache(maxsize=16)
 def _epoch_stream(seed: int, epoch: int) -> Words:
-    """Fold seed and epoch, which a whole epoch has in common."""
+    """Fold in seed and epoch, which a whole epoch has in common."""
     run = np.array([seed % 2**64], dtype=np.uint64)
     mix64(run)
     run += np.array([epoch], dtype=np.uint64) * GOLDEN_GAMMA

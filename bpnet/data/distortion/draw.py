@@ -12,7 +12,7 @@ from bpnet.data.distortion.affine import Affine
 from bpnet.data.distortion.counter import Words, sample_streams, signed_uniforms
 from bpnet.data.distortion.grid import AffineGrid
 
-AT_A_TIME = 1024  # samples whose draws a core's own cache holds, and freed memory is taken again
+AT_A_TIME = 1024  # samples whose draws fit a core's own cache and reuse freed memory
 
 
 @unique
@@ -28,7 +28,7 @@ class Draw(IntEnum):
     CUTOUT_ROW = 6
     CUTOUT_COLUMN = 7
     FLIP = 8
-    ELASTIC = 9  # and all behind it
+    ELASTIC = 9  # and all after it
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def largest_stretch(settings: AugmentConfig) -> float:
 class DistortionTable:
     """Hold the distortion of every sample of one epoch, drawn at once.
 
-    To draw for a few samples at each step costs several times as much. A sample takes 52 bytes.
+    Drawing for a few samples at each step costs several times as much. A sample takes 52 bytes.
 
     Args:
         settings: how far pictures may be distorted.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bpnet.data.distortion.counter import Words, mix64, word_steps
 from bpnet.data.distortion.exact import exact_multiples
 
-NEGLIGIBLE = 1e-4  # part of a field's variance
+NEGLIGIBLE = 1e-4  # fraction of a field's variance
 NOISE_BITS = 8  # whose ones are counted
 NOISE_PER_WORD = 64 // NOISE_BITS
 MEAN_ONES = np.float32(NOISE_BITS / 2)
@@ -38,7 +38,7 @@ def smoothing_matrix(size: int, sigma: float) -> NDArray[np.float64]:
 
 
 def principal_components(size: int, sigma: float) -> NDArray[np.float64]:
-    """Return the matrix F (size, components) that makes a smooth line of a few random numbers.
+    """Return the matrix F (size, components) that makes a smooth line from a few random numbers.
 
     White noise n smoothed by G has the covariance G Gᵀ. With G = U S Vᵀ the numbers Vᵀ n are white
     too, so F = U S makes the same of fewer of them: F Fᵀ = U S² Uᵀ = G Gᵀ. Components that hold
@@ -70,13 +70,13 @@ class ElasticField:
 
     Args:
         picture_shape: height and width in pixels.
-        alpha: strength of the displacement, in pixels or whatever unit displacements shall have.
+        alpha: strength of the displacement, in pixels or whatever unit displacements should have.
         sigma: standard deviation of the Gaussian in pixels; above 0.
         max_pictures: the most pictures of one call.
         first_word: the first of each sample's random words that the noise takes.
 
     Attributes:
-        reach: what no displacement exceeds.
+        reach: a bound on every displacement.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Round numbers so that the sums of their products are exact, whatever the order of summation.
 
 A matrix product adds in an order that depends on the sizes of the matrices, so its last bits may
-differ from batch to batch. Where every partial sum fits into the 24 bits of float32, nothing is
-ever rounded: a sample's numbers are the same in any batch, bit for bit.
+differ from batch to batch. If every partial sum fits into the 24 bits of float32, nothing is ever
+rounded: a sample's numbers are the same in any batch, bit for bit.
 """
 
 import math
@@ -25,7 +25,7 @@ def exact_multiples(
 
     Args:
         values: the factor, of any shape.
-        largest_sum: what no partial sum of products exceeds, after rounding.
+        largest_sum: a bound on every partial sum of products, after rounding.
         factor_unit: a power of two, of which the other factors are whole multiples.
 
     Returns:

@@ -10,7 +10,7 @@ from bpnet.data.distortion.exact import exact_multiples
 
 UNITS = 128  # of a point's coordinate, per pixel
 BEFORE = 1  # pixels before the first one at which coordinates begin: none that matters is negative
-ROUNDING = 0.5  # units: cutting off the fraction of a coordinate then rounds it
+ROUNDING = 0.5  # units: truncating a coordinate then rounds it
 
 
 class AffineGrid:
@@ -28,7 +28,7 @@ class AffineGrid:
 
     by less than 1/1000 pixel in a 28×28 picture read up to 512 pixels away (as for scale = 0.7 with
     shear = 60, or elastic_alpha = 200 with elastic_sigma = 4), and by up to 1/16 pixel in one of
-    512×512 read up to 2048 pixels away (scale = 0.2). Where a setting sends points farther, as
+    512×512 read up to 2048 pixels away (scale = 0.2). If a setting sends points farther, as
     elastic_alpha = 1000 does, it is less exact: up to 1/290 pixel in a 28×28 picture.
 
     Args:
@@ -47,7 +47,7 @@ class AffineGrid:
 
     @property
     def reach(self) -> float:
-        """Return what the absolute value of no coordinate exceeds, displaced ones too, in units."""
+        """Return a bound on the absolute value of all coordinates, displaced ones too, in units."""
         return self._reach
 
     def maps(self, affine: Affine) -> NDArray[np.float32]:

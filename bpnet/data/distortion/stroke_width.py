@@ -1,4 +1,4 @@
-"""Change the ink of pictures: thicker or thinner strokes, a piece cut out."""
+"""Change the ink of pictures: thicker or thinner strokes, a square cut out."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 EDGES = 2  # a stroke has two edges, so moving each by one pixel makes it two pixels wider
 WHITE = np.uint8(255)
 WHOLE_BITS = 8
-WHOLE = 2**WHOLE_BITS  # what a share of a change is counted in
+WHOLE = 2**WHOLE_BITS  # the unit in which fractions of a change are counted
 HALF = np.uint16(WHOLE // 2)
 
 
@@ -82,7 +82,7 @@ def _dilate(framed: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
 
 
 def cut_squares(images: NDArray[np.uint8], side: int, centres: NDArray[np.float64]) -> None:
-    """Set one square per picture to 0, in place; what lies outside the picture is cut off.
+    """Set one square per picture to 0, in place; what lies outside the picture is ignored.
 
     Args:
         images: pictures (pictures, height, width).

@@ -12,7 +12,7 @@ from bpnet.data.distortion.warp import BilinearSampler
 
 SHIFT = 1.0  # pixels, each way
 ROTATE = 6.0  # degrees, each way
-SCALE = 0.06  # part of the size, each way
+SCALE = 0.06  # fraction of the size, each way
 STEPS = np.sqrt([2.0, 3.0, 5.0, 7.0])  # no multiples of them come near each other modulo 1
 
 
@@ -23,7 +23,7 @@ def view_maps(count: int) -> Affine:
 
         u_m = 2 frac(½ + m α) − 1,   α = (√2, √3, √5, √7).
 
-    Its numbers are the parts of the largest shift down and to the right, turn and scaling that
+    Its numbers are the fractions of the largest shift down and to the right, turn and scaling that
     view 2m − 1 takes; view 2m takes −u_m, so that views lie about the picture on all sides.
 
     Source: Richtmyer, "The Evaluation of Definite Integrals, and a Quasi-Monte-Carlo Method Based
@@ -47,7 +47,7 @@ class Views:
     """Show pictures from view after view, the same for every picture.
 
     What a view makes of a picture depends on nothing else. All memory is reserved here, for a block
-    of pictures at a time; so every thread needs views of its own.
+    of pictures at a time; so every thread needs its own views.
 
     Args:
         count: how many views there are.

@@ -31,7 +31,7 @@ def packed_weights() -> NDArray[np.uint64]:
 
     With r = round(256 f g) the lower right one has r, the lower left one 256 f − r, the upper right
     one 256 g − r, and the upper left one what is missing from 256. So their sum is exact, and so
-    is the share of each line and of each column.
+    is the weight of each line and of each column.
 
     Returns:
         Words (128 · 128,): that of f = i/128, g = j/128 is number 128 i + j.
@@ -54,7 +54,7 @@ def packed_weights() -> NDArray[np.uint64]:
 
 @dataclass(frozen=True)
 class _Arrays:
-    """Name the arrays of a call with so many pictures; to cut them out takes its time too.
+    """Name the arrays of a call with `count` pictures; slicing them takes time too.
 
     Args:
         source: pictures (count, height, width) within their frames.
@@ -104,7 +104,7 @@ class BilinearSampler:
         p = (1−f) [(1−g) p_{i,j} + g p_{i,j+1}] + f [(1−g) p_{i+1,j} + g p_{i+1,j+1}].
 
     Outside the picture all pixels are 0. Points are whole multiples of 1/128 pixel and weights of
-    1/256. So where neighbours differ by d grey levels at most, p is off by no more than ½ + 3d/256:
+    1/256. So if neighbours differ by d grey levels at most, p is off by no more than ½ + 3d/256:
     ½ for whole levels, 2d/256 for the point and d/256 for the weights.
 
     The four pixels around each place lie side by side in one word, so that one look-up finds them
@@ -119,14 +119,14 @@ class BilinearSampler:
     Args:
         picture_shape: height and width in pixels, `LARGEST_SIDE` at most.
         max_pictures: the most pictures of one call.
-        reach: what the absolute value of no coordinate exceeds, in units of 1/128 pixel; below
+        reach: a bound on the absolute value of all coordinates, in units of 1/128 pixel; below
             2^31.
     """
 
     def __init__(self, picture_shape: tuple[int, int], max_pictures: int, reach: float) -> None:
         height, width = self._shape = picture_shape
-        # One column of zeros stands before each line and so behind the one above, one line of zeros
-        # before each picture and so behind the one above.
+        # One column of zeros comes before each line and so after the previous one, one line of
+        # zeros before each picture and so after the previous one.
         self._line = line = width + 1
         self._cells = (height + 1) * line
         if max(picture_shape) > LARGEST_SIDE:
@@ -139,7 +139,7 @@ class BilinearSampler:
         unsigned: type[np.unsignedinteger[Any]] = np.uint16 if is_small else np.uint32
         self._pixels = np.zeros(places + line + 1, dtype=np.int32)
         points = max_pictures * height * width
-        # Arrays that are not needed at once have the same memory: a core's own cache holds more.
+        # Arrays that are not needed at once share memory, so that a core's own cache holds more.
         sizes = (points, max(points, places // 2 + 1), points if is_small else 2 * points, places)
         words = np.empty(sum(sizes), dtype=np.uint64)
         *self._words, self._quads = np.split(words, np.cumsum(sizes)[:-1])
@@ -150,18 +150,18 @@ class BilinearSampler:
         limits = np.array([height + 1, width + 1]) * UNITS
         self._limits = np.repeat(limits, height * width).reshape(2, 1, -1).astype(unsigned)
         self._first = (np.arange(max_pictures)[:, None] * self._cells).astype(unsigned)
-        # Arrays, for a number would be made one in every call.
+        # Arrays, as a plain number would be converted in every call.
         self._unit_bits, self._fraction, self._stride = (
             np.array(number, dtype=unsigned) for number in (UNIT_BITS, UNITS - 1, line)
         )
         self._cut: dict[int, _Arrays] = {}
 
     def _places(self, count: int) -> int:
-        """Return how many places may be read: those of all pictures and the line behind them."""
+        """Return how many places may be read: those of all pictures and the line after them."""
         return count * self._cells + self._line + 1
 
     def _arrays(self, count: int) -> _Arrays:
-        """Return the arrays for so many pictures, cut out at the first call."""
+        """Return the arrays for `count` pictures, sliced at the first call."""
         if count not in self._cut:
             height, width = self._shape
             places, size = self._places(count), height * width
@@ -211,7 +211,7 @@ class BilinearSampler:
         self._join_neighbours(arrays)
         self._locate(arrays)
         index, values, weights = arrays.index, arrays.values, arrays.weights
-        # All indices are inside; to be told to "raise" copies `out`.
+        # All indices are inside; mode "raise" would copy `out`.
         np.copyto(index, arrays.whole[0])
         arrays.quads.take(index, out=values, mode="clip")
         np.copyto(index, arrays.unsigned[0])
@@ -228,9 +228,9 @@ class BilinearSampler:
 
     def _locate(self, arrays: _Arrays) -> None:
         """Turn the grid into places, in `whole[0]`, and numbers of weights, in `unsigned[0]`."""
-        np.copyto(arrays.points, arrays.grid, casting="unsafe")  # cuts the fraction off
+        np.copyto(arrays.points, arrays.grid, casting="unsafe")  # truncates
         points, whole = arrays.unsigned, arrays.whole
-        np.minimum(points, self._limits, out=points)  # without a sign, what is negative is large
+        np.minimum(points, self._limits, out=points)  # unsigned, negative numbers are large
         np.right_shift(points, self._unit_bits, out=whole)
         np.bitwise_and(points, self._fraction, out=points)
         (rows, columns), (down, right) = whole, points

@@ -1,1 +1,1 @@
-"""Draw digits by hand: strokes, curves, the pen, and what differs from hand to hand."""
+"""Draw handwritten digits: strokes, curves, the pen, and what varies from writer to writer."""

@@ -137,8 +137,8 @@ def sway_matrix(path: Path, reach: float) -> NDArray[np.float32]:
 def end_ramps(path: Path, points: int, reach: float) -> NDArray[np.float32]:
     """Return how near (2, points) the points of a curve are to their stroke's start and end.
 
-    Nearness is 1 at the end itself and falls to 0, with the square of the way, at `reach`; on
-    strokes shorter than twice that, in their middle.
+    Nearness is 1 at the end itself and falls quadratically to 0 at `reach`, or in the middle of
+    strokes shorter than twice that.
     """
     starts = np.flatnonzero(np.diff(path.strokes) == 0)
     lengths = np.linalg.norm(np.diff(path.controls, axis=0)[starts], axis=1)

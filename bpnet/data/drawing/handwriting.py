@@ -1,4 +1,4 @@
-"""Write digits by hand: a style per picture, and all that a hand does differently each time."""
+"""Write digits by hand: a style per picture, and all that varies from picture to picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -21,7 +21,7 @@ from bpnet.data.placement import BOX
 POINTS = 112  # on a track: the longest is about 100 pixels long, so they lie under a pixel apart
 UNIT = 100.0  # styles are given in hundredths of the digit's height
 ALONG = np.linspace(0, 1, POINTS, dtype=np.float32)[:, None]
-SWAY_REACH = 0.6  # of the digit's height: controls nearer than that go astray together
+SWAY_REACH = 0.6  # of the digit's height: controls nearer than that stray together
 END_REACH = 0.25  # of the digit's height: where a stroke feels the pen touch down and lift off
 LONGEST_SKIP = 0.12  # of the track
 SPECK_DISTANCE = 0.25  # of the digit's height
@@ -32,27 +32,27 @@ FALLING = (1 / np.maximum(HALF_WAVES, 1)).astype(np.float32)  # paper bends more
 
 @dataclass(frozen=True)
 class Variation:
-    """Say how much one hand differs from the next; standard deviations unless said otherwise.
+    """Hold how much writers differ; standard deviations unless stated otherwise.
 
     Lengths are in units of the digit's height.
 
     Args:
-        wobble: of each control point by itself.
+        wobble: of each control point on its own.
         sway: of control points along the stroke, near ones alike.
         care: of the logarithm of wobble and sway, from one picture to the next.
-        warp: of the plane, per cosine of one half wave; of more, as many times less.
+        warp: of the plane, per cosine of one half wave; n half waves have 1/n of it.
         part: of a whole stroke.
-        ends: by which strokes run on or stop short, in parts of their last interval.
+        ends: by which strokes run on or stop short, as a fraction of their last interval.
         hooks: by which the pen drifts as it touches down, and as it lifts off.
         touch: of the logarithm of the radius at these ends.
-        swing: the most that corners become curves, 0–1.
-        haste: the most that bends are cut short, 0–1.
+        swing: how far, at most, corners become curves, 0–1.
+        haste: how far, at most, bends are cut short, 0–1.
         slant: mean and deviation of dx/dy, positive to the right.
         turn: rotation in radians.
         aspect: mean and deviation of the logarithm of width over height.
         radius: mean and deviation of the logarithm of the pen's radius in pixels.
         pressure: of the logarithm of the radius along the stroke.
-        tremor: pixels by which single points of the radius differ, in parts of it.
+        tremor: of the logarithm of the radius at single points.
         softness: least and greatest width of the grey edge in pixels.
         blunt: probability of a pen whose strokes end square.
         grain: pixels by which paper roughens the edge, from one picture to the next.
@@ -83,10 +83,10 @@ class Variation:
     specks: float = 0.025
 
     def scaled(self, variety: float) -> "Variation":
-        """Return a variation whose hands differ `variety` times as much; 0 writes like a stamp.
+        """Return a variation whose writers differ `variety` times as much; 0 writes like a stamp.
 
-        What is a deviation, a probability or a most is multiplied; means and the softness of the
-        edge, by which ink looks like ink, stay.
+        Deviations, probabilities and maxima are multiplied; means, care and the softness of the
+        edge, which makes ink look like ink, stay.
         """
         kept = ("care", "softness")
         values: dict[str, Any] = {

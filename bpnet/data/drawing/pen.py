@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Nib:
-    """Say what the edge of the ink is like, picture by picture.
+    """Describe the edge of the ink, picture by picture.
 
     Args:
         softness: width (pictures,) of the grey edge in pixels.
@@ -32,7 +32,7 @@ def fit_track(track: Floats, radius: Floats) -> tuple[Floats, Floats]:
     """Scale and shift tracks until the ink's longer side fills the box and the other is centred.
 
     Args:
-        track: x and y (2, points, pictures) in units of their own.
+        track: x and y (2, points, pictures) in any unit.
         radius: the pen's radius (points, pictures) in pixels.
 
     Returns:
@@ -41,7 +41,7 @@ def fit_track(track: Floats, radius: Floats) -> tuple[Floats, Floats]:
     extent = np.ptp(track, axis=1).max(axis=0)
     room = BOX - 2 * radius.mean(axis=0)
     track = track * (np.maximum(room, 1) / np.maximum(extent, 1e-3))
-    # The pen's radius was meant for this size; what is left to the box concerns both alike.
+    # The pen's radius was meant for this size; what remains to the box scales both alike.
     low, high = (track - radius).min(axis=1), (track + radius).max(axis=1)
     scale = BOX / (high - low).max(axis=0)
     shift = BOX / 2 - (low + high) / 2 * scale
@@ -53,10 +53,10 @@ def ink_box(track: Floats, radius: Floats, nib: Nib) -> Floats:
 
     With d the distance from a point of the track, (d² − r²) / 2r is 0 on a round nib's edge, grows
     by 1 per pixel there and is −r/2 in the middle. A blunt nib, nearly a square, covers the points
-    with (x⁴ + y⁴ − r⁴) / 4r³ below 0; in its middle that is −r/4. Both being sums of a part in x
-    and a part in y, their minimum over the track needs one addition and one comparison per pixel
-    and point. Coverage falls from 1 to 0 where the minimum, the parts inside stretched until a
-    stroke's middle lies at −r, crosses a band as wide as the edge is soft.
+    with (x⁴ + y⁴ − r⁴) / 4r³ below 0; in its middle that is −r/4. Both are sums of a term in x and
+    a term in y, so their minimum over the track needs one addition and one comparison per pixel
+    and point. Coverage falls from 1 to 0 where the minimum, stretched inside strokes until their
+    middle lies at −r, crosses a band as wide as the edge is soft.
 
     Args:
         track: x and y (2, points, pictures) in pixels, from the box's upper left corner.

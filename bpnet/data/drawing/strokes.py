@@ -1,6 +1,6 @@
 """Hold the digits as people write them: pen strokes, in several handwriting styles each.
 
-A line holds how often a style is met against the digit's others, its name and its strokes. A
+A line holds how often a style occurs relative to the digit's others, its name and its strokes. A
 stroke is a row of points that the pen passes: `x,y`, x to the right and y downwards, in hundredths
 of the digit's height. `/` makes the point before it a corner, `;` lifts the pen.
 """
@@ -236,7 +236,7 @@ class Style:
     Args:
         digit: 0–9.
         name: what sets this way apart from the digit's others.
-        share: how often it is met, against the others.
+        share: how often it occurs, relative to the others.
         path: its strokes.
     """
 

@@ -1,1 +1,1 @@
-"""Know where data sets lie, which files they have, and how to get them there."""
+"""Locate, download, check and read the files of data sets."""

@@ -1,4 +1,4 @@
-"""List the data sets that bpnet knows: their files, sums, mirrors and class names."""
+"""List the data sets that bpnet knows: their files, checksums, mirrors and class names."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class KnownFile:
 
     Args:
         remote: the gzipped file as mirrors serve it.
-        content_sha256: the sum of the decompressed content, however it is packed here.
+        content_sha256: the checksum of the decompressed content, however it is packed here.
     """
 
     remote: RemoteFile
@@ -79,7 +79,7 @@ MNIST = KnownDataset(
             "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         ),
     ),
-    # The original host answers no more.
+    # The original host no longer answers.
     mirrors=(
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
         "https://ossci-datasets.s3.amazonaws.com/mnist/",

@@ -1,4 +1,4 @@
-"""Know where data sets lie on this machine."""
+"""Find where data sets are kept on this machine."""
 
 import os
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class DataDirectory:
     is_own: bool
 
     def folder(self, dataset: str, file_names: list[str]) -> Path:
-        """Return where the files of a data set lie, or should be put.
+        """Return the folder in which the files of a data set are, or should be put.
 
         That is the folder named after the data set; or, where the user named the directory and
-        the files lie in it without such a folder, the directory itself.
+        the files are in it without such a folder, the directory itself.
         """
         own_folder = self.path / dataset
         places = [own_folder] if self.is_own else [own_folder, self.path]

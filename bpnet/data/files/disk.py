@@ -1,4 +1,4 @@
-"""Turn what the file system refuses into an error that says how to mend it."""
+"""Turn errors of the file system into errors that say how to mend them."""
 
 import errno
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ HINTS = {
     errno.EPERM: f"change the permissions, or {ELSEWHERE}",
     errno.EROFS: f"the disk is read-only: {ELSEWHERE}",
     errno.ENOENT: "check the path for typing errors",
-    errno.ENOTDIR: f"a file stands where a directory is needed: move it, or {ELSEWHERE}",
-    errno.EEXIST: f"a file stands where a directory is needed: move it, or {ELSEWHERE}",
-    errno.EISDIR: "a directory stands where a file is needed: move it away",
+    errno.ENOTDIR: f"a file is where a directory is needed: move it, or {ELSEWHERE}",
+    errno.EEXIST: f"a file is where a directory is needed: move it, or {ELSEWHERE}",
+    errno.EISDIR: "a directory is where a file is needed: move it away",
 }
 
 

@@ -1,8 +1,8 @@
 """Download files that are known by their size and SHA-256.
 
-The bytes go to a `.part` file, which a later try continues; only a file whose size and sum are
-right gets its name. Mirrors take turns: each is tried once, in order, then, after a pause, all
-those that may still help once more.
+The bytes go to a `.part` file, which a later try continues; only a file whose size and checksum
+are right gets its name. Mirrors take turns: each is tried once, in order, then, after a pause, all
+those that may still help are tried again.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from bpnet.data.files.lock import exclusive
 from bpnet.data.files.mirror import MirrorError, ask, blocks
 from bpnet.errors import DataError
 
-BUSY = {408, 425, 429}  # answers beside 5xx that may be different a little later
+BUSY = {408, 425, 429}  # answers, besides 5xx, that may be different a little later
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class RemoteFile:
     Args:
         name: the last part of its address, and its name on disk.
         size: bytes.
-        sha256: the hexadecimal sum of these bytes.
+        sha256: the hexadecimal checksum of these bytes.
     """
 
     name: str
@@ -40,7 +40,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Patience:
-    """Say how long to wait, in seconds, and how often to try.
+    """Hold how long to wait, in seconds, and how often to try.
 
     Args:
         connect: for a connection.
@@ -60,13 +60,13 @@ class Patience:
 
 
 class DownloadObserver:
-    """Follow a download. This one keeps silent; a subclass may draw a bar."""
+    """Follow a download. This class shows nothing; a subclass may draw a bar."""
 
     def note(self, message: str) -> None:
-        """Hear of something that the user may want to know."""
+        """Receive a message that the user may want to see."""
 
     def start(self, name: str, size: int, done: int) -> None:
-        """Begin with a file of `size` bytes of which `done` are there already."""
+        """Begin a file of `size` bytes, of which `done` are already there."""
 
     def advance(self, count: int) -> None:
         """Count `count` more bytes."""
@@ -92,15 +92,15 @@ def download(
         file: what to download.
         directory: where to put it; made if need be.
         mirrors: addresses of the folders that hold the file, best first.
-        replace: whether a file of that name with another content may be overwritten.
-        progress: hears how far the download is.
+        replace: whether a file of that name with other content may be overwritten.
+        progress: follows the download.
         patience: how long to wait and how often to try.
 
     Returns:
         The path of the file.
 
     Raises:
-        DataError: no mirror delivers the file, or the disk does not take it.
+        DataError: no mirror delivers the file, or it cannot be stored.
     """
     progress = progress or DownloadObserver()
     patience = patience or Patience()
@@ -108,7 +108,7 @@ def download(
     with disk_errors("make the directory", directory):
         directory.mkdir(parents=True, exist_ok=True)
     lock = directory / f".{file.name}.lock"
-    waiting = f"waiting for another process that downloads {file.name}"
+    waiting = f"waiting for another process that is downloading {file.name}"
     with (
         exclusive(lock, timeout=patience.lock, on_wait=lambda: progress.note(waiting)),
         disk_errors("store the download", target),
@@ -118,7 +118,7 @@ def download(
                 return target
             if not replace:
                 raise DataError(
-                    "a file with another content stands where the download belongs",
+                    "a file with other content is where the download belongs",
                     where=target,
                     expected=f"SHA-256 {file.sha256}",
                     hint="move it away, or use another directory",
@@ -143,7 +143,7 @@ class _Transfer:
         self.part = part
         self.progress = progress
         self.patience = patience
-        self.last_byte = time.monotonic()  # when the last byte came, or the start
+        self.last_byte = time.monotonic()  # time of the last byte, or of the start
 
     def run(self, mirrors: Sequence[str]) -> None:
         """Try the mirrors in rounds until one of them delivers."""
@@ -155,13 +155,13 @@ class _Transfer:
         if reasons is None:
             self.part.replace(self.part.with_name(self.file.name))
             return
-        self.resumable_bytes()  # leaves no .part behind that is of no use
+        self.resumable_bytes()  # removes a useless .part
         raise DataError(
             f"cannot download {self.file.name}",
             where=self.part.parent,
             found="".join(f"\n    {mirror}: {why}" for mirror, why in reasons.items()),
             hint="check the network, name another server with --mirror or BPNET_MIRROR, "
-            "or adopt files that you have: bpnet data import DIR",
+            "or import files that you have: bpnet data import DIR",
         )
 
     def try_in_rounds(self, mirrors: Sequence[str]) -> dict[str, str] | None:
@@ -191,7 +191,7 @@ class _Transfer:
         return reasons
 
     def seconds_left(self) -> float:
-        """Return for how many seconds more the next byte may be waited for."""
+        """Return for how many more seconds the next byte may be awaited."""
         return self.last_byte + self.patience.total - time.monotonic()
 
     def resumable_bytes(self) -> int:
@@ -203,7 +203,7 @@ class _Transfer:
         return 0
 
     def is_complete(self) -> bool:
-        """Tell whether an earlier run ended between the last byte and the new name."""
+        """Return whether the `.part` file is whole, as after a run that ended before renaming it."""
         is_full = self.part.exists() and self.part.stat().st_size == self.file.size
         return is_full and file_sha256(self.part) == self.file.sha256
 
@@ -217,7 +217,7 @@ class _Transfer:
         if not self.is_complete():
             self.part.unlink()
             # If the fault lies in what was there before, the whole file may still be right.
-            raise MirrorError("the SHA-256 of its file is another one", try_again=is_resumed)
+            raise MirrorError("the SHA-256 of its file is wrong", try_again=is_resumed)
 
     def check_answer(self, response: requests.Response, done: int) -> bool:
         """Return whether the body continues after `done` bytes; else it is the whole file."""

@@ -34,21 +34,21 @@ ELEMENT_TYPES: dict[int, np.dtype[Any]] = {
 }
 CODES = {dtype: code for code, dtype in ELEMENT_TYPES.items()}
 MAX_RANK = 64  # NumPy's own limit
-MAX_BYTES = 1 << 30  # twenty times the pictures of MNIST: what lies beyond is a mistake or a bomb
+MAX_BYTES = 1 << 30  # twenty times the pictures of MNIST: anything more is a mistake or a bomb
 BLOCK = 1 << 18  # bytes decompressed at a time, few enough to stay in the processor's cache
 GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_idx(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
-    """Read the array that an IDX file holds, gzipped or not whatever its name says.
+    """Read the array that an IDX file holds, gzipped or not, whatever its name says.
 
-    Never more is decompressed than the header declares, and nothing if that is over `max_bytes`.
+    No more is decompressed than the header declares, and nothing if that exceeds `max_bytes`.
 
     Returns:
         The array in the machine's own byte order.
 
     Raises:
-        DataError: the file is missing, damaged, cut short, too long, too large or no IDX file.
+        DataError: the file is missing, damaged, cut short, too long, too large or not an IDX file.
     """
     with _open_content(path) as stream:
         dtype, shape = _read_header(stream, path)
@@ -68,7 +68,7 @@ def read_idx(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
 def write_idx(path: Path, array: NDArray[Any]) -> None:
     """Write an array as an IDX file in one step, gzipped if the name ends in `.gz`.
 
-    The same array always gives the same bytes: no time and no name is stored.
+    The same array always gives the same bytes: neither time nor name is stored.
 
     Raises:
         DataError: the directory cannot be written or the disk is full.
@@ -87,7 +87,7 @@ def write_idx(path: Path, array: NDArray[Any]) -> None:
 def content_sha256(array: NDArray[Any]) -> str:
     """Return the SHA-256 of the uncompressed IDX file that holds `array`.
 
-    An IDX file has no freedom beside its array, so this is the sum of the file it was read from.
+    An array has only one IDX file, so this is the checksum of the file it was read from.
     """
     digest = hashlib.sha256()
     for part in _encode(array):
@@ -107,7 +107,7 @@ def _encode(array: NDArray[Any]) -> tuple[bytes, memoryview]:
 
 @contextmanager
 def _open_content(path: Path) -> Iterator[io.BufferedIOBase]:
-    """Open the decompressed content of a file, and explain what may go wrong in reading it."""
+    """Open the decompressed content of a file, and explain what goes wrong in reading it."""
     with disk_errors("read the file", path), _gzip_errors(path):
         if path.exists() and not path.is_file():
             raise DataError(
@@ -167,7 +167,7 @@ def _read_elements(stream: io.BufferedIOBase, path: Path, declared: int) -> NDAr
         raise _damaged(
             "the file is cut short", path, f"{declared} bytes of elements", f"{filled} bytes"
         )
-    if stream.read(1):  # the end of a gzip file is also where its check sum is compared
+    if stream.read(1):  # the end of a gzip file is also where its checksum is compared
         raise _damaged(
             "the file is too long", path, f"{declared} bytes of elements", "more after them"
         )

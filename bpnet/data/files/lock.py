@@ -14,7 +14,7 @@ from bpnet.errors import DataError
 INTERVAL = 0.1  # seconds between two attempts
 HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
 
-# Both locks belong to the operating system, which lifts them when their owner dies.
+# Both locks belong to the operating system, which releases them when their owner dies.
 if sys.platform == "win32":
     import msvcrt
 
@@ -44,7 +44,7 @@ def exclusive(path: Path, *, timeout: float, on_wait: Callable[[], None]) -> Ite
     while (descriptor := _try_to_hold(path)) is None:
         if time.monotonic() >= give_up:
             raise DataError(
-                "another process works on the same file and does not end",
+                "another process is working on the same file and does not finish",
                 where=path,
                 expected=f"the lock within {timeout:g} s",
                 hint="end the other process, or try again later",
@@ -57,7 +57,7 @@ def exclusive(path: Path, *, timeout: float, on_wait: Callable[[], None]) -> Ite
         yield
     finally:
         # Still held, so that nobody can take a lock on a file that is about to go. Windows
-        # refuses to remove an open file: there it stays behind, empty and harmless.
+        # refuses to remove an open file: there it remains, empty and harmless.
         with suppress(OSError):
             path.unlink()
         os.close(descriptor)
@@ -77,14 +77,14 @@ def _is_locked_by_us(descriptor: int) -> bool:
     try:
         _lock(descriptor)
     except OSError as error:
-        # Some network file systems know no locks. The work is then done unguarded: what it
-        # makes is checked and renamed in one step all the same.
+        # Some network file systems have no locks. The work is then done unguarded: its result
+        # is checked and renamed in one step all the same.
         return error.errno not in HELD
     return True
 
 
 def _is_still_there(descriptor: int, path: Path) -> bool:
-    """Tell whether the owner before us has not removed the file we opened."""
+    """Return whether the file we opened is still there, not removed by its previous owner."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

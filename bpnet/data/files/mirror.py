@@ -11,11 +11,11 @@ import urllib3
 from bpnet import __version__
 from bpnet.errors import ConfigError
 
-BLOCK = 1 << 14  # bytes; what is under way when a server stalls is lost
+BLOCK = 1 << 14  # bytes; an unfinished block is lost when a server stalls
 
 
 class MirrorError(Exception):
-    """Say why a mirror did not deliver, and whether it may do so in another try."""
+    """Report why a mirror did not deliver, and whether another try may help."""
 
     def __init__(self, reason: str, *, try_again: bool) -> None:
         super().__init__(reason)
@@ -26,7 +26,7 @@ def mirrors_in_order(preferred: str | None, known: Sequence[str]) -> list[str]:
     """Return the mirrors to ask: `preferred`, else BPNET_MIRROR, then those known.
 
     Raises:
-        ConfigError: the preferred mirror is no web address.
+        ConfigError: the preferred mirror is not a web address.
     """
     preferred = preferred or os.environ.get("BPNET_MIRROR")
     if not preferred:
@@ -35,7 +35,7 @@ def mirrors_in_order(preferred: str | None, known: Sequence[str]) -> list[str]:
         raise ConfigError(
             "the mirror is not a web address",
             where="--mirror or BPNET_MIRROR",
-            expected="http://… or https://…, the folder in which the files lie",
+            expected="http://… or https://…, the folder that holds the files",
             found=preferred,
             hint="for files on this machine use: bpnet data import DIR",
         )
@@ -46,7 +46,7 @@ def ask(url: str, *, start: int, timeouts: tuple[float, float], wait: float) -> 
     """Return the answer to a request for a file, its body still unread.
 
     A thread asks, because neither the look-up of a name nor headers that come a byte at a time
-    obey the timeouts of requests; it is left to itself once the time is over.
+    obey the timeouts of requests; it is abandoned once the time is up.
 
     Args:
         url: the address of the file.
@@ -66,7 +66,7 @@ def ask(url: str, *, start: int, timeouts: tuple[float, float], wait: float) -> 
     def request() -> None:
         try:
             response = requests.get(url, headers=headers, stream=True, timeout=timeouts)
-        except Exception as error:  # whatever it is, the caller is told
+        except Exception as error:  # whatever it is, it goes to the caller
             answers.put(error)
         else:
             answers.put(response)
@@ -88,7 +88,7 @@ def blocks(response: requests.Response) -> Iterator[bytes]:
     """Yield the body of an answer as the server sends it, without undoing any compression.
 
     Raises:
-        MirrorError: the body does not come to its end.
+        MirrorError: the body ends too early.
     """
     try:
         yield from response.raw.stream(BLOCK, decode_content=False)
@@ -99,7 +99,7 @@ def blocks(response: requests.Response) -> Iterator[bytes]:
 
 
 def _explain(error: Exception) -> MirrorError:
-    """Say why a request got no answer."""
+    """Return why a request got no answer."""
     if isinstance(error, requests.ConnectTimeout):
         return MirrorError("no connection in time", try_again=True)
     if isinstance(error, requests.Timeout):

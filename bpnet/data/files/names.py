@@ -13,7 +13,7 @@ STEMS = (
 
 
 def spellings(stem: str) -> list[str]:
-    """Return the names under which a file may lie, raw ones first as they load faster."""
+    """Return the names that a file may have, raw ones first as they load faster."""
     dotted = stem.replace("-idx", ".idx")
     return [stem, dotted, f"{stem}.gz", f"{dotted}.gz"]
 

@@ -1,1 +1,1 @@
-"""Find the digit in a picture: open it, tell ink from paper, drop lines, group the strokes."""
+"""Find the digit in a picture: open it, tell ink from paper, remove lines, group the strokes."""

@@ -1,11 +1,11 @@
-"""Cut away a frame drawn or photographed around a picture."""
+"""Crop a frame drawn or photographed around a picture."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.reading.resample import Plane
 
-OUTER = 0.25  # the part of each side in which a frame is looked for
+OUTER = 0.25  # the fraction of each side in which a frame is looked for
 COVERED = 0.85  # of a row or column that belongs to a frame
 STANDS_OUT = 0.3  # of the picture's contrast, from its middle value
 
@@ -14,7 +14,7 @@ def inside_frame(grey: Plane) -> tuple[slice, slice]:
     """Return the rows and columns that lie inside a frame, or all of them.
 
     A frame is darker or brighter than the picture's middle value along all four sides. Inside
-    it there is paper, and on that something to see: else it may be a 0 drawn with a ruler.
+    it there is paper with something on it: otherwise it may be a 0 drawn with a ruler.
     """
     everything = (slice(0, grey.shape[0]), slice(0, grey.shape[1]))
     lowest, middle, highest = np.percentile(grey, [1, 50, 99])

@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 
 from bpnet.data.reading.components import Components, connected_parts
 
-SPECK = 0.04  # a piece with less ink than this part of the main one is dirt
-LEANING = 0.65  # shadows and page edges lie along the picture's edge with this part of their box
+SPECK = 0.04  # a piece with less ink than this fraction of the main one is dirt
+LEANING = 0.65  # shadows and page edges have this fraction of their box on the picture's edge
 FILLS = 0.75  # of both sides of a picture that was cut close around its digit
-SMALLEST = 0.04  # of the picture's longer side: less is no digit
+SMALLEST = 0.04  # of the picture's longer side: anything less is not a digit
 TALL = 0.75  # pieces whose heights are as alike as this are two digits side by side, if apart
 APART = 0.04  # gap between two tall pieces, in heights of the taller
 NEAR = 0.3  # gap between a digit and its detached part, in heights of the taller
@@ -17,7 +17,7 @@ Chosen = NDArray[np.bool_]  # (pieces,)
 
 
 def group_into_digits(pieces: Components, mass: NDArray[np.float64]) -> list[Chosen]:
-    """Group pieces of ink into digits, the one with most ink first.
+    """Group pieces of ink into digits, the one with the most ink first.
 
     Args:
         pieces: the connected pieces of the picture's ink.
@@ -40,7 +40,7 @@ def group_into_digits(pieces: Components, mass: NDArray[np.float64]) -> list[Cho
 
 
 def without_dirt(pieces: Components, mass: NDArray[np.float64]) -> Chosen:
-    """Choose the pieces that are no specks, shadows, page edges or frames."""
+    """Choose the pieces that are not specks, shadows, page edges or frames."""
     height, width = pieces.labels.shape
     longest = np.maximum(pieces.heights, pieces.widths)
     eligible: Chosen = longest >= max(3, SMALLEST * max(height, width))
@@ -58,10 +58,10 @@ def without_dirt(pieces: Components, mass: NDArray[np.float64]) -> Chosen:
 def belong_together(
     pieces: Components, one: NDArray[np.int64], other: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Tell which pairs of pieces are parts of one digit.
+    """Return which pairs of pieces are parts of one digit.
 
-    Parts that lie above each other belong together, as the bar and the body of a 5; parts side
-    by side do if they all but touch, or if one is much lower than the other and near.
+    Parts one above the other belong together, as the bar and the body of a 5 do; parts side by
+    side do if they all but touch, or if one is much shorter than the other and near it.
     """
     across = _gap(pieces.left, pieces.right, one, other)
     down = _gap(pieces.top, pieces.bottom, one, other)

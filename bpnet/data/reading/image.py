@@ -17,12 +17,12 @@ from bpnet.data.reading.paper import PALEST, Ink, find_ink, most_telling_grey
 from bpnet.data.reading.picture import open_picture
 from bpnet.data.reading.resample import resample, shrink_to
 
-CANVAS = 80  # pixels along the longer side of a crop while its strokes are brought to width
+CANVAS = 80  # pixels along the longer side of a crop while its stroke width is adjusted
 THINNEST, THICKEST = 8.0, 13.0  # pixels there; MNIST has 6.8–14.1 (5–95 %), median 9.3
 
-FAINT, STRONG = 0.33, 0.5  # parts of a stroke's usual strength: its fringe, its core
+FAINT, STRONG = 0.33, 0.5  # fractions of a stroke's usual strength: its fringe, its core
 WIDEST = 2.5  # heights of the box
-LOWEST = 0.4  # of the highest digit's height: what is lower is no digit of the same row
+LOWEST = 0.4  # of the tallest digit's height: what is shorter is not a digit of the same row
 LONGEST_STROKES = 7  # sides of the box; measured: 4.4 at most on drawings, 6.5 in much noise
 
 BLANK = "the picture is blank"
@@ -31,7 +31,7 @@ SEVERAL = "this looks like more than one digit; try --segment"
 
 @dataclass(frozen=True)
 class Box:
-    """Give the place of a digit in the picture, in pixels; `bottom` and `right` lie outside."""
+    """Hold the place of a digit in the picture, in pixels; `bottom` and `right` lie outside."""
 
     top: int
     bottom: int
@@ -50,7 +50,7 @@ class DigitPicture:
 
     Args:
         pixels: the digit as MNIST would show it, uint8 (28, 28); None where there is none.
-        picture: the colours that were looked at (height, width, 3), 0–1.
+        picture: the colours that were examined (height, width, 3), 0–1.
         ink: the ink of this digit in the same picture (height, width), 0–1.
         box: where in the picture the digit lies; empty where there is none.
         warnings: what the user should know before trusting an answer.
@@ -106,9 +106,9 @@ def digits_in(picture: NDArray[np.float32]) -> list[DigitPicture]:
 
 
 def is_digit_shaped(digit: DigitPicture) -> bool:
-    """Tell a digit from a lying bar, and from paper's grain by the length of all strokes.
+    """Return whether ink is a digit, and not a flat bar or, by its length of strokes, paper grain.
 
-    The length of strokes is their area by their width.
+    The length of the strokes is their area divided by their width.
     """
     ink = shrink_to(crop_to_ink(digit.ink), CANVAS)
     height, width = ink.shape
@@ -122,7 +122,7 @@ def ink_mask(ink: Ink) -> NDArray[np.bool_]:
 
 
 def with_strong_ink(pieces: Components, ink: Ink) -> NDArray[np.bool_]:
-    """Choose the pieces whose ink is somewhere as strong as that of usual strokes."""
+    """Choose the pieces whose ink is in some place as strong as that of usual strokes."""
     strongest = pieces.highest(ink.strength)
     chosen: NDArray[np.bool_] = strongest > STRONG * ink.level
     return chosen

@@ -1,24 +1,24 @@
-"""Take the lines of ruled and squared paper out of a mask of ink."""
+"""Remove the lines of ruled and squared paper from a mask of ink."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.reading.components import connected_components
 
-SMALLEST_PAGE = 40  # pixels of the longer side: below, strokes are as thin as lines and as long
+SMALLEST_PAGE = 40  # pixels of the longer side: in less, strokes are as thin and as long as lines
 THICKNESS = 1 / 50  # of the longer side: the thickest that a ruled line may be
 STEEPEST = 0.12  # rise per pixel of a line on a page held askew (7°)
 COVERED = 0.35  # of the width: less than all, for lines break up and spread over several rows
-MARGIN = 0.15  # at both ends of the picture a ruled line is seen
+MARGIN = 0.15  # of the width: a ruled line is seen this near to both ends
 ALONE = 0.5  # a single line is a digit's stroke unless the rest is narrower than this
 
 Mask = NDArray[np.bool_]  # (height, width)
 
 
 def without_ruled_lines(ink: Mask) -> Mask:
-    """Remove thin straight lines that run across the whole picture, save where strokes cross.
+    """Remove thin straight lines that run across the whole picture, except where strokes cross.
 
-    A small picture shows a digit and no page: what is straight in it is a stroke.
+    A small picture shows a digit and not a page: what is straight in it is a stroke.
     """
     if max(ink.shape) < SMALLEST_PAGE:
         return ink

@@ -22,7 +22,7 @@ def closing(plane: Plane) -> Plane:
 def fill_basins(plane: Plane) -> Plane:
     """Raise each basin to the level at which water in it would run off over the edge.
 
-    Water that covers everything sinks, r ← max(v, lowest of r around), until it rests: the
+    Water that covers everything sinks, r ← max(v, lowest r around), until it rests: the
     morphological reconstruction by erosion. Valleys that meet the picture's edge over less than
     two sevenths of its length are dammed there: they are strokes that touch it, not shadows.
 

@@ -13,7 +13,7 @@ CELLS = 64  # along the longer side of the coarse picture in which the paper is 
 FLAT = 4 / 255  # how far drawn paper strays from its one colour
 QUIET = 0.07  # of the strokes' strength: more noise than this is blurred away
 BLURS = 4  # at most
-GRAIN = 40  # times what is left of the noise: noise alone reaches 32, digits in it 60 and more
+GRAIN = 40  # times the remaining noise: noise alone reaches 32, digits in it 60 and more
 MEDIAN_DISTANCE = 0.6745  # of a normal distribution, in standard deviations
 FAINTEST = 0.045  # contrast of the palest strokes that are read
 AREA_COUNTS = 0.25  # measured: without it wide gaps between strokes win, with 0.5 bright spots do
@@ -27,7 +27,7 @@ class Ink:
     Args:
         strength: contrast with the paper (height, width), positive for ink.
         noise: standard deviation of the paper's own `strength`.
-        level: strength of a usual stroke; 0 where there is none.
+        level: strength of a usual stroke; 0 if there is none.
     """
 
     strength: Plane
@@ -89,7 +89,7 @@ def blurred(plane: Plane) -> Plane:
 
 
 def most_telling_grey(colours: NDArray[np.float32]) -> Plane:
-    """Mix the three colours into the one grey in which the picture has most contrast.
+    """Mix the three colours into the one grey in which the picture has the most contrast.
 
     The weights are the main axis of the colours' covariance, so yellow ink on white paper shows
     in the blue channel, where it is dark. Slow changes of the light are left out of it.
@@ -97,7 +97,7 @@ def most_telling_grey(colours: NDArray[np.float32]) -> Plane:
     detail = [plane - resample(shrink_to(plane, 4), *plane.shape) for plane in channels(colours)]
     flat = np.stack(detail).reshape(3, -1).astype(np.float64)
     covariance = flat @ flat.T / flat.shape[1]
-    _, axes = np.linalg.eigh(covariance + 1e-9)  # equal weights where there is no contrast at all
+    _, axes = np.linalg.eigh(covariance + 1e-9)  # equal weights if there is no contrast at all
     axis = axes[:, -1] * (np.sign(axes[:, -1].sum()) or 1)
     grey: Plane = colours @ (axis / np.abs(axis).sum()).astype(np.float32)
     return grey
@@ -109,7 +109,7 @@ def channels(colours: NDArray[np.float32]) -> list[Plane]:
 
 
 def without_light(coarse: Plane) -> Plane:
-    """Take the smooth part of the light away from a photograph.
+    """Remove the smooth part of the light from a photograph.
 
     In a drawing there is none: three tenths or more of its pixels have nearly the same grey.
     """
@@ -121,7 +121,7 @@ def without_light(coarse: Plane) -> Plane:
 
 
 def basin_depth(level: Plane) -> Plane:
-    """Measure by how much each pixel lies lower than all that surrounds it.
+    """Measure how much lower each pixel lies than all that surrounds it.
 
     Shadows fall from beyond the edge of the picture, so they are no basins. Ridges narrower
     than three pixels are no walls either: they may be the lines of ruled paper.
@@ -132,10 +132,10 @@ def basin_depth(level: Plane) -> Plane:
 
 
 def is_ink(depth: Plane, opposite: Plane) -> bool:
-    """Tell whether the basins of a picture are its ink, rather than its hills.
+    """Return whether the basins of a picture, rather than its hills, are its ink.
 
-    Mostly one of the two is next to nothing. But within the loop of a 0 the paper looks like a
-    hill; then the ink is what looks more like strokes, even where a shadow makes it less deep.
+    Usually one of the two is next to nothing. But within the loop of a 0 the paper looks like a
+    hill; then the ink is what looks more like strokes, even if a shadow makes it less deep.
     """
     deepest, highest = float(depth.max()), float(opposite.max())
     if min(deepest, highest) < 0.25 * max(deepest, highest):
@@ -173,6 +173,6 @@ def paper_under(grey: Plane, coarse: Plane, depth: Plane) -> Plane:
 
 
 def stroke_level(strength: Plane, noise: float) -> float:
-    """Return the strength of a usual stroke, or 0 where nothing stands out of the noise."""
+    """Return the strength of a usual stroke, or 0 if nothing stands out from the noise."""
     candidates = strength[strength > max(4 * noise, PALEST)]
     return float(np.percentile(candidates, 90)) if len(candidates) else 0.0

@@ -1,4 +1,4 @@
-"""Open any picture file that Pillow can decode, as an array of colours of handy size."""
+"""Open any picture file that Pillow can decode, as an array of colours of a handy size."""
 
 import warnings
 from io import BytesIO
@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from bpnet.errors import DataError
 
-LONGEST_SIDE = 320  # pixels; more cost time and read no better
+LONGEST_SIDE = 320  # pixels; more take longer and read no better
 MAX_PIXELS = 100_000_000  # what a file may claim to hold before it is refused
 
 Colours = NDArray[np.float32]  # (height, width, 3), 0–1
@@ -32,7 +32,7 @@ def open_picture(source: Path | BinaryIO) -> Colours:
     name = str(source) if isinstance(source, Path) else "standard input"
     content = _read_bytes(source, name)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow remarks on odd metadata, which we do not use
+        warnings.simplefilter("ignore")  # Pillow warns about odd metadata, which we do not use
         return _decode(content, name)
 
 

@@ -9,12 +9,13 @@ import numpy as np
 
 
 def as_json_values(value: Any) -> Any:
-    """Return dataclasses and mappings as dicts, arrays and tuples as lists, all through.
+    """Return dataclasses and mappings as dicts, arrays and tuples as lists, at every depth.
 
-    A number that is none becomes None, for JSON knows no NaN.
+    A number that is not finite becomes None, for JSON knows no NaN.
     """
     if dataclasses.is_dataclass(value):
-        names = [field.name for field in dataclasses.fields(value)]
+        fields = dataclasses.fields(value)
+        names = [field.name for field in fields if field.metadata.get("json", True)]
         return {name: as_json_values(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {name: as_json_values(item) for name, item in value.items()}

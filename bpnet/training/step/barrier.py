@@ -32,11 +32,16 @@ class Barrier:
         self.is_alive = is_alive
         self.number = 0
 
-    def wait(self) -> None:
-        """Come to the barrier, and go on when all others have come."""
+    def arrive(self) -> int:
+        """Come to the barrier without waiting; return how often this process has come."""
         counts, own = self._counts, self._places[self.number]
         arrivals = counts[own] + 1
         counts[own] = arrivals
+        return arrivals
+
+    def wait(self) -> None:
+        """Come to the barrier, and go on when all others have come."""
+        counts, arrivals = self._counts, self.arrive()
         for place in self._places:
             spins = SPINS
             while counts[place] < arrivals and spins:

@@ -92,23 +92,23 @@ class Engine:
         else:
             self._whole = sample_shards(model, samples, most, update, self._totals, workers)
             self.shards = list(self._whole)
-        self._executor = build_executor(self.shards, workers, most)
+        self.executor = build_executor(self.shards, workers, most)
 
     @property
     def kind(self) -> str:
         """Return what computes the shards: `threads` or `processes`."""
-        return self._executor.kind
+        return self.executor.kind
 
     def __enter__(self) -> Self:
-        self._executor.__enter__()
+        self.executor.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._executor.__exit__(*error)
+        self.executor.__exit__(*error)
 
     def step(self, batch: Batch) -> StepResult:
         """Take one step; where the loss is not finite, the weights stay as they are."""
-        self._executor.step(batch)
+        self.executor.step(batch)
         loss_sum, correct, _ = np.add.reduce(self._totals, axis=0).tolist()
         if math.isfinite(loss_sum) and self.network.state.flat.size:
             seen = [shard.caches(len(batch.index)) for shard in self._whole]

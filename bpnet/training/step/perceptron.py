@@ -1,17 +1,21 @@
-"""Find the two layers of a perceptron, and the memory in which its shards meet."""
+"""Find the two layers of a perceptron, cut out some hidden units, and let shards meet."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from bpnet.config.network import build_layer
 from bpnet.data.dataset import Samples
 from bpnet.errors import ConfigError
+from bpnet.fast.stages import fast_stages
 from bpnet.model.model import Model
-from bpnet.nn.layer import Array
+from bpnet.nn.layer import Array, Layer
 from bpnet.nn.linear import Linear
 from bpnet.nn.memory import shared_zeros
+from bpnet.nn.parameters import FlatArrays
 
 
 @dataclass(frozen=True)
@@ -80,3 +84,34 @@ class SharedArrays:
         """Return what each shard adds to the outputs (shards, outputs, batch)."""
         shape = (len(self.totals), self._outputs, batch)
         return self._sums[: int(np.prod(shape))].reshape(shape)
+
+
+def unit_layers(model: Model, place: Perceptron, units: slice) -> list[Layer[Any]]:
+    """Return the layers of some hidden units, the fastest way, on the model's own parameters.
+
+    They are these units' rows of the first layer, the activations, and their columns of the second.
+    """
+    first, second = (model.network.layers[number] for number in (place.first, place.second))
+    size = (units.stop - units.start,)
+    between = model.config.model.layers[place.first + 1 : place.second]
+    plain: list[Layer[Any]] = [
+        Linear(first.input_shape, size[0], "bias" in first.parameter_shapes),
+        *(build_layer(spec, size) for spec in between),
+        Linear(size, second.output_shape[0], bias=False),
+    ]
+    layers = [stage.layer for stage in fast_stages(plain)]
+    for position, layer in enumerate(layers, start=place.first + 1):
+        layer.position = position
+    rows, columns = unit_views(model.network.parameters, place, units)
+    layers[0].bind(rows, {})
+    layers[-1].bind(columns, {})
+    return layers
+
+
+def unit_views(
+    arrays: FlatArrays, place: Perceptron, units: slice
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """View some units' rows of the first layer and columns of the second, by role."""
+    first, second = (arrays.of_layer(number + 1) for number in (place.first, place.second))
+    rows = {role: view[units] for role, view in first.items()}
+    return rows, {"weight": second["weight"][:, units]}

@@ -55,13 +55,13 @@ class ProcessExecutor:
         self._index = shared_zeros(most, np.int64).view(np.int64)
         self._batch = shared_zeros(4, np.float64)  # samples, epoch, step, learning rate
         self._state = shared_zeros(count, np.int64)
-        self._barrier = Barrier(count, self._demand_children)
+        self.barrier = Barrier(count, self._demand_children)
         self._errors: list[Connection] = []
-        self._children: list[int] = []
+        self.children: list[int] = []
         self._settings = ExitStack()
 
     def __enter__(self) -> ProcessExecutor:
-        self._barrier = Barrier(self.count, self._demand_children)
+        self.barrier = Barrier(self.count, self._demand_children)
         self._state[:] = 0
         try:
             for _ in range(1, self.count):
@@ -77,10 +77,10 @@ class ProcessExecutor:
         self._state[0] = ENDING  # whoever waits sees it
         for pipe in self._errors:
             pipe.close()
-        for child in self._children:
+        for child in self.children:
             _end(child)
         self._errors.clear()
-        self._children.clear()
+        self.children.clear()
 
     def step(self, batch: Batch) -> None:
         """Take one step: every phase of all shards before the next phase of any.
@@ -91,9 +91,9 @@ class ProcessExecutor:
         """
         self._index[: len(batch.index)] = batch.index
         self._batch[:] = len(batch.index), batch.epoch, batch.step, batch.learning_rate
-        self._barrier.wait()
-        failure = self._take_phases(batch)
-        self._barrier.wait()
+        self.barrier.wait()
+        failure = self.take_phases(batch)
+        self.barrier.wait()
         for number, pipe in enumerate(self._errors, start=1):
             if self._state[number] == FAILED:
                 self._state[number] = 0
@@ -102,12 +102,12 @@ class ProcessExecutor:
         if failure is not None:
             raise failure
 
-    def _take_phases(self, batch: Batch) -> BaseException | None:
+    def take_phases(self, batch: Batch) -> BaseException | None:
         """Take all phases of the own shards, waiting for the others between them."""
         failure = None
         for phase in range(self._phases):
             if phase:
-                self._barrier.wait()
+                self.barrier.wait()
             try:
                 if failure is None:
                     for phases in self._own:
@@ -118,7 +118,7 @@ class ProcessExecutor:
 
     def _fork(self) -> None:
         ours, theirs = Pipe(duplex=False)
-        number = len(self._children) + 1
+        number = len(self.children) + 1
         parent = os.getpid()
         with warnings.catch_warnings():
             # Python warns of forking beside threads: the child takes none of their locks.
@@ -127,7 +127,7 @@ class ProcessExecutor:
         if child:
             theirs.close()
             self._errors.append(ours)
-            self._children.append(child)
+            self.children.append(child)
             return
         try:
             self._serve(number, parent, theirs)
@@ -144,25 +144,25 @@ class ProcessExecutor:
                 os._exit(0)
 
         self._own = [shard.phases for shard in self.shards[number :: self.count]]
-        self._barrier.number = number
-        self._barrier.is_alive = demand_parent
+        self.barrier.number = number
+        self.barrier.is_alive = demand_parent
         self._settings.enter_context(worker_settings())
         while True:
-            self._barrier.wait()
+            self.barrier.wait()
             samples, epoch, step, rate = self._batch.tolist()
             index = self._index[: int(samples)]
-            failure = self._take_phases(Batch(index, int(epoch), int(step), rate))
+            failure = self.take_phases(Batch(index, int(epoch), int(step), rate))
             if failure is not None:
                 self._state[number] = FAILED
-            self._barrier.wait()
+            self.barrier.wait()
             if failure is not None:
                 errors.send_bytes(_pickled(failure))
 
     def _demand_children(self) -> None:
         """Raise where a process has been killed."""
-        for child in self._children:
+        for child in self.children:
             if os.waitpid(child, os.WNOHANG)[0]:
-                self._children.remove(child)
+                self.children.remove(child)
                 raise BpnetError(
                     "a worker process has ended in the middle of a step",
                     where=f"process {child}",

@@ -56,7 +56,7 @@ class SampleShard:
         self.number = number
         self.count = count
         self.totals = totals
-        self._large = large
+        self.large = large
         own = -(-most // count)
         self._micro_batch = micro_batch_size(model.network, own)
         names = {weight.name for weight in large}
@@ -66,9 +66,9 @@ class SampleShard:
             model.network, self._micro_batch, training=True, memory=memory, without=names
         )
         assert self.workspace.gradients is not None
-        self._of_micro_batch = self.gradients = self.workspace.gradients
+        self.of_micro_batch = self.gradients = self.workspace.gradients
         if self._micro_batch < own:
-            self.gradients = self._of_micro_batch.like()
+            self.gradients = self.of_micro_batch.like()
         self._draws = any(layer.draws for layer in model.network.layers)
         self._feed = Feed(model, samples, self._micro_batch)
 
@@ -82,7 +82,7 @@ class SampleShard:
             span = slice(added.start + own.start, added.start + own.stop)
             self._slices += update.slices(span, gradients)
         self._slices_of_large = [
-            weight.slices(update, self.count, self.number) for weight in self._large
+            weight.slices(update, self.count, self.number) for weight in self.large
         ]
 
     @property
@@ -100,16 +100,16 @@ class SampleShard:
             loss_sum += self._differentiate(batch, samples)
             caches = self.workspace.caches(samples.stop - samples.start)
             correct += caches.loss.correct
-            for weight in self._large:
+            for weight in self.large:
                 weight.gather(caches, samples)
             if self.takes_micro_batches:
-                self._add_micro_batch(is_first=start == own.start)
+                self.add_micro_batch(is_first=start == own.start)
         self.totals[self.number, :2] = loss_sum, correct
 
-    def _add_micro_batch(self, *, is_first: bool) -> None:
+    def add_micro_batch(self, *, is_first: bool) -> None:
         """Add the gradient of a micro-batch to the shard's."""
         for added in self._added:
-            gradient, of_micro_batch = self.gradients.flat[added], self._of_micro_batch.flat[added]
+            gradient, of_micro_batch = self.gradients.flat[added], self.of_micro_batch.flat[added]
             if is_first:
                 np.copyto(gradient, of_micro_batch)
             else:
@@ -144,7 +144,7 @@ class SampleShard:
             return
         update.add_up(self._slices, min(self.count, len(batch.index)))
         update.apply(self._slices, batch)
-        for weight, slices in zip(self._large, self._slices_of_large, strict=True):
+        for weight, slices in zip(self.large, self._slices_of_large, strict=True):
             for columns in weight.differentiate(slices, len(batch.index)):
                 update.apply([columns], batch)
 
@@ -168,7 +168,7 @@ class SampleShard:
     @property
     def takes_micro_batches(self) -> bool:
         """Return whether the largest shard is computed in micro-batches."""
-        return self.gradients is not self._of_micro_batch
+        return self.gradients is not self.of_micro_batch
 
 
 def micro_batch_size(network: Sequential, shard: int) -> int:

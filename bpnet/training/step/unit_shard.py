@@ -10,23 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.config.network import build_layer
 from bpnet.data.dataset import Samples
 from bpnet.fast import sizes
 from bpnet.fast.linear import row_blocks
-from bpnet.fast.stages import fast_stages
 from bpnet.model.model import Model
 from bpnet.nn.draws import Draws
-from bpnet.nn.layer import Array, Layer
-from bpnet.nn.linear import Linear
+from bpnet.nn.layer import Array
 from bpnet.nn.loss import LossCache
 from bpnet.nn.memory import Memory, Room, aligned_zeros
-from bpnet.nn.parameters import FlatArrays
 from bpnet.nn.sequential import backward_through, forward_through
 from bpnet.training.parameter_slice import ParameterSlice
 from bpnet.training.step.batch import Batch, Phase, split_evenly
 from bpnet.training.step.feed import Feed
-from bpnet.training.step.perceptron import SharedArrays
+from bpnet.training.step.perceptron import SharedArrays, unit_layers, unit_views
 from bpnet.training.step.update import Update
 
 
@@ -90,10 +86,12 @@ class UnitShard:
         first, second = layers[shared.place.first], layers[shared.place.second]
         self._shared = shared
         self._update = update
-        self._units = split_evenly(first.output_shape[0], self.count, number)
         self._all_units = first.output_shape[0]
+        self._units = split_evenly(self._all_units, self.count, number)
         self._tail = layers[shared.place.second + 1 :]
-        self._own = self._build_layers(first, second)
+        self._own = unit_layers(model, shared.place, self._units)
+        rows, columns = unit_views(shared.gradients, shared.place, self._units)
+        self._gradients = [rows, *({} for _ in self._own[1:-1]), columns]
         self._draws = any(layer.draws for layer in self._own)
         self._output_bias = (
             f"{shared.place.second + 1}.bias" if "bias" in second.parameter_shapes else None
@@ -120,12 +118,12 @@ class UnitShard:
         mine = split_evenly(len(batch.index), self.count, self.number)
         self._feed.gather(batch.index[mine], batch.epoch, self._shared.stored[mine])
 
-    def _inputs(self, batch: Batch) -> Array:
+    def inputs(self, batch: Batch) -> Array:
         """Return the whole batch as inputs (in_features, batch).
 
         Every shard converts it for itself: half of it from another core would take longer.
         """
-        cache, stored = self._cache(batch), self._feed.stored[: len(batch.index)]
+        cache, stored = self.cache(batch), self._feed.stored[: len(batch.index)]
         if self._feed.augments:
             stored = self._shared.stored[: len(batch.index)]
         else:
@@ -134,7 +132,7 @@ class UnitShard:
 
     def activate(self, batch: Batch) -> None:
         """Compute this shard's units, and what they add to the outputs."""
-        cache, inputs = self._cache(batch), self._inputs(batch)
+        cache, inputs = self.cache(batch), self.inputs(batch)
         draws = None
         if self._draws:
             seed, units = self.model.config.train.seed, self._units
@@ -168,7 +166,7 @@ class UnitShard:
 
         Every shard computes the same loss; only the first one counts.
         """
-        cache, network = self._cache(batch), self.model.network
+        cache, network = self.cache(batch), self.model.network
         z = np.add.reduce(cache.sums, axis=0, out=cache.outputs)
         z = forward_through(self._tail, cache.tail, z)
         self._loss_sum = network.loss.forward(z, self._feed.targets(batch.index), cache.loss)
@@ -185,7 +183,7 @@ class UnitShard:
 
     def _differentiate_rows(self, delta: Array, batch: Batch) -> Iterator[ParameterSlice]:
         """Write `dW¹ = δ¹ xᵀ` block by block, and return the slice of each when it is written."""
-        cache = self._cache(batch)
+        cache = self.cache(batch)
         x_transposed = cache.rows
         delta = delta.reshape(-1, cache.height, delta.shape[-1])
         for blocks, rows in cache.blocks:
@@ -198,39 +196,8 @@ class UnitShard:
         totals = self._shared.totals
         if math.isfinite(self._loss_sum):
             factor = self._update.optimizer.clipping_factor(float(totals[:, 2].sum()))
-            rows = [rows for _, rows in self._cache(batch).blocks]
+            rows = [rows for _, rows in self.cache(batch).blocks]
             self._update.apply([*self._slices, *rows], batch, factor)
-
-    def _build_layers(self, first: Layer[Any], second: Layer[Any]) -> list[Layer[Any]]:
-        """Return this shard's rows of the first layer, activations, columns of the second."""
-        place, units = self._shared.place, self._units
-        size = (units.stop - units.start,)
-        between = self.model.config.model.layers[place.first + 1 : place.second]
-        plain: list[Layer[Any]] = [
-            Linear(first.input_shape, size[0], "bias" in first.parameter_shapes),
-            *(build_layer(spec, size) for spec in between),
-            Linear(size, second.output_shape[0], bias=False),
-        ]
-        layers = [stage.layer for stage in fast_stages(plain)]
-        for position, layer in enumerate(layers, start=place.first + 1):
-            layer.position = position
-        parameters = self.model.network.parameters
-        layers[0].bind(self._rows_of(parameters), {})
-        layers[-1].bind(self._columns_of(parameters), {})
-        gradients = self._shared.gradients
-        empty: list[dict[str, Array]] = [{} for _ in layers[1:-1]]
-        self._gradients = [self._rows_of(gradients), *empty, self._columns_of(gradients)]
-        return layers
-
-    def _rows_of(self, arrays: FlatArrays) -> dict[str, Array]:
-        """View this shard's rows of the first layer, by role."""
-        first = arrays.of_layer(self._shared.place.first + 1)
-        return {role: view[self._units] for role, view in first.items()}
-
-    def _columns_of(self, arrays: FlatArrays) -> dict[str, Array]:
-        """View this shard's columns of the second layer, by role."""
-        second = arrays.of_layer(self._shared.place.second + 1)
-        return {"weight": second["weight"][:, self._units]}
 
     def _slice(
         self, name: str, where: Any, *, decays: bool, gradient: Array | None = None
@@ -262,8 +229,8 @@ class UnitShard:
         in_features = self._own[0].input_shape[0]
         blocks = (units.stop - units.start) // height
         together = max(1, sizes.PARAMETER_BLOCK // (height * in_features))
-        gradient = aligned_zeros(together * height * in_features, self.model.network.dtype)
-        gradient = gradient.reshape(-1, in_features)
+        memory = aligned_zeros(together * height * in_features, self.model.network.dtype)
+        gradient = memory.reshape(-1, in_features)
         slices = []
         for start in range(0, blocks, together):
             stop = min(start + together, blocks)
@@ -272,10 +239,9 @@ class UnitShard:
             slices.append((slice(start, stop), self._slice(name, rows, decays=True, gradient=own)))
         return slices
 
-    def _cache(self, batch: Batch) -> UnitCache:
+    def cache(self, batch: Batch) -> UnitCache:
         """Return the caches for this many samples, made at the first such call."""
-        samples = len(batch.index)
-        if samples not in self._caches:
+        if (samples := len(batch.index)) not in self._caches:
             self._memory.rewind()
             self._caches[samples] = self._allocate(samples)
         return self._caches[samples]

@@ -212,24 +212,6 @@ def test_pictures_may_be_written_in_any_order_of_memory() -> None:
     assert (batch_last[70:] == 99).all()
 
 
-@pytest.mark.parametrize("shape", [(28, 28), (1, 1), (3, 130)])
-def test_others_may_write_to_its_memory_between_calls(shape: tuple[int, int]) -> None:
-    images, numbers, lent = noise_pictures(40, shape), np.arange(40), []
-
-    def reserve(size: int) -> NDArray[np.uint8]:
-        lent.append(np.full(size, 255, dtype=np.uint8))
-        return lent[-1]
-
-    augmenter = Augmenter(STRONG, shape, 1, SAMPLES, reserve)
-    out = np.empty_like(images)
-    for content in (255, 0, 77):
-        for memory in lent:
-            memory.fill(content)
-        augmenter(images, numbers, 0, out)
-        assert np.array_equal(out, run(STRONG, images))
-        assert any((memory != content).any() for memory in lent)  # it did work there
-
-
 def test_earlier_calls_leave_no_trace() -> None:
     images = noise_pictures(64)
     augmenter = Augmenter(STRONG, (28, 28), 1, SAMPLES)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bpnet.data.files.download import Patience, DownloadObserver, RemoteFile, download
+from bpnet.data.files.download import DownloadObserver, Patience, RemoteFile, download
 from bpnet.errors import DataError
 from tests.helpers.file_server import (
     Answer,

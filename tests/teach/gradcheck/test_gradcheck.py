@@ -12,15 +12,16 @@ from bpnet.config.presets import example_paths, preset_paths
 from bpnet.errors import ConfigError
 from bpnet.fast.tiled import TiledConv
 from bpnet.fast.winograd import WinogradConv
+from bpnet.nn.facts import Mistake
 from bpnet.nn.layer import Array
 from bpnet.nn.linear import Linear
 from bpnet.nn.loss import CrossEntropy
-from bpnet.teach.gradcheck import mistakes
+from bpnet.nn.registry import layer_types
+from bpnet.nn.tanh import Tanh
 from bpnet.teach.gradcheck.gradcheck import build
-from bpnet.teach.gradcheck.mistakes import MISTAKES, Mistake
 from bpnet.teach.gradcheck.probe import Probe
 from bpnet.teach.gradcheck.samples import suitable_samples
-from bpnet.training.step.sample_shard import SamplePart
+from bpnet.training.step.sample_shard import SampleShard
 from bpnet.training.step.update import Update
 from tests.helpers.gradient_checks import EVERY_KIND, KINDS, NAMES, check, culprit, wrong_rows
 from tests.helpers.tiny import read_config
@@ -49,12 +50,12 @@ def test_every_parameter_the_inputs_the_loss_and_the_fast_paths_are_checked() ->
 
 
 def test_all_kinds_of_layers_pass_together_and_each_element_by_itself() -> None:
-    assert {*KINDS} == {*MISTAKES}
+    assert {*KINDS} == {*layer_types()}
     report = check(read_config(EVERY_KIND), elements=True)
     assert report.passed, culprit(report)
     one_by_one = {row.gradient.parameter: row for row in report.checks if row.elements is not None}
     assert one_by_one["5.weight"].elements == 5 * 4 * 3 * 3 - one_by_one["5.weight"].kinks
-    assert len(one_by_one) == 2 * 6
+    assert len(one_by_one) == 2 * 9
 
 
 def test_dropout_is_held_still() -> None:
@@ -89,8 +90,8 @@ def test_an_input_gradient_wrong_by_a_thousandth_is_found(
     def backward(layer: Any, grad_output: Array, cache: Any) -> Array:
         return cast(Array, 1.001 * layer.backward(grad_output, cache))
 
-    kind = name.partition(".")[2]
-    monkeypatch.setitem(mistakes.MISTAKES, kind, Mistake("it is 0.1 % too large", backward))
+    layer = layer_types()[name.partition(".")[2]]
+    monkeypatch.setattr(layer, "mistake", Mistake("it is 0.1 % too large", backward))
     assert culprit(check(read_config(EVERY_KIND), name)) == (name, "input")
 
 
@@ -105,7 +106,8 @@ def test_a_parameter_gradient_wrong_by_a_thousandth_is_found_in_its_own_row(
         return grad_input
 
     number, _, kind = name.partition(".")
-    monkeypatch.setitem(mistakes.MISTAKES, kind, Mistake("it is 0.1 % too large", backward))
+    layer_type = layer_types()[kind]
+    monkeypatch.setattr(layer_type, "mistake", Mistake("it is 0.1 % too large", backward))
     config = read_config(EVERY_KIND)
     if (name, role) == ("2.conv", "bias"):  # a bias before normalisation has the gradient 0
         config = read_config(EVERY_KIND.replace("    batchnorm\n", ""))
@@ -177,10 +179,8 @@ def test_a_mistake_in_any_layer_of_an_example_is_found(name: str) -> None:
             assert culprit(report)[0] == layer
 
 
-def test_a_gradient_that_is_no_number_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(
-        mistakes.MISTAKES, "tanh", Mistake("nan", lambda layer, grad, cache: grad * np.nan)
-    )
+def test_a_gradient_that_is_not_finite_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Tanh, "mistake", Mistake("nan", lambda layer, grad, cache: grad * np.nan))
     assert not check(read_config(EVERY_KIND), "12.tanh").passed
 
 
@@ -211,10 +211,10 @@ def test_the_config_is_not_changed() -> None:
     assert config == before
 
 
-# --- Shards in pieces
+# --- Shards in micro-batches
 
 
-PIECES = """
+MICRO_BATCHES = """
 [model]
 layers =
     conv 2 kernel=5
@@ -229,14 +229,14 @@ shards = {shards}
 
 
 @pytest.mark.parametrize("shards", [1, 2])
-def test_a_step_in_pieces_follows_the_gradient(
+def test_a_step_in_micro_batches_follows_the_gradient(
     shards: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = read_config(PIECES.format(shards=shards))
+    config = read_config(MICRO_BATCHES.format(shards=shards))
     assert check(config).passed
 
-    def last_piece_only(part: SamplePart, *, first: bool) -> None:
-        np.copyto(part.gradients.flat, part._of_piece.flat)
+    def last_one_only(shard: SampleShard, *, is_first: bool) -> None:
+        np.copyto(shard.gradients.flat, shard.of_micro_batch.flat)
 
-    monkeypatch.setattr(SamplePart, "_add_piece", last_piece_only)
+    monkeypatch.setattr(SampleShard, "add_micro_batch", last_one_only)
     assert {layer for layer, _ in wrong_rows(check(config))} == {"training step"}

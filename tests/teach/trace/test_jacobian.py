@@ -6,15 +6,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bpnet.config.network import LAYERS
-from bpnet.nn.activation import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from bpnet.nn.activation import ReLU, Sigmoid
+from bpnet.nn.avgpool import AvgPool
 from bpnet.nn.conv import Conv
 from bpnet.nn.dropout import Dropout
+from bpnet.nn.elu import ELU
+from bpnet.nn.gelu import GELU
 from bpnet.nn.layer import Array, Layer
+from bpnet.nn.leaky_relu import LeakyReLU
 from bpnet.nn.linear import Linear
 from bpnet.nn.norm import BatchNorm
-from bpnet.nn.pool import AvgPool, MaxPool
-from bpnet.nn.reshape import Flatten, Scale
+from bpnet.nn.pool import MaxPool
+from bpnet.nn.registry import layer_types
+from bpnet.nn.reshape import Flatten
+from bpnet.nn.scale import Scale
+from bpnet.nn.softmax import Softmax
+from bpnet.nn.softplus import Softplus
+from bpnet.nn.tanh import Tanh
 from bpnet.teach.trace import jacobian
 from bpnet.teach.trace.jacobian import LayerCall, local_derivative, parameter_jacobian
 from tests.helpers.gradients import Trial
@@ -32,6 +40,9 @@ SMALL: dict[str, Layer[Any]] = {
     "flatten": Flatten((2, 2, 3)),
     "relu": ReLU((4,)),
     "leaky_relu": LeakyReLU((2, 2, 2), 0.1),
+    "elu": ELU((2, 3), 0.7),
+    "gelu": GELU((5,)),
+    "softplus": Softplus((5,)),
     "sigmoid": Sigmoid((4,)),
     "tanh": Tanh((1, 2, 3)),
     "softmax": Softmax((4,)),
@@ -80,7 +91,7 @@ def by_input(name: str) -> tuple[jacobian.LocalDerivative, Array]:
 
 
 def test_every_kind_of_layer_is_tried() -> None:
-    assert {layer.kind for layer in SMALL.values()} == set(LAYERS)
+    assert {layer.kind for layer in SMALL.values()} == set(layer_types())
 
 
 @every_layer

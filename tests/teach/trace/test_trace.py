@@ -284,12 +284,20 @@ def test_more_numbers_than_a_document_should_hold_are_refused() -> None:
     assert len(traced(TABLE, 1, layers, "train.batch_size=1")) == 1
 
 
-def test_a_step_that_training_takes_in_pieces_is_refused_where_they_draw() -> None:
-    rows, targets = "\n".join(["1 " * 16] * 33), "\n".join(["1 0"] * 33)
+@pytest.mark.parametrize("more", [("train.shards=1",), ("train.shards=3",)])
+def test_dropout_drops_what_training_drops_however_it_is_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("bpnet.fast.sizes.MICRO_BATCH", 5)
+    rows = "\n".join(" ".join(str((i * k) % 7) for k in range(1, 17)) for i in range(70))
+    targets = "\n".join("1 0" if i % 2 else "0 1" for i in range(70))
     many = (f"data.inputs={rows}", f"data.targets={targets}", "train.batch_size=64")
-    assert "expected: at most 32 samples" in error_of(PICTURES, 1, *many)
-    layers = "model.layers=conv 2 kernel=3, relu, maxpool 2, flatten, linear 2"
-    assert len(traced(PICTURES, 1, layers, *many)[0].samples) == 33
+    config = read_config(PICTURES, *many, *more, "model.dtype=float64", "train.epochs=1")
+    assert any(spec.kind == "dropout" for spec in config.model.layers)
+    trainer = train(config, tmp_path / "run", load_table(config))
+    last = traced(PICTURES, 2, *many, "train.epochs=1")[-1]
+    for name, view in trainer.model.network.parameters.views.items():
+        np.testing.assert_allclose(last.parameters[name].after, view, rtol=1e-9, atol=1e-12)
 
 
 def test_steps_that_diverge_are_named() -> None:

@@ -179,7 +179,7 @@ def test_the_textbooks_network_is_traced_on_mnist(monkeypatch: pytest.MonkeyPatc
 # --- The guide
 
 
-def test_the_readme_shows_exactly_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_packages_page_shows_exactly_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    assert f"\n```\n{succeed('trace', 'chain').out}```\n" in readme
+    page = (PROJECT / "bpnet" / "README.md").read_text(encoding="utf-8")
+    assert f"\n```\n{succeed('trace', 'chain').out}```\n" in page

@@ -1,5 +1,6 @@
 """The barrier at which processes meet: nobody passes early, and whoever waits long sleeps."""
 
+import copy
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -43,8 +44,7 @@ class Leaky(Barrier):
     """Let everybody pass who is not the last to come by more than one round."""
 
     def wait(self) -> None:
-        self._counts[self._places[self.number]] += 1
-        arrivals = self._counts[self._places[self.number]]
+        arrivals = self.arrive()
         while min(self._counts[place] for place in self._places) < arrivals - 1:
             self.is_alive()
 
@@ -98,6 +98,13 @@ def test_processes_meet_on_a_busy_machine_too(monkeypatch: pytest.MonkeyPatch) -
 # While one waits
 
 
+def other_of(barrier: Barrier) -> Barrier:
+    """Return the same barrier as the other process has it."""
+    other = copy.copy(barrier)
+    other.number = 1 - barrier.number
+    return other
+
+
 def awaited(asked_before: int) -> tuple[Barrier, list[str]]:
     """Return a barrier for two whose other side comes after so many questions, and a record."""
     record: list[str] = []
@@ -105,7 +112,7 @@ def awaited(asked_before: int) -> tuple[Barrier, list[str]]:
     def is_alive() -> None:
         record.append("asked")
         if record.count("asked") == asked_before:
-            barrier._counts[barrier._places[1]] += 1
+            other_of(barrier).arrive()
 
     barrier = Barrier(2, is_alive)
     return barrier, record
@@ -132,7 +139,7 @@ def test_who_meets_soon_neither_asks_nor_sleeps(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         "bpnet.training.step.barrier.time.sleep", lambda seconds: record.append("slept")
     )
-    barrier._counts[barrier._places[1]] += 1
+    other_of(barrier).arrive()
     barrier.wait()
     assert record == []
 

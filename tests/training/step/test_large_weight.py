@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from bpnet.config.settings import Config
+from bpnet.fast import sizes
 from bpnet.model.workers import Workers
 from bpnet.training.run import prepare_model
-from bpnet.training.step import large_weight
-from bpnet.training.step.large_weight import large_weights
-from bpnet.training.step.sample_shard import SamplePart
+from bpnet.training.step.large_weight import LargeWeight, large_weights
+from bpnet.training.step.sample_shard import SampleShard
 from tests.helpers.runs import assert_same_run
 from tests.helpers.tiny import (
     NET,
@@ -28,8 +28,8 @@ EXACT = "model.dtype=float64"
 
 @pytest.fixture
 def all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(large_weight, "LARGE", 1)
-    monkeypatch.setattr(large_weight, "TOGETHER", 50)  # several blocks, the last one smaller
+    monkeypatch.setattr(sizes, "LARGE_WEIGHT", 1)
+    monkeypatch.setattr(sizes, "LARGE_WEIGHT_BLOCK", 50)  # several blocks, the last one smaller
 
 
 def config(*settings: str, shards: int = 3, batch_size: int = 5) -> Config:
@@ -64,16 +64,16 @@ def test_small_ones_are_left_to_their_layer() -> None:
 def test_they_are_trained_as_by_their_layer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str, at_a_time: int
 ) -> None:
-    monkeypatch.setattr("bpnet.training.step.sample_shard.AT_A_TIME", at_a_time)
+    monkeypatch.setattr("bpnet.fast.sizes.MICRO_BATCH", at_a_time)
     settings = (f"optimizer.{rule}", "optimizer.weight_decay=0.01", "train.ema=0.9")
     plain = train(config(*settings), tmp_path / "plain")
-    monkeypatch.setattr(large_weight, "LARGE", 1)
-    monkeypatch.setattr(large_weight, "TOGETHER", 50)
+    monkeypatch.setattr(sizes, "LARGE_WEIGHT", 1)
+    monkeypatch.setattr(sizes, "LARGE_WEIGHT_BLOCK", 50)
     large = train(config(*settings), tmp_path / "large")
-    part = large.parts[0]
-    assert isinstance(part, SamplePart)
+    shard = large.engine.shards[0]
+    assert isinstance(shard, SampleShard)
     name = f"{len(large.model.network.layers)}.weight"
-    assert not part.gradients.views[name].any()
+    assert not shard.gradients.views[name].any()
     np.testing.assert_allclose(weights(large.model), weights(plain.model), rtol=1e-9, atol=1e-12)
     for one, other in zip(plain.progress.history, large.progress.history, strict=True):
         assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-12)
@@ -91,22 +91,22 @@ def test_a_gradient_that_is_measured_is_left_to_the_layer(
 ) -> None:
     with Workers(1) as workers:
         trainer = new_trainer(config("train.grad_clip=0.1"), draw_dataset(), tmp_path, workers)
-    part = trainer.parts[0]
-    assert isinstance(part, SamplePart)
-    assert part._large == []
+    shard = trainer.engine.shards[0]
+    assert isinstance(shard, SampleShard)
+    assert shard.large == []
 
 
 def test_samples_that_are_not_gathered_are_missed(
     all_are_large: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = train(config(), tmp_path / "good")
-    gather = large_weight.LargeWeight.gather
+    gather = LargeWeight.gather
 
-    def forgetful(self: large_weight.LargeWeight, caches: object, samples: slice) -> None:
+    def forgetful(self: LargeWeight, caches: object, samples: slice) -> None:
         if samples.start == 0:
             gather(self, caches, samples)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(large_weight.LargeWeight, "gather", forgetful)
+    monkeypatch.setattr(LargeWeight, "gather", forgetful)
     bad = train(config(), tmp_path / "bad")
     assert not np.allclose(weights(bad.model), weights(good.model), rtol=1e-3)
 
@@ -121,9 +121,9 @@ def test_what_they_have_seen_stays_until_it_is_gathered(
     settings = {"shards": 2, "batch_size": 4, "epochs": 1}
     net = with_settings(read_config(text, EXACT), "train", **settings)
     plain = train(net, tmp_path / "plain")
-    monkeypatch.setattr(large_weight, "LARGE", 1)
+    monkeypatch.setattr(sizes, "LARGE_WEIGHT", 1)
     large = train(net, tmp_path / "large")
-    part = large.parts[0]
-    assert isinstance(part, SamplePart)
-    assert part._large
+    shard = large.engine.shards[0]
+    assert isinstance(shard, SampleShard)
+    assert shard.large
     np.testing.assert_allclose(weights(large.model), weights(plain.model), rtol=1e-9, atol=1e-12)

@@ -1,4 +1,4 @@
-"""What goes wrong in a part of a step: told here, with nobody killed and nobody left behind."""
+"""What goes wrong in a shard of a step: told here, with nobody killed and nobody left behind."""
 
 import os
 import signal
@@ -13,17 +13,17 @@ from bpnet.errors import BpnetError, ConfigError
 from bpnet.model.workers import Workers
 from bpnet.nn.memory import shared_zeros
 from bpnet.training.step import processes
-from bpnet.training.step.batch import Order, Phase
-from bpnet.training.step.processes import CAN_FORK, ProcessTeam
+from bpnet.training.step.batch import Batch, Phase
+from bpnet.training.step.processes import CAN_FORK, ProcessExecutor
 from tests.helpers.process_cases import (
     Work,
     eventually,
+    executor_of,
     lives,
     no_hanging,
     raising,
     rest,
     step_and_fail,
-    team_of,
     watch_kills,
 )
 from tests.helpers.tiny import NET, TRAIN, draw_dataset, new_trainer, read_config
@@ -72,7 +72,7 @@ ERRORS = {
 @pytest.mark.parametrize("kind", ERRORS)
 def test_what_a_part_raises_is_raised_here(killed: list[int], kind: str, where: int) -> None:
     error = ERRORS[kind]
-    raised = step_and_fail(team_of(raising(error, where), 3, count=3), type(error))
+    raised = step_and_fail(executor_of(raising(error, where), 3, count=3), type(error))
     assert str(raised) == str(error)
     assert type(raised) is type(error)
     assert vars(raised) == vars(error)
@@ -81,7 +81,7 @@ def test_what_a_part_raises_is_raised_here(killed: list[int], kind: str, where: 
 
 @pytest.mark.parametrize("error", [LocalError("no room"), PairError("no room", "the house")])
 def test_an_error_that_cannot_travel_is_told_in_words(killed: list[int], error: Exception) -> None:
-    raised = step_and_fail(team_of(raising(error, 1)), RuntimeError)
+    raised = step_and_fail(executor_of(raising(error, 1)), RuntimeError)
     assert str(raised) == f"{type(error).__name__}: {error}"
     assert not killed
 
@@ -91,18 +91,18 @@ def test_after_an_error_the_processes_are_still_in_step(where: int) -> None:
     done = shared_zeros(2, np.int64)
     fail = raising(ValueError("no"), where, in_step=1)
 
-    def work(number: int, phase: int, order: Order) -> None:
-        fail(number, phase, order)
+    def work(number: int, phase: int, batch: Batch) -> None:
+        fail(number, phase, batch)
         done[number] += 1
 
-    with team_of(work) as team:
+    with executor_of(work) as executor:
         for step in range(4):
-            order = Order(np.arange(4), 0, step, 0.1)
+            batch = Batch(np.arange(4), 0, step, 0.1)
             if step == 1:
                 with pytest.raises(ValueError, match="no"):
-                    team.step(order)
+                    executor.step(batch)
             else:
-                team.step(order)
+                executor.step(batch)
     expected = [8, 8]
     expected[where] = 6  # it lost one step; the others finished theirs
     assert done.tolist() == expected
@@ -116,14 +116,14 @@ def test_each_step_tells_its_own_error() -> None:
         (2, 0): "third here",
     }
 
-    def work(number: int, phase: int, order: Order) -> None:
-        if phase == 1 and (order.step, number) in errors:
-            raise ValueError(errors[order.step, number])
+    def work(number: int, phase: int, batch: Batch) -> None:
+        if phase == 1 and (batch.step, number) in errors:
+            raise ValueError(errors[batch.step, number])
 
-    with team_of(work) as team:
+    with executor_of(work) as executor:
         for step, text in enumerate(("first here", "second there", "third here")):
             with pytest.raises(ValueError, match=text):
-                team.step(Order(np.arange(4), 0, step, 0.1))
+                executor.step(Batch(np.arange(4), 0, step, 0.1))
 
 
 def test_an_error_in_a_run_is_raised_and_leaves_none_behind(
@@ -132,43 +132,43 @@ def test_an_error_in_a_run_is_raised_and_leaves_none_behind(
     fail = raising(MemoryError("no room"), 1, in_step=3)
     with Workers(2, "processes") as workers:
         trainer = new_trainer(read_config(NET + TRAIN), draw_dataset(), tmp_path / "run", workers)
-        for number, part in enumerate(trainer.parts):
-            compute: Phase = part.phases[0]
+        for number, shard in enumerate(trainer.engine.shards):
+            compute: Phase = shard.phases[0]
 
-            def failing(order: Order, number: int = number, compute: Phase = compute) -> None:
-                fail(number, 0, order)
-                compute(order)
+            def failing(batch: Batch, number: int = number, compute: Phase = compute) -> None:
+                fail(number, 0, batch)
+                compute(batch)
 
-            monkeypatch.setattr(part, "compute", failing)
+            monkeypatch.setattr(shard, "compute", failing)
         with pytest.raises(MemoryError, match="no room"):
             trainer.run()
     assert trainer.progress.step == 3
-    assert isinstance(trainer.team, ProcessTeam)
-    assert trainer.team._children == []
+    assert isinstance(trainer.engine.executor, ProcessExecutor)
+    assert trainer.engine.executor.children == []
 
 
 # Ends
 
 
-def kill_itself(number: int, phase: int, order: Order) -> None:
+def kill_itself(number: int, phase: int, batch: Batch) -> None:
     if number == 1:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def leave(number: int, phase: int, order: Order) -> None:
+def leave(number: int, phase: int, batch: Batch) -> None:
     if number == 1:
         raise SystemExit
 
 
 @pytest.mark.parametrize("work", [kill_itself, leave])
 def test_a_process_that_ends_in_a_step_is_told(work: Work) -> None:
-    error = step_and_fail(team_of(work, 3, count=3), BpnetError)
+    error = step_and_fail(executor_of(work, 3, count=3), BpnetError)
     assert str(error).startswith("a worker process has ended")
     assert "--resume" in str(error)
 
 
 def test_an_interrupt_within_a_step_ends_them_too(killed: list[int]) -> None:
-    step_and_fail(team_of(raising(KeyboardInterrupt(), 0), 3, count=3), KeyboardInterrupt)
+    step_and_fail(executor_of(raising(KeyboardInterrupt(), 0), 3, count=3), KeyboardInterrupt)
     assert not killed
 
 
@@ -177,13 +177,13 @@ def test_a_process_that_hangs_is_killed_in_the_end(
 ) -> None:
     monkeypatch.setattr(processes, "PATIENCE", 0.1)
 
-    def work(number: int, phase: int, order: Order) -> None:
+    def work(number: int, phase: int, batch: Batch) -> None:
         if number == 1:
             time.sleep(1000)
         raise KeyboardInterrupt
 
-    team = team_of(work)
-    step_and_fail(team, KeyboardInterrupt)
+    executor = executor_of(work)
+    step_and_fail(executor, KeyboardInterrupt)
     assert len(killed) == 1
 
 
@@ -198,8 +198,8 @@ def test_where_no_more_processes_can_be_made_none_is_left(monkeypatch: pytest.Mo
         return child
 
     monkeypatch.setattr("bpnet.training.step.processes.os.fork", fork_once)
-    team = team_of(rest, 3, count=3)
-    with pytest.raises(BlockingIOError), team:
+    executor = executor_of(rest, 3, count=3)
+    with pytest.raises(BlockingIOError), executor:
         pass
     ended = eventually(lambda: not lives(forked[0]))
     if not ended:

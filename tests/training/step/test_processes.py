@@ -1,4 +1,4 @@
-"""Processes that compute parts: what they do, what they tell, and no trace when they end."""
+"""Processes that compute shards: what they do, what they tell, and no trace when they end."""
 
 import os
 import signal
@@ -16,20 +16,20 @@ from bpnet.errors import BpnetError
 from bpnet.model.workers import Workers
 from bpnet.nn.memory import shared_zeros
 from bpnet.training.loop import Trainer
-from bpnet.training.step.batch import Order
-from bpnet.training.step.engine import build_team
-from bpnet.training.step.processes import CAN_FORK, ProcessTeam
-from bpnet.training.step.threads import ThreadTeam
+from bpnet.training.step.batch import Batch
+from bpnet.training.step.engine import build_executor
+from bpnet.training.step.processes import CAN_FORK, ProcessExecutor
+from bpnet.training.step.threads import ThreadExecutor
 from tests.helpers.process_cases import (
-    ORDER,
+    BATCH,
     assert_all_ended,
     eventually,
+    executor_of,
     exit_code,
     fork,
     lives,
     no_hanging,
     rest,
-    team_of,
     watch_kills,
 )
 from tests.helpers.tiny import NET, TRAIN, after, draw_dataset, new_trainer, read_config
@@ -52,18 +52,18 @@ def test_every_part_gets_every_order_and_waits_for_all_others() -> None:
     wrong = shared_zeros(1, np.int64)
     doers = shared_zeros(5, np.int64)
 
-    def work(number: int, phase: int, order: Order) -> None:
-        wrong[0] += done[number] != 3 * order.step + phase
-        wrong[0] += done.min() < 3 * order.step + phase
-        wrong[0] += order.index.tolist() != list(range(order.step % 8 + 1))
-        wrong[0] += (order.epoch, order.learning_rate) != (order.step // 10, 0.1 * order.step)
+    def work(number: int, phase: int, batch: Batch) -> None:
+        wrong[0] += done[number] != 3 * batch.step + phase
+        wrong[0] += done.min() < 3 * batch.step + phase
+        wrong[0] += batch.index.tolist() != list(range(batch.step % 8 + 1))
+        wrong[0] += (batch.epoch, batch.learning_rate) != (batch.step // 10, 0.1 * batch.step)
         done[number] += 1
         doers[number] = os.getpid()
 
-    with team_of(work, 5, count=3, phases=3) as team:
+    with executor_of(work, 5, count=3, phases=3) as executor:
         for step in range(200):
-            team.step(Order(np.arange(step % 8 + 1), step // 10, step, 0.1 * step))
-        own, first, second = os.getpid(), *team._children
+            executor.step(Batch(np.arange(step % 8 + 1), step // 10, step, 0.1 * step))
+        own, first, second = os.getpid(), *executor.children
     assert done.tolist() == [600] * 5
     assert not wrong[0]
     assert doers.tolist() == [own, first, second, own, first]
@@ -72,22 +72,22 @@ def test_every_part_gets_every_order_and_waits_for_all_others() -> None:
 def test_a_team_can_be_used_again() -> None:
     done = shared_zeros(2, np.int64)
 
-    def work(number: int, phase: int, order: Order) -> None:
+    def work(number: int, phase: int, batch: Batch) -> None:
         done[number] += 1
 
-    team = team_of(work)
+    executor = executor_of(work)
     for _ in range(3):
-        with team:
-            team.step(ORDER)
-            seen = list(team._children)
-        assert_all_ended(team, seen)
+        with executor:
+            executor.step(BATCH)
+            seen = list(executor.children)
+        assert_all_ended(executor, seen)
     assert done.tolist() == [6, 6]
 
 
 def test_one_worker_needs_no_process(tmp_path: Path) -> None:
     with Workers(1, "processes") as workers:
         trainer = new_trainer(CONFIG, draw_dataset(), tmp_path / "run", workers)
-        assert isinstance(build_team(trainer.parts, workers, 16), ThreadTeam)
+        assert isinstance(build_executor(trainer.engine.shards, workers, 16), ThreadExecutor)
         trainer.run(after(2))
 
 
@@ -99,9 +99,9 @@ def named_memory(process: int) -> set[str]:
 
 def test_the_shared_memory_has_no_name() -> None:
     before = named_memory(os.getpid())
-    with team_of(rest) as team:
-        team.step(ORDER)
-        for process in (os.getpid(), *team._children):
+    with executor_of(rest) as executor:
+        executor.step(BATCH)
+        for process in (os.getpid(), *executor.children):
             assert named_memory(process) <= before
 
 
@@ -119,9 +119,9 @@ def test_shared_memory_with_a_name_is_noticed() -> None:
 
 
 def children(trainer: Trainer) -> list[int]:
-    """Return the processes that the trainer's team has forked."""
-    assert isinstance(trainer.team, ProcessTeam)
-    return list(trainer.team._children)
+    """Return the processes that the trainer's executor has forked."""
+    assert isinstance(trainer.engine.executor, ProcessExecutor)
+    return list(trainer.engine.executor.children)
 
 
 def test_a_killed_process_is_told_and_leaves_none_behind(tmp_path: Path) -> None:
@@ -156,8 +156,8 @@ def test_processes_end_with_the_run(tmp_path: Path, error: type[BaseException]) 
         with pytest.raises(error):
             trainer.run(look_and_stop)
     assert len(set(seen)) == 1
-    assert isinstance(trainer.team, ProcessTeam)
-    assert_all_ended(trainer.team, seen)
+    assert isinstance(trainer.engine.executor, ProcessExecutor)
+    assert_all_ended(trainer.engine.executor, seen)
 
 
 def test_processes_end_with_a_run_that_stops(
@@ -178,13 +178,13 @@ def test_processes_end_with_a_run_that_stops(
 
 
 def test_signals_are_left_to_the_parent() -> None:
-    with team_of(rest) as team:
-        team.step(ORDER)
+    with executor_of(rest) as executor:
+        executor.step(BATCH)
         for number in (signal.SIGINT, signal.SIGTERM):
-            os.kill(team._children[0], number)
+            os.kill(executor.children[0], number)
         for _ in range(100):
-            team.step(ORDER)
-        assert lives(team._children[0])
+            executor.step(BATCH)
+        assert lives(executor.children[0])
 
 
 @pytest.mark.parametrize("moment", ["waiting", "in a step"])
@@ -193,18 +193,18 @@ def test_processes_end_when_their_parent_is_killed(moment: str) -> None:
     reading, writing = os.pipe()
 
     def die() -> None:
-        os.write(writing, str(team._children[0]).encode())
+        os.write(writing, str(executor.children[0]).encode())
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def work(number: int, phase: int, order: Order) -> None:
+    def work(number: int, phase: int, batch: Batch) -> None:
         if number == 0 and moment == "in a step":
             die()
 
-    team = team_of(work)
+    executor = executor_of(work)
 
     def run_and_die() -> Any:
-        with team:
-            team.step(ORDER)
+        with executor:
+            executor.step(BATCH)
             die()
 
     assert exit_code(fork(run_and_die)) == -signal.SIGKILL

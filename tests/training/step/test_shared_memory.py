@@ -1,9 +1,10 @@
-"""Memory that serves twice: gradients over activations, and parts that one worker computes."""
+"""Memory that serves twice: gradients over activations, and shards that one worker computes."""
 
 from typing import Any
 
 import numpy as np
 
+from bpnet.fast.stages import fast_stages
 from bpnet.nn.activation import ReLU, Sigmoid
 from bpnet.nn.conv import Conv
 from bpnet.nn.dropout import Dropout
@@ -20,7 +21,7 @@ def two_convolutions(between: type[ReLU] | type[Sigmoid]) -> Sequential:
     """Build two convolutions; a ReLU belongs to the first, a sigmoid stands between them."""
     layers: list[Layer[Any]] = [Conv((1, 9, 9), 4, 3), between((4, 7, 7)), Conv((4, 7, 7), 3, 3)]
     layers += [Dropout((3, 5, 5), 0.3), Flatten((3, 5, 5)), Linear((75,), 3)]
-    return started(Sequential(layers, CrossEntropy(3), np.float64))
+    return started(Sequential(layers, CrossEntropy(3), np.float64, fast_stages(layers)))
 
 
 def test_a_gradient_takes_the_place_of_an_activation_that_nobody_reads() -> None:
@@ -53,14 +54,3 @@ def test_workspaces_that_take_turns_may_share_their_memory() -> None:
             np.testing.assert_array_equal(gradients_of(one).flat, gradients_of(other).flat)
     outputs = [workspace.caches(4).stages[0].output for workspace in shared]
     assert np.shares_memory(*outputs)
-
-
-def test_work_before_the_first_layer_may_borrow_its_memory() -> None:
-    network = two_convolutions(ReLU)
-    memory = Memory(network.dtype, training=True)
-    lending = Workspace(network, 4, training=True, memory=memory).caches(4)
-    borrowed = memory.borrow(lending.inputs.nbytes)
-    assert borrowed.nbytes == lending.inputs.nbytes
-    assert np.shares_memory(borrowed, lending.inputs)
-    assert not np.shares_memory(memory.borrow(lending.inputs.nbytes + 1), lending.inputs)
-    assert memory.borrow(memory.reserved_bytes).nbytes == memory.reserved_bytes  # of no one block

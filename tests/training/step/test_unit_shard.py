@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from bpnet.data.table import load_table
 from bpnet.errors import ConfigError
+from bpnet.fast.linear import row_blocks
 from bpnet.model.workers import Workers
 from bpnet.nn.layer import Array
-from bpnet.nn.linear import row_blocks
 from bpnet.training.loop import Trainer
-from bpnet.training.step.batch import Order
-from bpnet.training.step.unit_shard import UnitPart
-from bpnet.training.step.update import Share, Update
+from bpnet.training.parameter_slice import ParameterSlice
+from bpnet.training.step.batch import Batch
+from bpnet.training.step.unit_shard import UnitShard
+from bpnet.training.step.update import Update
 from tests.helpers.gradients import projection_error
 from tests.helpers.tiny import (
     NET,
@@ -48,8 +49,8 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "no bias": ("flatten, linear 7 bias=no, relu, linear 3 bias=no", ()),
     "first bias alone": ("flatten, linear 7, relu, linear 3 bias=no", ()),
     "second bias alone": ("flatten, linear 7 bias=no, relu, linear 3", ()),
-    "fewer units than parts": ("flatten, linear 2, tanh, linear 3", ()),
-    "fewer samples than parts": (RELU, ("train.batch_size=2",)),
+    "fewer units than shards": ("flatten, linear 2, tanh, linear 3", ()),
+    "fewer samples than shards": (RELU, ("train.batch_size=2",)),
     "one sample at a time": (RELU, ("train.batch_size=1",)),
     "short last batch": (RELU, ("train.batch_size=79",)),
     "clipped": (RELU, ("train.grad_clip=0.01",)),
@@ -62,13 +63,13 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
 STEPS = 4
 
 
-def settings(layers: str, parts: int, split: str, *more: str) -> tuple[str, ...]:
-    return (f"model.layers={layers}", f"train.shards={parts}", f"train.split={split}", *more)
+def settings(layers: str, shards: int, split: str, *more: str) -> tuple[str, ...]:
+    return (f"model.layers={layers}", f"train.shards={shards}", f"train.split={split}", *more)
 
 
-def trained(folder: Path, layers: str, parts: int, split: str, *more: str) -> Trainer:
+def trained(folder: Path, layers: str, shards: int, split: str, *more: str) -> Trainer:
     """Return a network after a few steps in double precision."""
-    overrides = settings(layers, parts, split, "model.dtype=float64", *more)
+    overrides = settings(layers, shards, split, "model.dtype=float64", *more)
     config = read_config(NET + TRAIN, *overrides)
     return train(config, folder, draw_dataset(), should_stop=after(STEPS))
 
@@ -90,9 +91,9 @@ def test_divided_units_learn_what_the_whole_network_learns(tmp_path: Path, case:
     layers, more = CASES[case]
     whole = trained(tmp_path / "whole", layers, 1, "samples", *more)
     assert whole.progress.step >= 2
-    for parts in (1, 2, 3):
-        divided = trained(tmp_path / str(parts), layers, parts, "units", *more)
-        assert [type(part) for part in divided.parts] == [UnitPart] * parts
+    for shards in (1, 2, 3):
+        divided = trained(tmp_path / str(shards), layers, shards, "units", *more)
+        assert [type(shard) for shard in divided.engine.shards] == [UnitShard] * shards
         assert_same(divided, whole)
 
 
@@ -100,7 +101,7 @@ def test_rows_in_several_blocks_learn_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layers = "flatten, linear 48, relu, linear 3"
-    monkeypatch.setattr("bpnet.nn.linear.SMALL_PRODUCT", 8 * 64 * 16)
+    monkeypatch.setattr("bpnet.fast.sizes.SMALL_PRODUCT", 8 * 64 * 16)
     assert row_blocks(24, 64 * 16) == 3
     for more in ((), ("train.grad_clip=0.01",)):
         whole = trained(tmp_path / "whole", layers, 1, "samples", *more)
@@ -109,8 +110,8 @@ def test_rows_in_several_blocks_learn_the_same(
 
 def test_a_table_of_numbers_needs_no_flatten(tmp_path: Path) -> None:
     results = []
-    for parts, split in ((1, "samples"), (3, "units")):
-        overrides = (f"train.shards={parts}", f"train.split={split}", "model.dtype=float64")
+    for shards, split in ((1, "samples"), (3, "units")):
+        overrides = (f"train.shards={shards}", f"train.split={split}", "model.dtype=float64")
         config = read_config(TABLE, *overrides)
         results.append(train(config, tmp_path / split, load_table(config)))
     assert_same(results[1], results[0])
@@ -127,37 +128,37 @@ def test_single_precision_learns_the_same_within_its_rounding(tmp_path: Path) ->
 # What would be noticed
 
 
-def silent(self: UnitPart, order: Order) -> None:
-    """Keep back what the first part adds to the outputs."""
-    ACTIVATE(self, order)
-    self._cache(order).sums[0] = 0
+def silent(self: UnitShard, batch: Batch) -> None:
+    """Keep back what the first shard adds to the outputs."""
+    ACTIVATE(self, batch)
+    self.cache(batch).sums[0] = 0
 
 
-def lazy(self: UnitPart, order: Order) -> Array:
+def lazy(self: UnitShard, batch: Batch) -> Array:
     """Leave one sample of the batch before in its place."""
-    cache = self._cache(order)
+    cache = self.cache(batch)
     before = cache.rows[0].copy()
-    inputs = INPUTS(self, order)
+    inputs = INPUTS(self, batch)
     inputs[:, 0] = cache.rows[0] = before
     return inputs
 
 
-def generous(self: UnitPart, order: Order) -> None:
-    """Add the outputs' bias in every part."""
-    ACTIVATE(self, order)
+def generous(self: UnitShard, batch: Batch) -> None:
+    """Add the outputs' bias in every shard."""
+    ACTIVATE(self, batch)
     bias = self.model.network.parameters.views["4.bias"]
-    self._cache(order).sums[1:] += bias[:, None] / (self.count - 1)
+    self.cache(batch).sums[1:] += bias[:, None] / (self.count - 1)
 
 
-def forgetful(self: Update, shares: Sequence[Share], *more: Any) -> None:
+def forgetful(self: Update, slices: Sequence[ParameterSlice], *more: Any) -> None:
     """Leave all biases as they are."""
-    APPLY(self, [share for share in shares if share.piece.decays], *more)
+    APPLY(self, [part for part in slices if part.decays], *more)
 
 
-INPUTS, ACTIVATE, APPLY = UnitPart._inputs, UnitPart.activate, Update.apply
+INPUTS, ACTIVATE, APPLY = UnitShard.inputs, UnitShard.activate, Update.apply
 BUGS = [
-    *((UnitPart, "_inputs", lazy), (UnitPart, "activate", silent)),
-    *((UnitPart, "activate", generous), (Update, "apply", forgetful)),
+    *((UnitShard, "inputs", lazy), (UnitShard, "activate", silent)),
+    *((UnitShard, "activate", generous), (Update, "apply", forgetful)),
 ]
 
 
@@ -178,9 +179,9 @@ def test_a_part_with_a_bug_learns_something_else(
 class Stepper:
     """Take steps of one network with dropout between its layers, always from the same weights."""
 
-    def __init__(self, folder: Path, layers: str, parts: int) -> None:
+    def __init__(self, folder: Path, layers: str, shards: int) -> None:
         overrides = ("model.dtype=float64", "optimizer.momentum=0", "optimizer.weight_decay=0")
-        config = read_config(NET + TRAIN, *settings(layers, parts, "units", *overrides))
+        config = read_config(NET + TRAIN, *settings(layers, shards, "units", *overrides))
         with Workers(1) as workers:
             self.trainer = new_trainer(config, draw_dataset(), folder, workers)
         self.index = self.trainer.training[:8]
@@ -188,8 +189,8 @@ class Stepper:
 
     def loss(self, epoch: int = 0, step: int = 0, rate: float = 0.0) -> float:
         """Return the mean loss of a step, which moves no weight unless a rate is given."""
-        self.trainer.team.step(Order(self.index, epoch, step, rate))
-        return float(self.trainer._totals[0, 0]) / len(self.index)
+        result = self.trainer.engine.step(Batch(self.index, epoch, step, rate))
+        return result.loss_sum / len(self.index)
 
     def gradient(self) -> NDArray[np.float64]:
         """Return what one step of length 1 takes away."""
@@ -200,13 +201,13 @@ class Stepper:
         return before - after
 
 
-@pytest.mark.parametrize("parts", [1, 2, 3])
+@pytest.mark.parametrize("shards", [1, 2, 3])
 def test_the_gradient_is_that_of_the_loss_with_the_same_units_dropped(
-    tmp_path: Path, parts: int
+    tmp_path: Path, shards: int
 ) -> None:
-    stepper = Stepper(tmp_path, "flatten, linear 9, tanh, dropout 0.4, linear 3", parts)
+    stepper = Stepper(tmp_path, "flatten, linear 9, tanh, dropout 0.4, linear 3", shards)
     gradient = stepper.gradient()
-    rng = np.random.default_rng(parts)
+    rng = np.random.default_rng(shards)
     assert projection_error(stepper.loss, stepper.flat, gradient, rng) < 1e-6
     gradient[:9] *= 1.01
     assert projection_error(stepper.loss, stepper.flat, gradient, rng) > 1e-6
@@ -218,7 +219,7 @@ def test_dropout_is_drawn_anew_for_every_step_and_every_part(tmp_path: Path) -> 
     losses = [stepper.loss(*place) for place in places]
     assert len(set(losses)) == 3
     assert [stepper.loss(*place) for place in places] == losses
-    first, second = (dropped(part) for part in stepper.trainer.parts)
+    first, second = (dropped(shard) for shard in stepper.trainer.engine.shards)
     assert first[0].shape == second[0].shape
     assert (first[0] != second[0]).any()
 
@@ -226,14 +227,14 @@ def test_dropout_is_drawn_anew_for_every_step_and_every_part(tmp_path: Path) -> 
 def test_two_dropouts_drop_different_units(tmp_path: Path) -> None:
     stepper = Stepper(tmp_path, "flatten, linear 8, dropout 0.5, tanh, dropout 0.5, linear 3", 2)
     stepper.loss()
-    for part in stepper.trainer.parts:
-        first, second = dropped(part)
+    for shard in stepper.trainer.engine.shards:
+        first, second = dropped(shard)
         assert (first != second).any()
 
 
-def dropped(part: Any) -> list[NDArray[np.bool_]]:
-    """Return which activations each dropout layer of a part kept in its last step."""
-    (cache,) = part._caches.values()
+def dropped(shard: Any) -> list[NDArray[np.bool_]]:
+    """Return which activations each dropout layer of a shard kept in its last step."""
+    (cache,) = [shard.cache(Batch(np.arange(8), 0, 0, 0.0))]
     return [own.keep.copy() for own in cache.own if hasattr(own, "keep")]
 
 

@@ -1,4 +1,4 @@
-"""What becomes of gradients: added in order, shortened as a whole, applied piece by piece."""
+"""What becomes of gradients: added in order, clipped as a whole, applied slice by slice."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,30 +10,33 @@ from numpy.typing import DTypeLike, NDArray
 from bpnet.config.settings import OptimizerConfig
 from bpnet.nn.parameters import FlatArrays
 from bpnet.training.averaging import AveragedWeights
-from bpnet.training.optimizer import build_optimizer
+from bpnet.training.optimizers import build_optimizer
+from bpnet.training.parameter_slice import ParameterSlice
 from bpnet.training.run import prepare_model
-from bpnet.training.step.batch import Order, share
-from bpnet.training.step.update import Share, Update
+from bpnet.training.step.batch import Batch, split_evenly
+from bpnet.training.step.update import Update
 from tests.helpers.tiny import draw_dataset, read_config
 
 SHAPES = {"1.weight": (5, 4), "1.bias": (5,), "2.weight": (3, 5), "2.bias": (3,)}
 SIZE = 43
 PLAIN = OptimizerConfig(momentum=0.0, nesterov=False, weight_decay=0.0)
-ORDER = Order(np.arange(4), 0, 0, 1.0)
+BATCH = Batch(np.arange(4), 0, 0, 1.0)
 RICH = (
     OptimizerConfig(weight_decay=0.1),
     OptimizerConfig(name="adam", weight_decay=0.1),
     OptimizerConfig(name="adamw", weight_decay=0.1),
+    OptimizerConfig(name="rmsprop", weight_decay=0.1),
+    OptimizerConfig(name="adagrad", weight_decay=0.1),
 )
 
-# Shares of a whole
+# Slices of a whole
 
-Sharing = Callable[[int, int, int], slice]
+Splitting = Callable[[int, int, int], slice]
 
 
-def assert_fair(sharing: Sharing, whole: int, parts: int) -> None:
+def assert_fair(splitting: Splitting, whole: int, parts: int) -> None:
     """Make sure that all is given away once, in order, nearly equally, larger shares first."""
-    pieces = [np.arange(whole)[sharing(whole, parts, number)] for number in range(parts)]
+    pieces = [np.arange(whole)[splitting(whole, parts, number)] for number in range(parts)]
     assert np.concatenate(pieces).tolist() == list(range(whole))
     sizes = [len(piece) for piece in pieces]
     assert sizes == sorted(sizes, reverse=True)
@@ -43,12 +46,16 @@ def assert_fair(sharing: Sharing, whole: int, parts: int) -> None:
 def test_shares_cover_everything_once_the_larger_first() -> None:
     for parts in range(1, 9):
         for whole in (*range(20), 64, 1001):
-            assert_fair(share, whole, parts)
-    assert [share(8, 3, number) for number in range(3)] == [slice(0, 3), slice(3, 6), slice(6, 8)]
+            assert_fair(split_evenly, whole, parts)
+    assert [split_evenly(8, 3, number) for number in range(3)] == [
+        slice(0, 3),
+        slice(3, 6),
+        slice(6, 8),
+    ]
 
 
 def test_with_too_little_for_all_the_last_ones_get_nothing() -> None:
-    sizes = [len(range(2)[share(2, 4, number)]) for number in range(4)]
+    sizes = [len(range(2)[split_evenly(2, 4, number)]) for number in range(4)]
     assert sizes == [1, 1, 0, 0]
 
 
@@ -61,11 +68,14 @@ def larger_last(whole: int, parts: int, number: int) -> slice:
 
 
 def overlapping(whole: int, parts: int, number: int) -> slice:
-    return slice(max(0, share(whole, parts, number).start - 1), share(whole, parts, number).stop)
+    return slice(
+        max(0, split_evenly(whole, parts, number).start - 1),
+        split_evenly(whole, parts, number).stop,
+    )
 
 
 @pytest.mark.parametrize("wrong", [floor_shares, larger_last, overlapping])
-def test_an_unfair_share_is_noticed(wrong: Sharing) -> None:
+def test_an_unfair_share_is_noticed(wrong: Splitting) -> None:
     with pytest.raises(AssertionError):
         assert_fair(wrong, 8, 3)
 
@@ -78,47 +88,45 @@ def drawn(seed: int) -> NDArray[np.float64]:
 
 
 class Trial:
-    """Hold an update, its parameters, and one flat gradient for each of several parts."""
+    """Hold an update, its parameters, and one flat gradient for each of several shards."""
 
     def __init__(
         self,
         config: OptimizerConfig = PLAIN,
         *,
-        parts: int = 1,
+        shards: int = 1,
         grad_clip: float = 0.0,
         dtype: DTypeLike = np.float64,
     ) -> None:
         network = prepare_model(read_config(), draw_dataset()).network
         self.parameters = FlatArrays(SHAPES, dtype)
         self.parameters.flat[:] = drawn(0)
-        optimizer = build_optimizer(self.parameters, config)
+        optimizer = build_optimizer(self.parameters, config, grad_clip)
         averaged = AveragedWeights(network, 0.0)
-        self.update = Update(self.parameters, optimizer, averaged, grad_clip)
-        self.gradients = [self.parameters.like() for _ in range(parts)]
+        self.update = Update(optimizer, averaged)
+        self.gradients = [self.parameters.like() for _ in range(shards)]
         for number, gradient in enumerate(self.gradients, start=1):
             gradient.flat[:] = drawn(number)
 
-    def spans(self, pieces: int) -> list[list[Share]]:
-        """Return the shares of all parameters, cut into so many pieces."""
-        stretches = [share(SIZE, pieces, number) for number in range(pieces)]
-        return [self.update.span(stretch, self.gradients) for stretch in stretches]
+    def spans(self, pieces: int) -> list[list[ParameterSlice]]:
+        """Return the slices of all parameters, cut into that many spans."""
+        stretches = [split_evenly(SIZE, pieces, number) for number in range(pieces)]
+        return [self.update.slices(stretch, self.gradients) for stretch in stretches]
 
-    def take_step(self, pieces: int, order: Order = ORDER) -> NDArray[Any]:
-        """Add, shorten and apply as parts do; return the weights."""
-        for gradient in self.gradients:
-            gradient.flat[:] *= self.update.gradient_factor(order)
+    def take_step(self, pieces: int, batch: Batch = BATCH) -> NDArray[Any]:
+        """Add, clip and apply as shards do; return the weights."""
         spans = self.spans(pieces)
         squares = [self.update.add_up(span, len(self.gradients)) for span in spans]
-        factor = self.update.factor(sum(squares))
+        factor = self.update.optimizer.clipping_factor(sum(squares))
         for span in spans:
-            self.update.apply(span, order, factor)
+            self.update.apply(span, batch, factor)
         return self.parameters.flat
 
 
 @pytest.mark.parametrize("pieces", [1, 3])
-def test_gradients_are_added_in_the_order_of_their_parts(pieces: int) -> None:
+def test_gradients_are_added_in_the_order_of_their_shards(pieces: int) -> None:
     """In single precision the order shows: (1e8 − 1e8) + 1 is 1, and (1e8 + 1) − 1e8 is 0."""
-    trial = Trial(parts=3, dtype=np.float32)
+    trial = Trial(shards=3, dtype=np.float32)
     for gradient, value in zip(trial.gradients, (1e8, -1e8, 1.0), strict=True):
         gradient.flat[:] = value
     for span in trial.spans(pieces):
@@ -126,8 +134,8 @@ def test_gradients_are_added_in_the_order_of_their_parts(pieces: int) -> None:
     assert (trial.gradients[0].flat == 1).all()
 
 
-def test_parts_without_samples_are_left_out() -> None:
-    trial = Trial(parts=3)
+def test_shards_without_samples_are_left_out() -> None:
+    trial = Trial(shards=3)
     expected = trial.gradients[0].flat + trial.gradients[1].flat
     trial.gradients[2].flat[:] = np.nan  # of an earlier step
     for span in trial.spans(2):
@@ -139,7 +147,7 @@ def test_parts_without_samples_are_left_out() -> None:
 
 
 def clipped(g: NDArray[Any], largest: float) -> NDArray[Any]:
-    """Shorten a whole vector, as it is written in the textbook."""
+    """Clip a whole vector, as it is written in the textbook."""
     length = float(np.sqrt((g**2).sum()))
     return g * min(1.0, largest / length)
 
@@ -150,14 +158,14 @@ def applied(gradients: Sequence[FlatArrays]) -> NDArray[Any]:
 
 @pytest.mark.parametrize("largest", [0.5, 5.0, 1e3])
 @pytest.mark.parametrize("pieces", [1, 2, 5])
-def test_pieces_are_shortened_as_the_whole_vector_would_be(pieces: int, largest: float) -> None:
-    trial = Trial(parts=2, grad_clip=largest)
+def test_slices_are_clipped_as_the_whole_vector_would_be(pieces: int, largest: float) -> None:
+    trial = Trial(shards=2, grad_clip=largest)
     expected = drawn(0) - clipped(applied(trial.gradients), largest)
     np.testing.assert_allclose(trial.take_step(pieces), expected, rtol=1e-12, atol=1e-14)
 
 
-def test_shortening_every_piece_by_itself_would_be_noticed() -> None:
-    trial = Trial(parts=2, grad_clip=0.5)
+def test_clipping_every_slice_on_its_own_would_be_noticed() -> None:
+    trial = Trial(shards=2, grad_clip=0.5)
     whole = clipped(applied(trial.gradients), 0.5)
     halves = np.array_split(applied(trial.gradients), 2)
     parted = np.concatenate([clipped(half, 0.5) for half in halves])
@@ -166,10 +174,10 @@ def test_shortening_every_piece_by_itself_would_be_noticed() -> None:
 
 def test_short_gradients_and_zero_stay_as_they_are() -> None:
     update = Trial(grad_clip=5.0).update
-    assert update.factor(25.0) == 1
-    assert update.factor(0.0) == 1
-    assert update.factor(100.0) == 0.5
-    assert Trial(grad_clip=0.0).update.factor(1e30) == 1
+    assert update.optimizer.clipping_factor(25.0) == 1
+    assert update.optimizer.clipping_factor(0.0) == 1
+    assert update.optimizer.clipping_factor(100.0) == 0.5
+    assert Trial(grad_clip=0.0).update.optimizer.clipping_factor(1e30) == 1
 
 
 def test_a_gradient_in_single_precision_is_measured_in_double() -> None:
@@ -183,26 +191,26 @@ def test_a_gradient_in_single_precision_is_measured_in_double() -> None:
 
 
 @pytest.mark.parametrize("block", [1, 7, 20])
-@pytest.mark.parametrize("config", RICH, ids=["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("config", RICH, ids=lambda config: config.name)
 def test_blocks_give_the_same_bits_as_one_block(
     monkeypatch: pytest.MonkeyPatch, config: OptimizerConfig, block: int
 ) -> None:
     def weights() -> bytes:
-        trial = Trial(config, parts=3, dtype=np.float32)
+        trial = Trial(config, shards=3, dtype=np.float32)
         for step in range(3):
             for number, gradient in enumerate(trial.gradients, start=1):
                 gradient.flat[:] = drawn(10 * step + number)
-            trial.take_step(2, Order(np.arange(4), 0, step, 0.1))
+            trial.take_step(2, Batch(np.arange(4), 0, step, 0.1))
         return trial.parameters.flat.tobytes()
 
     whole = weights()
-    monkeypatch.setattr("bpnet.training.step.update.BLOCK", block)
+    monkeypatch.setattr("bpnet.fast.sizes.PARAMETER_BLOCK", block)
     assert len(Trial().spans(1)[0]) == -(-35 // block) + -(-8 // block)  # weights, then biases
     assert weights() == whole
 
 
 def test_weight_decay_pulls_on_weights_alone() -> None:
-    trial = Trial(OptimizerConfig(momentum=0.0, nesterov=False, weight_decay=0.5), parts=2)
+    trial = Trial(OptimizerConfig(momentum=0.0, nesterov=False, weight_decay=0.5), shards=2)
     for gradient in trial.gradients:
         gradient.flat[:] = 0
     trial.take_step(4)  # one of the four has weights and biases
@@ -211,18 +219,18 @@ def test_weight_decay_pulls_on_weights_alone() -> None:
     np.testing.assert_array_equal(trial.parameters.flat[35:], drawn(0)[35:])
 
 
-def test_the_average_follows_every_piece() -> None:
+def test_the_average_follows_every_slice() -> None:
     network = prepare_model(read_config(), draw_dataset()).network
     averaged = AveragedWeights(network, 0.9)
     assert averaged.parameters is not None
     start = network.parameters.flat.copy()
     optimizer = build_optimizer(network.parameters, PLAIN)
-    update = Update(network.parameters, optimizer, averaged, 0.0)
+    update = Update(optimizer, averaged)
     gradient = network.parameters.like()
-    gradient.flat[:] = update.gradient_factor(ORDER)
+    gradient.flat[:] = 1
     size = gradient.flat.size
     for number in range(3):
-        update.apply(update.span(share(size, 3, number), [gradient]), ORDER)
+        update.apply(update.slices(split_evenly(size, 3, number), [gradient]), BATCH)
     np.testing.assert_allclose(network.parameters.flat, start - 1, rtol=1e-6)
     decay = 2 / 11  # of the first step
     np.testing.assert_allclose(

@@ -18,9 +18,9 @@ from bpnet.model.checkpoint import load_checkpoint
 from bpnet.model.workers import Workers
 from bpnet.training.resume import load_for_resume
 from bpnet.training.run import choose_workers
-from bpnet.training.step.engine import build_team
-from bpnet.training.step.processes import CAN_FORK, ProcessTeam
-from bpnet.training.step.threads import ThreadTeam
+from bpnet.training.step.engine import build_executor
+from bpnet.training.step.processes import CAN_FORK, ProcessExecutor
+from bpnet.training.step.threads import ThreadExecutor
 from tests.helpers.process_cases import children_of, eventually, lives, no_hanging
 from tests.helpers.runs import resume
 from tests.helpers.tiny import (
@@ -116,19 +116,19 @@ def test_processes_are_taken_where_the_system_allows_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, count: int, can_fork: bool
 ) -> None:
     with Workers(1) as workers:
-        parts = new_trainer(read_config(), draw_dataset(), tmp_path, workers).parts
+        shards = new_trainer(read_config(), draw_dataset(), tmp_path, workers).engine.shards
     monkeypatch.setattr("bpnet.training.step.engine.CAN_FORK", can_fork)
     if kind == "processes" and not can_fork:
-        with pytest.raises(ConfigError, match="cannot compute parts in processes") as caught:
-            build_team(parts, Workers(count, kind), 16)
+        with pytest.raises(ConfigError, match="cannot compute shards in processes") as caught:
+            build_executor(shards, Workers(count, kind), 16)
         assert caught.value.exit_code == 2
         return
-    team = build_team(parts, Workers(count, kind), 16)
+    executor = build_executor(shards, Workers(count, kind), 16)
     if count > 1 and can_fork and kind != "threads":
-        assert isinstance(team, ProcessTeam)
-        assert team.count == 2  # no more than there are parts
+        assert isinstance(executor, ProcessExecutor)
+        assert executor.count == 2  # no more than there are shards
     else:
-        assert isinstance(team, ThreadTeam)
+        assert isinstance(executor, ThreadExecutor)
 
 
 # Command line
@@ -193,16 +193,16 @@ def test_a_choice_that_is_none_is_a_config_error() -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_run_goes_on_with_other_workers_and_ends_in_the_same_bits(here: Path, way: str) -> None:
-    whole, parts = here / "whole", here / "parts"
+    whole, shards = here / "whole", here / "shards"
     train(read_config(NET + TRAIN, folder=here), whole)
-    train(read_config(NET + TRAIN, folder=here), parts, should_stop=after(7))
-    assert load_checkpoint(parts / "last.npz").record["progress"]["step"] == 7
-    config, _, _ = load_for_resume(parts, None, (f"train.workers={way}",), None)
+    train(read_config(NET + TRAIN, folder=here), shards, should_stop=after(7))
+    assert load_checkpoint(shards / "last.npz").record["progress"]["step"] == 7
+    config, _, _ = load_for_resume(shards, None, (f"train.workers={way}",), None)
     assert config.train.workers == way
-    succeed("train", "--resume", parts, "--workers", way)
-    assert arrays(parts) == arrays(whole)
-    assert (environment(parts)["workers"], environment(parts)["workers_are"]) == WAYS[way]
-    assert load_checkpoint(parts / "last.npz").config().train.workers == way
+    succeed("train", "--resume", shards, "--workers", way)
+    assert arrays(shards) == arrays(whole)
+    assert (environment(shards)["workers"], environment(shards)["workers_are"]) == WAYS[way]
+    assert load_checkpoint(shards / "last.npz").config().train.workers == way
 
 
 def test_a_run_goes_on_with_its_own_workers_unless_told_otherwise(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What holds for a convolution with pooling and cut-off, whichever way it is computed."""
+"""What holds for a convolution with pooling and ReLU, whichever way it is computed."""
 
 import dataclasses
 import tracemalloc
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bpnet.fast import tiled, winograd
 from bpnet.fast.peaks import Flags, keep_largest, mark_first, send_back
 from bpnet.nn.layer import Array
-from bpnet.nn.memory import Memory
+from bpnet.nn.memory import Memory, Room
 from tests.helpers.fused_cases import (
     Case,
     count_blocks,
@@ -158,12 +158,12 @@ def test_inference_uses_the_memory_of_one_block_for_all(
     reserved = {}
     for training in (True, False):
         memory = Memory(np.float32, training=training)
-        case.fused().allocate(6, memory, {}, needs_grad_input=training)
+        case.fused().allocate(Room(6, memory, {}, wants_input_gradient=training))
         reserved[training] = memory.reserved_bytes
     assert reserved[False] < 0.8 * reserved[True]
 
 
-# Ties, and numbers that are none
+# Ties, and numbers that are not finite
 
 
 def whole_numbers(case: Case) -> tuple[Array, Array]:
@@ -248,7 +248,7 @@ def test_whichever_of_equal_maxima_is_taken_parameters_get_the_same(case: Case) 
 
 
 @every_case
-def test_a_number_that_is_none_is_not_lost(case: Case) -> None:
+def test_a_number_that_is_not_finite_is_not_lost(case: Case) -> None:
     x, _ = arguments_of(case, 6)
     x[0, 4, 4, 2] = np.nan
     outputs = []

@@ -1,0 +1,250 @@
+"""The documents: what they show is what the code does, and what they point at exists."""
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import indent
+
+import pytest
+
+from bpnet.cli.main import COMMANDS
+from bpnet.config.layer_lines import usage
+from bpnet.config.loading import load_config
+from bpnet.config.presets import example_paths, preset_paths
+from bpnet.errors import BpnetError
+from bpnet.nn.registry import layer_types, loss_types
+from bpnet.training.optimizers import OPTIMIZERS
+from tests.helpers.places import MNIST_FILES, PROJECT
+from tests.helpers.tiny import Answer, call, succeed
+from tests.test_structure import LEVELS
+
+NAMES = ("README.md", "configs/README.md", "scripts/README.md", "bpnet/README.md")
+DOCUMENTS = {name: (PROJECT / name).read_text(encoding="utf-8") for name in NAMES}
+README = DOCUMENTS["README.md"]
+LONGEST = 200  # lines of the first page
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
+FEW_DIGITS = ("data.synthetic_train=200", "data.synthetic_test=50", "data.validation=50")
+
+every_document = pytest.mark.parametrize("name", NAMES)
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Return the fenced blocks in a language."""
+    return [content for tag, content in BLOCK.findall(text) if tag == language]
+
+
+def prose(text: str) -> str:
+    """Return a document without its fenced blocks."""
+    return BLOCK.sub("", text)
+
+
+def cells(text: str) -> list[list[str]]:
+    """Return the cells of all tables, row by row."""
+    rows = [line.strip("|") for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)] for row in rows]
+
+
+def quoted(text: str) -> list[str]:
+    """Return what stands in backticks."""
+    return re.findall(r"`([^`\n]+)`", text)
+
+
+def first_words(text: str) -> set[str]:
+    """Return what stands in backticks in the first column of a document's tables."""
+    return {name for row in cells(prose(text)) for name in quoted(row[0])}
+
+
+# --- The first page
+
+
+def test_the_first_page_is_short() -> None:
+    assert len(README.splitlines()) <= LONGEST
+
+
+def test_the_first_page_has_two_commands_that_begin_from_nothing() -> None:
+    lines = [line for line in README.splitlines() if line.startswith("python3 -m venv ")]
+    assert len(lines) == 2
+    assert lines[0].endswith("bpnet train --config quickstart")
+    assert lines[1].endswith("-m pytest")
+
+
+def test_the_first_page_lists_every_command_and_example() -> None:
+    names = first_words(README)
+    assert set(COMMANDS) == {name.split()[1] for name in names if name.startswith("bpnet ")}
+    assert set(example_paths()) <= names
+
+
+def test_the_first_page_lists_every_exit_code() -> None:
+    codes = {kind.exit_code for kind in BpnetError.__subclasses__()} | {0}
+    rows = [row[0] for row in cells(README)]
+    listed = {int(code) for row in rows[rows.index("exit code") :] for code in row.split(", ")
+              if code.isdigit()}  # fmt: skip
+    assert listed == codes
+
+
+def test_the_first_page_quotes_the_textbooks_step() -> None:
+    (code,) = blocks(README, "python")
+    source = (PROJECT / "bpnet/training/textbook.py").read_text(encoding="utf-8")
+    assert indent(code, "    ") in source
+
+
+def test_the_first_page_shows_a_part_of_the_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    (shown,) = [block for block in blocks(README, "") if block.startswith("backward:")]
+    assert f"\n\n{shown}\n" in succeed("trace", "chain").out
+
+
+# --- The commands of the first page
+
+
+@dataclass(frozen=True)
+class Command:
+    """Hold a command line of a document.
+
+    Args:
+        line: as it is written.
+        words: behind `bpnet`.
+        code: the exit code that the document tells.
+        output: what it shows of the output, or None.
+    """
+
+    line: str
+    words: list[str]
+    code: int = 0
+    output: str | None = None
+
+
+def commands() -> Iterator[Command]:
+    """Yield every command line of bpnet in the first page's blocks."""
+    for block in blocks(README, "sh"):
+        for line in block.splitlines():
+            for part in line.split("&&"):
+                words = shlex.split(part, comments=True)
+                told = re.search(r"#.*exit code (\d+)", part)
+                if words[0].rpartition("/")[2] == "bpnet":
+                    yield Command(part.strip(), words[1:], int(told[1]) if told else 0)
+    for block in blocks(README, "console"):
+        for answered in block.split("$ ")[1:]:
+            line, _, output = answered.partition("\n")
+            yield Command(line, shlex.split(line)[1:], output=output)
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a directory that looks like a clone, with nothing in it but the package."""
+    (tmp_path / "bpnet").symlink_to(PROJECT / "bpnet")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [".venv/bin/bpnet"])
+    return Path.cwd()
+
+
+def run_shortened(words: list[str], folder: Path) -> Answer:
+    """Run a command; training takes few drawn digits, or checks MNIST and takes no step."""
+    if words[0] != "train":
+        return call(*words)
+    config = load_config(words[words.index("--config") + 1])
+    if config.data.dataset == "synthetic":
+        settings = [word for setting in FEW_DIGITS for word in ("--set", setting)]
+        return call(*words, "--data-dir", folder, "--epochs", 1, *settings)
+    assert config.data.dataset == "mnist"
+    if not MNIST_FILES.is_dir():
+        pytest.skip("needs the data sets beside the project")
+    return call(*words, "--data-dir", MNIST_FILES, "--dry-run")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes a symbolic link")
+@pytest.mark.parametrize("command", list(commands()), ids=lambda command: command.line)
+def test_a_command_does_what_the_first_page_says(clone: Path, command: Command) -> None:
+    answer = run_shortened(command.words, clone)
+    assert answer.code == command.code, answer.err
+    if command.output is not None:
+        assert answer.out.replace(f"{clone}/", "") == command.output
+
+
+def test_the_first_page_shows_every_kind_of_command() -> None:
+    shown = {command.words[0] for command in commands()}
+    assert shown >= {"train", "predict", "summary", "trace", "gradcheck", "curves"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes a symbolic link")
+def test_training_suggests_what_the_first_page_shows(clone: Path) -> None:
+    out = run_shortened(["train", "--config", "quickstart"], clone).out
+    suggested = out.partition("next:\n")[2].replace(f"{clone}/", "").replace(f"{PROJECT}/", "")
+    (shown,) = [block for block in blocks(README, "") if "next:" in block]
+    time = r"-\d{8}-\d{6}"
+    assert re.sub(time, "", suggested) == re.sub(time, "", shown.partition("next:\n")[2])
+
+
+# --- The other pages
+
+
+def test_the_configs_page_names_every_layer_loss_and_optimiser() -> None:
+    names = first_words(DOCUMENTS["configs/README.md"])
+    assert {usage(layer) for layer in layer_types().values()} <= names
+    assert set(loss_types()) <= names
+    assert set(OPTIMIZERS) <= names
+
+
+def test_the_configs_page_lists_every_preset() -> None:
+    assert set(preset_paths()) <= first_words(DOCUMENTS["configs/README.md"])
+
+
+def test_only_configs_are_presets() -> None:
+    assert "README" not in preset_paths() | example_paths()
+
+
+def test_the_packages_page_lists_every_room_with_its_level() -> None:
+    rows = [row for row in cells(DOCUMENTS["bpnet/README.md"]) if row[0].isdigit()]
+    listed = {name.rstrip("/"): int(row[0]) for row in rows for name in quoted(row[1])}
+    package = PROJECT / "bpnet"
+    rooms = {}
+    for module, (level, _) in LEVELS.items():
+        path = module.removeprefix("bpnet").lstrip(".").replace(".", "/")
+        room = path if (package / path).is_dir() else f"{path}.py"
+        if (package / room).exists():
+            rooms[room or "__init__.py"] = level
+    assert listed == rooms
+
+
+def test_the_scripts_page_names_every_script() -> None:
+    scripts = {path.name for path in (PROJECT / "scripts").iterdir() if path.is_file()}
+    named = {Path(name).name for name in first_words(DOCUMENTS["scripts/README.md"])}
+    assert scripts - {"README.md"} <= named
+
+
+# --- Everywhere
+
+
+def anchors(text: str) -> set[str]:
+    """Return the names by which links reach the headings of a document."""
+    titles = re.findall(r"^#+ (.*)$", prose(text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@every_document
+def test_links_and_pictures_lead_somewhere(name: str) -> None:
+    for target, anchor in LINK.findall(prose(DOCUMENTS[name])):
+        if target.startswith(("http://", "https://")):
+            continue
+        path = (PROJECT / name).parent / target if target else PROJECT / name
+        assert path.exists(), target
+        if anchor:
+            assert anchor in anchors(path.read_text(encoding="utf-8")), f"{target}#{anchor}"
+
+
+@every_document
+def test_every_file_that_is_named_exists(name: str) -> None:
+    folders = (PROJECT, (PROJECT / name).parent)
+    for word in (word for text in quoted(prose(DOCUMENTS[name])) for word in text.split()):
+        if word.endswith(".py"):
+            assert any((folder / word).is_file() for folder in folders), word
+
+
+@every_document
+def test_documents_tell_of_no_particular_machine(name: str) -> None:
+    assert not re.search(r"(?<![\w.<>])/(home|root|tmp|usr|work|Users)/", DOCUMENTS[name])
