@@ -63,7 +63,7 @@ class DivergedError(BpnetError):
 
 
 class AccuracyGateError(BpnetError):
-    """Report an accuracy below the one that the user demanded."""
+    """Report an accuracy below the one that the user required."""
 
     exit_code = 6
 

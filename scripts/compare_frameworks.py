@@ -1,14 +1,14 @@
-"""Train the presets' networks by bpnet and by other frameworks in turn, and compare.
+"""Train the presets' networks with bpnet and with other frameworks in turn, and compare.
 
     python scripts/compare_frameworks.py [--batch-size N]… [--rounds N] [--seconds S] [PRESET …]
 
-Takes part who is installed: PyTorch (eager, channels-last, compiled; always with the fused
+Those installed take part: PyTorch (eager, channels-last, compiled; always with the fused
 optimiser), JAX (the whole step compiled) and scikit-learn (perceptrons). All train the same
 network with the same plain momentum on the same 60,000 pictures in memory, on two threads or
-processes, each in a process of its own. A machine changes its speed from minute to minute, so they
-are timed in turn over several rounds; the figure of a round is the 10th percentile of its step
-times, and the best round counts. Memory is the peak of all processes of a framework together,
-shared pages once (Linux).
+processes, each in its own process. A machine's speed changes from minute to minute, so they are
+timed in turn over several rounds; the figure of a round is the 10th percentile of its step times,
+and the best round counts. Memory is the peak of all processes of a framework together, with shared
+pages counted once (Linux).
 """
 
 import argparse
@@ -32,7 +32,7 @@ CONTESTANTS = (
     ("JAX", "jax_jit", "jit"),
     ("scikit-learn", "sklearn_mlp", "sgd"),
 )
-LOOK_EVERY = 0.05  # seconds between looks at memory
+LOOK_EVERY = 0.05  # seconds between readings of memory
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Contestant:
             self.peak = max(self.peak, sum(map(proportional_bytes, family(self.process.pid))))
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self.name} has failed; see its messages above")
+            raise SystemExit(f"{self.name} failed; see its messages above")
         return json.loads(line)
 
     def take_round(self, seconds: float) -> None:
@@ -78,7 +78,7 @@ class Contestant:
 
 
 def start(preset: str, batch_size: int, without: list[str]) -> list[Contestant]:
-    """Start all frameworks that are installed, wanted, and know such a network."""
+    """Start all frameworks that are installed, wanted and able to build such a network."""
     runner = str(Path(__file__).parent / "peers" / "run.py")
     contestants = []
     for name, framework, mode in CONTESTANTS:
@@ -128,9 +128,11 @@ def main() -> None:
     """Print a table for the README."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("presets", nargs="*", default=PRESETS, metavar="PRESET")
-    parser.add_argument("--batch-size", type=int, action="append")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.5, help="per framework and round")
+    parser.add_argument("--batch-size", type=int, action="append", metavar="N")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N")
+    parser.add_argument(
+        "--seconds", type=float, default=1.5, metavar="S", help="per framework and round"
+    )
     parser.add_argument("--without", action="append", default=[], metavar="NAME")
     options = parser.parse_args()
     print(f"{cpu_name()}, Python {sys.version.split()[0]}")

@@ -2,7 +2,7 @@
 
     python scripts/draw_examples.py
 
-Each is written to bpnet/assets: dark ink on paper with its grain, its lines and uneven light.
+Each is written to bpnet/assets: dark ink on grainy ruled paper in uneven light.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ EXAMPLES = {"three": "3", "seven": "7", "nine": "9", "year": "1998"}
 
 
 def enlarge(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return ink of 0–1 with smooth edges, many pixels for each of the picture's."""
+    """Return ink of 0–1 with smooth edges, many pixels for each pixel of the picture."""
     size = ENLARGED * picture.shape[0]
     image = Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC)
     ink = np.asarray(image, dtype=np.float64) / 255

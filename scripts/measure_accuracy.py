@@ -4,7 +4,7 @@
         [--dataset NAME] [--set SECTION.KEY=VALUE]… PRESET …
 
 Each run trains on all training samples for the preset's fixed number of epochs; its last weights
-(averaged ones, where they are kept) read the test set once. Nothing is chosen by the test set.
+(averaged ones, if they are kept) read the test set once. Nothing is chosen on the test set.
 Wall time is that of the whole `bpnet train` command, start and test included.
 """
 
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("presets", nargs="+", metavar="PRESET")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="how many")
     parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--data-dir", help="where the data sets lie")
+    parser.add_argument("--data-dir", help="directory of the data sets")
     parser.add_argument("--dataset", help="score on this data set instead of the preset's own")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="SETTING")
     options = parser.parse_args()

@@ -3,7 +3,7 @@
 
     python scripts/measure_gradients.py [PRESET|EXAMPLE …]
 
-Without names, all of them. The cost is the median of three rounds, each of which takes every
+Without names, all are checked. The cost is the median of three rounds, each of which takes every
 network in turn.
 """
 
@@ -23,7 +23,7 @@ HEADINGS = (
 
 
 def row(name: str, reports: list[Report]) -> str:
-    """Return a network's line of the table; of its costs the median."""
+    """Return a network's line of the table, with the medians of its costs."""
     checks = [check for report in reports for check in report.checks]
     costs = [report.cost for report in reports]
     forward = statistics.median(cost.forward for cost in costs)

@@ -2,9 +2,9 @@
 
     python scripts/measure_overheads.py [--data-dir DIR] [--rounds N] [PRESET …]
 
-Runs `bpnet bench` and `bpnet train` as a user does, in turn over several rounds. Speeds are means,
-that of a run as `train` tells it. The medians of the rounds are printed: of the speeds, and apart
-from them of the ratios within a round, for a machine changes its speed from minute to minute.
+Runs `bpnet bench` and `bpnet train` as a user does, in turn over several rounds. Speeds are means;
+that of a run is the one `train` reports. The medians over the rounds are printed, of the speeds
+and, separately, of the ratios within a round, as a machine's speed changes from minute to minute.
 """
 
 import argparse
@@ -48,18 +48,18 @@ def answer(*words: str, one_core: bool = False) -> dict[str, Any]:
 
 
 def use_one_core() -> None:
-    """Leave this process one processor (Linux)."""
+    """Restrict this process to one processor (Linux)."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def bench_speed(preset: str, *, one_core: bool = False) -> float:
-    """Return the samples per second of the mean step that `bpnet bench` tells."""
+    """Return the samples per second of the mean step that `bpnet bench` reports."""
     result = answer("bench", "--config", preset, one_core=one_core)["results"][0]
     return float(result["mean_samples_per_second"])
 
 
 def train_speed(preset: str, data: list[str], settings: tuple[str, ...]) -> float:
-    """Return the samples per second that `bpnet train` tells."""
+    """Return the samples per second that `bpnet train` reports."""
     with tempfile.TemporaryDirectory() as folder:
         words = ["train", "--config", preset, "--epochs", "1" if preset in SHORT else "4", *data]
         for setting in settings:
@@ -89,7 +89,7 @@ def main() -> None:
     """Print one row per preset."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("presets", nargs="*", default=PRESETS, metavar="PRESET")
-    parser.add_argument("--data-dir", help="where the data sets lie")
+    parser.add_argument("--data-dir", help="directory of the data sets")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     data = ["--data-dir", options.data_dir] if options.data_dir else []

@@ -17,10 +17,10 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 
 
 def main() -> None:
-    """Print the part that was read right, and where the errors are."""
+    """Print the fraction that was read correctly, and where the errors are."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--checkpoint", help="else the shipped weights")
+    parser.add_argument("--checkpoint", help="default: the shipped weights")
     parser.add_argument("--show-errors", action="store_true", help="name the misread pictures")
     options = parser.parse_args()
     paths = sorted(

@@ -4,8 +4,8 @@
         --try "train.epochs=2" [--seeds N] [--validation N] [--data-dir DIR]
 
 Every candidate is the preset with some settings changed. It trains with several seeds, each of
-which holds out other samples of the training set, and is judged by its last weights (averaged
-ones, where they are kept) on those. The test set plays no part.
+which holds out different training samples, and its last weights (averaged ones, if they are kept)
+are scored on those. The test set is not used.
 """
 
 import argparse
@@ -23,12 +23,12 @@ DIVERGED = 5  # exit code
 
 @dataclass
 class Trial:
-    """Hold what came of one candidate.
+    """Hold the result of one candidate.
 
     Args:
         settings: what is changed, as `section.key=value`.
-        errors: shares of held-out samples that were misread, one per seed.
-        seconds: of the whole commands, the median.
+        errors: fractions of the held-out samples that were misread, one per seed.
+        seconds: the median of the whole commands.
     """
 
     settings: list[str]
@@ -44,7 +44,7 @@ class Trial:
 
 
 def train(preset: str, settings: list[str], seed: int, data: list[str]) -> tuple[float, float]:
-    """Return the share of held-out samples that a run misreads, and the command's seconds.
+    """Return the fraction of held-out samples that a run misreads, and the command's seconds.
 
     A run that diverges misreads all.
     """
@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--try", dest="candidates", action="append", default=[], metavar="SETTINGS")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--validation", type=int, default=10000)
-    parser.add_argument("--data-dir", help="where the data sets lie")
+    parser.add_argument("--data-dir", help="directory of the data sets")
     options = parser.parse_args()
     data = ["--data-dir", options.data_dir] if options.data_dir else []
     trials = []

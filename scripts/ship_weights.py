@@ -3,8 +3,8 @@
     bpnet train --config digits --run-dir RUN_DIR
     python scripts/ship_weights.py RUN_DIR
 
-The file keeps the config with its seed, and the score on the test set; the averaged weights take
-the place of the last ones.
+The file keeps the config with its seed, and the score on the test set; the averaged weights replace
+the last ones.
 """
 
 import argparse

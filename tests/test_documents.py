@@ -127,7 +127,7 @@ def commands() -> Iterator[Command]:
                 words = shlex.split(part, comments=True)
                 told = re.search(r"#.*exit code (\d+)", part)
                 if words[0].rpartition("/")[2] == "bpnet":
-                    yield Command(part.strip(), words[1:], int(told[1]) if told else 0)
+                    yield Command(shlex.join(words), words[1:], int(told[1]) if told else 0)
     for block in blocks(README, "console"):
         for answered in block.split("$ ")[1:]:
             line, _, output = answered.partition("\n")
@@ -139,18 +139,19 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a directory that looks like a clone, with nothing in it but the package."""
     (tmp_path / "bpnet").symlink_to(PROJECT / "bpnet")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BPNET_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(sys, "argv", [".venv/bin/bpnet"])
     return Path.cwd()
 
 
-def run_shortened(words: list[str], folder: Path) -> Answer:
+def run_shortened(words: list[str]) -> Answer:
     """Run a command; training takes few drawn digits, or checks MNIST and takes no step."""
     if words[0] != "train":
         return call(*words)
     config = load_config(words[words.index("--config") + 1])
     if config.data.dataset == "synthetic":
         settings = [word for setting in FEW_DIGITS for word in ("--set", setting)]
-        return call(*words, "--data-dir", folder, "--epochs", 1, *settings)
+        return call(*words, "--epochs", 1, *settings)
     assert config.data.dataset == "mnist"
     if not MNIST_FILES.is_dir():
         pytest.skip("needs the data sets beside the project")
@@ -160,7 +161,7 @@ def run_shortened(words: list[str], folder: Path) -> Answer:
 @pytest.mark.skipif(os.name == "nt", reason="makes a symbolic link")
 @pytest.mark.parametrize("command", list(commands()), ids=lambda command: command.line)
 def test_a_command_does_what_the_first_page_says(clone: Path, command: Command) -> None:
-    answer = run_shortened(command.words, clone)
+    answer = run_shortened(command.words)
     assert answer.code == command.code, answer.err
     if command.output is not None:
         assert answer.out.replace(f"{clone}/", "") == command.output
@@ -173,7 +174,7 @@ def test_the_first_page_shows_every_kind_of_command() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="makes a symbolic link")
 def test_training_suggests_what_the_first_page_shows(clone: Path) -> None:
-    out = run_shortened(["train", "--config", "quickstart"], clone).out
+    out = run_shortened(["train", "--config", "quickstart"]).out
     suggested = out.partition("next:\n")[2].replace(f"{clone}/", "").replace(f"{PROJECT}/", "")
     (shown,) = [block for block in blocks(README, "") if "next:" in block]
     time = r"-\d{8}-\d{6}"

@@ -1,1 +1,1 @@
-"""Measure speed and memory: of training and inference, against this machine's own peak."""
+"""Measure speed and memory of training and inference, against this machine's own peak."""

@@ -1,4 +1,4 @@
-"""Count the operations of a training step, and measure how many a second this machine can do."""
+"""Count the operations of a training step, and measure this machine's peak of them per second."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ PEAK_SIZE = 2048
 def training_flops(network: Sequential) -> list[int]:
     """Return each stage's floating-point operations for one sample, forward and backward.
 
-    A multiply-add is two. `z = W a`, `dW = δ aᵀ` and `Wᵀ δ` take as many each; the first trained
+    A multiply-add is two. `z = W a`, `dW = δ aᵀ` and `Wᵀ δ` take equally many; the first trained
     stage needs no gradient of its input. They are counted as the textbook writes them: a faster
     way to the same result, such as Winograd's, counts as speed.
     """

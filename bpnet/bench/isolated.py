@@ -14,22 +14,22 @@ from typing import Any
 
 from bpnet.errors import BpnetError
 
-PERIOD = 0.05  # seconds between two looks at the memory
+PERIOD = 0.05  # seconds between two readings of the memory
 
 
 def run_isolated(
     function: Callable[..., Any], *arguments: object, watch: Callable[[], None] = lambda: None
 ) -> tuple[Any, int]:
-    """Return what a function returns in a process of its own, and the most memory it took.
+    """Return what a function returns in its own process, and the most memory it took.
 
     Args:
-        function: of a module, not defined inside another one.
-        arguments: what it is given; they and its result must be plain enough to be pickled.
+        function: defined in a module, not inside another function.
+        arguments: its arguments; they and its result must be picklable.
         watch: called several times a second; what it raises ends the process.
 
     Returns:
         The result, and the peak in bytes of the process and those it started: pages that they
-        share count once, pages that others use as well in part. 0 where the system does not tell.
+        share count once, pages that others use too in proportion. 0 if the system reports none.
 
     Raises:
         BpnetError: the process ended without an answer.
@@ -38,7 +38,7 @@ def run_isolated(
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(theirs, function, arguments))
-    with _ctrl_c_kept_back():  # the new process inherits that for good: this one ends it
+    with _ctrl_c_kept_back():  # the new process keeps it blocked: this one must end it
         process.start()
     theirs.close()
     assert process.pid is not None
@@ -49,10 +49,10 @@ def run_isolated(
             watch()
         result, error = ours.recv()
     except EOFError:
-        watch()  # whatever ended that process may have been meant for this one as well
+        watch()  # what ended that process may have been meant for this one too
         process.join()
         raise BpnetError(
-            "the process that measures has ended too early",
+            "the measuring process ended too early",
             expected="a result",
             found=f"exit code {process.exitcode}, perhaps for lack of memory",
             hint="a smaller network or --batch-size",
@@ -75,7 +75,7 @@ def _answer(pipe: Connection, function: Callable[..., Any], arguments: tuple[obj
     except Exception as error:
         error.add_note("".join(traceback.format_exception(error)))  # for --debug
         failure = error
-    with suppress(BrokenPipeError):  # whoever asked has been killed
+    with suppress(BrokenPipeError):  # the process that asked has been killed
         pipe.send((result, failure))
 
 
@@ -85,7 +85,7 @@ def _ctrl_c_kept_back() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    resource_tracker.ensure_running()  # it would lift the block if it were started within
+    resource_tracker.ensure_running()  # it would lift the block if it started within it
     previous = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
@@ -94,7 +94,7 @@ def _ctrl_c_kept_back() -> Iterator[None]:
 
 
 def family(process: int) -> list[int]:
-    """Return a process and all that descend from it (Linux)."""
+    """Return a process and all its descendants (Linux)."""
     members = [process]
     for member in members:
         for path in Path(f"/proc/{member}/task").glob("*/children"):
@@ -109,7 +109,7 @@ def proportional_bytes(process: int) -> int:
 
 
 def _read(path: Path) -> str:
-    """Return a file of the system's, or nothing where it is gone or has never been."""
+    """Return a file of the system, or nothing if it does not exist."""
     try:
         return path.read_text(encoding="ascii")
     except OSError:

@@ -1,4 +1,4 @@
-"""Measure configs one after the other, each in processes of its own."""
+"""Measure configs one after the other, each in its own processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGEST = "largest resident set of one process"
 
 @dataclass(frozen=True)
 class Work:
-    """Name a config that is to be measured.
+    """Name a config to measure.
 
     Args:
         name: preset, or path of a file.
@@ -38,13 +38,13 @@ def run_bench(
 ) -> dict[str, Any]:
     """Return the speed and memory of all works, and this machine's own peak.
 
-    The peak is measured anew with every work, and the best counts: a shared machine changes its
+    The peak is measured again with every work, and the best counts: a shared machine changes its
     speed from minute to minute.
 
     Args:
         works: what to measure.
         seconds: about how long to time each work.
-        tell: is told what is measured next.
+        tell: called with the work that is measured next.
         watch: called several times a second; what it raises ends everything.
 
     Raises:
@@ -72,7 +72,7 @@ def run_bench(
 def _result(
     work: Work, speed: dict[str, Any], memory: int, passes: dict[str, Any]
 ) -> dict[str, Any]:
-    """Put together what was measured of one work; the part of the peak is known at the end."""
+    """Put together what was measured of one work; the fraction of the peak follows."""
     largest = speed.pop("largest_resident_bytes")
     method = PROPORTIONAL if memory else LARGEST if largest else None
     peak = memory or largest

@@ -24,11 +24,11 @@ from bpnet.nn.layer import Array
 from bpnet.nn.sequential import Workspace
 from bpnet.training.step.feed import Feed
 
-MOST = 1024  # samples of a batch; of a larger one the first so many
+MOST = 1024  # samples of a batch; the first ones of a larger batch
 
 
 def measure_passes(config: Config, seconds: float) -> dict[str, Any]:
-    """Return what the layers, and the matrix products, of one shard take by themselves.
+    """Return what the layers, and the matrix products, of one shard take on their own.
 
     Args:
         config: what to train; all is done in this process and thread, one shard after the other.
@@ -67,7 +67,7 @@ class Inputs:
 
 
 class ShardPass:
-    """Send one part of a batch forward and backward, as a worker does.
+    """Send one shard of a batch forward and backward, as a worker does.
 
     All gradients are computed here, those of large weights too, which training computes for the
     whole batch at once (`training/step/large_weight.py`).
@@ -106,27 +106,27 @@ def repeat_as_worker(action: Callable[[], object], seconds: float) -> list[float
 
 
 class Timed:
-    """Stand in for a layer or a loss, and note how long its passes take."""
+    """Stand in for a layer or a loss, and record how long its passes take."""
 
-    def __init__(self, part: Any) -> None:
-        self._part = part
+    def __init__(self, original: Any) -> None:
+        self._original = original
         self.forward_times: list[float] = []
         self.backward_times: list[float] = []
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._part, name)
+        return getattr(self._original, name)
 
     def forward(self, *arguments: Any) -> Any:
-        """Do what the part does, and note the time."""
+        """Do what the original does, and record the time."""
         start = time.perf_counter()
-        output = self._part.forward(*arguments)
+        output = self._original.forward(*arguments)
         self.forward_times.append(time.perf_counter() - start)
         return output
 
     def backward(self, *arguments: Any) -> Any:
-        """Do what the part does, and note the time."""
+        """Do what the original does, and record the time."""
         start = time.perf_counter()
-        grad_input = self._part.backward(*arguments)
+        grad_input = self._original.backward(*arguments)
         self.backward_times.append(time.perf_counter() - start)
         return grad_input
 

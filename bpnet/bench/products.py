@@ -41,7 +41,7 @@ def matmul_clock() -> Iterator[Clock]:
 
 
 def time_products(trainer: Trainer, seconds: float) -> dict[str, float]:
-    """Return what matrix products, and everything else, take of a step, for one shard of it.
+    """Return how long matrix products, and everything else, take per shard of a step.
 
     Args:
         trainer: with one worker.

@@ -20,12 +20,12 @@ from bpnet.training.loop import Trainer
 from bpnet.training.run import choose_workers, prepare_model
 
 INFERENCE = 10000  # pictures of one pass, where they fit the time
-FIRST_LOOK = 640  # pictures by which that is judged
+FIRST_LOOK = 640  # pictures by which this is judged
 
 
 @contextmanager
 def open_trainer(config: Config, dataset: Dataset) -> Iterator[Trainer]:
-    """Give a trainer at its first step, with its workers."""
+    """Yield a trainer at its first step, with its workers."""
     model = prepare_model(config, dataset)
     with blas_threads(config.train.blas_threads), choose_workers(config) as workers:
         yield Trainer(model, dataset, Path(), workers, "")  # nothing will be saved
@@ -51,7 +51,7 @@ def measure_speed(config: Config, seconds: float) -> dict[str, Any]:
 
 
 def steps(trainer: Trainer) -> Callable[[], float]:
-    """Return what takes the next training step each time it is called."""
+    """Return a function that takes the next training step at each call."""
     size = min(trainer.config.train.batch_size, len(trainer.samples))
     indices = batches(len(trainer.samples), size)
     return lambda: trainer.step(next(indices))
@@ -83,7 +83,7 @@ def inference_speed(trainer: Trainer, samples: Samples, seconds: float) -> float
 
 
 def largest_resident_bytes() -> int | None:
-    """Return the peak of this process's own memory; None where the system does not tell."""
+    """Return the peak of this process's own memory; None if the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows

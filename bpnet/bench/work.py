@@ -1,4 +1,4 @@
-"""Settle what is measured: a config without what is drawn anew, its samples, its batches."""
+"""Prepare what is measured: a bare config, its samples and its batches."""
 
 import dataclasses
 import time
@@ -13,7 +13,7 @@ from bpnet.data.load import load_dataset
 
 TRAINING, TEST, SIDE, CLASSES = 60000, 10000, 28, 10  # as MNIST has
 LEARNING_RATE = 1e-6  # so small that no network diverges, however long it is timed
-WARM_UP = 5  # runs that do not count, or half of them where they are few
+WARM_UP = 5  # runs that do not count, but at most half of all
 
 
 def bare(config: Config) -> Config:
@@ -30,10 +30,10 @@ def bare(config: Config) -> Config:
 def samples_for(config: Config) -> Dataset:
     """Return random pictures, as many as MNIST has: speed does not depend on what they show.
 
-    Where only the data tell their shape, they are the config's own.
+    If only the data themselves show their shape, the config's own are used.
 
     Raises:
-        DataError: those cannot be read.
+        DataError: the config's own cannot be read.
     """
     if config.data.dataset in ("idx", "table"):
         return load_dataset(config)
@@ -59,8 +59,8 @@ def batches(samples: int, size: int) -> Iterator[NDArray[np.int64]]:
 def repeat(action: Callable[[], object], seconds: float) -> list[float]:
     """Return how long an action takes, again and again for some seconds.
 
-    The first runs, which may find memory untouched, do not count where there are others: there is
-    a second one unless the first takes more than three times as long as wanted.
+    The first runs, which may touch new memory, do not count if there are others: there is a second
+    one unless the first takes more than three times `seconds`.
     """
     times: list[float] = []
     start = begin = time.perf_counter()

@@ -17,7 +17,7 @@ class Entry:
 
     Args:
         text: the value; continuation lines are joined by line breaks.
-        line: line of the key, counted from 1; 0 where the value was not read from a file.
+        line: line of the key, counted from 1; 0 if the value was not read from a file.
         lines: line of each line of the text.
     """
 

@@ -209,7 +209,7 @@ def _nearest(key: str) -> str:
 
 
 def raise_problems(source: str, problems: list[str]) -> None:
-    """Raise one error that lists all problems; do nothing where there are none."""
+    """Raise one error that lists all problems; do nothing if there are none."""
     if problems:
         count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
         lines = "".join(f"\n  {problem}" for problem in problems)

@@ -94,7 +94,7 @@ def worker_choice(text: str) -> tuple[int | None, str]:
     """Read the number and the kind of workers: `auto`, `2`, `threads`, `2 threads`.
 
     Returns:
-        Their number, None where it is left open, and `auto`, `threads` or `processes`.
+        Their number, None if it is left open, and `auto`, `threads` or `processes`.
     """
     words = text.split()
     kinds = [word for word in words if word in ("auto", "threads", "processes")]

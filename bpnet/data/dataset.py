@@ -39,7 +39,7 @@ class Dataset:
         name: the data set's name in a config.
         train: what training and validation may see.
         test: what only the final score may see.
-        class_names: one name per class; empty where targets are numbers.
+        class_names: one name per class; empty if targets are numbers.
     """
 
     name: str

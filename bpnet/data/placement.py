@@ -35,7 +35,7 @@ def area_weights(source: int, target: int) -> NDArray[np.float32]:
 
 
 def crop_to_ink(ink: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Crop the empty rows and columns around the ink of a picture (height, width)."""
+    """Remove the empty rows and columns around the ink of a picture (height, width)."""
     rows = np.flatnonzero(ink.any(axis=1))
     columns = np.flatnonzero(ink.any(axis=0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

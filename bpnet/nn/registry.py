@@ -37,23 +37,25 @@ def build_loss(kind: str, outputs: int, label_smoothing: float = 0.0) -> Loss:
 
 def layer_types() -> dict[str, type[Layer[Any]]]:
     """Return all layers by their kind."""
-    return {cls.kind: cls for name in _files() for cls in _kinds(name) if issubclass(cls, Layer)}
+    return {
+        cls.kind: cls for name in file_names() for cls in _kinds(name) if issubclass(cls, Layer)
+    }
 
 
 def loss_types() -> dict[str, type[Loss]]:
     """Return all losses by their kind."""
-    return {cls.kind: cls for name in _files() for cls in _kinds(name) if issubclass(cls, Loss)}
+    return {cls.kind: cls for name in file_names() for cls in _kinds(name) if issubclass(cls, Loss)}
 
 
 def _search(kind: str, families: tuple[str, ...]) -> Iterator[type[Any]]:
     """Yield the classes of that kind: in the file of its name, else in the families."""
-    own = (kind,) if kind in _files() else ()
+    own = (kind,) if kind in file_names() else ()
     for name in (*own, *families):
         yield from (found for found in _kinds(name) if found.kind == kind)
 
 
 @cache
-def _files() -> tuple[str, ...]:
+def file_names() -> tuple[str, ...]:
     """Return the names of this folder's files."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(bpnet.nn.__path__)))
 

@@ -10,9 +10,10 @@ from bpnet.nn.memory import Room
 
 
 class Flatten(Layer[None]):
-    """Read a picture (channels, height, width) as a vector, row by row and channel by channel.
+    """Read a picture as a vector, `y = x`: channel by channel, and each of them row by row.
 
-    With the batch last this is a change of view: nothing is copied.
+    With the batch last, from (channels, height, width, batch) to (features, batch), this is a
+    change of view: nothing is copied.
     """
 
     kind = "flatten"

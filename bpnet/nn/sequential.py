@@ -119,7 +119,7 @@ class Sequential:
     def update_running(self, shards: Sequence[Caches]) -> None:
         """Mix the statistics of all shards into the running ones, in shard order."""
         for number, stage in enumerate(self.stages):
-            for caches in shards:
+            for caches in shards if stage.layer.state_shapes else ():
                 stage.layer.update_running(caches.stages[number])
 
 

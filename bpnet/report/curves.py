@@ -1,4 +1,4 @@
-"""Compare runs by their learning curves: what they have in common, in text and in a picture."""
+"""Compare runs by the learning curves that they have in common, in text and in a picture."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ LABELS = {  # what metrics.jsonl holds, the most telling first
     "train_loss": "training loss over each epoch",
     "learning_rate": "learning rate at the end of each epoch",
 }
-CHOICES = ("accuracy", "loss", *LABELS)  # the first two leave it open of which samples
+CHOICES = ("accuracy", "loss", *LABELS)  # the first two leave the samples open
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True)
 class History:
-    """Hold what a run noted after each of its epochs.
+    """Hold what a run recorded after each of its epochs.
 
     Args:
         name: what charts call the run.
-        run_dir: where it lies.
+        run_dir: where it is.
         cost: what its loss measures.
         records: the objects of `metrics.jsonl`, at least one.
     """
@@ -57,7 +57,7 @@ class History:
         return [record[metric] for record in self.records]
 
     def offers(self) -> set[str]:
-        """Return the metrics for which the run has noted a number after every epoch."""
+        """Return the metrics for which the run has recorded a number after every epoch."""
         return {
             metric
             for metric in LABELS
@@ -66,7 +66,7 @@ class History:
 
 
 def read_history(name: str, run_dir: Path) -> History:
-    """Read what a run has noted so far.
+    """Read what a run has recorded so far.
 
     Raises:
         CheckpointError: the directory holds no run, or none of its epochs is complete.
@@ -84,24 +84,24 @@ def read_history(name: str, run_dir: Path) -> History:
         ) from error
     if not epochs:
         raise CheckpointError(
-            "the run has completed no epoch yet", where=path, hint="go on with it first"
+            "the run has completed no epoch yet", where=path, hint="resume it first"
         )
     return History(name, run_dir.absolute(), cost_of(config), records)
 
 
 def is_number(value: object) -> bool:
-    """Tell whether a value can be drawn; JSON as Python reads it may hold NaN and infinity."""
+    """Return whether a value can be drawn; JSON as Python reads it may hold NaN and infinity."""
     return isinstance(value, int | float) and -math.inf < value < math.inf
 
 
 def cost_of(config: Config) -> str:
-    """Return what tells apart losses that cannot be compared."""
+    """Return what distinguishes losses that cannot be compared."""
     smoothing = config.train.label_smoothing
     return config.train.loss + (f", smoothing {smoothing:g}" if smoothing else "")
 
 
 def will_offer(model: Model, dataset: Dataset) -> set[str]:
-    """Return the metrics that a run of this network will note."""
+    """Return the metrics that a run of this network will record."""
     is_classes = dataset.train.targets.ndim == 1 or model.network.loss.answers_questions
     validates = model.config.data.validation > 0
     return {
@@ -132,7 +132,7 @@ def choose_metric(wanted: str | None, offers: Mapping[str, Collection[str]]) -> 
     lacking = [name for name, offered in offers.items() if not {*candidates} & {*offered}]
     others = [metric for metric in LABELS if lacking and metric in offers[lacking[0]]]
     raise ConfigError(
-        f"{lacking[0]} has no {what}" if lacking else f"no {what} is known of all runs",
+        f"{lacking[0]} has no {what}" if lacking else f"there is no {what} that all runs have",
         where="--metric" if wanted else METRICS,
         expected=f"one of {', '.join(others)}" if others else "a number after every epoch",
         found=wanted,
@@ -145,8 +145,8 @@ class Comparison:
 
     Args:
         metric: a key of `metrics.jsonl`.
-        label: what the upright axis shows.
-        note: what a reader must know about the units; empty where nothing is special.
+        label: what the vertical axis shows.
+        note: what a reader must know about the units; empty if there is nothing.
         curves: one per run.
     """
 
@@ -163,20 +163,20 @@ class Comparison:
 def compare(histories: Sequence[History], metric: str) -> Comparison:
     """Return the curves of a metric that all runs have.
 
-    Losses that measure different things share no unit; each is then divided by its first value,
-    so that the curves tell how fast each of them falls, and no more.
+    Losses that measure different things have no common unit; each is then divided by its first
+    value, so the curves show only how fast each of them falls.
     """
     costs = {history.cost for history in histories}
     if not (metric.endswith("loss") and len(costs) > 1):
         curves = [_curve(history, metric) for history in histories]
         return Comparison(metric, LABELS[metric], "", curves)
-    note = "Losses of different units: each is shown as a part of its own first value."
-    label = f"{LABELS[metric]}, as a part of that of its first epoch"
+    note = "Losses in different units: each is divided by its own first value."
+    label = f"{LABELS[metric]}, relative to that of the first epoch"
     return Comparison(metric, label, note, [_part_of_first(one, metric) for one in histories])
 
 
 def _curve(history: History, metric: str) -> Curve:
-    """Return a curve as it was noted; fractions of right answers as percentages."""
+    """Return a curve as it was recorded; accuracies are percentages."""
     values = history.values(metric)
     end = f"after epoch {history.epochs[-1]}"
     if metric.endswith("accuracy"):
@@ -186,7 +186,7 @@ def _curve(history: History, metric: str) -> Curve:
 
 
 def _part_of_first(history: History, metric: str) -> Curve:
-    """Return a curve divided by its first value, which stays as it is where it is 0."""
+    """Return a curve divided by its first value, or unchanged if that is 0."""
     values = history.values(metric)
     parts = [value / (values[0] or 1.0) for value in values]
     ending = f"ends at {parts[-1]:.4f} ({history.cost} {values[-1]:.3g} of {values[0]:.3g})"
@@ -197,14 +197,16 @@ def check_picture(path: Path) -> None:
     """Make sure, before anything is trained, that a picture could be drawn there.
 
     Raises:
-        ConfigError: matplotlib is missing, or the name tells no known format.
+        ConfigError: matplotlib is missing, or the name has no known suffix.
         DataError: there is no such folder.
     """
     if path.suffix.lower() not in SUFFIXES:
         expected = "a name that ends in " + ", ".join(SUFFIXES)
-        raise ConfigError("this is no picture", where="-o", expected=expected, found=path)
+        raise ConfigError(
+            "this is not the name of a picture", where="-o", expected=expected, found=path
+        )
     if not path.absolute().parent.is_dir():
-        raise DataError("there is no such folder", where=path.parent, hint="make it first")
+        raise DataError("there is no such folder", where=path.parent, hint="create it first")
     if find_spec("matplotlib") is None:
         raise ConfigError(
             "drawing a picture needs matplotlib", where="-o", hint="pip install matplotlib"
@@ -225,7 +227,7 @@ def draw_picture(comparison: Comparison, path: Path) -> None:
         marker = "o" if len(curve.epochs) <= 50 else ""
         axes.plot(curve.epochs, curve.values, marker=marker, label=f"{curve.name}: {curve.ending}")
     axes.set_xlabel("epoch")
-    axes.set_title(comparison.label, loc="left")  # beside the axis, a long one would be cut off
+    axes.set_title(comparison.label, loc="left")  # a long one beside the axis would be cut off
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center")
     try:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 WIDTH = 80
 ROWS = 20
-TICKS = 5  # numbers along the upright axis, about
+TICKS = 5  # approximate count of numbers along the vertical axis
 FLAT = 1e-12  # of a value: smaller differences are rounding
 MARKS = "ox+*#@%&ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 BETWEEN = "·"  # where a curve passes between two of its points
@@ -21,7 +21,7 @@ class Curve:
 
     Args:
         name: what the legend calls it.
-        epochs: where the points lie, rising.
+        epochs: where the points lie, in ascending order.
         values: how high they lie, finite.
         ending: what the legend says about the last point.
     """
@@ -34,12 +34,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class Axis:
-    """Divide a range of values into equal parts that begin and end with even numbers.
+    """Divide a range of values into equal intervals that begin and end at round numbers.
 
     Args:
         low: smallest value of the axis.
         step: from one number to the next.
-        parts: how many steps.
+        parts: the number of steps.
     """
 
     low: float
@@ -62,7 +62,7 @@ class Axis:
         return (value - self.low) / (self.step * self.parts)
 
     def labels(self) -> list[str]:
-        """Return the numbers beside the axis, from below, with as many digits as they have."""
+        """Return the numbers beside the axis, from below, with as many digits as they need."""
         numbers = [self.low + number * self.step for number in range(self.parts + 1)]
         is_plain = 1e-4 <= max(map(abs, numbers)) < 1e6
         forms = [f".{digits}{'f' if is_plain else 'g'}" for digits in range(18)]
@@ -70,13 +70,13 @@ class Axis:
         return next(texts for texts in written if self._are_true(texts, numbers))
 
     def _are_true(self, texts: Sequence[str], numbers: Sequence[float]) -> bool:
-        """Tell whether texts are so near to their numbers that their steps look even."""
+        """Return whether texts are so close to their numbers that their steps look equal."""
         pairs = zip(texts, numbers, strict=True)
         return all(abs(float(text) - number) < self.step / 100 for text, number in pairs)
 
 
 def even_step(least: float) -> float:
-    """Return the smallest of 1, 2, 2.5, 5 and 10, times a power of ten, that is no less."""
+    """Return the smallest of 1, 2, 2.5, 5 and 10, times a power of ten, not below `least`."""
     power: float = 10.0 ** math.floor(math.log10(least))
     return next(
         factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= least * (1 - 1e-9)
@@ -86,8 +86,8 @@ def even_step(least: float) -> float:
 def draw_chart(curves: Sequence[Curve], title: str) -> str:
     """Return a chart of all curves over their epochs, with axes and a legend.
 
-    Every curve has a mark of its own, at each of its points; where several have points in one
-    place, their marks take turns.
+    Every curve has its own mark, at each of its points; where several have points in one place,
+    their marks take turns.
     """
     axis = Axis.around([value for curve in curves for value in curve.values])
     labels = axis.labels()
@@ -138,14 +138,14 @@ def _marks(owners: dict[Cell, list[int]]) -> dict[Cell, str]:
 
 
 def epoch_ticks(first: int, last: int) -> list[int]:
-    """Return the first epoch and even numbers up to the last."""
+    """Return the first epoch and round numbers up to the last."""
     step = math.ceil(even_step(max((last - first) / 8, 1)))
     even = [epoch for epoch in range(0, last + 1, step) if epoch >= first]
     return even if even and even[0] - first <= step / 2 else [first, *even]
 
 
 def _foot(ticks: dict[int, str], columns: int) -> list[str]:
-    """Return the level axis and the epochs below it."""
+    """Return the horizontal axis and the epochs below it."""
     line = "└" + "".join("┬" if place in ticks else "─" for place in range(columns))
     numbers = " " * (columns + 1)
     for place, text in ticks.items():

@@ -1,1 +1,1 @@
-"""Train the presets' networks by other frameworks, to be timed beside bpnet."""
+"""Train the presets' networks with other frameworks, to be timed beside bpnet."""

@@ -1,4 +1,4 @@
-"""Train by JAX: the whole step compiled, its weights updated in place."""
+"""Train with JAX: the whole step compiled, its weights updated in place."""
 
 from functools import partial
 from typing import Any

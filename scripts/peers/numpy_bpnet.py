@@ -1,4 +1,4 @@
-"""Train by bpnet itself, as `bpnet train` does."""
+"""Train with bpnet itself, as `bpnet train` does."""
 
 import atexit
 import tempfile

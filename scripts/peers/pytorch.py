@@ -1,4 +1,4 @@
-"""Train by PyTorch: eager, channels-last or compiled, always with the fused optimiser."""
+"""Train with PyTorch: eager, channels-last or compiled, always with the fused optimiser."""
 
 import numpy as np
 import torch

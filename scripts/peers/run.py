@@ -1,4 +1,4 @@
-"""Time one framework on one work, in a process of its own, whenever a line asks for it.
+"""Time one framework on one work, in its own process, whenever a line asks for it.
 
     python scripts/peers/run.py FRAMEWORK MODE PRESET BATCH_SIZE
 
@@ -31,9 +31,9 @@ def main() -> None:
         print(json.dumps({"missing": str(error)}), flush=True)
         return
     step: Step | None = module.build(work, mode)
-    del work  # what the framework needs of it, it has
+    del work  # the framework has what it needs of it
     if step is None:
-        print(json.dumps({"missing": "knows no such network"}), flush=True)
+        print(json.dumps({"missing": "cannot build such a network"}), flush=True)
         return
     print(json.dumps({"version": module.VERSION}), flush=True)
     order = np.random.default_rng(1).permutation(PICTURES)

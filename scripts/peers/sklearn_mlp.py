@@ -1,4 +1,4 @@
-"""Train by scikit-learn, which knows multi-layer perceptrons only."""
+"""Train with scikit-learn, which has only multi-layer perceptrons."""
 
 import numpy as np
 import sklearn

@@ -1,4 +1,4 @@
-"""Say what every framework has to do: the same network, optimiser, batch and pictures."""
+"""Define what every framework has to do: the same network, optimiser, batch and pictures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -90,7 +90,7 @@ MNIST = KnownDataset(
 # The authors publish only the MD5 of the gzipped files: 8d4fb7e6c68d591d4c3dfef9ec88bf0d,
 # 25c81989df183df01b3e8a0aad5dffbe, bef4ecab320f06d8554ea6380940ec79 and
 # bb300cfdad3c16e7a12a480ee83cd310. The SHA-256 below, gzipped and decompressed, are those that
-# several independent projects state for the same files, some of them beside these MD5.
+# several independent projects state for the same files, some of them with these MD5.
 FASHION_MNIST = KnownDataset(
     name="fashion_mnist",
     files=_files(

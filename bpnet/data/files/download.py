@@ -203,7 +203,7 @@ class _Transfer:
         return 0
 
     def is_complete(self) -> bool:
-        """Return whether the `.part` file is whole, as after a run that ended before renaming it."""
+        """Return whether the `.part` file is whole: an earlier run may not have renamed it."""
         is_full = self.part.exists() and self.part.stat().st_size == self.file.size
         return is_full and file_sha256(self.part) == self.file.sha256
 

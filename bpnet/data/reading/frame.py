@@ -1,4 +1,4 @@
-"""Crop a frame drawn or photographed around a picture."""
+"""Remove a frame drawn or photographed around a picture."""
 
 import numpy as np
 from numpy.typing import NDArray

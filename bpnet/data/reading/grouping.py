@@ -24,7 +24,7 @@ def group_into_digits(pieces: Components, mass: NDArray[np.float64]) -> list[Cho
         mass: how much ink each piece holds.
 
     Returns:
-        For each digit the pieces that make it up; empty where there is no digit at all.
+        For each digit the pieces that make it up; empty if there is no digit at all.
     """
     eligible = without_dirt(pieces, mass)
     index = np.flatnonzero(eligible)

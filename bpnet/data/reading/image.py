@@ -49,10 +49,10 @@ class DigitPicture:
     """Hold a digit found in a picture and the stages by which it was found.
 
     Args:
-        pixels: the digit as MNIST would show it, uint8 (28, 28); None where there is none.
+        pixels: the digit as MNIST would show it, uint8 (28, 28); None if there is none.
         picture: the colours that were examined (height, width, 3), 0–1.
         ink: the ink of this digit in the same picture (height, width), 0–1.
-        box: where in the picture the digit lies; empty where there is none.
+        box: where in the picture the digit lies; empty if there is none.
         warnings: what the user should know before trusting an answer.
     """
 

@@ -35,7 +35,7 @@ def shrink_to(plane: Plane, longest: int) -> Plane:
 def median_surface(plane: Plane, rounds: int = 12) -> Plane:
     """Fit a + b x + c y + d x² + e x y + f y² so that half of all pixels lies on either side.
 
-    The sum of distances is least, not that of squares: least squares are solved anew in every
+    The sum of distances is least, not that of squares: least squares are solved again in every
     round with the weights 1 / |distance| of the last, so distant ink counts no more than near ink.
     """
     height, width = plane.shape
