@@ -125,7 +125,7 @@ def row(preset: str, batch_size: int, contestants: list[Contestant]) -> str:
 
 
 def main() -> None:
-    """Print a table for the README."""
+    """Print a table for scripts/README.md."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("presets", nargs="*", default=PRESETS, metavar="PRESET")
     parser.add_argument("--batch-size", type=int, action="append", metavar="N")

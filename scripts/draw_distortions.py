@@ -1,4 +1,4 @@
-"""Draw what each setting of `[augment]` does, for the README.
+"""Draw what each setting of `[augment]` does, for configs/README.md.
 
     python scripts/draw_distortions.py
 

@@ -227,23 +227,45 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@every_document
-def test_links_and_pictures_lead_somewhere(name: str) -> None:
-    for target, anchor in LINK.findall(prose(DOCUMENTS[name])):
+def dead_links(text: str, folder: Path, own: Path) -> list[str]:
+    """Return the links within the project, of a document in a folder, that lead nowhere."""
+    dead = []
+    for target, anchor in LINK.findall(prose(text)):
+        path = folder / target if target else own
         if target.startswith(("http://", "https://")):
             continue
-        path = (PROJECT / name).parent / target if target else PROJECT / name
-        assert path.exists(), target
-        if anchor:
-            assert anchor in anchors(path.read_text(encoding="utf-8")), f"{target}#{anchor}"
+        if not path.exists():
+            dead.append(target)
+        elif anchor and anchor not in anchors(path.read_text(encoding="utf-8")):
+            dead.append(f"{target}#{anchor}")
+    return dead
+
+
+def missing_modules(text: str, *folders: Path) -> list[str]:
+    """Return the Python files that a document names and none of the folders holds."""
+    words = [word for code in quoted(prose(text)) for word in code.split()]
+    named = [word for word in words if word.endswith(".py")]
+    return [name for name in named if not any((folder / name).is_file() for folder in folders)]
+
+
+@every_document
+def test_links_and_pictures_lead_somewhere(name: str) -> None:
+    path = PROJECT / name
+    assert dead_links(DOCUMENTS[name], path.parent, path) == []
 
 
 @every_document
 def test_every_file_that_is_named_exists(name: str) -> None:
-    folders = (PROJECT, (PROJECT / name).parent)
-    for word in (word for text in quoted(prose(DOCUMENTS[name])) for word in text.split()):
-        if word.endswith(".py"):
-            assert any((folder / word).is_file() for folder in folders), word
+    assert missing_modules(DOCUMENTS[name], PROJECT, (PROJECT / name).parent) == []
+
+
+def test_what_leads_nowhere_is_found() -> None:
+    text = "# A b\n[x](#a-b) [y](#c) ![z](no.png) [u](README.md#no) [v](https://x.y)\n"
+    text += "```\n[w](none)\n```\nread `bpnet/files.py`, `nn/no.py -k x` and `x.ini`\n"
+    own = PROJECT / "README.md"
+    assert "c" not in anchors(README)
+    assert dead_links(text, PROJECT, own) == ["#a-b", "#c", "no.png", "README.md#no"]
+    assert missing_modules(text, PROJECT) == ["nn/no.py"]
 
 
 @every_document

@@ -35,7 +35,9 @@ SECONDS = 6.0  # of timing, per config and batch size
     metavar="N",
     help="Default: the config's own; may be given several times.",
 )
-@click.option("--workers", metavar="N|KIND", help="2, threads, processes, 2 threads, or auto.")
+@click.option(
+    "--workers", metavar="N|KIND", help='For example 2, threads, processes, "2 threads" or auto.'
+)
 @click.option("--layers", is_flag=True, help="Show each layer even if there are several configs.")
 @as_json
 def command(

@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     "--epochs", metavar="N|+N", help="Epochs in total, or N more than a finished run has."
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of all random draws.")
-@click.option("--workers", metavar="N|KIND", help="2, threads, processes, 2 threads, or auto.")
+@click.option(
+    "--workers", metavar="N|KIND", help='For example 2, threads, processes, "2 threads" or auto.'
+)
 @click.option("--dry-run", is_flag=True, help="Check config, data and shapes, then stop.")
 @as_json
 def command(

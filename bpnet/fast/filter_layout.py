@@ -10,7 +10,7 @@ from bpnet.nn.layer import Array, Shape
 
 
 class FilterLayout:
-    """Say which weight, bias or zero stands where in the matrix W of a convolution.
+    """Hold which weight, bias or zero stands where in the matrix W of a convolution.
 
     A window of w×w inputs, w = K + S − 1, holds a filter at S×S places; each place is one row of
     W, zero elsewhere. The last column is the bias.
@@ -32,7 +32,7 @@ class FilterLayout:
         self.elements = self._elements_of_each_number()
 
     def _number_at_each_element(self, filters: Shape, spread: int) -> NDArray[np.intp]:
-        """Say which number stands at each element of W: weights in order, then biases, then a 0."""
+        """Return the number at each element of W: weights in order, then biases, then a 0."""
         out_channels, in_channels, kernel_size, _ = filters
         weights = math.prod(filters)
         shape = (spread, spread, out_channels, in_channels, self.side, self.side)
@@ -45,7 +45,7 @@ class FilterLayout:
         return np.hstack([number.reshape(self.shape[0], -1), bias])
 
     def _elements_of_each_number(self) -> NDArray[np.intp]:
-        """Say where each weight and bias stands in the gradient of W, place by place."""
+        """Return where each weight and bias stands in the gradient of W, place by place."""
         tall, wide = self.shape
         order = np.arange(tall * wide)
         element = order.reshape(wide, tall).T if self.turned else order.reshape(tall, wide)
@@ -78,7 +78,7 @@ class FilterLayout:
     def read(
         self, grad: Array, by_place: Array, numbers: Array, gradients: Mapping[str, Array]
     ) -> None:
-        """Add up what each place has to say of a weight.
+        """Add up the gradients of a weight from all its places.
 
         Args:
             grad: dW, or its transpose where `turned`, as a vector.

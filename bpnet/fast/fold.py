@@ -21,7 +21,7 @@ def fold(network: Sequential) -> Sequential:
     """Return a network that answers the same with fewer layers: good for inference, not training.
 
     With its running statistics a batch normalisation is an affine map of each channel. Directly
-    behind a convolution or a linear layer, which is affine too, it is taken into that layer, and
+    after a convolution or a linear layer, which is affine too, it is taken into that layer, and
     what follows, such as a ReLU, may then be computed in one go with it. A maximum pooling may
     stand between where no γ is negative: `f max x + c = max (f x + c)` for f ≥ 0.
 
@@ -61,7 +61,7 @@ def folded_values(values: Mapping[str, Array], norm: BatchNorm) -> dict[str, Arr
 
     Args:
         values: `weight` (out, …) and, where the layer has one, `bias` (out,).
-        norm: what comes behind it, with `out` channels.
+        norm: what comes after it, with `out` channels.
 
     Returns:
         `weight` and `bias` of the same shapes, in float64.
@@ -80,7 +80,7 @@ def folded_values(values: Mapping[str, Array], norm: BatchNorm) -> dict[str, Arr
 
 
 def affine_before(layers: Sequence[Layer[Any]], norm: BatchNorm) -> int | None:
-    """Return the number of the layer into which a batch normalisation behind all can be taken."""
+    """Return the number of the layer that can take in a batch normalisation after all of these."""
     place = len(layers) - 1
     if place > 0 and isinstance(layers[place], MaxPool) and (norm.weight >= 0).all():
         place -= 1

@@ -1,4 +1,4 @@
-"""Compute a convolution together with the pooling and the ReLU behind it, tile by tile."""
+"""Compute a convolution together with the pooling and the ReLU after it, tile by tile."""
 
 import math
 
@@ -86,7 +86,7 @@ class FusedConv(Layer[Cache]):
         down: int = 0,
         right: int = 0,
     ) -> list[tuple[Array, Array]]:
-        """Pair parts of a picture with what windows add there, T rows of each window at a time.
+        """Pair regions of a picture with what windows add there, T rows of each window at a time.
 
         Args:
             windows: of these rows (rows, channels, w, w, across · batch).

@@ -26,7 +26,7 @@ class BlockedCache(LinearCache):
 class BlockedLinear(Linear):
     """Compute `z = W a + b` by small products, which need no packing.
 
-    Where `gradients` lacks the weight, somebody else computes `dW = δ aᵀ` from what the cache
+    Where `gradients` lacks the weight, `dW = δ aᵀ` is computed elsewhere, from what the cache
     keeps.
 
     Args:

@@ -7,7 +7,7 @@ last bits of sums. Where two limits stand, they were measured on processors with
 
 # Matrix products
 SMALL_PRODUCT = 1_000_000  # multiply-adds up to which OpenBLAS packs nothing
-FEWEST_ROWS = 8  # of a block of rows that is multiplied by itself
+FEWEST_ROWS = 8  # of a block of rows that is multiplied on its own
 
 # Convolutions
 MICRO_BATCH = 32  # samples whose convolutions a core's own cache holds
@@ -16,7 +16,7 @@ TILED_BLOCK = 300_000  # numbers that a block of rows writes: they should stay i
 WINOGRAD_BLOCK = 900_000  # numbers that a block of tiles writes: likewise
 WINOGRAD_STRIP = 150_000  # numbers of the input's gradient that are added up at a time
 FEWEST_CHANNELS = 16  # with which Winograd's way is faster
-LEAST_COVERED = 0.75  # part of the outputs computed that way that must be wanted
+LEAST_COVERED = 0.75  # fraction of the outputs computed that way that must be wanted
 
 # Passes over memory
 DROPOUT_BLOCK = 2**15  # activations at a time

@@ -1,4 +1,4 @@
-"""Choose how layers are computed fastest: each by itself, or a convolution with what follows it."""
+"""Choose how layers are computed fastest: each on its own, or a convolution with what follows."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ READS_NOTHING = (FusedConv, Dropout)  # whose backward reads neither input nor o
 def fast_stages(layers: Sequence[Layer[Any]]) -> list[Stage]:
     """Return stages that compute the same, the fastest way that their shapes allow.
 
-    An unstrided convolution takes a maximum pooling and a ReLU behind it along, in either order.
+    An unstrided convolution takes along a maximum pooling and a ReLU after it, in either order.
     """
     stages: list[Stage] = []
     position = 0

@@ -22,7 +22,7 @@ class Rows:
         place: which rows of the output they are.
         columns: X with a last row of ones, (rows, steps², in_channels · w² + 1, across · batch).
         windows: X as windows, (rows, steps, steps, in_channels, w, w, across, batch).
-        added: parts of the input's gradient, and the elements of windows that are added there.
+        added: regions of the input's gradient, and the elements of windows that are added there.
         sums: Z, (rows, steps², S² · out_channels, across · batch); backward writes δ there.
         places: Z at each place of a tile, (rows, out_channels, across · batch).
         largest: of all places, of the same shape; empty for a single place.
@@ -48,7 +48,7 @@ class TiledCache:
     Args:
         rows: the blocks of rows, from top to bottom.
         padded: input with its border of zeros, or None where there is no padding.
-        numbers: weight, bias and a zero, one behind the other; then their gradients.
+        numbers: weight, bias and a zero, one after the other; then their gradients.
         filters: W, (S² · out_channels, in_channels · w² + 1).
         grad_rows: gradient of `filters` by each row of a block, and
         grad_filters: by all rows; either way round.
@@ -56,7 +56,7 @@ class TiledCache:
         output: (out_channels, out_height, out_width, batch).
         zeros: as long as a row of the output.
         gradients: of weight and bias.
-        grad_parted: gradient of the padded input, or None where nobody wants it.
+        grad_parted: gradient of the padded input, or None where it is not wanted.
         grad_input: gradient of the input.
     """
 

@@ -23,7 +23,7 @@ class Tiles:
         largest: of all places, of the same shape.
         found: where the gradient goes to no place, or to an earlier one.
         is_largest: one mask per place.
-        added: parts of the input's gradient, and the elements of windows that are added there.
+        added: regions of the input's gradient, and the elements of windows that are added there.
     """
 
     row: int
@@ -57,7 +57,7 @@ class WinogradCache:
         grad_plane: gradient of the output with zeros beyond it, or None where tiles cover it.
         grad_inputs: dV of one block; over V itself, it would have to be written to memory.
         strip: gradient of the rows of the padded input that some rows of windows see,
-            (in_channels, height, T, ⌈width / T⌉, batch), or None where nobody wants it.
+            (in_channels, height, T, ⌈width / T⌉, batch), or None where it is not wanted.
         grad_input: gradient of the input.
     """
 

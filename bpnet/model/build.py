@@ -25,7 +25,7 @@ def build_network(
         config: model, loss and starting weights are looked at.
         input_shape: shape of a sample.
         outputs: numbers that the last layer must give.
-        fast: whether neighbouring layers may be computed in one go; else each is by itself.
+        fast: whether neighbouring layers may be computed in one go; else each on its own.
 
     Raises:
         ConfigError: a layer does not fit the shape it is given.

@@ -80,7 +80,7 @@ class Checkpoint:
 
         Args:
             averaged: take the averaged weights where there are some.
-            fast: compute neighbouring layers in one go; else each by itself, which loads less.
+            fast: compute neighbouring layers in one go; else each on its own, which loads less.
 
         Raises:
             CheckpointError: the weights do not fit the network of the config.
@@ -132,12 +132,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint and make sure that it is whole.
 
     Raises:
-        CheckpointError: the file is missing, damaged, altered, pickled, newer, or none at all.
+        CheckpointError: the file is missing, damaged, altered, pickled, newer or not a checkpoint.
     """
     arrays = _read_arrays(path)
     if RECORD not in arrays or DIGEST not in arrays:
         raise CheckpointError(
-            "the file is no bpnet checkpoint",
+            "the file is not a bpnet checkpoint",
             where=path,
             expected=f'an .npz file with entries "{RECORD}" and "{DIGEST}"',
             found=", ".join(sorted(arrays)[:5]) or "no entries",
@@ -161,7 +161,7 @@ def _read_record(path: Path, text: bytes) -> dict[str, Any]:
     except ValueError:
         record = None
     if not isinstance(record, dict) or not isinstance(record.get("format"), int):
-        raise CheckpointError("the checkpoint's record is no record of bpnet", where=path)
+        raise CheckpointError("the checkpoint's record is not one of bpnet", where=path)
     if record["format"] > FORMAT:
         raise CheckpointError(
             "the checkpoint was written by a newer bpnet",
@@ -179,7 +179,7 @@ def _read_record(path: Path, text: bytes) -> dict[str, Any]:
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Return all entries of an .npz file, none of them pickled."""
-    what = "the file is no bpnet checkpoint"
+    what = "the file is not a bpnet checkpoint"
     if not path.is_file():
         found = "a directory" if path.is_dir() else "no such file"
         raise CheckpointError(
@@ -206,7 +206,7 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _what_it_is(path: Path, error: Exception) -> str:
-    """Say why a file is not readable, in words that help."""
+    """Describe why a file cannot be read."""
     try:
         with path.open("rb") as file:
             start = file.read(4)
@@ -233,7 +233,7 @@ def content_digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def demand_finite(value: float, checkpoint: Path) -> None:
-    """Raise where the weights of a checkpoint are so large that it answers with no number.
+    """Raise where the weights of a checkpoint are so large that its answers are not finite.
 
     Args:
         value: a loss, or a sum of outputs.

@@ -48,7 +48,7 @@ class Model:
         return dataclasses.replace(self, network=fold(self.network))
 
     def plain(self) -> Model:
-        """Return a model that computes the same with every layer by itself, as textbooks do.
+        """Return a model that computes the same with each layer on its own, as textbooks do.
 
         It has parameters of its own, with the values of this moment.
         """

@@ -38,7 +38,7 @@ class Score:
 
     @property
     def accuracy(self) -> float | None:
-        """Return the part of right answers, 0–1."""
+        """Return the fraction of right answers, 0–1."""
         return None if self.correct is None else self.correct / self.samples
 
     @property

@@ -1,4 +1,4 @@
-"""Bend the linear: functions applied to every activation by itself."""
+"""Bend the linear: functions applied to each activation on its own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ class ConvCache:
         output: (out_channels, out_height, out_width, batch).
         ones: (positions · batch,).
         gradients: of the parameters, by role.
-        grad_padded: gradient of the padded input, or None where nobody wants it.
+        grad_padded: gradient of the padded input, or None where it is not wanted.
     """
 
     padded: Array | None

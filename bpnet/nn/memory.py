@@ -14,7 +14,7 @@ LINE = 64  # bytes of a cache line, and of the widest register
 def aligned_zeros(size: int, dtype: DTypeLike) -> NDArray[Any]:
     """Return a vector of zeros that begins with a cache line.
 
-    Small matrix products, which copy nothing into order first, have been seen to take a fifth
+    Small matrix products, whose operands are not packed first, have been seen to take a fifth
     longer where every load of a register touches two lines.
     """
     bytes_needed = size * np.dtype(dtype).itemsize
@@ -24,7 +24,7 @@ def aligned_zeros(size: int, dtype: DTypeLike) -> NDArray[Any]:
 
 
 def shared_zeros(size: int, dtype: DTypeLike) -> NDArray[np.floating]:
-    """Return a vector of zeros that this process and those forked from it see alike.
+    """Return a vector of zeros that this process shares with those forked from it.
 
     The memory has no name: it is gone with the last process that uses it.
     """
@@ -63,7 +63,7 @@ class Memory:
         return self._block(shape, lambda size: aligned_zeros(size, dtype or self.dtype))
 
     def shared(self, *shape: int) -> NDArray[Any]:
-        """Return an array of arbitrary content that forked processes see alike."""
+        """Return an array of arbitrary content that forked processes share."""
         return self._block(shape, lambda size: shared_zeros(size, self.dtype))
 
     def for_backward(self, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
@@ -118,7 +118,7 @@ class Room:
         return self.memory.array(*shape, self.batch, dtype=dtype)
 
     def zeros(self, *shape: int) -> NDArray[Any]:
-        """Return an array of zeros (*shape, batch) that nobody else writes to."""
+        """Return an array of zeros (*shape, batch) that nothing else writes to."""
         return self.memory.zeros(*shape, self.batch)
 
     def for_backward(self, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
@@ -126,5 +126,5 @@ class Room:
         return self.memory.for_backward(*shape, self.batch, dtype=dtype)
 
     def for_input_gradient(self, *shape: int) -> NDArray[Any] | None:
-        """Return an array (*shape, batch), or None where nobody wants the input's gradient."""
+        """Return an array (*shape, batch), or None where the input's gradient is not wanted."""
         return self.array(*shape) if self.wants_input_gradient else None

@@ -82,7 +82,7 @@ class BatchNorm(Layer[BatchNormCache]):
             gradients=room.gradients,
             grad_input=room.for_input_gradient(*self.input_shape),
             training=room.training,
-            mean=room.memory.shared(channels),  # read by whoever mixes the running statistics
+            mean=room.memory.shared(channels),  # read when the running statistics are mixed
             variance=room.memory.shared(channels),
             inverse_deviation=room.memory.array(channels),
         )

@@ -12,7 +12,7 @@ class FlatArrays:
     """Hold named arrays as views of one flat vector.
 
     The optimiser works on `flat` as a whole; a layer sees its own arrays by name. Weights lie
-    first and everything else behind them, so that weight decay is one slice, `flat[:weights]`.
+    first and everything else after them, so that weight decay is one slice, `flat[:weights]`.
 
     Args:
         shapes: shape of each array by its name, such as `1.weight`.
@@ -40,7 +40,7 @@ class FlatArrays:
         return FlatArrays(self.shapes, self.flat.dtype)
 
     def without(self, names: Collection[str]) -> list[slice]:
-        """Return the stretches of the flat vector that lie between the arrays of these names."""
+        """Return the spans of the flat vector that lie between the arrays of these names."""
         edges = [0]
         for span in sorted((self.spans[name] for name in names), key=lambda span: span.start):
             edges += [span.start, span.stop]

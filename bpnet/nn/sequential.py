@@ -166,7 +166,7 @@ class Workspace:
         wants_input_gradient: whether the gradient of the network's input is wanted as well.
         memory: where arrays come from; workspaces that are never used at once may have one
             between them.
-        without: names of weights whose gradient somebody else computes.
+        without: names of weights whose gradient is computed elsewhere.
     """
 
     def __init__(

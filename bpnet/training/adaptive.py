@@ -22,13 +22,13 @@ class Adam(Optimizer):
     name = "adam"
     letters: ClassVar[dict[str, str]] = {"mean": "m", "square": "s"}
 
-    def update(self, part: ParameterSlice, learning_rate: float, count: int) -> None:
+    def update(self, params: ParameterSlice, learning_rate: float, count: int) -> None:
         """Update a slice in place; its gradient is overwritten."""
-        config, w, g = self.config, part.w, part.gradient
-        self._decay(part, learning_rate)
-        mean, square = part.memories["mean"], part.memories["square"]
+        config, w, g = self.config, params.w, params.gradient
+        self._decay(params, learning_rate)
+        mean, square = params.memories["mean"], params.memories["square"]
         mean *= config.beta1
-        mean += np.multiply(g, 1 - config.beta1, out=part.scratch)
+        mean += np.multiply(g, 1 - config.beta1, out=params.scratch)
         square *= config.beta2
         np.square(g, out=g)
         g *= 1 - config.beta2
@@ -40,8 +40,8 @@ class Adam(Optimizer):
         g *= learning_rate * correction / (1 - config.beta1**count)
         w -= g
 
-    def _decay(self, part: ParameterSlice, learning_rate: float) -> None:
-        self._add_decay(part)
+    def _decay(self, params: ParameterSlice, learning_rate: float) -> None:
+        self._add_decay(params)
 
     def formulas(self, learning_rate: float, count: int) -> list[str]:
         """Return the rule of this step."""
@@ -62,9 +62,9 @@ class AdamW(Adam):
 
     name = "adamw"
 
-    def _decay(self, part: ParameterSlice, learning_rate: float) -> None:
-        if part.decays:
-            np.multiply(part.w, 1 - learning_rate * self.config.weight_decay, out=part.w)
+    def _decay(self, params: ParameterSlice, learning_rate: float) -> None:
+        if params.decays:
+            np.multiply(params.w, 1 - learning_rate * self.config.weight_decay, out=params.w)
 
     def decay_formula(self) -> str:
         """Return how weight decay acts."""
@@ -80,15 +80,15 @@ class RMSProp(Optimizer):
     name = "rmsprop"
     letters: ClassVar[dict[str, str]] = {"square": "s"}
 
-    def update(self, part: ParameterSlice, learning_rate: float, count: int) -> None:
+    def update(self, params: ParameterSlice, learning_rate: float, count: int) -> None:
         """Update a slice in place; its gradient is overwritten."""
-        self._add_decay(part)
-        g, square = part.gradient, part.memories["square"]
+        self._add_decay(params)
+        square = params.memories["square"]
         square *= self.config.rho
-        np.square(g, out=part.scratch)
-        part.scratch[...] *= 1 - self.config.rho
-        square += part.scratch
-        _divide_and_move(part, learning_rate, self.config.epsilon)
+        squared = np.square(params.gradient, out=params.scratch)
+        squared *= 1 - self.config.rho
+        square += squared
+        _divide_and_move(params, learning_rate, self.config.epsilon)
 
     def formulas(self, learning_rate: float, count: int) -> list[str]:
         """Return the rule of this step."""
@@ -105,22 +105,22 @@ class Adagrad(Optimizer):
     name = "adagrad"
     letters: ClassVar[dict[str, str]] = {"square": "s"}
 
-    def update(self, part: ParameterSlice, learning_rate: float, count: int) -> None:
+    def update(self, params: ParameterSlice, learning_rate: float, count: int) -> None:
         """Update a slice in place; its gradient is overwritten."""
-        self._add_decay(part)
-        square = part.memories["square"]
-        square += np.square(part.gradient, out=part.scratch)
-        _divide_and_move(part, learning_rate, self.config.epsilon)
+        self._add_decay(params)
+        square = params.memories["square"]
+        square += np.square(params.gradient, out=params.scratch)
+        _divide_and_move(params, learning_rate, self.config.epsilon)
 
     def formulas(self, learning_rate: float, count: int) -> list[str]:
         """Return the rule of this step."""
         return ["s ← s + g²", _move(learning_rate, self.config.epsilon)]
 
 
-def _divide_and_move(part: ParameterSlice, learning_rate: float, epsilon: float) -> None:
+def _divide_and_move(params: ParameterSlice, learning_rate: float, epsilon: float) -> None:
     """Move along `w ← w − η g / (√s + ε)`."""
-    g, w = part.gradient, part.w
-    size = np.sqrt(part.memories["square"], out=part.scratch)
+    g, w = params.gradient, params.w
+    size = np.sqrt(params.memories["square"], out=params.scratch)
     size += epsilon
     g /= size
     g *= learning_rate

@@ -43,14 +43,14 @@ class AveragedWeights:
         return {f"averaged/{name}": average for name, (_, average) in self._pairs.items()}
 
     def follow(self, average: Array, now: Array, scratch: Array, step: int) -> None:
-        """Take a piece of the weights into its average after the step of this number, from 1."""
+        """Take some of the weights into their average after the step of this number, from 1."""
         decay = min(self.decay, (1 + step) / (10 + step))
         np.subtract(now, average, out=scratch)
         scratch *= 1 - decay
         average += scratch
 
     def follow_state(self, step: int) -> None:
-        """Take in the running statistics, which belong to no part, after a step."""
+        """Take in the running statistics, which belong to no shard, after a step."""
         if "state" in self._pairs:
             source, average = self._pairs["state"]
             self.follow(average.flat, source.flat, np.empty_like(source.flat), step)

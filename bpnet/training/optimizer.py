@@ -56,14 +56,14 @@ class Optimizer:
         self.steps += 1
         if self.grad_clip:
             gradients.flat *= self.clipping_factor(square_sum(gradients.flat))
-        for part in self._whole[1]:
-            self.update(part, learning_rate, self.steps)
+        for params in self._whole[1]:
+            self.update(params, learning_rate, self.steps)
 
-    def update(self, part: ParameterSlice, learning_rate: float, count: int) -> None:
+    def update(self, params: ParameterSlice, learning_rate: float, count: int) -> None:
         """Update a slice in place; its gradient may be overwritten.
 
         Args:
-            part: parameters with their gradient and memories.
+            params: parameters with their gradient and memories.
             learning_rate: η.
             count: number of this step, from 1.
         """
@@ -92,11 +92,11 @@ class Optimizer:
             for span, decays in zip(spans, (True, False), strict=True)
         ]
 
-    def _add_decay(self, part: ParameterSlice) -> None:
+    def _add_decay(self, params: ParameterSlice) -> None:
         """Add the gradient of `λ/2 ‖w‖²`: `g ← g + λ w`."""
-        if self.config.weight_decay and part.decays:
-            np.multiply(part.w, self.config.weight_decay, out=part.scratch)
-            np.add(part.gradient, part.scratch, out=part.gradient)
+        if self.config.weight_decay and params.decays:
+            np.multiply(params.w, self.config.weight_decay, out=params.scratch)
+            np.add(params.gradient, params.scratch, out=params.gradient)
 
     def formulas(self, learning_rate: float, count: int) -> list[str]:
         """Return the rule of this step, a line each, decay aside."""
@@ -123,20 +123,20 @@ class SGD(Optimizer):
         """Return the velocity, which plain gradient descent does without."""
         return tuple(self.letters) if self.config.momentum else ()
 
-    def update(self, part: ParameterSlice, learning_rate: float, count: int) -> None:
+    def update(self, params: ParameterSlice, learning_rate: float, count: int) -> None:
         """Update a slice in place; its gradient becomes `η g`."""
-        self._add_decay(part)
-        w, step, momentum = part.w, part.gradient, self.config.momentum
+        self._add_decay(params)
+        w, step, momentum = params.w, params.gradient, self.config.momentum
         step *= learning_rate
         if not momentum:
             w -= step
             return
-        velocity = part.memories["velocity"]
+        velocity = params.memories["velocity"]
         velocity *= momentum
         velocity -= step
         if self.config.nesterov:
             w -= step
-            w += np.multiply(velocity, momentum, out=part.scratch)
+            w += np.multiply(velocity, momentum, out=params.scratch)
         else:
             w += velocity
 

@@ -45,7 +45,7 @@ class Progress:
 
     @property
     def finished(self) -> bool:
-        """Tell whether no epoch is left."""
+        """Return whether no epoch is left."""
         return self.stopped_early or self.epoch >= self.ends[-1]
 
     def close_epoch(self) -> None:

@@ -105,7 +105,7 @@ def extend(progress: Progress, config: Config, epochs: str | None) -> Progress:
     """Return the progress with the ends that `--epochs` asks for.
 
     A finished run is extended; a run under way may change its end only where that does not
-    change the course of the learning rate behind it.
+    change the course of the learning rate so far.
 
     Raises:
         ConfigError: the request does not fit the run.

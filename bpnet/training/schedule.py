@@ -1,11 +1,11 @@
-"""Say how large a step is at each point of a run."""
+"""Set the learning rate at each point of a run."""
 
 import math
 from collections.abc import Sequence
 
 from bpnet.config.settings import ScheduleConfig
 
-EXTENSION_START = 0.1  # an extended cosine or one_cycle begins at this part of the peak
+EXTENSION_START = 0.1  # an extended cosine or one_cycle begins at this fraction of the peak
 
 
 class Schedule:
@@ -16,9 +16,9 @@ class Schedule:
     | constant | the peak |
     | step | the peak times `step_factor` for every `step_epochs` epochs gone |
     | cosine | from the peak to `final` of it along `½ (1 + cos π u)` |
-    | one_cycle | up from `start` over the part `rise` of the run, then a cosine to `final` |
+    | one_cycle | up from `start` over the fraction `rise` of the run, then a cosine to `final` |
 
-    constant, step and cosine rise from `start` over the part `warmup` first. A run that was
+    constant, step and cosine rise from `start` over the fraction `warmup` first. A run that was
     extended goes on along constant and step; a cosine and a one_cycle run one more cosine, from a
     tenth of the peak to zero, over each extension.
 
@@ -52,7 +52,7 @@ class Schedule:
         return self.peak * EXTENSION_START * _cosine((step - begin) / max(end - begin, 1))
 
     def _share(self, step: int, total: int) -> float:
-        """Return the rate as part of the peak."""
+        """Return the rate as a fraction of the peak."""
         config = self.config
         rising = (config.rise if config.name == "one_cycle" else config.warmup) * total
         if step < rising:

@@ -70,7 +70,7 @@ def test_cross_entropy_learns_mnist_faster_from_the_same_bad_start() -> None:
 def test_a_reader_gets_a_chart_and_a_command_that_shows_it_again() -> None:
     said = succeed("curves", *TWINS)
     lines = said.out.splitlines()
-    assert lines[0] == "training loss over each epoch, as a part of that of its first epoch"
+    assert lines[0] == "training loss over each epoch, relative to that of the first epoch"
     assert max(map(len, lines[: lines.index("next:")])) <= 80
     assert "  o neuron                ends at 0.0434 (quadratic 0.0209 of 0.482)" in lines
     assert any(

@@ -140,7 +140,7 @@ def test_the_same_samples_may_lie_in_two_places(
     assert evaluated(*words, "--dataset", tiny_run.config.parent / "pictures")["samples"] == 20
 
 
-@pytest.mark.parametrize(("known", "found"), [("0" * 64, "0" * 64), (None, "does not tell")])
+@pytest.mark.parametrize(("known", "found"), [("0" * 64, "0" * 64), (None, "does not record")])
 def test_runs_on_other_samples_have_no_split_together(
     tiny_run: Run, others: dict[str, Path], tmp_path: Path, known: str | None, found: str
 ) -> None:

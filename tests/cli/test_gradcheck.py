@@ -53,7 +53,7 @@ def test_a_mistake_that_changes_nothing_is_said_to_show_nowhere(tmp_path: Path) 
     config = tmp_path / "a.ini"
     config.write_text(TABLE.replace("    tanh", "    scale 1"), encoding="utf-8")
     said = succeed("gradcheck", "--config", config, "--sabotage", "scale").err
-    assert "what was planted shows nowhere" in said
+    assert "the planted mistake shows nowhere" in said
 
 
 def test_the_text_tells_every_gradient_and_the_cost() -> None:

@@ -58,7 +58,7 @@ forward
   target y  1                                         500
   loss             C = Σ_i (a_i − y_i)² / outputs    3600
 
-backward: local derivative · δ = product, which goes on to the layer before
+backward: local derivative · δ = product, passed to the layer before
   layer     formula                   local derivative  δ = ∂C/∂output  product
   loss      ∂a = 2 (a − y) / outputs              −120               1     −120
   3.scale   ∂x = c δ                                 2            −120     −240

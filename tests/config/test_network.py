@@ -110,7 +110,7 @@ def test_a_layer_that_the_loss_applies_itself_is_refused(
     text = f"[model]\nlayers =\n    flatten\n    linear 10\n    {layer}\n[train]\nloss = "
     message = file_error(tmp_path, text + loss)
     assert f"a.ini:5: `{layer}` would be applied twice" in message
-    assert "take the layer out" in message
+    assert "remove the layer" in message
     (tmp_path / "b.ini").write_text(text + "mse")
     load_config(str(tmp_path / "b.ini"))
 
@@ -175,7 +175,7 @@ def test_starting_weights_are_checked_against_the_parameters(tmp_path: Path) -> 
     message = file_error(tmp_path, text)
     line = text.splitlines().index("[weights]") + 2
     assert f"a.ini:{line}: [weights] 1.weight has shape (4, 2) and takes 8 numbers" in message
-    assert f"a.ini:{line + 1}: [weights] 1.bais is no parameter; there are 1.weight" in message
+    assert f"a.ini:{line + 1}: [weights] 1.bais is not a parameter; there are 1.weight" in message
     assert "3.bias" not in message.partition("there are")[0]
 
 
@@ -273,7 +273,7 @@ def test_a_directory_or_binary_file_is_no_config(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a directory"):
         load_config(str(tmp_path))
     (tmp_path / "a.ini").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="no UTF-8"):
+    with pytest.raises(ConfigError, match="not UTF-8"):
         load_config(str(tmp_path / "a.ini"))
 
 

@@ -90,14 +90,14 @@ def test_keys_keep_their_case() -> None:
 def test_duplicate_keys_and_sections_are_errors() -> None:
     text = "[train]\nepochs = 3\nepochs = 4\n[train]\nseed = 1\n"
     assert problems(text) == [
-        'a.ini:3: "epochs" comes twice, first in line 2',
-        "a.ini:4: [train] comes twice, first in line 1",
+        'a.ini:3: "epochs" appears twice, first in line 2',
+        "a.ini:4: [train] appears twice, first in line 1",
     ]
 
 
 def test_lines_that_are_nothing_are_errors() -> None:
     assert problems("epochs = 1\n[train]\nepochs 3\n") == [
-        'a.ini:1: "epochs" stands before the first [section]',
+        'a.ini:1: "epochs" appears before the first [section]',
         'a.ini:3: expected "[section]" or "key = value", found "epochs 3"',
     ]
 
@@ -121,7 +121,7 @@ def test_a_mark_before_the_text_is_no_part_of_it(tmp_path: Path) -> None:
             "[train]\nmomentum = 0",
             "a.ini:2: [train] momentum is unknown; it belongs to [optimizer]",
         ),
-        ("[train]\nzzz = 3", "a.ini:2: [train] zzz is unknown; no key is named like it"),
+        ("[train]\nzzz = 3", "a.ini:2: [train] zzz is unknown; no key has a similar name"),
     ],
 )
 def test_an_unknown_name_gets_its_line_and_the_nearest_one(text: str, message: str) -> None:
@@ -186,13 +186,13 @@ def test_all_errors_come_at_once_with_their_lines(tmp_path: Path) -> None:
     message = file_error(tmp_path, text, "train.seed=x")
     for part in (
         "a.ini:2: [data] validation expects",
-        'a.ini:5: [model] layers: "flaten" is no layer; did you mean "flatten"?',
+        'a.ini:5: [model] layers: "flaten" is not a layer; did you mean "flatten"?',
         'a.ini:6: [model] layers: "conv 3" lacks a value; write `conv OUT kernel=…',
         'a.ini:7: [model] layers: linear: "bias" expects yes or no, found "perhaps"',
         "a.ini:8: [trian] is unknown",
         "a.ini:11: [train] epochs expects",
         "a.ini:12: [train] momentum is unknown",
-        'a.ini:13: "epochs" comes twice',
+        'a.ini:13: "epochs" appears twice',
         "a.ini:14: expected",
     ):
         assert part in message

@@ -147,7 +147,7 @@ class TestLoading:
             dataset = load_mnist("mnist", mirror=server.url, progress=progress)
         np.testing.assert_array_equal(dataset.train.inputs, ARRAYS[0])
         assert asked_for(server) == [f"{STEMS[0]}.gz"]
-        assert progress.notes == [f"{bad} is damaged: it is downloaded again"]
+        assert progress.notes == [f"{bad} is damaged: downloading it again"]
         assert len(list(cache.iterdir())) == 4
 
     def test_a_damaged_file_stays_if_there_is_no_better_one(

@@ -222,7 +222,7 @@ def test_other_files_are_refused(path: Path, tmp_path: Path) -> None:
     path.write_text("hello")
     assert "a file of another kind" in refused(path)
     np.savez(path, weight=np.zeros(3))
-    assert "no bpnet checkpoint" in refused(path)
+    assert "not a bpnet checkpoint" in refused(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("record", "{}")
         archive.writestr("sha256", "0")

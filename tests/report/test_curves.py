@@ -169,7 +169,7 @@ def test_losses_of_different_kinds_are_scaled_and_it_is_said() -> None:
     compared = compare(runs, "train_loss")
     assert [curve.values for curve in compared.curves] == [[1, 0.5], [1, 0.25]]
     assert "different units" in compared.text()
-    assert "as a part of that of its first epoch" in compared.label
+    assert "relative to that of the first epoch" in compared.label
     assert "cross_entropy 1 of 4" in compared.text()
     assert compare(runs, "learning_rate").note == ""
 
@@ -210,7 +210,7 @@ def test_only_finite_numbers_are_offered(tmp_path: Path) -> None:
     offers = {"a": {"train_loss"}, "b": set[str]()}
     with pytest.raises(ConfigError, match="b has no metric"):
         choose_metric(None, offers)
-    with pytest.raises(ConfigError, match="no metric is known of all runs"):
+    with pytest.raises(ConfigError, match="there is no metric that all runs have"):
         choose_metric(None, offers | {"b": {"learning_rate"}})
 
 

@@ -125,10 +125,11 @@ def test_any_split_takes_the_textbooks_step_within_rounding(
 
 def test_another_step_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer, _ = by_engine(config_of(CONV, "train.shards=1"), tmp_path)
-    right = textbook.step
+    right: Any = textbook.step
 
     def longer(*arguments: Any) -> float:
-        return right(*arguments[:5], 1.01 * arguments[5], arguments[6])
+        loss: float = right(*arguments[:5], 1.01 * arguments[5], arguments[6])
+        return loss
 
     monkeypatch.setattr(textbook, "step", longer)
     model, _ = by_textbook(trainer, fast=True)

@@ -44,7 +44,7 @@ class Gradient:
         values: the gradient, of the same shape as `at`.
         loss: the network's loss, of the current content of `at`.
         unit: its size, max(1, |C|).
-        pattern: on which side of every kink the last loss was; None where nobody watches.
+        pattern: on which side of every kink the last loss was; None where it is not watched.
     """
 
     part: str
@@ -81,12 +81,12 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Tell whether the gradient agrees to 10⁻⁶, as far as it could be compared."""
+        """Return whether the gradient agrees to 10⁻⁶, as far as it could be compared."""
         return self.relative_error is None or self.relative_error <= TOLERANCE
 
     @property
     def is_flat(self) -> bool:
-        """Tell whether the slopes are so small that a wrong gradient would not be seen."""
+        """Return whether the slopes are so small that a wrong gradient would not be seen."""
         return self.comparison is not None and self.comparison.is_flat
 
 
@@ -96,7 +96,7 @@ def check_direction(gradient: Gradient, rng: np.random.Generator) -> Check:
     Where only the shortest steps cross none, rounding is all they see: a disagreement tells
     nothing then.
 
-    Numbers that are exactly 0 may stand at a kink, as they do behind ReLU and before maximum
+    Numbers that are exactly 0 may stand at a kink, as they do after ReLU and before maximum
     pooling: every direction that moves them crosses it. Then they are left alone.
     """
     best = nothing = Check(gradient, None, None)

@@ -54,7 +54,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Tell whether all gradients agree."""
+        """Return whether all gradients agree."""
         return all(check.passed for check in self.checks)
 
     @property
@@ -69,13 +69,13 @@ class Report:
 
 
 class CheckObserver:
-    """Be told how a check goes on; by itself it does nothing."""
+    """Watch a check: it calls these methods; by default they do nothing."""
 
     def started(self, total: int) -> None:
-        """Hear that so many comparisons begin."""
+        """Note that `total` comparisons begin."""
 
     def done(self) -> None:
-        """Hear that one is done."""
+        """Note that one is done."""
 
 
 def run_gradcheck(

@@ -1,4 +1,4 @@
-"""Tell the gradients of a network apart, each with the rest of the network behind it.
+"""Take the gradients of a network one by one, each through the rest of the network.
 
 A wrong layer spoils its own gradients and those of the layers before it; so the last wrong one
 names the culprit.
@@ -18,7 +18,7 @@ class NetworkGradients:
     """Hold the gradients of a network at one point.
 
     Args:
-        plain: every layer by itself, as the textbook has it; its kinks are watched.
+        plain: each layer on its own, as the textbook has it; its kinks are watched.
         fast: the same network as training computes it.
     """
 

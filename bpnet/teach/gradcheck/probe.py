@@ -51,7 +51,7 @@ class Probe:
     """Hold a network and the samples at which it is looked at.
 
     Args:
-        network: in float64; its parameters may be moved by whoever holds the probe.
+        network: in float64; its parameters may be moved by the owner of the probe.
         inputs: network inputs (*input_shape, batch).
         targets: class numbers (batch,) or numbers (batch, outputs).
     """

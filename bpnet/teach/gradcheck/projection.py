@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 STEP = 1e-6  # h of the central difference
 TOLERANCE = 1e-6  # of the relative error
 SMALLEST = 1e-4  # slopes below it count as this large: rounding is all that is seen of them
-SEEN = 1e-3  # an error of this part of a slope should be seen
+SEEN = 1e-3  # an error of this fraction of a slope should be seen
 
 Objective = Callable[[], float]
 
@@ -37,14 +37,14 @@ class Comparison:
 
     @property
     def relative_error(self) -> float:
-        """Return `|a − n| / max(|a|, |n|, 1e-4 u)`; infinite where a slope is no number."""
+        """Return `|a − n| / max(|a|, |n|, 1e-4 u)`; infinite where a slope is not finite."""
         error = abs(self.analytic - self.numeric)
         error /= max(abs(self.analytic), abs(self.numeric), SMALLEST * self.unit)
         return error if np.isfinite(error) else float("inf")
 
     @property
     def is_flat(self) -> bool:
-        """Tell whether the slopes are so small that an error of 0.1 % would not be seen."""
+        """Return whether the slopes are so small that an error of 0.1 % would not be seen."""
         slope = max(abs(self.analytic), abs(self.numeric))
         return SEEN * slope < TOLERANCE * SMALLEST * self.unit
 

@@ -34,7 +34,7 @@ class CheckSamples:
         return len(self.inputs)
 
     def first(self, count: int) -> CheckSamples:
-        """Return the first so many samples."""
+        """Return the first `count` samples."""
         return CheckSamples(self.inputs[:count], self.targets[:count])
 
     def moved(self, distance: float, rng: np.random.Generator) -> CheckSamples:
@@ -52,7 +52,7 @@ class CheckSamples:
 def suitable_samples(config: Config, rng: np.random.Generator) -> CheckSamples:
     """Return a table's own samples, or random ones of the shape that the network takes.
 
-    Random numbers stand beside each other in no ties, as the blank parts of real pictures do.
+    Random numbers have no ties, unlike the blank areas of real pictures.
     """
     shape, outputs = known_input_shape(config), known_outputs(config)
     if config.data.dataset == "table" or shape is None or outputs is None:

@@ -1,1 +1,1 @@
-"""Traces: every number of a few training steps, and the formulas behind them."""
+"""Traces: every number of a few training steps, and their formulas."""

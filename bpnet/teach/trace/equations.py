@@ -77,7 +77,7 @@ def error(layer: Layer[Any]) -> str:
 
 
 def through(layers: Sequence[Layer[Any]], arriving: str) -> str:
-    """Return what becomes of an error on its way back through layers behind a linear one.
+    """Return what becomes of an error on its way back through layers after a linear one.
 
     Args:
         layers: in forward order; the first takes the linear layer's z.

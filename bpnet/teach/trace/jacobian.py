@@ -54,7 +54,7 @@ class LocalDerivative:
 
     | form | values |
     |---|---|
-    | element | f'(z) of every element (samples, *shape): a layer that takes each by itself |
+    | element | f'(z) of every element (samples, *shape): a layer that takes each on its own |
     | matrix | J of every sample (samples, outputs, inputs) |
     | identity | None: the numbers are passed on as they are |
     | mixed | (samples, outputs, samples, inputs): an output depends on all samples |

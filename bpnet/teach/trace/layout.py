@@ -42,17 +42,17 @@ def columns(text: str) -> int:
 
 
 def left(text: str, width: int) -> str:
-    """Fill a text up with blanks behind it."""
+    """Pad a text with blanks on the right."""
     return text + " " * (width - columns(text))
 
 
 def right(text: str, width: int) -> str:
-    """Fill a text up with blanks before it."""
+    """Pad a text with blanks on the left."""
     return " " * (width - columns(text)) + text
 
 
 def paragraph(text: str, width: int, indent: int = 0, hang: int = 2) -> list[str]:
-    """Break a text into lines; those behind the first stand further in by `hang`."""
+    """Break a text into lines; those after the first are indented further by `hang`."""
     return textwrap.wrap(
         text,
         width,
@@ -74,7 +74,7 @@ class Cell:
 
     @property
     def is_words(self) -> bool:
-        """Tell whether it holds no number."""
+        """Return whether it holds no number."""
         return not any(numbers for _, numbers in self.rows)
 
     def lines(self) -> list[str]:
@@ -208,7 +208,7 @@ class Table:
         return list(self._stacked(width))
 
     def _sums_up(self) -> bool:
-        """Tell whether words stand in for numbers, which would look like one more title."""
+        """Return whether words stand in for numbers, which would look like one more title."""
         return any(cell.is_words for row in self.rows for cell in row.cells)
 
     def _blocks(self) -> list[list[list[str]]]:

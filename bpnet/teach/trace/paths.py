@@ -29,7 +29,7 @@ from bpnet.teach.trace.recorded_pass import RecordedPass
 MOST_PATHS = 16  # from one weight: what fits one look
 MOST_LISTED = 500  # from all weights together, at two lines each: what can be leafed through
 MOST_RATES = 100_000  # ∂z/∂w of one parameter: each row takes a backward call
-ROUNDING = 1e-12  # of a sum, as a part of the sizes of all that was added up on the way to it
+ROUNDING = 1e-12  # of a sum, as a fraction of the sizes of everything added on the way to it
 SMALLEST = float(np.finfo(np.float64).tiny)  # smaller numbers have fewer digits
 
 LOSS = "loss"
@@ -74,7 +74,7 @@ class ElementPaths:
 
     @property
     def agrees(self) -> bool:
-        """Tell whether sum and gradient are the same but for rounding."""
+        """Return whether sum and gradient are the same except for rounding."""
         return self.sum is not None and abs(self.sum - self.gradient) <= self.tolerance
 
 

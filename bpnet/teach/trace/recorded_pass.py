@@ -103,7 +103,7 @@ class Recorder(Visitor):
 
 
 def losses(loss: Loss, outputs: Array, targets: NDArray[Any]) -> Array:
-    """Return the loss of each sample by itself (batch,)."""
+    """Return the loss of each sample on its own (batch,)."""
     cache = loss.allocate(Room(1, Memory(outputs.dtype, training=True)))
     columns = np.hsplit(outputs, len(targets))
     rows = np.split(targets, len(targets))

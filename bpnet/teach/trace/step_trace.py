@@ -1,4 +1,4 @@
-"""Hold every number of one training step, and the formulas behind them."""
+"""Hold every number of one training step, and their formulas."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LayerTrace:
         name: such as `1.linear`.
         shape: of one sample's output.
         output: (samples, *shape).
-        grad_output: ∂C/∂output, what came back from behind.
+        grad_output: ∂C/∂output, what came back from the layers after it.
         grad_input: ∂C/∂input, what went on to the layer before.
         local_derivative: of the output by the input.
         formulas: of all of these.

@@ -79,7 +79,7 @@ def check_size(config: Config, shape: Shape, steps: int) -> None:
 
 
 def check_length(run: TracedRun, steps: int) -> None:
-    """Make sure that a run has so many steps.
+    """Make sure that a run has that many steps.
 
     Raises:
         ConfigError: it has fewer.

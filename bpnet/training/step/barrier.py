@@ -18,7 +18,7 @@ class Barrier:
 
     Each process counts its own arrivals and looks at the others' counts: half a microsecond,
     where a pipe or a lock takes 20 to 60. A process that waits long sleeps between its looks, so an
-    idle one costs nothing. What a process wrote before it came is seen by all behind the barrier,
+    idle one costs nothing. What a process wrote before it came is seen by all after the barrier,
     on processors that keep the order of writes, as those of x86 do.
 
     Args:

@@ -34,7 +34,8 @@ class Shard(Protocol):
     """Compute one shard of every step.
 
     All shards of a step have the same number of phases, and a phase may read what other shards
-    have written in the phases before. So the same shards give the same bits, whoever computes them.
+    have written in the phases before. So the same shards give the same bits, no matter what
+    computes them.
     """
 
     @property

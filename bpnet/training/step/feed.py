@@ -38,7 +38,7 @@ class Feed:
 
     @property
     def augments(self) -> bool:
-        """Return whether samples are distorted, which costs more than all else here."""
+        """Return whether samples are distorted, which costs more than everything else here."""
         return self._augment is not None
 
     def gather(self, index: NDArray[np.int64], epoch: int, out: NDArray[Any]) -> None:

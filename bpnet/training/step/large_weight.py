@@ -79,10 +79,10 @@ class LargeWeight:
     ) -> Iterator[ParameterSlice]:
         """Write the gradient of some columns after the other; return each when it is written."""
         grad_output = self._grad_output[:, :batch]
-        for columns, part in slices:
+        for columns, params in slices:
             inputs = self._inputs[columns, :batch]
-            np.matmul(grad_output, inputs.T, out=part.gradient)
-            yield part
+            np.matmul(grad_output, inputs.T, out=params.gradient)
+            yield params
 
 
 def large_weights(network: Sequential, most: int) -> list[LargeWeight]:

@@ -74,7 +74,7 @@ class ProcessExecutor:
 
     def __exit__(self, *error: object) -> None:
         self._settings.close()
-        self._state[0] = ENDING  # whoever waits sees it
+        self._state[0] = ENDING  # those that wait see it
         for pipe in self._errors:
             pipe.close()
         for child in self.children:

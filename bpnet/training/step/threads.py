@@ -27,7 +27,7 @@ class ThreadExecutor:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Leave the threads to whoever made them."""
+        """Leave the threads to their owner."""
 
     def step(self, batch: Batch) -> None:
         """Take one step: every phase of all shards before the next phase of any.

@@ -37,7 +37,7 @@ class UnitCache:
         blocks: which of these belong together, and the slice of the weights that they are.
         sums: what each shard adds to the outputs (shards, outputs, batch), shared.
         own: one cache per layer of this shard.
-        tail: one per layer behind the second linear one.
+        tail: one per layer after the second linear one.
         outputs: the outputs before the tail (outputs, batch).
         loss: the loss's cache.
         ones: (batch,).

@@ -62,18 +62,18 @@ class Update:
                 [gradient.flat[block] for gradient in gradients],
                 decays=decays,
             )
-            for part, decays in spans
-            for block in blocks(part)
+            for whole, decays in spans
+            for block in blocks(whole)
         ]
 
     def add_up(self, slices: Sequence[ParameterSlice], shards: int) -> float:
         """Add the gradients of the first `shards` shards; return their square sum when clipping."""
         total = 0.0
-        for part in slices:
-            for other in part.others[: shards - 1]:
-                np.add(part.gradient, other, out=part.gradient)
+        for params in slices:
+            for other in params.others[: shards - 1]:
+                np.add(params.gradient, other, out=params.gradient)
             if self.clips:
-                total += square_sum(part.gradient)
+                total += square_sum(params.gradient)
         return total
 
     def apply(self, slices: Sequence[ParameterSlice], batch: Batch, clipping: float = 1.0) -> None:
@@ -85,12 +85,12 @@ class Update:
             clipping: the clipping factor.
         """
         update, learning_rate, count = self.optimizer.update, batch.learning_rate, batch.step + 1
-        for part in slices:
+        for params in slices:
             if clipping < 1:
-                np.multiply(part.gradient, clipping, out=part.gradient)
-            update(part, learning_rate, count)
-            if part.average is not None:
-                self.averaged.follow(part.average, part.w, part.scratch, count)
+                np.multiply(params.gradient, clipping, out=params.gradient)
+            update(params, learning_rate, count)
+            if params.average is not None:
+                self.averaged.follow(params.average, params.w, params.scratch, count)
 
 
 def blocks(span: slice) -> list[slice]:

@@ -97,7 +97,7 @@ def test_a_file_that_is_there_is_not_asked_for(folder: Path) -> None:
 def test_another_content_is_replaced_only_on_demand(folder: Path, part: Path) -> None:
     (folder / "images.gz").write_bytes(b"precious")
     with serving(whole(CONTENT)) as server:
-        with pytest.raises(DataError, match="another content"):
+        with pytest.raises(DataError, match="other content"):
             fetch(folder, server.url)
         assert (folder / "images.gz").read_bytes() == b"precious"
         assert fetch(folder, server.url, replace=True).read_bytes() == CONTENT
@@ -204,7 +204,7 @@ class TestFailing:
                 fetch(folder, first.url, second.url, DEAD)
             lines = str(raised.value).splitlines()
         assert f"    {first.url}: it answers 404 Not Found" in lines
-        assert f"    {second.url}: the SHA-256 of its file is another one" in lines
+        assert f"    {second.url}: the SHA-256 of its file is wrong" in lines
         assert f"    {DEAD}: no connection (Connection refused)" in lines
 
     def test_the_next_mirror_helps(self, folder: Path) -> None:

@@ -137,7 +137,7 @@ def test_a_reader_gets_sums_and_the_four_equations(
     text = succeed("trace", "net.ini").out
     words = " ".join(text.split())
     assert max(map(columns, text.splitlines())) <= max(width, 80)
-    assert f"arrays of more than {MOST_SHOWN} numbers are summed up: --json has them all" in words
+    assert f"arrays of more than {MOST_SHOWN} numbers are summarised: --json has them all" in words
     assert "7×1×8×8 numbers from " in text
     assert words.count("5×64 numbers from ") == 5  # before, gradient, velocity, after; BP4
     assert words.count("7×5 numbers") == 0  # 35: a reader can take them in
