@@ -6,7 +6,7 @@ import numpy as np
 
 
 def derive_rng(seed: int, purpose: str, *place: int) -> np.random.Generator:
-    """Return the generator of one purpose at one place: (seed, purpose, epoch, step, shard).
+    """Return the generator of one purpose at one place: (seed, purpose, place).
 
     No state is carried from one draw to the next, so a resumed run draws what an uninterrupted
     one would have drawn.

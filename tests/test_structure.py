@@ -33,14 +33,12 @@ LEVELS: dict[str, tuple[int, str]] = {
     "bpnet.teach.gradcheck": (5, "gradcheck"),
     "bpnet.teach": (5, "teach"),
     "bpnet.report": (5, "report"),
-    "bpnet.export": (5, "export"),
     "bpnet.bench": (5, "bench"),
     "bpnet.cli": (6, "cli"),
     "bpnet.__main__": (6, "cli"),
 }
 SAME_LEVEL = {  # rooms that look at another room of their own level; the other never looks back
     "config": {"nn"},  # a config's layer lines are those of the layers
-    "gradcheck": {"trace"},
 }
 HEAVY = ("numpy", "PIL", "requests", "tqdm", "threadpoolctl", "platformdirs")
 COMMANDS = (

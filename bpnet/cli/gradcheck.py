@@ -38,7 +38,7 @@ def command(
 
     Each gradient is projected onto a random direction, and the projection is compared with the
     measured slope of the loss. Directions that cross a kink of ReLU or of maximum pooling are
-    redrawn; dropout drops the same activations every time. Fused layers and a whole training step
+    redrawn; dropout drops the same activations every time. Fast layers and a whole training step
     are checked as well. The exit code is 1 if any relative error is above 10⁻⁶.
     """
     from bpnet.cli.check_bar import CheckBar

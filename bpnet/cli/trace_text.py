@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from bpnet.nn.facts import factor, number
 from bpnet.teach.trace.equations import NABLA, Equation
 from bpnet.teach.trace.jacobian import ELEMENT, IDENTITY, MIXED
 from bpnet.teach.trace.layout import (
@@ -13,8 +14,6 @@ from bpnet.teach.trace.layout import (
     Cell,
     Row,
     Table,
-    factor,
-    number,
     paragraph,
     parameter,
     samples,

@@ -20,10 +20,10 @@ def example_paths() -> dict[str, Path]:
     return _paths(EXAMPLES)
 
 
-def _paths(*part: str) -> dict[str, Path]:
+def _paths(*folder_names: str) -> dict[str, Path]:
     """Return the configs of a folder, or of its subfolder, by their stems."""
     folder = next((folder for folder in FOLDERS if folder.is_dir()), FOLDERS[0])
-    stems = {path.stem: path for path in folder.joinpath(*part).glob("*.ini")}
+    stems = {path.stem: path for path in folder.joinpath(*folder_names).glob("*.ini")}
     return dict(sorted(stems.items()))
 
 

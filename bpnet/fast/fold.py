@@ -34,8 +34,8 @@ def fold(network: Sequential) -> Sequential:
     layers: list[Layer[Any]] = []
     values: list[dict[str, Array]] = []
     for layer in network.layers:
-        place = affine_before(layers, layer) if isinstance(layer, BatchNorm) else None
-        if isinstance(layer, BatchNorm) and place is not None:
+        place = affine_before(layers, layer) if type(layer) is BatchNorm else None
+        if type(layer) is BatchNorm and place is not None:
             layers[place] = _with_bias(layers[place])
             values[place] = folded_values(values[place], layer)
         else:
@@ -82,9 +82,9 @@ def folded_values(values: Mapping[str, Array], norm: BatchNorm) -> dict[str, Arr
 def affine_before(layers: Sequence[Layer[Any]], norm: BatchNorm) -> int | None:
     """Return the number of the layer that can take in a batch normalisation after all of these."""
     place = len(layers) - 1
-    if place > 0 and isinstance(layers[place], MaxPool) and (norm.weight >= 0).all():
+    if place > 0 and type(layers[place]) is MaxPool and (norm.weight >= 0).all():
         place -= 1
-    return place if place >= 0 and isinstance(layers[place], Conv | Linear) else None
+    return place if place >= 0 and type(layers[place]) in (Conv, Linear) else None
 
 
 def _with_bias(layer: Layer[Any]) -> Layer[Any]:

@@ -1,8 +1,8 @@
 """Fit work to the processor: what its caches hold, and what its BLAS multiplies without copies.
 
-None of them decides what is computed, only in what order; changing one changes no more than the
-last bits of sums. Where two limits stand, they were measured on processors with AVX-512 and 1 to
-2 MB of second-level cache for each core.
+They decide in what order things are computed, and which of two equal ways is taken: changing one
+changes no more than rounding. They were measured on processors with AVX-512 and 1 to 2 MB of
+second-level cache for each core.
 """
 
 # Matrix products

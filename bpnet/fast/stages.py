@@ -9,6 +9,7 @@ from bpnet.fast.fused import FusedConv
 from bpnet.fast.linear import BlockedLinear
 from bpnet.fast.tiled import TiledConv
 from bpnet.fast.winograd import WinogradConv, tile_for
+from bpnet.nn.activation import ReLU
 from bpnet.nn.conv import Conv
 from bpnet.nn.dropout import Dropout
 from bpnet.nn.layer import Layer
@@ -16,7 +17,8 @@ from bpnet.nn.linear import Linear
 from bpnet.nn.pool import MaxPool
 from bpnet.nn.stage import Stage
 
-READS_NOTHING = (FusedConv, Dropout)  # whose backward reads neither input nor output of forward
+# Their backward reads neither the input nor the output of forward.
+READS_NOTHING = (FusedConv, BlockedDropout)
 
 
 def fast_stages(layers: Sequence[Layer[Any]]) -> list[Stage]:
@@ -36,18 +38,18 @@ def fast_stages(layers: Sequence[Layer[Any]]) -> list[Stage]:
 
 
 def _stage_at(layers: Sequence[Layer[Any]], position: int) -> Stage:
-    layer = layers[position]
-    if isinstance(layer, Linear):
+    layer = layers[position]  # what is derived from these computes something else
+    if type(layer) is Linear:
         return Stage(BlockedLinear(layer), position)
-    if isinstance(layer, Dropout):
+    if type(layer) is Dropout:
         return Stage(BlockedDropout(layer), position)
-    if not isinstance(layer, Conv) or layer.stride != 1:
+    if type(layer) is not Conv or layer.stride != 1:
         return Stage(layer, position)
     pool_size, relu, count = 1, False, 1
     for following in layers[position + 1 : position + 3]:
-        if following.kind == "relu" and not relu:
+        if type(following) is ReLU and not relu:
             relu = True
-        elif isinstance(following, MaxPool) and pool_size == 1:
+        elif type(following) is MaxPool and pool_size == 1:
             pool_size = following.kernel_size
         else:
             break

@@ -100,10 +100,7 @@ class TiledConv(FusedConv[TiledCache]):
         self.layout = FilterLayout(self.parameter_shapes["weight"], self.spread)
         self.side = self.layout.side
 
-    def allocate(
-        self,
-        room: Room,
-    ) -> TiledCache:
+    def allocate(self, room: Room) -> TiledCache:
         """Reserve the unrolled input, the sums and masks of all rows, and the output."""
         batch, memory = room.batch, room.memory
         _, out_height, out_width = self.output_shape

@@ -62,10 +62,7 @@ class WinogradConv(FusedConv[WinogradCache]):
         self.points = self.window**2
         self.one_one = self.window + 1  # Aᵀ's column for 1 is all ones: a sum there is everywhere
 
-    def allocate(
-        self,
-        room: Room,
-    ) -> WinogradCache:
+    def allocate(self, room: Room) -> WinogradCache:
         """Reserve the mapped input and the masks, one block of everything between, the output."""
         batch, memory = room.batch, room.memory
         in_channels, out_channels = self.input_shape[0], self.output_shape[0]

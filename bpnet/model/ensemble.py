@@ -27,7 +27,7 @@ class Ensemble:
         p̄(x) = 1 / (M N) Σ_m Σ_k p_m(view_k(x)).
 
     Batch normalisation is folded (`fast/fold.py`); a network that has some keeps the weights of
-    moment.
+    this moment.
 
     Args:
         models: they take the same samples and answer with the same classes, or with equally many
@@ -89,7 +89,7 @@ class Answers:
         """
         if not self._ensemble.averages:
             return self._ensemble.members[0].outputs(samples, self._workspaces[0])
-        if isinstance(self.loss, CrossEntropy):
+        if self.loss.applies == "softmax":
             mean = self._mean(samples, lambda loss, outputs: loss.probabilities(outputs))
             return np.log(np.maximum(mean, LEAST))
         if self.loss.answers_questions:

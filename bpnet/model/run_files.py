@@ -5,11 +5,7 @@ from pathlib import Path
 from bpnet.errors import CheckpointError
 
 LAST = "last.npz"
-
-
 BEST = "best.npz"
-
-
 METRICS = "metrics.jsonl"
 
 

@@ -21,7 +21,7 @@ class DropoutCache:
         output: of the same shape as the input; None in evaluation.
         keep: the mask m.
         grad_input: gradient of the input.
-        draws: where they come from.
+        draws: where random bytes come from.
     """
 
     output: Array | None

@@ -85,5 +85,5 @@ class ELU(Elementwise[ELUCache]):
         )
 
     def kinks(self, cache: ELUCache) -> Sequence[NDArray[np.bool_]]:
-        """Return where z > 0: the slope jumps there, or with α = 1 its own slope."""
+        """Return where z > 0: the slope jumps there or, with α = 1, the slope of the slope."""
         return [cache.positive]

@@ -96,7 +96,9 @@ def factor(value: float) -> str:
     return f"({number(value)})" if value < 0 else number(value)
 
 
-def mean_gradient(letter: str, difference: str, samples: int, *over: str) -> str:
+def mean_gradient(
+    letter: str, difference: str, samples: int, *over: str, is_sum: bool = True
+) -> str:
     """Return the formula of a gradient that is divided by the batch's size and by other numbers.
 
     Args:
@@ -104,9 +106,10 @@ def mean_gradient(letter: str, difference: str, samples: int, *over: str) -> str
         difference: what is divided.
         samples: of the batch; a single one is not written.
         over: names of the other divisors.
+        is_sum: whether what is divided needs brackets.
     """
     divisors = [*over, *(["samples"] if samples > 1 else [])]
-    if divisors and " − " in difference and not difference.startswith("2 "):
+    if divisors and is_sum:
         difference = f"({difference})"
     product = " · ".join(divisors)
     quotient = f" / ({product})" if len(divisors) > 1 else f" / {product}" if divisors else ""

@@ -41,7 +41,8 @@ class GELU(Elementwise[GELUCache]):
 
         `g = ½ (1 + tanh u)`, `u = √(2/π) (z + 0.044715 z³)`,
 
-    at most 0.0005 off; so `g' = 2 g (1 − g) u'` with `u' = √(2/π) (1 + 3 · 0.044715 z²)`.
+    which puts a at most 0.0005 off. So `g' = 2 g (1 − g) u'` with
+    `u' = √(2/π) (1 + 3 · 0.044715 z²)`.
 
     Source: Hendrycks and Gimpel, 2016, section 2.
     """

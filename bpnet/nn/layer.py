@@ -28,7 +28,8 @@ class Layer(Generic[Cache]):
     `forward` and `backward` never assign to the layer: everything a call leaves behind lives in
     the cache, one per layer and shard, so several workers can run the same layer at once. Neither
     method writes to its argument unless the layer says that it works in place, and `backward`
-    leaves the output of `forward` as it is.
+    leaves the output of `forward` as it is; only a stage that says so (`stage.py`) writes the
+    gradient of its input over its input.
 
     A worker may take its shard of a batch some samples at a time, in micro-batches. Where one ends
     changes no more than the last bits of a sum: what a layer draws depends on a sample's place in

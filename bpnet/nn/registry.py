@@ -1,7 +1,7 @@
 """Find a layer or a loss by the name that configs give it.
 
-A kind of its own file is found by the file's name, `gelu` in `gelu.py`; so a new one is one file.
-The others live in families, which are looked through.
+A kind is looked for in the file of its name, `gelu` in `gelu.py`, then in the families, then in all
+files of this folder: so a new one is one file, and a config loads little more than it names.
 """
 
 import pkgutil
@@ -19,13 +19,15 @@ LOSS_FAMILIES = ("loss", "squared_error")
 
 
 def find_layer(kind: str) -> type[Layer[Any]] | None:
-    """Return the layer of that kind, or None; no more files are loaded than it takes."""
-    return next((found for found in _search(kind, FAMILIES) if issubclass(found, Layer)), None)
+    """Return the layer of that kind, or None."""
+    found = next((cls for cls in _search(kind, FAMILIES) if issubclass(cls, Layer)), None)
+    return found or layer_types().get(kind)
 
 
 def find_loss(kind: str) -> type[Loss] | None:
     """Return the loss of that kind, or None."""
-    return next((found for found in _search(kind, LOSS_FAMILIES) if issubclass(found, Loss)), None)
+    found = next((cls for cls in _search(kind, LOSS_FAMILIES) if issubclass(cls, Loss)), None)
+    return found or loss_types().get(kind)
 
 
 def build_loss(kind: str, outputs: int, label_smoothing: float = 0.0) -> Loss:

@@ -58,11 +58,13 @@ class Sequential:
             covered = self.layers[stage.position : stage.position + stage.count]
             stage.layer.position = stage.position + 1
             stage.layer.name = " + ".join(layer.name for layer in covered)
-        shapes = [(layer.parameter_shapes, layer.state_shapes) for layer in self.layers]
-        parameters, state = (
-            {f"{n}.{role}": shape for n, of in enumerate(s, start=1) for role, shape in of.items()}
-            for s in zip(*shapes, strict=True)
-        )
+        parameters: dict[str, Shape] = {}
+        state: dict[str, Shape] = {}
+        for layer in self.layers:
+            for role, shape in layer.parameter_shapes.items():
+                parameters[f"{layer.position}.{role}"] = shape
+            for role, shape in layer.state_shapes.items():
+                state[f"{layer.position}.{role}"] = shape
         self.parameters = FlatArrays(parameters, dtype)
         self.state = FlatArrays(state, dtype)
         for layer in [*self.layers, *(stage.layer for stage in self.stages)]:
@@ -119,8 +121,9 @@ class Sequential:
     def update_running(self, shards: Sequence[Caches]) -> None:
         """Mix the statistics of all shards into the running ones, in shard order."""
         for number, stage in enumerate(self.stages):
-            for caches in shards if stage.layer.state_shapes else ():
-                stage.layer.update_running(caches.stages[number])
+            if stage.layer.state_shapes:
+                for caches in shards:
+                    stage.layer.update_running(caches.stages[number])
 
 
 def forward_through(
@@ -164,8 +167,8 @@ class Workspace:
         max_batch: samples of the largest call.
         training: whether backward will be called.
         wants_input_gradient: whether the gradient of the network's input is wanted as well.
-        memory: where arrays come from; workspaces that are never used at once may have one
-            between them.
+        memory: where arrays come from; workspaces that are never used at the same time may
+            use the same.
         without: names of weights whose gradient is computed elsewhere.
     """
 
@@ -208,6 +211,7 @@ class Workspace:
             room = Room(batch, self._memory, self._gradients_of(stage), wanted)
             caches.append(stage.layer.allocate(room))
             if stage.overwrites_input and number > first and self.gradients is not None:
+                # What was reserved for it is never touched, and so takes no memory.
                 caches[number].grad_input = caches[number - 1].output
         loss = self.network.loss.allocate(Room(batch, self._memory))
         return Caches(inputs, caches, loss, first)

@@ -4,12 +4,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from bpnet.nn.activation import Activation, ActivationCache
+from bpnet.nn.activation import ActivationCache
 from bpnet.nn.facts import Formulas, Mistake
-from bpnet.nn.layer import Array, Shape, ShapeError
+from bpnet.nn.layer import Array, Layer, Shape, ShapeError
+from bpnet.nn.memory import Room
 
 
-class Softmax(Activation):
+class Softmax(Layer[ActivationCache]):
     """Turn logits into probabilities: `a_i = e^{z_i} / Σ_j e^{z_j}`.
 
     Backward: `∂z = a ⊙ (δ − Σ_j δ_j a_j)`.
@@ -21,7 +22,6 @@ class Softmax(Activation):
     """
 
     kind = "softmax"
-    scope = "sample"
     mistake: ClassVar[Mistake] = Mistake(
         "it forgets that every output depends on every input: a (1 − a) alone",
         lambda layer, grad_output, cache: grad_output * cache.output * (1 - cache.output),
@@ -30,7 +30,14 @@ class Softmax(Activation):
     def __init__(self, input_shape: Shape) -> None:
         if len(input_shape) != 1:
             raise ShapeError("softmax takes a vector; put `flatten` before it")
-        super().__init__(input_shape)
+        super().__init__(input_shape, input_shape)
+
+    def allocate(self, room: Room) -> ActivationCache:
+        """Reserve the output, a scratch array and the input's gradient."""
+        shape = self.input_shape
+        return ActivationCache(
+            room.array(*shape), room.for_backward(*shape), room.for_backward(*shape)
+        )
 
     def forward(self, x: Array, cache: ActivationCache) -> Array:
         """Return the probabilities, shape (classes, batch); every column sums to 1."""

@@ -41,7 +41,7 @@ class MeanSquaredError(SquaredDistance):
 
     def formulas(self, samples: int) -> LossFormulas:
         """Return the formulas of this loss for a batch of this size."""
-        gradient = mean_gradient("∂a", "2 (a − y)", samples, "outputs")
+        gradient = mean_gradient("∂a", "2 (a − y)", samples, "outputs", is_sum=False)
         return LossFormulas("C = Σ_i (a_i − y_i)² / outputs", gradient)
 
 

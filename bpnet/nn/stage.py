@@ -25,7 +25,9 @@ class Stage:
 
 
 class Visitor:
-    """Watch a pass through a network: stages call these methods; by themselves they do nothing.
+    """Watch a pass through a network: the chain calls these methods after each stage.
+
+    By default they do nothing.
 
     The arrays are valid until the next stage runs: copy what is to be kept.
     """

@@ -152,7 +152,7 @@ class Trainer:
             "progress": self.progress.record(),
             "fingerprint": self.fingerprint,
             "random": {
-                "generator": "SFC64 of (seed, purpose, epoch, step, shard)",
+                "generator": "SFC64 of (seed, purpose, place)",
                 "seed": self.config.train.seed,
                 "epoch": self.progress.epoch,
                 "step": self.progress.step,

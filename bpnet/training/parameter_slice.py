@@ -15,7 +15,7 @@ class ParameterSlice:
         memories: what the optimiser remembers of them, by name.
         scratch: to work in.
         decays: whether weight decay pulls on them.
-        others: their gradients of further shards, to be added in order.
+        others: the same gradients as the other shards found them, to be added in order.
         average: their moving average, where one is kept.
     """
 

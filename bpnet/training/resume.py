@@ -43,7 +43,9 @@ def load_for_resume(
         progress = Progress.from_record(checkpoint.record["progress"])
     except TypeError as error:
         raise CheckpointError(
-            "the checkpoint does not tell how far the run came", where=checkpoint.path, found=error
+            "the checkpoint does not record how far the run came",
+            where=checkpoint.path,
+            found=error,
         ) from error
     wanted = load_config(source, overrides) if source else load_overrides(overrides)
     check_agreement(wanted, checkpoint, progress)

@@ -43,7 +43,7 @@ class Schedule:
         """Return η for the step of this number, from 0."""
         total = self.ends[0]
         if step < total or self.config.name in ("constant", "step"):
-            return self.peak * self._share(step, total)
+            return self.peak * self._fraction(step, total)
         begin, end = next(
             (begin, end)
             for begin, end in zip(self.ends, [*self.ends[1:], math.inf], strict=True)
@@ -51,7 +51,7 @@ class Schedule:
         )
         return self.peak * EXTENSION_START * _cosine((step - begin) / max(end - begin, 1))
 
-    def _share(self, step: int, total: int) -> float:
+    def _fraction(self, step: int, total: int) -> float:
         """Return the rate as a fraction of the peak."""
         config = self.config
         rising = (config.rise if config.name == "one_cycle" else config.warmup) * total

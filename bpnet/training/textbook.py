@@ -1,7 +1,7 @@
 """One training step as the textbooks tell it: forward, loss, backward, update.
 
-Everything else in this folder does the same to more than one shard, in more than one process, or
-again and again. A test holds the engine's step (`step/engine.py`) equal to this one.
+The folder `step/` does the same with several shards, in several processes; a test holds the step of
+its engine equal to this one.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ from bpnet.config.network import build_layer, known_input_shape, known_outputs
 from bpnet.config.presets import example_paths, preset_paths
 from bpnet.config.settings import Config
 from bpnet.model.build import build_network
+from bpnet.nn.facts import number
 from bpnet.nn.registry import build_loss, layer_types, loss_types
-from bpnet.teach.trace.layout import Cell, columns, number
+from bpnet.teach.trace.layout import Cell, columns
 from bpnet.teach.trace.update_rule import update_rule
 from bpnet.training.optimizers import build_optimizer
 from tests.helpers.tiny import call, fail, read_config, succeed

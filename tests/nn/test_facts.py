@@ -120,6 +120,18 @@ def test_what_a_layer_mixes_is_what_it_says(kind: str) -> None:
     assert not changed[:, [0, 2]].any()
     if trial.layer.scope in ("identity", "element"):
         assert not changed[1:].any()
+    elif trial.layer.input_shape == trial.layer.output_shape and len(changed) > 1:
+        assert changed[1:].any()
+
+
+@every_kind
+def test_every_kind_is_found_by_its_name(kind: str) -> None:
+    assert find_layer(kind) is layer_types()[kind]
+
+
+def test_every_loss_is_found_by_its_name() -> None:
+    for kind, loss in loss_types().items():
+        assert find_loss(kind) is loss
 
 
 def test_a_line_says_what_it_takes() -> None:

@@ -11,7 +11,7 @@ from bpnet.training.progress import Progress
 from bpnet.training.resume import extend, load_for_resume
 from bpnet.training.run import create_run_dir
 from bpnet.training.saving import save_checkpoint
-from tests.helpers.runs import RICH, STEPS, resume, scripted
+from tests.helpers.runs import RICH, STEPS, assert_same_run, resume, scripted
 from tests.helpers.tiny import NET, TRAIN, after, read_config, train, with_settings
 
 # How long a run goes on
@@ -180,3 +180,28 @@ def test_a_directory_with_another_run_is_not_overwritten(tmp_path: Path) -> None
     create_run_dir(tmp_path / "a" / "b", resumes=False)
     with pytest.raises(CheckpointError, match="cannot be made"):
         create_run_dir(tmp_path / "run" / "last.npz", resumes=False)
+
+
+# Runs that an earlier version began
+
+
+def without_newer_settings(path: Path) -> None:
+    """Make a checkpoint look as if it was written when there was no `rho`."""
+    checkpoint = load_checkpoint(path)
+    lines = checkpoint.record["config"].splitlines()
+    assert any(line.startswith("rho = ") for line in lines)
+    config = "\n".join(line for line in lines if not line.startswith("rho = "))
+    save_checkpoint(path, checkpoint.record | {"config": config}, checkpoint.arrays)
+
+
+def test_a_run_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    now, before = tmp_path / "now", tmp_path / "before"
+    for run_dir in (now, before):
+        train(read_config(RICH), run_dir, should_stop=after(STEPS + 2))
+    for name in ("last.npz", "best.npz"):
+        without_newer_settings(before / name)
+        assert "rho" not in load_checkpoint(before / name).record["config"]
+        load_checkpoint(before / name).model()
+    for run_dir in (now, before):
+        resume(run_dir)
+    assert_same_run(now, before)

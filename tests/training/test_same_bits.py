@@ -9,6 +9,7 @@ import pytest
 from bpnet.config.settings import Config
 from bpnet.model.workers import Workers
 from bpnet.training.loop import Trainer
+from bpnet.training.optimizers import OPTIMIZERS
 from bpnet.training.parameter_slice import ParameterSlice
 from bpnet.training.step.batch import Batch
 from bpnet.training.step.processes import CAN_FORK, ProcessExecutor
@@ -58,7 +59,7 @@ def test_any_workers_give_the_same_bits(
     assert_same_run(tmp_path / "alone", tmp_path / "executor")
 
 
-@pytest.mark.parametrize("rule", ["adam", "adamw"])
+@pytest.mark.parametrize("rule", OPTIMIZERS)
 @pytest.mark.parametrize("split", NETWORKS)
 def test_other_rules_without_clipping_do_so_too(tmp_path: Path, split: str, rule: str) -> None:
     config = rich(split, 3, "train.grad_clip=0", f"optimizer.name={rule}")

@@ -19,7 +19,7 @@ from bpnet.nn.draws import Draws
 from bpnet.nn.sequential import Workspace
 from bpnet.training import textbook
 from bpnet.training.loop import Trainer
-from bpnet.training.optimizers import build_optimizer
+from bpnet.training.optimizers import OPTIMIZERS, build_optimizer
 from tests.helpers.tiny import NET, TRAIN, draw_dataset, new_trainer, read_config
 
 PACKAGE = Path(bpnet.__file__).parent
@@ -28,7 +28,6 @@ MOST_FILES, MOST_LINES = 9, 1200
 CONV = "model.layers=conv 3 kernel=3, relu, maxpool 2, dropout 0.3, flatten, linear 3"
 MLP = "model.layers=flatten, linear 9, relu, dropout 0.2, linear 3"
 NORM = "model.layers=conv 4 kernel=3, batchnorm, relu, flatten, linear 3"
-OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "adagrad")
 
 
 def by_engine(config: Config, folder: Path, steps: int = 4) -> tuple[Trainer, list[float]]:

@@ -75,7 +75,7 @@ class TrainingStep:
         return loss
 
     def gradient(self) -> FlatArrays:
-        """Return by what the step moves the parameters, `w − w'` with η = 1; leave them."""
+        """Return how far the step moves the parameters, `w − w'` with η = 1; leave them."""
         before = self.parameters.flat.copy()
         self._take()
         gradient = self.parameters.like()

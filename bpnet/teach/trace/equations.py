@@ -44,7 +44,9 @@ def four_equations(recorded: RecordedPass) -> tuple[Equation, ...]:
     layers = [call.layer for call in recorded.calls]
     linear = [number for number, layer in enumerate(layers) if layer.kind == "linear"]
     others = [layer for layer in layers if layer.kind != "linear"]
-    if not linear or any(layer.formulas().error is None for layer in others):
+    if not linear or any(
+        layer.formulas().error is None or layer.parameter_shapes for layer in others
+    ):
         return ()
     errors = []
     for number, following in zip(linear, [*linear[1:], None], strict=True):

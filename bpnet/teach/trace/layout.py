@@ -9,15 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bpnet.nn.facts import number
 from bpnet.nn.layer import Array
 
 GAP = "  "
 MOST_SHOWN = 96  # numbers of an array: what a page of 80 columns shows in a dozen lines
-
-
-def number(value: float, digits: int = 6) -> str:
-    """Return a number with a true minus sign; −0 is 0."""
-    return f"{value + 0.0:.{digits}g}".replace("-", "−")
 
 
 def told_apart(one: float, other: float) -> tuple[str, str]:
@@ -29,11 +25,6 @@ def told_apart(one: float, other: float) -> tuple[str, str]:
 def size(shape: Sequence[int]) -> str:
     """Return a shape as it is spoken: `2×3`."""
     return "×".join(map(str, shape))
-
-
-def factor(value: float) -> str:
-    """Return a number as it stands in a product: a negative one in brackets."""
-    return f"({number(value)})" if value < 0 else number(value)
 
 
 def columns(text: str) -> int:

@@ -23,7 +23,9 @@ def update_rule(
         clip = number(optimizer.grad_clip)
         lines.append(f"g ← g · min(1, c / ‖g‖), c = {clip}, ‖g‖ over all parameters")
     if optimizer.config.weight_decay:
-        normalises = any(layer.scope == "batch" for layer in network.layers)
+        normalises = any(
+            len(shape) == 1 for name, shape in network.parameters.shapes.items() if "weight" in name
+        )
         spared = "biases, γ and β" if normalises else "biases"
         decay = f"λ = {number(optimizer.config.weight_decay)}, not for {spared}"
         lines.append(f"{optimizer.decay_formula()}, {decay}")

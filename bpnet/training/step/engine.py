@@ -118,6 +118,8 @@ class Engine:
 
     def kinks(self, batch_size: int) -> list[NDArray[np.bool_]] | None:
         """Return on which side of its kinks the last step was; None where not all were kept."""
+        if self.kind == "processes":
+            return None  # each process keeps those of its own shards
         found: list[NDArray[np.bool_]] = []
         for shard in self.shards:
             kinks = shard.kinks(batch_size)

@@ -38,15 +38,16 @@ class Perceptron:
             ConfigError: the network is of another kind.
         """
         layers = model.network.layers
-        linear = [place for place, layer in enumerate(layers) if isinstance(layer, Linear)]
+        linear = [place for place, layer in enumerate(layers) if type(layer) is Linear]
         if len(linear) == 2:
             first, second = linear
             before, between = layers[:first], layers[first + 1 : second]
-            behind = layers[second + 1 :]
+            after = layers[second + 1 :]
             if (
                 all(layer.scope == "identity" for layer in before)
                 and all(layer.scope == "element" for layer in between)
-                and not any(layer.parameter_shapes or layer.draws for layer in behind)
+                and not any(layer.parameter_shapes for layer in (*between, *after))
+                and not any(layer.draws for layer in after)
             ):
                 return cls(first, second)
         raise ConfigError(

@@ -37,7 +37,8 @@ class ProcessExecutor:
     """Compute the shards of a step in `count − 1` forked processes and in this one.
 
     Weights, gradients and batches lie in memory that a fork shares; nothing travels. Use it as a
-    context: leaving it ends the processes, and should this process die, they end by themselves.
+    context: leaving it ends the processes, and should this process die, they end on their own.
+    Within it NumPy works as it should in a step (`worker_settings`), in this process as well.
 
     Args:
         shards: process k computes the shards k, k + count, …

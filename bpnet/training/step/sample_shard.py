@@ -32,8 +32,8 @@ class SampleShard:
     Args:
         model: the network, which all shards use.
         samples: the data set's training samples.
-        number: place of this shard among
-        count: all shards.
+        number: of this shard, from 0.
+        count: how many shards there are.
         most: samples of the largest batch.
         memory: where the activations of the shards that one worker computes lie, one after the
             other; None for memory of its own.
@@ -149,7 +149,7 @@ class SampleShard:
                 update.apply([columns], batch)
 
     def caches(self, batch_size: int) -> Caches | None:
-        """Return what the last step of this batch size left behind, if it had samples for all.
+        """Return what the last step of this batch size left behind; None if it had no sample.
 
         Of a shard in micro-batches, what the last one left behind.
         """

@@ -255,7 +255,7 @@ class UnitShard:
             layer.allocate(Room(batch, memory, gradients, layer is not self._own[0]))
             for layer, gradients in zip(self._own, self._gradients, strict=True)
         ]
-        behind = Room(batch, memory, wants_input_gradient=True)
+        room = Room(batch, memory, wants_input_gradient=True)
         return UnitCache(
             inputs=memory.array(in_features, batch),
             rows=memory.array(batch, in_features),
@@ -263,8 +263,8 @@ class UnitShard:
             blocks=self._row_slices(height),
             sums=self._shared.sums(batch),
             own=own,
-            tail=[layer.allocate(behind) for layer in self._tail],
+            tail=[layer.allocate(room) for layer in self._tail],
             outputs=memory.array(network.layers[self._shared.place.second].output_shape[0], batch),
-            loss=network.loss.allocate(behind),
+            loss=network.loss.allocate(room),
             ones=np.ones(batch, dtype=memory.dtype),
         )

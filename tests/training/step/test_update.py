@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from bpnet.config.settings import OptimizerConfig
 from bpnet.nn.parameters import FlatArrays
 from bpnet.training.averaging import AveragedWeights
-from bpnet.training.optimizers import build_optimizer
+from bpnet.training.optimizers import OPTIMIZERS, build_optimizer
 from bpnet.training.parameter_slice import ParameterSlice
 from bpnet.training.run import prepare_model
 from bpnet.training.step.batch import Batch, split_evenly
@@ -23,10 +23,7 @@ PLAIN = OptimizerConfig(momentum=0.0, nesterov=False, weight_decay=0.0)
 BATCH = Batch(np.arange(4), 0, 0, 1.0)
 RICH = (
     OptimizerConfig(weight_decay=0.1),
-    OptimizerConfig(name="adam", weight_decay=0.1),
-    OptimizerConfig(name="adamw", weight_decay=0.1),
-    OptimizerConfig(name="rmsprop", weight_decay=0.1),
-    OptimizerConfig(name="adagrad", weight_decay=0.1),
+    *(OptimizerConfig(name=name, weight_decay=0.1) for name in OPTIMIZERS if name != "sgd"),
 )
 
 # Slices of a whole
