@@ -57,7 +57,7 @@ def deviations(found: Mapping[str, Array], expected: Mapping[str, Array]) -> dic
 
 
 def disagreeing(found: Mapping[str, Array], expected: Mapping[str, Array]) -> dict[str, float]:
-    """Return the deviations beyond the tolerance, and those that are no numbers."""
+    """Return the deviations beyond the tolerance, and those that are not finite."""
     every = deviations(found, expected)
     return {name: deviation for name, deviation in every.items() if not deviation <= TOLERANCE}
 

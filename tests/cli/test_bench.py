@@ -166,7 +166,7 @@ def test_a_signal_ends_all_processes(tmp_path: Path, number: int, wait: float, c
 
 
 def ends_soon(group: int) -> bool:
-    """Tell whether no process of a group runs any more within seconds."""
+    """Return whether no process of a group runs any more within seconds."""
     for _ in range(100):
         if not any(map(runs_in(group), Path("/proc").glob("[0-9]*/stat"))):
             return True

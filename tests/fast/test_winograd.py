@@ -66,11 +66,11 @@ def test_the_cases_differ_in_all_that_matters(monkeypatch: pytest.MonkeyPatch) -
     counts, strips = [], []
     for block in BLOCKS:
         cut_into_blocks(monkeypatch, block)
-        counts.append([pieces_and_tiles(case) for case in DRAWN])
+        counts.append([blocks_and_tiles(case) for case in DRAWN])
         strips.append([strip_and_rows(case) for case in DRAWN])
-    assert all(pieces == across for pieces, across in counts[0])
-    assert any(1 < pieces < across and across % pieces for pieces, across in counts[1])
-    assert all(pieces == 1 for pieces, _ in counts[2])
+    assert all(blocks == across for blocks, across in counts[0])
+    assert any(1 < blocks < across and across % blocks for blocks, across in counts[1])
+    assert all(blocks == 1 for blocks, _ in counts[2])
     assert all(at_once == 1 for at_once, _ in strips[0])
     assert any(1 < at_once < rows and rows % at_once for at_once, rows in strips[1])
     assert all(at_once == rows for at_once, rows in strips[2])
@@ -82,7 +82,7 @@ def allocate(case: Case) -> WinogradCache:
     return layer.allocate(Room(case.batch, memory, {}, wants_input_gradient=True))
 
 
-def pieces_and_tiles(case: Case) -> tuple[int, int]:
+def blocks_and_tiles(case: Case) -> tuple[int, int]:
     """Return into how many blocks a row is cut, and how many tiles it has."""
     layer = case.fused()
     return count_blocks(allocate(case)) // layer.rows, layer.across

@@ -23,12 +23,12 @@ LONGEST = 60  # seconds that a test of processes may take before it counts as ha
 
 
 def lives(process: int) -> bool:
-    """Tell whether a process of this number exists and has not ended."""
+    """Return whether a process of this number exists and has not ended."""
     return status(process) not in (None, "Z", "X")
 
 
 def status(process: int) -> str | None:
-    """Return the letter by which the system says what a process does; None if there is none."""
+    """Return the letter by which the system says what a process does; None for no process."""
     fields = stat_fields(process)
     return fields[0] if fields else None
 
@@ -54,7 +54,7 @@ def processor_time(process: int) -> float:
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
-    """Wait until something holds; tell whether it came to that within 10 seconds."""
+    """Wait until something holds; return whether it came to that within 10 seconds."""
     end = time.monotonic() + 10
     while not holds() and time.monotonic() < end:
         time.sleep(0.01)
@@ -96,7 +96,7 @@ def exit_code(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-# Teams
+# Executors
 
 
 @dataclass

@@ -117,7 +117,7 @@ def train(
 
 
 def after(steps: int) -> Callable[[], bool]:
-    """Return a `should_stop` that says yes after so many steps."""
+    """Return a `should_stop` that says yes after that many steps."""
     done = iter(range(1, steps + 1))
     return lambda: next(done, steps) >= steps
 

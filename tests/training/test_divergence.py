@@ -95,8 +95,8 @@ def test_a_test_loss_that_overflows_is_divergence(
     poisoned(monkeypatch, 3 * 7, "5.weight", 3e38)
     config = read_config(NET + TRAIN, "data.validation=0")  # 100 samples, 7 steps in an epoch
     train(config, tmp_path)
-    with Workers(1) as team, pytest.raises(DivergedError, match=r"best\.npz"):
-        final_score(tmp_path / "best.npz", draw_dataset(), team)
+    with Workers(1) as workers, pytest.raises(DivergedError, match=r"best\.npz"):
+        final_score(tmp_path / "best.npz", draw_dataset(), workers)
 
 
 # The first layer that is lost
@@ -136,7 +136,7 @@ def test_layers_that_draw_are_passed_by() -> None:
 @pytest.mark.parametrize("kind", ["threads", *(["processes"] if CAN_FORK else [])])
 @pytest.mark.parametrize("split", ["samples", "units"])
 @pytest.mark.parametrize("clip", [0, 1])
-def test_every_team_and_split_tells_of_it_and_moves_no_weight(
+def test_every_executor_and_split_tells_of_it_and_moves_no_weight(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, split: str, clip: int
 ) -> None:
     poisoned(monkeypatch, STEPS + 1, "4.weight", 3e38)

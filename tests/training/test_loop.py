@@ -142,11 +142,11 @@ def small_network() -> Sequential:
 
 
 def follow(averaged: AveragedWeights, network: Sequential, step: int) -> None:
-    """Take weights and statistics into their averages, the weights in two pieces."""
+    """Take weights and statistics into their averages, the weights in two slices."""
     assert averaged.parameters is not None
     now, average = network.parameters.flat, averaged.parameters.flat
-    for piece in (slice(20), slice(20, None)):
-        averaged.follow(average[piece], now[piece], np.empty_like(now[piece]), step)
+    for part in (slice(20), slice(20, None)):
+        averaged.follow(average[part], now[part], np.empty_like(now[part]), step)
     averaged.follow_state(step)
 
 

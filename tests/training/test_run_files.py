@@ -164,8 +164,8 @@ def test_training_never_looks_at_the_test_set(tmp_path: Path) -> None:
     unseen: Any = Forbidden()
     forbidden = Dataset("idx", dataset.train, unseen, dataset.class_names)
     train(read_config(RICH), tmp_path, forbidden)
-    with Workers(1) as team, pytest.raises(AssertionError, match="looked at the test set"):
-        final_score(tmp_path / "best.npz", forbidden, team)
+    with Workers(1) as workers, pytest.raises(AssertionError, match="looked at the test set"):
+        final_score(tmp_path / "best.npz", forbidden, workers)
 
 
 def test_the_scores_are_those_of_the_test_set(tmp_path: Path) -> None:

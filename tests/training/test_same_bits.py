@@ -71,7 +71,7 @@ def test_other_rules_without_clipping_do_so_too(tmp_path: Path, split: str, rule
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 @pytest.mark.parametrize("split", NETWORKS)
-def test_batches_that_leave_parts_without_samples(tmp_path: Path, split: str, kind: str) -> None:
+def test_batches_that_leave_shards_without_samples(tmp_path: Path, split: str, kind: str) -> None:
     demand_forks(kind)
     config = rich(split, 3, "train.batch_size=39")  # the last batch has 2 samples
     run_with(ALONE, config, tmp_path / "alone")
@@ -82,12 +82,12 @@ def test_batches_that_leave_parts_without_samples(tmp_path: Path, split: str, ki
 # What would be noticed
 
 
-def add_in_another_order(self: Update, shares: list[ParameterSlice], shards: int) -> float:
-    for share in shares:
-        share.others.reverse()
-    total = ADD_UP(self, shares, shards)
-    for share in shares:
-        share.others.reverse()
+def add_in_another_order(self: Update, slices: list[ParameterSlice], shards: int) -> float:
+    for params in slices:
+        params.others.reverse()
+    total = ADD_UP(self, slices, shards)
+    for params in slices:
+        params.others.reverse()
     return total
 
 
@@ -112,7 +112,7 @@ def step_without_waiting(self: ThreadExecutor, batch: Batch) -> None:
 
 
 @pytest.mark.parametrize("split", NETWORKS)
-def test_parts_that_do_not_wait_for_each_other_are_noticed(
+def test_shards_that_do_not_wait_for_each_other_are_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: str
 ) -> None:
     run_with(ALONE, rich(split, 2), tmp_path / "alone")
@@ -125,7 +125,7 @@ def test_parts_that_do_not_wait_for_each_other_are_noticed(
 @pytest.mark.skipif(not CAN_FORK, reason="this system cannot fork safely")
 @pytest.mark.parametrize("lost", ["rate", "epoch", "step", "index"])
 @pytest.mark.parametrize("split", NETWORKS)
-def test_an_order_that_reaches_processes_changed_is_noticed(
+def test_a_batch_that_reaches_processes_changed_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: str, lost: str
 ) -> None:
     config = rich(split, 2)
@@ -151,7 +151,7 @@ def test_an_order_that_reaches_processes_changed_is_noticed(
 # Who computes
 
 
-def test_the_teams_are_those_that_were_asked_for(tmp_path: Path) -> None:
+def test_the_executors_are_those_that_were_asked_for(tmp_path: Path) -> None:
     for kind in ("threads", "processes"):
         demand_forks(kind)
         with Workers(3, kind) as workers:

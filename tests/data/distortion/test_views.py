@@ -22,7 +22,7 @@ def parts(maps: Affine) -> NDArray[np.float64]:
 
 
 def lies_evenly(found: NDArray[np.float64]) -> bool:
-    """Tell whether 100 views fill each tenth of each range and all 16 corners about alike."""
+    """Return whether 100 views fill each tenth of each range and all 16 corners about alike."""
     tenths = [np.histogram(one, bins=10, range=(-1, 1))[0] for one in found]
     corners = np.bincount((found > 0).T @ [1, 2, 4, 8], minlength=16)
     return bool(np.min(tenths) >= 9 and np.max(tenths) <= 11 and corners.min() >= 3)

@@ -50,7 +50,7 @@ class Leaky(Barrier):
 
 
 def rounds_were_met(barrier: Barrier, processes: int, rounds: int) -> bool:
-    """Let processes count rounds and meet behind each; tell whether none passed early."""
+    """Let processes count rounds and meet behind each; return whether none passed early."""
     counts = shared_zeros(processes, np.int64)
     children = [
         fork(partial(count_rounds, barrier, counts, number, rounds))
@@ -62,7 +62,7 @@ def rounds_were_met(barrier: Barrier, processes: int, rounds: int) -> bool:
 
 
 def count_rounds(barrier: Barrier, counts: NDArray[Any], number: int, rounds: int) -> bool:
-    """Count and meet; tell whether all others had counted as far each time."""
+    """Count and meet; return whether all others had counted as far each time."""
     barrier.number = number
     met = True
     for done in range(1, rounds + 1):
@@ -106,7 +106,7 @@ def other_of(barrier: Barrier) -> Barrier:
 
 
 def awaited(asked_before: int) -> tuple[Barrier, list[str]]:
-    """Return a barrier for two whose other side comes after so many questions, and a record."""
+    """Return a barrier for two whose other side comes after that many questions, and a record."""
     record: list[str] = []
 
     def is_alive() -> None:

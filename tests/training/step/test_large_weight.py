@@ -41,7 +41,7 @@ BEHIND_BATCHNORM = {
     "behind a convolution": "conv 2 kernel=3\nbatchnorm\nflatten\nlinear 3",
     "behind the inputs": "flatten\nbatchnorm\nlinear 3",
     "between two": "flatten\nlinear 6\nrelu\nbatchnorm\nlinear 3",
-    "before a cut-off": "flatten\nlinear 6\nbatchnorm\nrelu\nlinear 3",
+    "before a ReLU": "flatten\nlinear 6\nbatchnorm\nrelu\nlinear 3",
 }
 
 
@@ -59,12 +59,12 @@ def test_small_ones_are_left_to_their_layer() -> None:
     assert large_weights(prepare_model(config(), draw_dataset()).network, 1) == []
 
 
-@pytest.mark.parametrize("at_a_time", [1, 100])
+@pytest.mark.parametrize("micro_batch", [1, 100])
 @pytest.mark.parametrize("rule", ["name=sgd", "name=adamw", "nesterov=true"])
 def test_they_are_trained_as_by_their_layer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str, at_a_time: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str, micro_batch: int
 ) -> None:
-    monkeypatch.setattr("bpnet.fast.sizes.MICRO_BATCH", at_a_time)
+    monkeypatch.setattr("bpnet.fast.sizes.MICRO_BATCH", micro_batch)
     settings = (f"optimizer.{rule}", "optimizer.weight_decay=0.01", "train.ema=0.9")
     plain = train(config(*settings), tmp_path / "plain")
     monkeypatch.setattr(sizes, "LARGE_WEIGHT", 1)

@@ -70,7 +70,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("where", [0, 1, 2])
 @pytest.mark.parametrize("kind", ERRORS)
-def test_what_a_part_raises_is_raised_here(killed: list[int], kind: str, where: int) -> None:
+def test_what_a_shard_raises_is_raised_here(killed: list[int], kind: str, where: int) -> None:
     error = ERRORS[kind]
     raised = step_and_fail(executor_of(raising(error, where), 3, count=3), type(error))
     assert str(raised) == str(error)

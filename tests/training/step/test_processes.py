@@ -47,7 +47,7 @@ def _no_hanging() -> Iterator[None]:
 # Steps
 
 
-def test_every_part_gets_every_order_and_waits_for_all_others() -> None:
+def test_every_shard_gets_every_batch_and_waits_for_all_others() -> None:
     done = shared_zeros(5, np.int64)
     wrong = shared_zeros(1, np.int64)
     doers = shared_zeros(5, np.int64)
@@ -69,7 +69,7 @@ def test_every_part_gets_every_order_and_waits_for_all_others() -> None:
     assert doers.tolist() == [own, first, second, own, first]
 
 
-def test_a_team_can_be_used_again() -> None:
+def test_an_executor_can_be_used_again() -> None:
     done = shared_zeros(2, np.int64)
 
     def work(number: int, phase: int, batch: Batch) -> None:

@@ -152,7 +152,7 @@ def generous(self: UnitShard, batch: Batch) -> None:
 
 def forgetful(self: Update, slices: Sequence[ParameterSlice], *more: Any) -> None:
     """Leave all biases as they are."""
-    APPLY(self, [part for part in slices if part.decays], *more)
+    APPLY(self, [params for params in slices if params.decays], *more)
 
 
 INPUTS, ACTIVATE, APPLY = UnitShard.inputs, UnitShard.activate, Update.apply
@@ -163,7 +163,7 @@ BUGS = [
 
 
 @pytest.mark.parametrize(("where", "name", "bug"), BUGS)
-def test_a_part_with_a_bug_learns_something_else(
+def test_a_shard_with_a_bug_learns_something_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: type, name: str, bug: Any
 ) -> None:
     whole = trained(tmp_path / "whole", RELU, 1, "samples")
@@ -213,7 +213,7 @@ def test_the_gradient_is_that_of_the_loss_with_the_same_units_dropped(
     assert projection_error(stepper.loss, stepper.flat, gradient, rng) > 1e-6
 
 
-def test_dropout_is_drawn_anew_for_every_step_and_every_part(tmp_path: Path) -> None:
+def test_dropout_is_drawn_anew_for_every_step_and_every_shard(tmp_path: Path) -> None:
     stepper = Stepper(tmp_path, "flatten, linear 8, dropout 0.5, linear 3", 2)
     places = [(0, 0), (1, 0), (0, 1)]
     losses = [stepper.loss(*place) for place in places]

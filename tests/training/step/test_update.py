@@ -31,19 +31,19 @@ RICH = (
 Splitting = Callable[[int, int, int], slice]
 
 
-def assert_fair(splitting: Splitting, whole: int, parts: int) -> None:
-    """Make sure that all is given away once, in order, nearly equally, larger shares first."""
-    pieces = [np.arange(whole)[splitting(whole, parts, number)] for number in range(parts)]
-    assert np.concatenate(pieces).tolist() == list(range(whole))
-    sizes = [len(piece) for piece in pieces]
+def assert_fair(splitting: Splitting, whole: int, count: int) -> None:
+    """Make sure that all is given away once, in order, nearly equally, larger slices first."""
+    slices = [np.arange(whole)[splitting(whole, count, number)] for number in range(count)]
+    assert np.concatenate(slices).tolist() == list(range(whole))
+    sizes = [len(one) for one in slices]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] - sizes[-1] <= 1
 
 
-def test_shares_cover_everything_once_the_larger_first() -> None:
-    for parts in range(1, 9):
+def test_slices_cover_everything_once_the_larger_first() -> None:
+    for count in range(1, 9):
         for whole in (*range(20), 64, 1001):
-            assert_fair(split_evenly, whole, parts)
+            assert_fair(split_evenly, whole, count)
     assert [split_evenly(8, 3, number) for number in range(3)] == [
         slice(0, 3),
         slice(3, 6),
@@ -56,23 +56,23 @@ def test_with_too_little_for_all_the_last_ones_get_nothing() -> None:
     assert sizes == [1, 1, 0, 0]
 
 
-def floor_shares(whole: int, parts: int, number: int) -> slice:
-    return slice(number * (whole // parts), (number + 1) * (whole // parts))
+def floor_slices(whole: int, count: int, number: int) -> slice:
+    return slice(number * (whole // count), (number + 1) * (whole // count))
 
 
-def larger_last(whole: int, parts: int, number: int) -> slice:
-    return slice(number * whole // parts, (number + 1) * whole // parts)
+def larger_last(whole: int, count: int, number: int) -> slice:
+    return slice(number * whole // count, (number + 1) * whole // count)
 
 
-def overlapping(whole: int, parts: int, number: int) -> slice:
+def overlapping(whole: int, count: int, number: int) -> slice:
     return slice(
-        max(0, split_evenly(whole, parts, number).start - 1),
-        split_evenly(whole, parts, number).stop,
+        max(0, split_evenly(whole, count, number).start - 1),
+        split_evenly(whole, count, number).stop,
     )
 
 
-@pytest.mark.parametrize("wrong", [floor_shares, larger_last, overlapping])
-def test_an_unfair_share_is_noticed(wrong: Splitting) -> None:
+@pytest.mark.parametrize("wrong", [floor_slices, larger_last, overlapping])
+def test_an_unfair_slice_is_noticed(wrong: Splitting) -> None:
     with pytest.raises(AssertionError):
         assert_fair(wrong, 8, 3)
 
@@ -105,14 +105,14 @@ class Trial:
         for number, gradient in enumerate(self.gradients, start=1):
             gradient.flat[:] = drawn(number)
 
-    def spans(self, pieces: int) -> list[list[ParameterSlice]]:
+    def spans(self, count: int) -> list[list[ParameterSlice]]:
         """Return the slices of all parameters, cut into that many spans."""
-        stretches = [split_evenly(SIZE, pieces, number) for number in range(pieces)]
-        return [self.update.slices(stretch, self.gradients) for stretch in stretches]
+        spans = [split_evenly(SIZE, count, number) for number in range(count)]
+        return [self.update.slices(span, self.gradients) for span in spans]
 
-    def take_step(self, pieces: int, batch: Batch = BATCH) -> NDArray[Any]:
+    def take_step(self, count: int, batch: Batch = BATCH) -> NDArray[Any]:
         """Add, clip and apply as shards do; return the weights."""
-        spans = self.spans(pieces)
+        spans = self.spans(count)
         squares = [self.update.add_up(span, len(self.gradients)) for span in spans]
         factor = self.update.optimizer.clipping_factor(sum(squares))
         for span in spans:
@@ -120,13 +120,13 @@ class Trial:
         return self.parameters.flat
 
 
-@pytest.mark.parametrize("pieces", [1, 3])
-def test_gradients_are_added_in_the_order_of_their_shards(pieces: int) -> None:
+@pytest.mark.parametrize("slices", [1, 3])
+def test_gradients_are_added_in_the_order_of_their_shards(slices: int) -> None:
     """In single precision the order shows: (1e8 − 1e8) + 1 is 1, and (1e8 + 1) − 1e8 is 0."""
     trial = Trial(shards=3, dtype=np.float32)
     for gradient, value in zip(trial.gradients, (1e8, -1e8, 1.0), strict=True):
         gradient.flat[:] = value
-    for span in trial.spans(pieces):
+    for span in trial.spans(slices):
         trial.update.add_up(span, 3)
     assert (trial.gradients[0].flat == 1).all()
 
@@ -154,11 +154,11 @@ def applied(gradients: Sequence[FlatArrays]) -> NDArray[Any]:
 
 
 @pytest.mark.parametrize("largest", [0.5, 5.0, 1e3])
-@pytest.mark.parametrize("pieces", [1, 2, 5])
-def test_slices_are_clipped_as_the_whole_vector_would_be(pieces: int, largest: float) -> None:
+@pytest.mark.parametrize("slices", [1, 2, 5])
+def test_slices_are_clipped_as_the_whole_vector_would_be(slices: int, largest: float) -> None:
     trial = Trial(shards=2, grad_clip=largest)
     expected = drawn(0) - clipped(applied(trial.gradients), largest)
-    np.testing.assert_allclose(trial.take_step(pieces), expected, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(trial.take_step(slices), expected, rtol=1e-12, atol=1e-14)
 
 
 def test_clipping_every_slice_on_its_own_would_be_noticed() -> None:
