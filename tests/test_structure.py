@@ -219,6 +219,31 @@ def test_scoring_loads_nothing_of_training() -> None:
     assert run_python(code) == "[]\n"
 
 
+def private_attributes(source: str) -> set[str]:
+    """Return the private attributes that a source reads or replaces on anything but `self`."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            name, owner = node.attr, node.value
+            is_own = isinstance(owner, ast.Name) and owner.id in ("self", "cls", "os")
+            if name.startswith("_") and not name.startswith("__") and not is_own:
+                found.add(name)
+    return found
+
+
+TESTS = sorted((PROJECT / "tests").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_no_test_holds_a_private_attribute(path: Path) -> None:
+    assert private_attributes(path.read_text(encoding="utf-8")) == set()
+
+
+def test_a_private_attribute_is_found() -> None:
+    source = "def f(trainer):\n    trainer.engine._totals = self._own = trainer._step()"
+    assert private_attributes(source) == {"_totals", "_step"}
+
+
 def test_the_library_never_prints() -> None:
     for path in MODULES:
         if "cli" not in path.parts:

@@ -76,7 +76,7 @@ class FusedConv(Layer[Cache]):
         _, height, width = self.input_shape
         return padded[:, self.padding :, self.padding :][:, :height, :width]
 
-    def _sums(
+    def window_sums(
         self,
         windows: Array,
         parted: Array,

@@ -159,7 +159,7 @@ class TiledConv(FusedConv[TiledCache]):
                         pair
                         for down in range(self.steps)
                         for right in range(self.steps)
-                        for pair in self._sums(
+                        for pair in self.window_sums(
                             windows[:, down, right], grad_parted, place, down=down, right=right
                         )
                     ],

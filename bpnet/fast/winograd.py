@@ -137,7 +137,7 @@ class WinogradConv(FusedConv[WinogradCache]):
                         is_largest=list(_view(flags, masks, *shape)),
                         added=[]
                         if strip is None
-                        else self._sums(window[None], strip, in_strip, first=start),
+                        else self.window_sums(window[None], strip, in_strip, first=start),
                     )
                 )
                 before += count if training else 0

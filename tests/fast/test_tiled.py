@@ -92,8 +92,8 @@ def blocks_and_rows(case: Case) -> tuple[int, int]:
 class CrookedTiles(TiledConv):
     """Add what two columns of a window give to one another's place."""
 
-    def _sums(self, *arguments: Any, **options: Any) -> list[tuple[Array, Array]]:
-        (place, elements), (other_place, other_elements), *rest = super()._sums(
+    def window_sums(self, *arguments: Any, **options: Any) -> list[tuple[Array, Array]]:
+        (place, elements), (other_place, other_elements), *rest = super().window_sums(
             *arguments, **options
         )
         return [(place, other_elements), (other_place, elements), *rest]

@@ -27,22 +27,22 @@ class Barrier:
     """
 
     def __init__(self, count: int, is_alive: Callable[[], None]) -> None:
-        self._counts = memoryview(mmap.mmap(-1, LINE * count)).cast("q")
-        self._places = [number * LINE // 8 for number in range(count)]
+        self.counts = memoryview(mmap.mmap(-1, LINE * count)).cast("q")
+        self.places = [number * LINE // 8 for number in range(count)]
         self.is_alive = is_alive
         self.number = 0
 
     def arrive(self) -> int:
         """Come to the barrier without waiting; return how often this process has come."""
-        counts, own = self._counts, self._places[self.number]
+        counts, own = self.counts, self.places[self.number]
         arrivals = counts[own] + 1
         counts[own] = arrivals
         return arrivals
 
     def wait(self) -> None:
         """Come to the barrier, and go on when all others have come."""
-        counts, arrivals = self._counts, self.arrive()
-        for place in self._places:
+        counts, arrivals = self.counts, self.arrive()
+        for place in self.places:
             spins = SPINS
             while counts[place] < arrivals and spins:
                 spins -= 1
@@ -53,11 +53,11 @@ class Barrier:
         """Let others have the processor, and sleep when that takes long."""
         end = time.perf_counter() + YIELDING
         while time.perf_counter() < end:
-            if self._counts[place] >= arrivals:
+            if self.counts[place] >= arrivals:
                 return
             os.sched_yield()
         pause = LONGEST_SLEEP / 16
-        while self._counts[place] < arrivals:
+        while self.counts[place] < arrivals:
             self.is_alive()
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_SLEEP)

@@ -225,7 +225,7 @@ def test_a_detached_bar_belongs_to_its_digit() -> None:
 
 def mnist_pictures(count: int) -> NDArray[np.uint8]:
     if not MNIST_FILES.is_dir():
-        pytest.skip("needs the MNIST files in ../shared")
+        pytest.skip("needs the data sets beside the project")
     content = gzip.decompress((MNIST_FILES / "t10k-images-idx3-ubyte.gz").read_bytes())
     return np.frombuffer(content, np.uint8, offset=16).reshape(-1, 28, 28)[:count]
 
@@ -243,7 +243,7 @@ def test_pictures_of_mnist_pass_nearly_unchanged() -> None:
 def test_digits_that_people_drew_are_found() -> None:
     folder = OWN_IMAGES
     if not folder.exists():
-        pytest.skip("needs the drawings in ../shared/own_images")
+        pytest.skip("needs the drawings beside the project")
     for path in sorted(folder.glob("[0-9]__*"))[::23]:
         found = read_digit(path)
         assert found.pixels is not None, path.name

@@ -45,7 +45,7 @@ class Leaky(Barrier):
 
     def wait(self) -> None:
         arrivals = self.arrive()
-        while min(self._counts[place] for place in self._places) < arrivals - 1:
+        while min(self.counts[place] for place in self.places) < arrivals - 1:
             self.is_alive()
 
 
