@@ -11,6 +11,7 @@ from textwrap import indent
 
 import pytest
 
+from bpnet.cli import gradcheck
 from bpnet.cli.main import COMMANDS
 from bpnet.config.layer_lines import usage
 from bpnet.config.loading import load_config
@@ -137,6 +138,7 @@ def commands() -> Iterator[Command]:
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a directory that looks like a clone, with nothing in it but the package."""
+    monkeypatch.setattr(gradcheck, "SECONDS", 0.01)
     (tmp_path / "bpnet").symlink_to(PROJECT / "bpnet")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BPNET_DATA_DIR", str(tmp_path))

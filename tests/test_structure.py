@@ -142,8 +142,15 @@ def run_python(code: str, *flags: str) -> str:
 IMPORT_EACH = """
 import os, sys, warnings
 import {shared}
-bad = []
+bad, running = [], {{}}
+def finish():
+    child, status = os.wait()
+    name = running.pop(child)
+    if status:
+        bad.append(name)
 for name in {names}:
+    if len(running) == 2:
+        finish()
     child = os.fork()
     if not child:
         try:
@@ -152,8 +159,9 @@ for name in {names}:
             print(name, repr(error), file=sys.stderr)
             os._exit(1)
         os._exit(0)
-    if os.waitpid(child, 0)[1]:
-        bad.append(name)
+    running[child] = name
+while running:
+    finish()
 print(bad)
 """
 

@@ -21,11 +21,8 @@ layers =
     dropout 0.3
     linear 8
     tanh
-    linear 7
     elu
-    linear 7
     gelu
-    linear 7
     softplus
     linear 6
     sigmoid
