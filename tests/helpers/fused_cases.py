@@ -55,7 +55,7 @@ class Chain(Layer[list[Any]]):
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """Say what is computed, and for how many samples.
+    """Hold what is computed, and for how many samples.
 
     Args:
         input_shape: (in_channels, height, width).
