@@ -72,8 +72,8 @@ class Dropout(Elementwise[DropoutCache]):
             return x
         assert cache.draws is not None, "a dropout layer in training needs random numbers"
         drawn = cache.draws.bytes(self.position, x.size // x.shape[-1], x.shape[-1])
-        # 256 as a bound keeps every byte.
-        np.less(drawn, self.kept_bytes, out=cache.keep.reshape(drawn.shape))
+        # Not `< kept_bytes`: 256 is no byte, and NumPy 2.1.0 crashes where it is compared with one.
+        np.less_equal(drawn, self.kept_bytes - 1, out=cache.keep.reshape(drawn.shape))
         return self.masked(x, cache.keep, cache.output)
 
     def backward(self, grad_output: Array, cache: DropoutCache) -> Array:

@@ -1,5 +1,6 @@
 """Scale every step by the gradient's own size so far."""
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -33,7 +34,8 @@ class Adam(Optimizer):
         np.square(g, out=g)
         g *= 1 - config.beta2
         square += g
-        correction = np.sqrt(1 - config.beta2**count)
+        # math, not NumPy: a float64 scalar would have the products below computed in float64.
+        correction = math.sqrt(1 - config.beta2**count)
         np.sqrt(square, out=g)
         g += config.epsilon * correction
         np.divide(mean, g, out=g)
