@@ -1,0 +1,1 @@
+"""Faults that `check_crashes.py` brings about."""
