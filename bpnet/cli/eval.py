@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli import options
+from bpnet.cli.checkpoints import described, open_checkpoint
 from bpnet.cli.options import averaged_over, percent, views
 from bpnet.cli.same_split import check_same_samples, check_same_split
 from bpnet.errors import AccuracyGateError, ConfigError, DataError
@@ -84,14 +85,14 @@ def command(
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.data.load import load_dataset
     from bpnet.machine import available_cores, blas_threads
-    from bpnet.model.checkpoint import demand_finite, load_checkpoint
+    from bpnet.model.checkpoint import demand_finite
     from bpnet.model.ensemble import Ensemble
-    from bpnet.model.run_files import checkpoint_path
     from bpnet.model.score import evaluate
     from bpnet.model.workers import Workers
 
-    paths = [checkpoint_path(checkpoint) for checkpoint in checkpoints]
-    saved = [load_checkpoint(path) for path in paths]
+    opened = list(map(open_checkpoint, checkpoints))
+    saved = [one.checkpoint for one in opened]
+    paths = [checkpoint.path for checkpoint in saved]
     models = [checkpoint.model() for checkpoint in saved]
     if dataset is not None:
         models = [dataclasses.replace(m, config=choose_dataset(m, dataset)) for m in models]
@@ -114,10 +115,13 @@ def command(
             for model, path in zip(models, paths, strict=True):  # find the one to blame
                 demand_finite(evaluate(model, samples, workers, index).loss, path)
     demand_finite(score.loss, paths[0])
-    names = [str(path.absolute()) for path in paths]
+    names, epochs = [one.name for one in opened], [one.epoch for one in opened]
     result = {
         "checkpoint": names[0] if len(names) == 1 else None,
         "checkpoints": names,
+        "epoch": epochs[0] if len(names) == 1 else None,
+        "epochs": epochs,
+        "warnings": [warning for one in opened for warning in one.warnings],
         "dataset": data.name,
         "split": split,
         "views": views,
@@ -236,9 +240,12 @@ def describe(score: Score, model: Model) -> dict[str, Any]:
 def text(result: dict[str, Any]) -> str:
     """Return the score as text."""
     lines = [f"{result['dataset']}, {result['split']}: {result['samples']} samples"]
-    if len(result["checkpoints"]) > 1:
-        lines += [f"mean of {len(result['checkpoints'])} networks:"]
-        lines += [f"  {name}" for name in result["checkpoints"]]
+    networks = list(map(described, result["checkpoints"], result["epochs"]))
+    if len(networks) == 1:
+        lines.append(f"checkpoint {networks[0]}")
+    else:
+        lines.append(f"mean of {len(networks)} networks:")
+        lines += [f"  {network}" for network in networks]
     if result["views"] > 1:
         lines.append(averaged_over(result["views"]))
     lines.append(f"loss      {result['loss']:.4f}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli.assets import WEIGHTS
+from bpnet.cli.checkpoints import open_checkpoint
 from bpnet.cli.options import as_json, averaged_over, views
 from bpnet.errors import ConfigError, DataError
 
@@ -79,14 +80,13 @@ def command(
     a warning and no digit.
     """
     from bpnet.machine import blas_threads
-    from bpnet.model.checkpoint import demand_finite, load_checkpoint
+    from bpnet.model.checkpoint import demand_finite
     from bpnet.model.ensemble import Answers, Ensemble
-    from bpnet.model.run_files import checkpoint_path
 
     if explain is not None:
         check_explanation(explain, images)
-    path = checkpoint_path(checkpoint) if checkpoint else WEIGHTS
-    model = load_checkpoint(path).model(fast=False)  # for one digit, the textbook is fast enough
+    opened = open_checkpoint(checkpoint or WEIGHTS)
+    model = opened.checkpoint.model(fast=False)  # for one digit, the textbook is fast enough
     check_reads_digits(model)
     with blas_threads(1):  # products this small would only wait for a second thread
         readings, unreadable = read_all(images, segment=segment)
@@ -94,7 +94,8 @@ def command(
         for reading in readings:
             recognise(reading, answers)
             for probabilities in reading.probabilities:
-                demand_finite(0.0 if probabilities is None else float(probabilities.sum()), path)
+                total = 0.0 if probabilities is None else float(probabilities.sum())
+                demand_finite(total, opened.checkpoint.path)
     if explain is not None and readings:
         from bpnet.report.explain import draw_explanation
 
@@ -106,7 +107,13 @@ def command(
         draw_explanation(rows, model.class_names, explain)
     entries = [answer(reading, model, top, segment=segment) for reading in readings]
     if as_json:
-        document = {"predictions": entries, "views": views}
+        document = {
+            "predictions": entries,
+            "views": views,
+            "checkpoint": opened.name,
+            "epoch": opened.epoch,
+            "warnings": opened.warnings,
+        }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         for entry in entries:

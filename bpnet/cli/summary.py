@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bpnet.cli.checkpoints import described, open_checkpoint
 from bpnet.cli.options import ConfigCommand, as_json, data_dir
 
 if TYPE_CHECKING:
@@ -24,22 +25,25 @@ CHECKPOINT_SUFFIX = ".npz"
 @as_json
 def command(source: str, data_dir: Path | None, as_json: bool) -> None:
     """Show each layer's output shape, parameters, cost of a forward pass, and memory."""
-    show(load_network(source, data_dir), as_json=as_json)
+    path = Path(source)
+    if path.is_dir() or path.suffix == CHECKPOINT_SUFFIX:
+        opened = open_checkpoint(path)
+        if not as_json:
+            click.echo(f"checkpoint {described(opened.name, opened.epoch)}")
+        network = opened.checkpoint.model().network
+    else:
+        network = load_network(source, data_dir)
+    show(network, as_json=as_json)
 
 
 def load_network(source: str, data_dir: Path | None) -> Sequential:
-    """Return the network of a config, preset, checkpoint or run directory."""
+    """Return the network of a config, a preset or an example."""
     from bpnet.config.loading import load_config
     from bpnet.config.network import known_input_shape, known_outputs
     from bpnet.data.load import load_dataset
     from bpnet.model.build import build_model
-    from bpnet.model.checkpoint import load_checkpoint
     from bpnet.model.inputs import Normalization
-    from bpnet.model.run_files import checkpoint_path
 
-    path = Path(source)
-    if path.is_dir() or path.suffix == CHECKPOINT_SUFFIX:
-        return load_checkpoint(checkpoint_path(path)).model().network
     config = load_config(source)
     shape, outputs = known_input_shape(config), known_outputs(config)
     if shape is None or outputs is None:  # only the data themselves show them

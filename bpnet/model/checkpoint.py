@@ -3,16 +3,17 @@
 A checkpoint is a plain `.npz`: arrays by name, a JSON record, and a SHA-256 of both. It holds no
 pickled objects. A file that is damaged, altered, newer than this program or from another network
 is refused with the reason.
+
+It may come from a stranger, who can compute a SHA-256 as well. So the record is read first
+(`record.py`), then every array's form is compared with what the record's network has
+(`archive.py`), and only then are arrays read.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,29 +21,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet.config.network import build_layers
 from bpnet.config.reader import ConfigReader
 from bpnet.config.settings import Config
 from bpnet.errors import CheckpointError, ConfigError, DivergedError
+from bpnet.model.archive import Archive, opened
 from bpnet.model.build import build_network
+from bpnet.model.forms import DIGEST, RECORD, Form, Forms, check_forms, demand_equal, form_of, label
 from bpnet.model.inputs import Normalization
 from bpnet.model.model import Model
+from bpnet.model.record import LARGEST_TEXT, RecordError, read_record
 from bpnet.nn.parameters import FlatArrays
+from bpnet.nn.sequential import named_shapes
 
-FORMAT = 1
-RECORD = "record"
-DIGEST = "sha256"
-LARGEST = 4 << 30  # bytes once unpacked: beyond any network that fits this program
-KEYS = {  # of every record, with the types of their values
-    "config": str,
-    "input_shape": list,
-    "outputs": int,
-    "normalization": list,
-    "class_names": list,
-}
-UNREADABLE = (  # what a damaged archive makes its readers raise
-    *(zipfile.BadZipFile, zlib.error, EOFError, OSError),
-    *(ValueError, KeyError, RuntimeError, MemoryError),
-)
+MOST_PROBLEMS = 3  # of a config, that are shown
+LONGEST_PROBLEM = 200  # letters
 
 
 @dataclass
@@ -71,7 +64,7 @@ class Checkpoint:
             raise CheckpointError(
                 "the checkpoint's config is not understood",
                 where=self.path,
-                found="; ".join(reader.problems),
+                found=shortened(reader.problems),
             )
         return config
 
@@ -91,14 +84,55 @@ class Checkpoint:
                 config, tuple(record["input_shape"]), record["outputs"], fast=fast
             )
         except ConfigError as error:
-            raise CheckpointError(
-                "the checkpoint's network cannot be built", where=self.path, found=error.what
-            ) from None
+            raise self._not_built(shortened(error.what.splitlines())) from None
         prefix = "averaged/" if averaged and "averaged" in self.groups() else ""
         self.restore(f"{prefix}parameters", network.parameters)
         self.restore(f"{prefix}state", network.state)
         normalization = Normalization(*record["normalization"])
         return Model(config, network, normalization, tuple(record["class_names"]))
+
+    @property
+    def epoch(self) -> int | None:
+        """Return how many epochs the run had finished; None for weights without a run."""
+        progress = self.record.get("progress")
+        return None if progress is None else int(progress["epoch"])
+
+    def warnings(self) -> list[str]:
+        """Return why the answers of these weights should not be trusted, if there is a reason."""
+        if self.epoch != 0:
+            return []
+        steps = self.record["progress"]["step"]
+        taken = "no step" if steps == 0 else "1 step" if steps == 1 else f"{steps} steps"
+        return [
+            f"{self.path}: no epoch of this run was finished ({taken} taken), "
+            "so these weights are hardly trained"
+        ]
+
+    def forms(self) -> tuple[Forms, Forms]:
+        """Return what the network's parameters and running statistics look like.
+
+        Nothing is reserved for them.
+
+        Raises:
+            CheckpointError: the record's network cannot be built.
+        """
+        config = self.config()
+        problems: list[str] = []
+        shape, outputs = tuple(self.record["input_shape"]), self.record["outputs"]
+        layers = build_layers(config, shape, outputs, problems)
+        if problems:
+            raise self._not_built(shortened(problems))
+        dtype = np.dtype(config.model.dtype).str
+        parameters, state = (
+            {name: Form(dtype, shape) for name, shape in shapes.items()}
+            for shapes in named_shapes(layers)
+        )
+        return parameters, state
+
+    def _not_built(self, found: str) -> CheckpointError:
+        return CheckpointError(
+            "the checkpoint's network cannot be built", where=self.path, found=found
+        )
 
     def groups(self) -> set[str]:
         """Return the first parts of all array names."""
@@ -108,7 +142,7 @@ class Checkpoint:
         """Copy the arrays of a group into `target`.
 
         Raises:
-            CheckpointError: names or shapes differ.
+            CheckpointError: names, element types or shapes differ.
         """
         prefix = f"{group}/"
         saved = {
@@ -116,70 +150,23 @@ class Checkpoint:
             for name, array in self.arrays.items()
             if name.startswith(prefix)
         }
-        shapes = {name: array.shape for name, array in saved.items()}
-        if shapes != target.shapes:
-            raise CheckpointError(
-                f"the {group} in the checkpoint belong to another network",
-                where=self.path,
-                expected=target.shapes,
-                found=shapes,
-            )
+        expected = {name: form_of(view) for name, view in target.views.items()}
+        found = {name: form_of(array) for name, array in saved.items()}
+        demand_equal(group, expected, found, self.path)
         for name, array in saved.items():
             target.views[name][...] = array
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path, *, weights_only: bool = False) -> Checkpoint:
     """Read a checkpoint and make sure that it is whole.
+
+    Args:
+        path: where it lies.
+        weights_only: keep only the arrays that `model` takes, as far as its defaults go.
 
     Raises:
         CheckpointError: the file is missing, damaged, altered, pickled, newer or not a checkpoint.
     """
-    arrays = _read_arrays(path)
-    if RECORD not in arrays or DIGEST not in arrays:
-        raise CheckpointError(
-            "the file is not a bpnet checkpoint",
-            where=path,
-            expected=f'an .npz file with entries "{RECORD}" and "{DIGEST}"',
-            found=", ".join(sorted(arrays)[:5]) or "no entries",
-        )
-    stated = arrays.pop(DIGEST)
-    if content_digest(arrays) != stated.tobytes():
-        raise CheckpointError(
-            "the checkpoint was altered after it was written",
-            where=path,
-            expected=f"SHA-256 {stated.tobytes().hex()}",
-            found=content_digest(arrays).hex(),
-            hint="use another checkpoint of the run",
-        )
-    return Checkpoint(path, _read_record(path, arrays.pop(RECORD).tobytes()), arrays)
-
-
-def _read_record(path: Path, text: bytes) -> dict[str, Any]:
-    """Return the record, if it is one that this program understands."""
-    try:
-        record = json.loads(text)
-    except ValueError:
-        record = None
-    if not isinstance(record, dict) or not isinstance(record.get("format"), int):
-        raise CheckpointError("the checkpoint's record is not one of bpnet", where=path)
-    if record["format"] > FORMAT:
-        raise CheckpointError(
-            "the checkpoint was written by a newer bpnet",
-            where=path,
-            expected=f"format {FORMAT} or older",
-            found=f"format {record['format']}",
-            hint="update bpnet",
-        )
-    if missing := [key for key, kind in KEYS.items() if not isinstance(record.get(key), kind)]:
-        raise CheckpointError(
-            "the checkpoint's record is not complete", where=path, expected=", ".join(missing)
-        )
-    return record
-
-
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Return all entries of an .npz file, none of them pickled."""
-    what = "the file is not a bpnet checkpoint"
     if not path.is_file():
         found = "a directory" if path.is_dir() else "no such file"
         raise CheckpointError(
@@ -188,38 +175,72 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             found=found,
             hint="give a .npz file or a run directory of `bpnet train`",
         )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > LARGEST:
-                raise CheckpointError(what, where=path, found=f"more than {LARGEST} bytes unpacked")
-        with np.load(path, allow_pickle=False) as file:
-            # An entry that is no array comes as bytes.
-            return {name: np.asarray(file[name]) for name in file.files}
-    except UNREADABLE as error:
+    with opened(path) as archive:
+        checkpoint = Checkpoint(path, _read_record(path, archive))
+        check_forms(archive.forms, *checkpoint.forms(), path)
+        used = "averaged/" if any(name.startswith("averaged/") for name in archive.forms) else ""
+        wanted = (f"{used}parameters/", f"{used}state/") if weights_only else ("",)
+        checkpoint.arrays = _read_arrays(path, archive, lambda name: name.startswith(wanted))
+    return checkpoint
+
+
+def _read_record(path: Path, archive: Archive) -> dict[str, Any]:
+    """Return the record, if it is one that this program understands."""
+    forms = archive.forms
+    record = forms.get(RECORD)
+    is_record = record is not None and record.dtype == "|u1" and len(record.shape) == 1
+    if record is None or not is_record or forms.get(DIGEST) != Form("|u1", (32,)):
         raise CheckpointError(
-            "the checkpoint cannot be read",
+            "the file is not a bpnet checkpoint",
             where=path,
-            expected="a whole .npz file without pickled objects",
-            found=_what_it_is(path, error),
-            hint="use another checkpoint of the run",
-        ) from error
-
-
-def _what_it_is(path: Path, error: Exception) -> str:
-    """Describe why a file cannot be read."""
+            expected=f'an .npz file with entries "{RECORD}" and "{DIGEST}"',
+            found=", ".join(map(ascii, sorted(forms)[:5])) or "no entries",
+        )
     try:
-        with path.open("rb") as file:
-            start = file.read(4)
-    except OSError as reading:
-        return reading.strerror or str(reading)
-    if not start:
-        return "an empty file"
-    if start.startswith(b"\x80"):
-        return "a pickle, which could run any code and is never loaded"
-    if start.startswith(b"PK"):
-        pickled = "pickle" in str(error).lower() or "object array" in str(error).lower()
-        return "pickled objects, which are never loaded" if pickled else f"damaged content: {error}"
-    return "a file of another kind"
+        if record.size > LARGEST_TEXT:
+            raise RecordError(
+                "the checkpoint's record is too large",
+                f"at most {LARGEST_TEXT} bytes",
+                f"{record.size} bytes",
+            )
+        return read_record(b"".join(archive.blocks(RECORD)))
+    except RecordError as error:
+        raise CheckpointError(
+            error.what,
+            where=path,
+            expected=error.expected,
+            found=error.found,
+            hint=error.hint,
+        ) from None
+
+
+def _read_arrays(
+    path: Path, archive: Archive, wanted: Callable[[str], bool]
+) -> dict[str, NDArray[Any]]:
+    """Read all content once, keep the arrays that are wanted, and compare the digest."""
+    digest = hashlib.sha256()
+    arrays: dict[str, NDArray[Any]] = {}
+    for name in sorted(archive.forms.keys() - {DIGEST}):
+        form = archive.forms[name]
+        digest.update(label(name, form))
+        kept = bytearray()
+        is_kept = name != RECORD and wanted(name)
+        for block in archive.blocks(name):
+            digest.update(block)
+            if is_kept:
+                kept += block
+        if is_kept:
+            arrays[name] = np.frombuffer(kept, form.dtype).reshape(form.shape)
+    stated = b"".join(archive.blocks(DIGEST))
+    if digest.digest() != stated:
+        raise CheckpointError(
+            "the checkpoint was altered after it was written",
+            where=path,
+            expected=f"SHA-256 {stated.hex()}",
+            found=digest.hexdigest(),
+            hint="use another checkpoint of the run",
+        )
+    return arrays
 
 
 def content_digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -227,9 +248,16 @@ def content_digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
+        digest.update(label(name, form_of(array)))
         digest.update(array.data if array.size else b"")
     return digest.digest()
+
+
+def shortened(problems: list[str]) -> str:
+    """Return the first of many problems."""
+    shown = [problem[:LONGEST_PROBLEM] for problem in problems[:MOST_PROBLEMS]]
+    left = len(problems) - len(shown)
+    return "; ".join([*shown, f"and {left} more"] if left else shown)
 
 
 def demand_finite(value: float, checkpoint: Path) -> None:

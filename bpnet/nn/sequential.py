@@ -58,13 +58,7 @@ class Sequential:
             covered = self.layers[stage.position : stage.position + stage.count]
             stage.layer.position = stage.position + 1
             stage.layer.name = " + ".join(layer.name for layer in covered)
-        parameters: dict[str, Shape] = {}
-        state: dict[str, Shape] = {}
-        for layer in self.layers:
-            for role, shape in layer.parameter_shapes.items():
-                parameters[f"{layer.position}.{role}"] = shape
-            for role, shape in layer.state_shapes.items():
-                state[f"{layer.position}.{role}"] = shape
+        parameters, state = named_shapes(self.layers)
         self.parameters = FlatArrays(parameters, dtype)
         self.state = FlatArrays(state, dtype)
         for layer in [*self.layers, *(stage.layer for stage in self.stages)]:
@@ -124,6 +118,18 @@ class Sequential:
             if stage.layer.state_shapes:
                 for caches in shards:
                     stage.layer.update_running(caches.stages[number])
+
+
+def named_shapes(layers: Sequence[Layer[Any]]) -> tuple[dict[str, Shape], dict[str, Shape]]:
+    """Return the shapes of all parameters and of all running statistics, as `1.weight`."""
+    parameters: dict[str, Shape] = {}
+    state: dict[str, Shape] = {}
+    for position, layer in enumerate(layers, start=1):
+        for role, shape in layer.parameter_shapes.items():
+            parameters[f"{position}.{role}"] = shape
+        for role, shape in layer.state_shapes.items():
+            state[f"{position}.{role}"] = shape
+    return parameters, state
 
 
 def forward_through(

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from bpnet.config.writer import format_config
 from bpnet.errors import CheckpointError
 from bpnet.files import atomic_write
-from bpnet.model.checkpoint import DIGEST, FORMAT, RECORD, content_digest
+from bpnet.model.checkpoint import content_digest
+from bpnet.model.forms import DIGEST, RECORD
 from bpnet.model.model import Model
+from bpnet.model.record import FORMAT, RecordError, check_size
 from bpnet.nn.parameters import FlatArrays
 
 
@@ -46,10 +48,16 @@ def save_checkpoint(
     """Write a checkpoint in one step: `path` is whole at every moment, the old one or the new.
 
     Raises:
-        CheckpointError: the disk is full or cannot be written.
+        CheckpointError: the disk is full or cannot be written, or nothing could read the record.
     """
-    text = json.dumps(record, allow_nan=False)
-    content = {RECORD: np.frombuffer(text.encode(), dtype=np.uint8), **arrays}
+    text = json.dumps(record, allow_nan=False).encode()
+    try:
+        check_size(text)
+    except RecordError as error:
+        raise CheckpointError(
+            error.what, where=path, expected=error.expected, found=error.found
+        ) from None
+    content = {RECORD: np.frombuffer(text, dtype=np.uint8), **arrays}
     digest = np.frombuffer(content_digest(content), dtype=np.uint8)
     with writing("the checkpoint", path), atomic_write(path) as file:
         np.savez(file, **content, **{DIGEST: digest})  # type: ignore[arg-type]

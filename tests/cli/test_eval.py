@@ -29,8 +29,9 @@ from tests.helpers.tiny import (
 )
 
 KEYS = [
-    *("checkpoint", "checkpoints", "dataset", "split", "views", "samples", "loss", "accuracy"),
-    *("accuracy_low", "accuracy_high", "errors", "per_class", "confusion"),
+    *("checkpoint", "checkpoints", "epoch", "epochs", "warnings", "dataset", "split", "views"),
+    *("samples", "loss"),
+    *("accuracy", "accuracy_low", "accuracy_high", "errors", "per_class", "confusion"),
 ]
 
 
@@ -100,7 +101,9 @@ def test_a_checkpoint_may_be_named_itself(tiny_run: Run) -> None:
 
 def test_a_reader_gets_a_table(tiny_run: Run) -> None:
     text = succeed("eval", tiny_run.path).out
-    assert text.startswith("idx, test: 50 samples\nloss ")
+    epoch = load_checkpoint(tiny_run.path / "best.npz").epoch
+    named = f"checkpoint {tiny_run.path / 'best.npz'}, epoch {epoch}"
+    assert text.startswith(f"idx, test: 50 samples\n{named}\nloss ")
     assert "95 %" in text
     assert "confusion: rows are true, columns predicted" in text
     score = evaluated(tiny_run.path)
@@ -137,7 +140,7 @@ def test_numbers_are_scored_by_their_errors(tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
     succeed("train", "--config", tmp_path / "table.ini", "--run-dir", run_dir)
     score = evaluated(run_dir)
-    assert list(score) == [*KEYS[:7], "mae", "mse"]
+    assert list(score) == [*KEYS[:10], "mae", "mse"]
     assert score["mse"] == pytest.approx(score["loss"], rel=1e-5)
     assert math.isfinite(score["mae"])
     assert "mae" in succeed("eval", run_dir).out

@@ -83,7 +83,10 @@ def test_several_answer_together(tiny_run: Run, others: dict[str, Path], views: 
     assert found["loss"] == pytest.approx(expected_loss(paths, views), rel=1e-5)
     assert sum(map(sum, found["confusion"])) == found["samples"] == 50
     text = succeed("eval", *words).out
-    assert "mean of 2 networks:\n" + "".join(f"  {path}\n" for path in paths) in text
+    epochs = [load_checkpoint(path).epoch for path in paths]
+    assert (found["epoch"], found["epochs"]) == (None, epochs)
+    named = [f"  {path}, epoch {epoch}\n" for path, epoch in zip(paths, epochs, strict=True)]
+    assert "mean of 2 networks:\n" + "".join(named) in text
     assert ("averaged over 3 views\n" in text) == (views == 3)
 
 
@@ -93,7 +96,8 @@ def test_one_network_may_look_several_times(tiny_run: Run) -> None:
     assert often["checkpoint"] == once["checkpoint"]
     assert often["loss"] != pytest.approx(once["loss"], rel=1e-4)
     text = succeed("eval", tiny_run.path, "--views", 4).out
-    assert text.startswith("idx, test: 50 samples\naveraged over 4 views\nloss ")
+    assert text.startswith("idx, test: 50 samples\ncheckpoint ")
+    assert "\naveraged over 4 views\nloss " in text
     for wrong in (0, 101):
         fail(2, "eval", tiny_run.path, "--views", wrong)
 

@@ -72,7 +72,7 @@ def test_views_are_averaged_and_named(digit_run: Run, tmp_path: Path) -> None:
     answers = {}
     for count in (1, 5):
         document = json.loads(succeed(*words, "--views", count, "--json").out)
-        assert list(document) == ["predictions", "views"]
+        assert list(document) == ["predictions", "views", "checkpoint", "epoch", "warnings"]
         assert document["views"] == count
         answers[count] = document["predictions"][0]
     assert answers[1]["probability"] != pytest.approx(answers[5]["probability"], rel=1e-4)

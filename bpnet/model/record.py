@@ -1,0 +1,250 @@
+"""Declare what a checkpoint's record may hold, and refuse everything else.
+
+A record comes from a stranger. Its text is measured before it is parsed; afterwards every value
+must be of the declared kind and within its bounds. Keys that are not declared are left alone:
+nothing reads them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import reprlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+FORMAT = 1
+LARGEST_TEXT = 32 << 20  # bytes: more than 100,000 epochs of history
+MOST_VALUES = 1_500_000  # likewise; an empty list takes two bytes in a file and 56 in memory
+LONGEST_CONFIG = 1 << 20  # letters
+MOST_CLASSES = 10_000
+MOST_INPUTS = 10**7  # numbers of a sample
+LARGEST_COUNT = 10**15
+LARGEST_NUMBER = sys.float_info.max
+SHORT = reprlib.Repr()  # how wrong values are shown
+SHORT.maxstring = 60
+
+
+class RecordError(Exception):
+    """Report what is wrong with a record.
+
+    Args:
+        what: what the record is not.
+        expected: what would have been right.
+        found: what was there instead.
+        hint: what can be done.
+    """
+
+    def __init__(self, what: str, expected: str, found: str, hint: str | None = None) -> None:
+        super().__init__(what)
+        self.what, self.expected, self.found, self.hint = what, expected, found, hint
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Declare a kind of value.
+
+    Args:
+        expected: what it is, for messages.
+        fits: whether a value is one.
+        optional: whether its key may be missing.
+    """
+
+    expected: str
+    fits: Callable[[Any], bool]
+    optional: bool = False
+
+    def or_missing(self) -> Kind:
+        """Return the same kind, whose key may be missing."""
+        return Kind(self.expected, self.fits, optional=True)
+
+    def or_null(self) -> Kind:
+        """Return this kind or null."""
+        return Kind(f"{self.expected}, or null", lambda value: value is None or self.fits(value))
+
+
+def whole(least: int, most: int = LARGEST_COUNT) -> Kind:
+    """Declare a whole number within bounds."""
+    return Kind(
+        f"a whole number from {least} to {most}",
+        lambda value: type(value) is int and least <= value <= most,
+    )
+
+
+def text(most: int, least: int = 0) -> Kind:
+    """Declare a text that can be written as UTF-8, of bounded length."""
+
+    def fits(value: Any) -> bool:
+        if not isinstance(value, str) or not least <= len(value) <= most:
+            return False
+        return not any("\ud800" <= letter <= "\udfff" for letter in set(value))
+
+    return Kind(f"a text of {least} to {most} letters", fits)
+
+
+def several(kind: Kind, least: int, most: int) -> Kind:
+    """Declare a list of values of one kind."""
+    return Kind(
+        f"a list of {least} to {most} values, each {kind.expected}",
+        lambda value: (
+            isinstance(value, list) and least <= len(value) <= most and all(map(kind.fits, value))
+        ),
+    )
+
+
+number = Kind(
+    "a finite number",
+    lambda value: type(value) in (int, float) and abs(value) <= LARGEST_NUMBER,
+)
+yes_or_no = Kind("true or false", lambda value: isinstance(value, bool))
+an_object = Kind("an object", lambda value: isinstance(value, dict))
+
+FINGERPRINT = text(100, least=1).or_null()
+
+MISSING = object()
+Keys = Mapping[str, Kind]
+
+RECORD: Keys = {
+    "format": whole(1),
+    "config": text(LONGEST_CONFIG),
+    "input_shape": several(whole(1, MOST_INPUTS), 1, 10),
+    "outputs": whole(1, MOST_INPUTS),
+    "normalization": several(number, 2, 2),
+    "class_names": several(text(100, least=1), 0, MOST_CLASSES),
+    "progress": an_object.or_missing(),
+    "fingerprint": FINGERPRINT.or_missing(),
+}
+PROGRESS: Keys = {
+    "ends": several(whole(1), 1, 1000),
+    "epoch": whole(0),
+    "batch": whole(0),
+    "step": whole(0),
+    "loss_sum": number,
+    "correct": whole(0),
+    "seen": whole(0),
+    "epoch_seconds": number,
+    "seconds": number,
+    "best_score": several(number, 2, 2).or_null(),
+    "best_epoch": whole(0),
+    "patience_from": whole(0).or_missing(),  # not in the oldest runs
+    "stopped_early": yes_or_no,
+    "history": several(an_object, 0, MOST_VALUES),
+}
+EPOCH: Keys = {
+    "epoch": whole(1),
+    "step": whole(1),
+    "learning_rate": number,
+    "train_loss": number,
+    "train_accuracy": number.or_null(),
+    "validation_loss": number.or_null(),
+    "validation_accuracy": number.or_null(),
+    "seconds": number,
+    "samples_per_second": number,
+}
+
+
+def read_record(content: bytes) -> dict[str, Any]:
+    """Return the record that a JSON text holds.
+
+    Raises:
+        RecordError: it is too large, not JSON, or not a record of bpnet.
+    """
+    what = "the checkpoint's record is not one of bpnet"
+    check_size(content)
+    try:
+        record = json.loads(content.decode(), parse_constant=_refuse)
+    except ValueError:  # numbers of thousands of digits and NaN included
+        raise RecordError(what, "a JSON object", "text that is not JSON") from None
+    except RecursionError:
+        raise RecordError(what, "a JSON object", "values nested too deeply") from None
+    if not isinstance(record, dict):
+        raise RecordError(what, "a JSON object", SHORT.repr(record))
+    check_record(record)
+    return record
+
+
+def check_size(content: bytes) -> None:
+    """Make sure that a record's JSON text is no larger than what is read again.
+
+    Raises:
+        RecordError: it takes too many bytes or holds too many values.
+    """
+    what = "the checkpoint's record is too large"
+    if len(content) > LARGEST_TEXT:
+        raise RecordError(what, f"at most {LARGEST_TEXT} bytes", f"{len(content)} bytes")
+    values = sum(map(content.count, (b",", b"[", b"{")))
+    if values > MOST_VALUES:
+        raise RecordError(what, f"at most {MOST_VALUES} values", f"as many as {values}")
+
+
+def check_record(record: dict[str, Any]) -> None:
+    """Make sure that a record is one that this program understands.
+
+    Raises:
+        RecordError: a value is missing, of another kind, or contradicts another.
+    """
+    _demand_kinds(record, {"format": RECORD["format"]}, "")
+    if record["format"] > FORMAT:
+        raise RecordError(
+            "the checkpoint was written by a newer bpnet",
+            f"format {FORMAT} or older",
+            f"format {record['format']}",
+            "update bpnet",
+        )
+    _demand_kinds(record, RECORD, "")
+    numbers = math.prod(record["input_shape"])
+    if numbers > MOST_INPUTS:
+        _refuse_value("input_shape", f"at most {MOST_INPUTS} numbers in all", numbers)
+    names = record["class_names"]
+    if len(names) not in (0, record["outputs"]):
+        expected = f"none, or one for each of the {record['outputs']} outputs"
+        _refuse_value("class_names", expected, len(names))
+    if len(set(names)) < len(names):
+        _refuse_value("class_names", "no name twice", names)
+    if "progress" in record:
+        _check_progress(record["progress"])
+        _demand_kinds(record, {"fingerprint": FINGERPRINT}, "")
+
+
+def _check_progress(progress: dict[str, Any]) -> None:
+    """Make sure that a run can have come this far."""
+    _demand_kinds(progress, PROGRESS, "progress.")
+    history, epoch = progress["history"], progress["epoch"]
+    for place, entry in enumerate(history):
+        _demand_kinds(entry, EPOCH, f"progress.history[{place}].")
+    numbers = [entry["epoch"] for entry in history]
+    if numbers != list(range(1, epoch + 1)):
+        _refuse_value("progress.history", f"the epochs 1 to {epoch}", numbers)
+    steps = [0, *(entry["step"] for entry in history), progress["step"]]
+    if steps != sorted(steps) or steps[-2] + progress["batch"] != steps[-1]:
+        expected = "the last epoch's step and the `batch` steps since then"
+        _refuse_value("progress.step", expected, steps[-3:])
+    ends = progress["ends"]
+    if ends != sorted(ends) or epoch > ends[-1]:
+        _refuse_value("progress.ends", f"growing numbers, the last at least {epoch}", ends)
+    for key in ("best_epoch", "patience_from"):
+        if progress.get(key, 0) > epoch:
+            _refuse_value(f"progress.{key}", f"at most {epoch}", progress[key])
+    if progress["correct"] > progress["seen"]:
+        _refuse_value("progress.correct", f"at most {progress['seen']}", progress["correct"])
+
+
+def _demand_kinds(values: dict[str, Any], keys: Keys, prefix: str) -> None:
+    """Make sure that every key is there and its value of the declared kind."""
+    for key, kind in keys.items():
+        if key not in values:
+            if not kind.optional:
+                _refuse_value(f"{prefix}{key}", kind.expected, MISSING)
+        elif not kind.fits(values[key]):
+            _refuse_value(f"{prefix}{key}", kind.expected, values[key])
+
+
+def _refuse_value(key: str, expected: str, found: object) -> NoReturn:
+    what = f"the checkpoint's record has no usable {key}"
+    raise RecordError(what, expected, "nothing" if found is MISSING else SHORT.repr(found))
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
