@@ -9,11 +9,9 @@ from bpnet.config.settings import Config
 from bpnet.errors import ConfigError
 from bpnet.model.inputs import Normalization
 from bpnet.model.model import Model
-from bpnet.nn.init import initialise
 from bpnet.nn.layer import Shape
 from bpnet.nn.registry import build_loss
 from bpnet.nn.sequential import Sequential
-from bpnet.seeding import derive_rng
 
 
 def build_network(
@@ -55,6 +53,9 @@ def build_model(
     Raises:
         ConfigError: a layer does not fit the shape it is given.
     """
+    from bpnet.nn.init import initialise  # a network with saved weights draws none
+    from bpnet.seeding import derive_rng
+
     network = build_network(config, input_shape, outputs)
     for position, layer in enumerate(network.layers, start=1):
         initialise(layer, config.model.init, derive_rng(config.train.seed, "init", position))
