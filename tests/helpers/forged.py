@@ -44,7 +44,7 @@ def forge(target: Path, arrays: Mapping[str, Any], *, compressed: bool = False) 
         digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
         digest.update(array.tobytes())
     content = {**arrays, "sha256": np.frombuffer(digest.digest(), np.uint8)}
-    (np.savez_compressed if compressed else np.savez)(target, **content)  # type: ignore[operator]
+    (np.savez_compressed if compressed else np.savez)(target, **content)
     return target
 
 

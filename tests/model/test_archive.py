@@ -262,6 +262,6 @@ def test_no_file_costs_much_memory_or_time(source: Path, tmp_path: Path) -> None
 def test_a_compressed_checkpoint_of_modest_size_loads(source: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     with np.load(source) as file, io.BytesIO() as buffer:
-        np.savez_compressed(buffer, **dict(file))  # type: ignore[arg-type]
+        np.savez_compressed(buffer, **dict(file))
         path.write_bytes(buffer.getvalue())
     assert load_checkpoint(path).arrays.keys() == load_checkpoint(source).arrays.keys()

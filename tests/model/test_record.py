@@ -15,7 +15,7 @@ from tests.conftest import Run
 from tests.helpers.forged import forge_record
 from tests.helpers.tiny import fail
 
-WRONG = [
+WRONG: list[tuple[str, Any]] = [
     ("format", True),
     ("format", 1.0),
     ("format", 0),
