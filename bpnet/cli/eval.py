@@ -100,7 +100,9 @@ def command(
     config = models[0].config
     if split != "test":
         check_same_split([model.config for model in models], paths, chosen=dataset is not None)
-    data = load_dataset(config, data_dir, progress=DownloadProgress())
+    is_folder = dataset is not None and dataset not in KNOWN  # which is named itself
+    place = None if is_folder else data_dir
+    data = load_dataset(config, place, progress=DownloadProgress())
     check_fit(models[0], data)
     if split != "test" and dataset is None:
         check_same_samples(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,19 +15,16 @@ from bpnet.cli.options import (
     command_line,
     data_dir,
     mirror,
-    percent,
     with_settings,
 )
+from bpnet.cli.run_result import next_commands, tell, tell_ending
+from bpnet.cli.run_start import advice_finds_data, data_option, settle, take_weights
 
 if TYPE_CHECKING:
     from bpnet.cli.bars import RunDisplay
-    from bpnet.config.settings import Config
     from bpnet.data.dataset import Dataset
-    from bpnet.model.checkpoint import Checkpoint
     from bpnet.model.model import Model
-    from bpnet.model.score import Score
     from bpnet.training.loop import Trainer
-    from bpnet.training.progress import Progress
 
 
 @click.command(cls=ConfigCommand)
@@ -48,6 +45,14 @@ if TYPE_CHECKING:
     help="Continue from here; a run directory is continued in place.",
 )
 @click.option(
+    "--from",
+    "weights",
+    type=click.Path(path_type=Path),
+    metavar="CHECKPOINT|RUN_DIR",
+    help="Start a new run with these weights, as far as they fit; a run directory's best ones. "
+    "Without --config, the settings are theirs.",
+)
+@click.option(
     "--epochs", metavar="N|+N", help="Epochs in total, or N more than a finished run has."
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of all random draws.")
@@ -63,6 +68,7 @@ def command(
     mirror: str | None,
     run_dir: Path | None,
     resume: Path | None,
+    weights: Path | None,
     epochs: str | None,
     seed: int | None,
     workers: str | None,
@@ -76,30 +82,38 @@ def command(
     """
     from bpnet.cli.bars import RunDisplay
     from bpnet.cli.download_progress import DownloadProgress
-    from bpnet.data.load import load_dataset
+    from bpnet.data.load import load_dataset, with_data_dir
     from bpnet.machine import blas_threads
     from bpnet.model.run_files import BEST
     from bpnet.training import run as runs
+    from bpnet.training.resume import demand_same_data
 
     if workers is not None:
         overrides = (*overrides, f"train.workers={workers}")
     if seed is not None:
         overrides = (*overrides, f"train.seed={seed}")
-    config, saved, progress = _settle(source, overrides, resume, epochs)
+    with advice_finds_data(data_dir):
+        start = settle(source, overrides, resume, weights, epochs)
+    config = with_data_dir(start.config, data_dir)
     dataset = load_dataset(config, data_dir, mirror=mirror, progress=DownloadProgress())
-    model = runs.prepare_model(config, dataset)
+    if start.saved is not None:
+        demand_same_data(start.saved, dataset.fingerprint())
+    model = runs.prepare_model(config, dataset, learns_anew=start.saved is None)
+    origin = take_weights(model, start.weights)
     if dry_run:
         from bpnet.cli.summary import show
 
         show(model.network, as_json=as_json)
         return
     if run_dir is None:
-        run_dir = resume if resume and resume.is_dir() else default_run_dir(source or "resumed")
+        name = source or ("resumed" if resume else "retrained")
+        run_dir = resume if resume and resume.is_dir() else default_run_dir(name)
     run_dir = run_dir.absolute()
     in_place = resume is not None and run_dir.resolve() == resume.resolve()
     runs.create_run_dir(run_dir, resumes=in_place)
     with blas_threads(config.train.blas_threads), runs.choose_workers(config) as pool:
-        trainer = runs.build_trainer(model, dataset, run_dir, pool, saved, progress)
+        trainer = runs.build_trainer(model, dataset, run_dir, pool, start.saved, start.progress)
+        trainer.started_from = trainer.started_from or origin
         runs.describe_run(run_dir, trainer)
         _run(trainer, data_dir, RunDisplay(trainer.progress.ends[-1]))
         score = runs.final_score(run_dir / BEST, dataset, pool)
@@ -107,26 +121,7 @@ def command(
     if as_json:
         click.echo(json.dumps(result, indent=2))
     else:
-        _tell(result, score, next_commands(model, run_dir, data_dir))
-
-
-def _settle(
-    source: str | None, overrides: tuple[str, ...], resume: Path | None, epochs: str | None
-) -> tuple[Config, Checkpoint | None, Progress | None]:
-    """Return the config of the run and, if it is resumed, what was saved and its progress."""
-    from bpnet.config.loading import load_config
-    from bpnet.training.resume import load_for_resume, read_epochs
-
-    if resume is None:
-        if source is None:
-            raise click.UsageError("--config FILE|PRESET is missing (or --resume a run).")
-        if epochs is not None:
-            adds, number = read_epochs(epochs)
-            if adds:
-                raise click.UsageError("--epochs +N extends a run; name it with --resume.")
-            overrides = (*overrides, f"train.epochs={number}")
-        return load_config(source, overrides), None, None
-    return load_for_resume(resume, source, overrides, epochs)
+        tell(result, score, next_commands(model, run_dir, data_dir))
 
 
 def default_run_dir(source: str) -> Path:
@@ -176,7 +171,7 @@ def _run(trainer: Trainer, data_dir: Path | None, display: RunDisplay) -> None:
     from bpnet.cli.signals import stop_request
 
     trainer.observer = display
-    with stop_request() as stop:
+    with stop_request() as stop, advice_finds_data(data_dir):
         try:
             finished = trainer.run(stop)
         finally:
@@ -187,39 +182,6 @@ def _run(trainer: Trainer, data_dir: Path | None, display: RunDisplay) -> None:
         raise stop.error()(
             f"stopped at {place}; the run is saved",
             where=trainer.run_dir,
-            hint=command_line("train", "--resume", trainer.run_dir, *_data_option(data_dir)),
+            hint=command_line("train", "--resume", trainer.run_dir, *data_option(data_dir)),
         )
-
-
-def _data_option(data_dir: Path | None) -> list[object]:
-    """Return the options by which a suggested command finds the same data."""
-    return ["--data-dir", data_dir] if data_dir else []
-
-
-def next_commands(model: Model, run_dir: Path, data_dir: Path | None) -> list[str]:
-    """Return commands to try next, which run as they are."""
-    from bpnet.cli.assets import example_pictures
-
-    where = _data_option(data_dir)
-    commands = [command_line("eval", run_dir, *where)]
-    if model.reads_digits and example_pictures():
-        commands.append(command_line("predict", "--checkpoint", run_dir, example_pictures()[0]))
-    commands.append(command_line("train", "--resume", run_dir, "--epochs", "+2", *where))
-    return commands
-
-
-def _tell(result: dict[str, Any], score: Score, commands: list[str]) -> None:
-    """Write the score, with mean errors if targets are plain numbers, and the next commands."""
-    if result["test_accuracy"] is not None:
-        errors = result["test_errors"]
-        accuracy = percent(result["test_accuracy"])
-        click.echo(f"test accuracy {accuracy} ({errors} errors), loss {result['test_loss']:.4f}")
-    else:
-        means = f"mae {score.mean_absolute_error:.6g}, mse {score.mean_squared_error:.6g}"
-        click.echo(f"test loss {result['test_loss']:.6g}, {means}")
-    epochs = "1 epoch" if result["epochs"] == 1 else f"{result['epochs']} epochs"
-    speed = f"{result['samples_per_second']:,.0f} samples/s" if result["epochs"] else ""
-    click.echo(f"{epochs} in {result['seconds']:.1f} s  {speed}")
-    click.echo("\nnext:")
-    for line in commands:
-        click.echo(f"  {line}")
+    tell_ending(trainer, data_dir)

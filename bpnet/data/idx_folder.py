@@ -12,6 +12,30 @@ from bpnet.data.files.names import STEMS, find_file
 from bpnet.errors import DataError
 
 
+def find_idx_folder(folder: Path, data_dir: Path) -> Path:
+    """Return where a folder of IDX files lies: in the directory that the user named, if there.
+
+    Args:
+        folder: the folder that a config names.
+        data_dir: it holds a folder of the same name, or is itself the folder.
+
+    Raises:
+        DataError: the files are in neither place.
+    """
+    named = data_dir.expanduser().absolute()
+    places = (named / folder.name, named, folder)
+    for place in places:
+        if any(find_file(place, stem) for stem in STEMS):
+            return place.resolve()
+    raise DataError(
+        "the data set is neither in --data-dir nor where [data] path says",
+        where=", ".join(map(str, places)),
+        expected=", ".join(STEMS) + " (also with .gz)",
+        found="none of them",
+        hint="give the folder that holds these four files as --data-dir DIR",
+    )
+
+
 def load_idx_folder(folder: Path) -> Dataset:
     """Load a folder that holds pictures and labels in MNIST's four files.
 
@@ -31,7 +55,7 @@ def load_idx_folder(folder: Path) -> Dataset:
             where=folder,
             expected=", ".join(STEMS) + " (also with .gz)",
             found="no such folder" if not folder.is_dir() else f"no {', '.join(missing)}",
-            hint="set [data] path to the folder that holds these four files",
+            hint="--data-dir DIR, or [data] path, with the folder that holds these four files",
         )
     arrays = [read_idx(path) for path in paths if path is not None]
     _check_pictures_and_labels(folder, "train", *arrays[:2])

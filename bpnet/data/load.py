@@ -7,12 +7,24 @@ from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
 from bpnet.data.files.directory import data_directory
 from bpnet.data.files.download import DownloadObserver
-from bpnet.data.idx_folder import load_idx_folder
+from bpnet.data.idx_folder import find_idx_folder, load_idx_folder
 from bpnet.data.mnist import load_mnist
 from bpnet.data.synthetic import load_synthetic
 from bpnet.data.table import load_table
 
 FEWEST = 10  # test pictures of a set of which only the training pictures are wanted
+
+
+def with_data_dir(config: Config, data_dir: Path | None) -> Config:
+    """Return the config with the place where an idx data set lies now.
+
+    Raises:
+        DataError: a directory is named, and neither it nor the config's `path` holds the files.
+    """
+    if config.data.dataset != "idx" or data_dir is None:
+        return config
+    path = str(find_idx_folder(Path(config.data.path), data_dir))
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, path=path))
 
 
 def load_dataset(
@@ -31,7 +43,7 @@ def load_dataset(
     if data.dataset == "table":
         return load_table(config)
     if data.dataset == "idx":
-        return load_idx_folder(Path(data.path))
+        return load_idx_folder(Path(with_data_dir(config, data_dir).data.path))
     drawings = data_directory(data_dir).path / "synthetic"
     if data.dataset == "synthetic":
         return load_synthetic(

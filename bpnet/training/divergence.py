@@ -1,21 +1,29 @@
 """Find out where numbers stopped being finite."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet.config.settings import Config, OptimizerConfig
 from bpnet.errors import DivergedError
 from bpnet.model.inputs import to_inputs
 from bpnet.model.model import Model
+from bpnet.model.run_files import LAST
 from bpnet.nn.draws import Draws
 from bpnet.nn.layer import Array
 from bpnet.nn.sequential import Workspace
 from bpnet.nn.stage import Visitor
+from bpnet.training.resume import new_run
 
 
 def diverged(
-    model: Model, epoch: int, step: int, samples: NDArray[Any] | None = None
+    model: Model,
+    epoch: int,
+    step: int,
+    samples: NDArray[Any] | None = None,
+    run_dir: Path | None = None,
 ) -> DivergedError:
     """Return the error that names epoch, step and the first layer with a number that is not finite.
 
@@ -24,14 +32,26 @@ def diverged(
         epoch: its number, from 1.
         step: its number, from 1.
         samples: those of this step, which are sent through the network once more.
+        run_dir: where good states were saved, if they were.
     """
+    command: tuple[str, ...] = ()
+    hint = "--set optimizer.learning_rate with a smaller value, or --set train.grad_clip=1"
+    if run_dir is not None and (run_dir / LAST).is_file():
+        hint += "; in a new run from the best weights saved:"
+        command = new_run(run_dir, None, (smaller_rate(model.config),))
     return DivergedError(
         "training diverged: a loss or weight is no longer a finite number",
         where=f"epoch {epoch}, step {step}, layer {_first_bad_layer(model, epoch, step, samples)}",
         expected="finite numbers",
-        hint="--set optimizer.learning_rate with a smaller value, or --set train.grad_clip=1; "
-        "last.npz holds the last good state",
+        hint=hint,
+        command=command,
     )
+
+
+def smaller_rate(config: Config) -> str:
+    """Return the setting of a learning rate that is smaller, and no longer beyond all reason."""
+    rate = min(config.optimizer.learning_rate / 10, OptimizerConfig().learning_rate)
+    return f"optimizer.learning_rate={rate:g}"
 
 
 def _first_bad_layer(model: Model, epoch: int, step: int, samples: NDArray[Any] | None) -> str:

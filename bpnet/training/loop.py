@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
 from bpnet.data.split import split_samples
-from bpnet.errors import CheckpointError
+from bpnet.errors import DivergedError
 from bpnet.files import write_text
 from bpnet.model.checkpoint import Checkpoint
 from bpnet.model.model import Model
@@ -30,10 +31,13 @@ from bpnet.training.divergence import diverged
 from bpnet.training.observer import Observer
 from bpnet.training.optimizers import build_optimizer
 from bpnet.training.progress import Progress
+from bpnet.training.resume import demand_same_data
 from bpnet.training.saving import model_record, named_arrays, save_checkpoint, writing
 from bpnet.training.schedule import Schedule
 from bpnet.training.step.batch import Batch
 from bpnet.training.step.engine import Engine
+
+PROBE = 1000  # training samples whose loss is compared before and after a run: in 0.1 s at most
 
 
 class Trainer:
@@ -74,6 +78,8 @@ class Trainer:
         self.averaged = AveragedWeights(model.network, config.train.ema)
         most = min(config.train.batch_size, len(self.training))
         self.engine = Engine(model, self.samples, most, self.optimizer, self.averaged, workers)
+        self.started_from: dict[str, str] | None = None  # the checkpoint that gave the weights
+        self.last_loss: float | None = None  # that of `probe` when the run is finished
         self._began = time.perf_counter()
 
     @property
@@ -91,14 +97,7 @@ class Trainer:
         Raises:
             CheckpointError: it was trained on other data or belongs to another network.
         """
-        if checkpoint.record["fingerprint"] != self.fingerprint:
-            raise CheckpointError(
-                "the run was trained on other data than these",
-                where=checkpoint.path,
-                expected=f"data with SHA-256 {checkpoint.record['fingerprint']}",
-                found=self.fingerprint,
-                hint="give the directory with the original data as --data-dir",
-            )
+        demand_same_data(checkpoint, self.fingerprint)
         network = self.model.network
         checkpoint.restore("parameters", network.parameters)
         checkpoint.restore("state", network.state)
@@ -106,6 +105,7 @@ class Trainer:
             checkpoint.restore(f"optimizer/{name}", memory)
         for name, arrays in self.averaged.groups().items():
             checkpoint.restore(name, arrays)
+        self.started_from = checkpoint.record.get("started_from")
         self.progress = progress
         self.schedule = self._build_schedule()
 
@@ -125,7 +125,13 @@ class Trainer:
         if self.progress.step == 0:
             self.save()
         with self.engine:
-            return self._run_epochs(should_stop)
+            if self.progress.step == 0:
+                first = self.probe()
+                self.progress.first_loss = first if math.isfinite(first) else None
+            finished = self._run_epochs(should_stop)
+            if finished:
+                self.last_loss = self.probe()
+            return finished
 
     def _run_epochs(self, should_stop: Callable[[], bool]) -> bool:
         """Train epoch after epoch; return whether all are done."""
@@ -133,7 +139,7 @@ class Trainer:
         while not progress.finished:
             completed = self._run_epoch(should_stop)
             if not np.isfinite(self.model.network.parameters.flat).all():
-                raise diverged(self.model, progress.epoch + 1, progress.step)
+                raise self._diverged(progress.epoch + 1, progress.step)
             if not completed:
                 self.save()
                 return False
@@ -158,6 +164,8 @@ class Trainer:
                 "step": self.progress.step,
             },
         }
+        if self.started_from is not None:
+            record["started_from"] = self.started_from
         memories = {f"optimizer/{name}": array for name, array in self.optimizer.memories.items()}
         network = {"parameters": self.model.network.parameters, "state": self.model.network.state}
         arrays = named_arrays(network | memories | self.averaged.groups())
@@ -195,7 +203,7 @@ class Trainer:
         result = self.engine.step(Batch(index, progress.epoch, progress.step, rate))
         if not math.isfinite(result.loss_sum):
             epoch, step = progress.epoch + 1, progress.step + 1
-            raise diverged(self.model, epoch, step, self.samples.inputs[index])
+            raise self._diverged(epoch, step, self.samples.inputs[index])
         progress.step += 1
         progress.batch += 1
         progress.loss_sum += result.loss_sum
@@ -235,18 +243,34 @@ class Trainer:
         with self.averaged.in_use():
             score = evaluate(self.model, self.samples, self.workers, self.validation)
             if not np.isfinite(score.loss):
-                raise diverged(self.model, self.progress.epoch + 1, self.progress.step)
+                raise self._diverged(self.progress.epoch + 1, self.progress.step)
         return score
+
+    def probe(self) -> float:
+        """Return the mean loss of some training samples as they are, neither distorted nor dropped.
+
+        They are always the same ones, so that the run's end can be compared with its beginning.
+        """
+        some = shuffled(self.training, self.config.train.seed, 0)[:PROBE]
+        with self.averaged.in_use():
+            return evaluate(self.model, self.samples, self.workers, some).loss
+
+    def _diverged(
+        self, epoch: int, step: int, samples: NDArray[Any] | None = None
+    ) -> DivergedError:
+        """Return the error for a step after which a number is not finite."""
+        return diverged(self.model, epoch, step, samples, self.run_dir)
 
     def _is_best(self, score: Score | None) -> bool:
         """Note a score that beats the best so far: by accuracy, then by loss."""
         if score is None:
             return False
-        reached = [score.accuracy or 0.0, -score.loss]
-        if self.progress.best_score is not None and reached <= self.progress.best_score:
+        progress, reached = self.progress, [score.accuracy or 0.0, -score.loss]
+        if progress.patience_score is None or reached > progress.patience_score:
+            progress.patience_score, progress.patience_from = reached, progress.epoch
+        if progress.best_score is not None and reached <= progress.best_score:
             return False
-        self.progress.best_score = reached
-        self.progress.best_epoch = self.progress.patience_from = self.progress.epoch
+        progress.best_score, progress.best_epoch = reached, progress.epoch
         return True
 
 

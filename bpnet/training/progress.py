@@ -23,8 +23,11 @@ class Progress:
         seconds: time spent in all.
         best_score: what the best epoch reached; larger is better.
         best_epoch: its number; 0 before the first.
+        patience_score: the same since the run, or its last extension, began; early stopping
+            counts from it.
         patience_from: epoch from which early stopping counts.
         stopped_early: whether early stopping has ended the run.
+        first_loss: mean loss of some training samples before the first step; None if unknown.
         history: one object per complete epoch.
     """
 
@@ -39,8 +42,10 @@ class Progress:
     seconds: float = 0.0
     best_score: list[float] | None = None
     best_epoch: int = 0
+    patience_score: list[float] | None = None
     patience_from: int = 0
     stopped_early: bool = False
+    first_loss: float | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -60,5 +65,6 @@ class Progress:
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Progress:
-        """Return what `record` was made from."""
-        return cls(**record)
+        """Return what `record` was made from; that of an earlier version may lack newer fields."""
+        before: dict[str, Any] = {"patience_score": record.get("best_score")}
+        return cls(**(before | record))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from bpnet.config.loading import load_config, load_overrides
@@ -15,6 +16,7 @@ from bpnet.model.run_files import LAST, checkpoint_path
 from bpnet.training.progress import Progress
 
 WORKERS = "train.workers"  # may differ from the checkpoint's: it changes no result
+PATH = "data.path"  # of an idx data set, which may have moved: its fingerprint is compared
 
 
 def load_for_resume(
@@ -48,12 +50,36 @@ def load_for_resume(
             found=error,
         ) from error
     wanted = load_config(source, overrides) if source else load_overrides(overrides)
-    check_agreement(wanted, checkpoint, progress)
+    try:
+        check_agreement(wanted, checkpoint, progress)
+    except ConfigError as error:
+        error.command = new_run(checkpoint.path, source, overrides)
+        raise
     progress = extend(progress, checkpoint.config(), epochs)
     config = checkpoint.config().with_epochs(progress.ends[-1])
     if WORKERS in wanted.given:
         config = config.with_workers(wanted.train.workers)
+    if PATH in wanted.given and config.data.dataset == "idx":
+        config = dataclasses.replace(
+            config, data=dataclasses.replace(config.data, path=wanted.data.path)
+        )
     return config, checkpoint, progress
+
+
+def demand_same_data(checkpoint: Checkpoint, fingerprint: str) -> None:
+    """Make sure that a checkpoint was trained on the data of this fingerprint.
+
+    Raises:
+        CheckpointError: it was not.
+    """
+    if checkpoint.record["fingerprint"] != fingerprint:
+        raise CheckpointError(
+            "the run was trained on other data than these",
+            where=checkpoint.path,
+            expected=f"data with SHA-256 {checkpoint.record['fingerprint']}",
+            found=fingerprint,
+            hint="give the directory with the original data as --data-dir",
+        )
 
 
 def check_agreement(wanted: Config, checkpoint: Checkpoint, progress: Progress) -> None:
@@ -68,13 +94,22 @@ def check_agreement(wanted: Config, checkpoint: Checkpoint, progress: Progress) 
         asked, kept = _value(wanted, key), _value(saved, key)
         if asked == kept or key == WORKERS or (key == "train.epochs" and asked in progress.ends):
             continue
+        if key == PATH and saved.data.dataset == "idx":
+            continue
         conflicts.append(f"{place}: {key} is {kept} in the checkpoint, but {asked} was asked for")
     if conflicts:
         raise ConfigError(
             "a run goes on with its own settings\n  " + "\n  ".join(conflicts),
             where=checkpoint.path,
-            hint="leave these settings out, or start a new run without --resume",
+            hint="leave these settings out, or start a new run from these weights:",
         )
+
+
+def new_run(checkpoint: Path, source: str | None, overrides: Sequence[str]) -> tuple[str, ...]:
+    """Return the words after `bpnet` that start a new run from the weights of a checkpoint."""
+    config = () if source is None else ("--config", source)
+    settings = [word for override in overrides for word in ("--set", override)]
+    return ("train", "--from", str(checkpoint), *config, *settings)
 
 
 def _value(config: Config, key: str) -> object:
@@ -122,7 +157,11 @@ def extend(progress: Progress, config: Config, epochs: str | None) -> Progress:
         _demand(end > progress.epoch, f"the run has {progress.epoch} epochs", epochs, "+N")
         ends = [*progress.ends[:-1], progress.epoch, end]
         return dataclasses.replace(
-            progress, ends=ends, stopped_early=False, patience_from=progress.epoch
+            progress,
+            ends=ends,
+            stopped_early=False,
+            patience_score=None,
+            patience_from=progress.epoch,
         )
     place = f"the run is in epoch {progress.epoch + 1} of {progress.ends[-1]}"
     _demand(not adds, place, epochs, "resume it without --epochs; +N extends a finished run")

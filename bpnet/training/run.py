@@ -29,11 +29,20 @@ from bpnet.model.workers import Workers
 from bpnet.training.loop import Trainer
 from bpnet.training.progress import Progress
 from bpnet.training.saving import writing
+from bpnet.training.shard_sizes import check_shard_sizes
 from bpnet.training.step.perceptron import Perceptron
 
+ROUNDING = 1e-3  # by which a loss may rise, as a fraction, before it counts as one that rose
 
-def prepare_model(config: Config, dataset: Dataset) -> Model:
+
+def prepare_model(config: Config, dataset: Dataset, *, learns_anew: bool = True) -> Model:
     """Build the model for a data set; normalisation is measured on the training samples alone.
+
+    Args:
+        config: of the run.
+        dataset: what it learns from.
+        learns_anew: refuse batches from which batch normalisation would learn nothing; a run that
+            began with them may go on.
 
     Raises:
         ConfigError: the network does not fit the data, or cannot be split as the config says.
@@ -47,6 +56,8 @@ def prepare_model(config: Config, dataset: Dataset) -> Model:
     model = build_model(config, shape, outputs, normalization, names)
     if config.train.split == "units":
         Perceptron.of(model)
+    if learns_anew:
+        check_shard_sizes(config, model.network, len(training))
     return model
 
 
@@ -86,7 +97,7 @@ def describe_run(run_dir: Path, trainer: Trainer) -> None:
     Raises:
         CheckpointError: the disk is full or cannot be written.
     """
-    environment = {
+    environment: dict[str, Any] = {
         "bpnet": __version__,
         "python": sys.version.split()[0],
         "numpy": np.__version__,
@@ -97,6 +108,8 @@ def describe_run(run_dir: Path, trainer: Trainer) -> None:
         "workers_are": trainer.engine.kind,
         "blas": blas_description(),
     }
+    if trainer.started_from is not None:
+        environment["started_from"] = trainer.started_from
     with writing("the run directory", run_dir):
         write_text(run_dir / "config.ini", format_config(trainer.config))
         write_text(run_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
@@ -163,4 +176,14 @@ def result(trainer: Trainer, score: Score) -> dict[str, Any]:
         "test_errors": score.errors,
         "best_checkpoint": str(trainer.run_dir / BEST),
         "last_checkpoint": str(trainer.run_dir / LAST),
+        "stopped_early": trainer.progress.stopped_early,
+        "warnings": warnings(trainer),
     }
+
+
+def warnings(trainer: Trainer) -> list[str]:
+    """Return what the user should know of a finished run that did no good."""
+    before, after = trainer.progress.first_loss, trainer.last_loss
+    if before is None or after is None or after <= before * (1 + ROUNDING):
+        return []
+    return [f"the loss on training samples rose from {before:.6g} to {after:.6g}"]

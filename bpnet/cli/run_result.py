@@ -1,0 +1,65 @@
+"""Tell how a run ended: its score, what to mind, and what to try next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bpnet.cli.options import command_line, percent
+from bpnet.cli.run_start import data_option
+
+if TYPE_CHECKING:
+    from bpnet.model.model import Model
+    from bpnet.model.score import Score
+    from bpnet.training.loop import Trainer
+
+
+def tell_ending(trainer: Trainer, data_dir: Path | None) -> None:
+    """Write to standard error why a run ended early, and whether it did more harm than good."""
+    from bpnet.training.divergence import smaller_rate
+    from bpnet.training.run import warnings
+
+    progress, config = trainer.progress, trainer.config
+    if progress.stopped_early:
+        waited = progress.epoch - progress.patience_from
+        epochs = "1 epoch" if waited == 1 else f"{waited} epochs"
+        place = f"stopped early after epoch {progress.epoch} of {progress.ends[-1]}"
+        click.echo(f"{place}: no better validation for {epochs}", err=True)
+    for warning in warnings(trainer):
+        origin = trainer.started_from
+        start = ["--from", origin["checkpoint"]] if origin else []
+        words = ["--config", trainer.run_dir / "config.ini", *start, "--set", smaller_rate(config)]
+        mend = command_line("train", *words, *data_option(data_dir))
+        click.echo(f"warning: {warning}\n  try: a smaller learning rate: {mend}", err=True)
+
+
+def next_commands(model: Model, run_dir: Path, data_dir: Path | None) -> list[str]:
+    """Return commands to try next, which run as they are."""
+    from bpnet.cli.assets import example_pictures
+
+    where = data_option(data_dir)
+    commands = [command_line("eval", run_dir, *where)]
+    if model.reads_digits and example_pictures():
+        commands.append(command_line("predict", "--checkpoint", run_dir, example_pictures()[0]))
+    commands.append(command_line("train", "--resume", run_dir, "--epochs", "+2", *where))
+    return commands
+
+
+def tell(result: dict[str, Any], score: Score, commands: list[str]) -> None:
+    """Write the score, with mean errors if targets are plain numbers, and the next commands."""
+    if result["test_accuracy"] is not None:
+        errors = result["test_errors"]
+        accuracy = percent(result["test_accuracy"])
+        click.echo(f"test accuracy {accuracy} ({errors} errors), loss {result['test_loss']:.4f}")
+    else:
+        means = f"mae {score.mean_absolute_error:.6g}, mse {score.mean_squared_error:.6g}"
+        click.echo(f"test loss {result['test_loss']:.6g}, {means}")
+    epochs = "1 epoch" if result["epochs"] == 1 else f"{result['epochs']} epochs"
+    early = " (stopped early)" if result["stopped_early"] else ""
+    speed = f"{result['samples_per_second']:,.0f} samples/s" if result["epochs"] else ""
+    click.echo(f"{epochs}{early} in {result['seconds']:.1f} s  {speed}")
+    click.echo("\nnext:")
+    for line in commands:
+        click.echo(f"  {line}")

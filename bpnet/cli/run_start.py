@@ -1,0 +1,91 @@
+"""Settle what a run begins with: a config, and perhaps an old run or its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from bpnet.errors import BpnetError
+
+if TYPE_CHECKING:
+    from bpnet.config.settings import Config
+    from bpnet.model.checkpoint import Checkpoint
+    from bpnet.model.model import Model
+    from bpnet.training.progress import Progress
+
+
+class RunStart(NamedTuple):
+    """Hold what a run begins with.
+
+    Args:
+        config: of the run.
+        saved: the state from which a resumed run goes on.
+        progress: how far that had come.
+        weights: the checkpoint from which a new run takes its weights.
+    """
+
+    config: Config
+    saved: Checkpoint | None = None
+    progress: Progress | None = None
+    weights: Checkpoint | None = None
+
+
+def settle(
+    source: str | None,
+    overrides: tuple[str, ...],
+    resume: Path | None,
+    weights: Path | None,
+    epochs: str | None,
+) -> RunStart:
+    """Return what the options of `bpnet train` mean together."""
+    from bpnet.config.loading import load_config
+    from bpnet.training.resume import load_for_resume, read_epochs
+    from bpnet.training.transfer import load_for_transfer
+
+    if resume is not None and weights is not None:
+        message = "--resume goes on with a run and --from starts a new one; give one of them."
+        raise click.UsageError(message)
+    if resume is not None:
+        return RunStart(*load_for_resume(resume, source, overrides, epochs))
+    if epochs is not None:
+        adds, number = read_epochs(epochs)
+        if adds:
+            raise click.UsageError("--epochs +N extends a run; name it with --resume.")
+        overrides = (*overrides, f"train.epochs={number}")
+    if weights is not None:
+        config, checkpoint = load_for_transfer(weights, source, overrides)
+        return RunStart(config, weights=checkpoint)
+    if source is None:
+        message = "--config FILE|PRESET is missing (or --resume a run, or --from its weights)."
+        raise click.UsageError(message)
+    return RunStart(load_config(source, overrides))
+
+
+def take_weights(model: Model, weights: Checkpoint | None) -> dict[str, str] | None:
+    """Give a model the weights of a checkpoint that fit, and tell which; return their origin."""
+    from bpnet.training import transfer
+
+    if weights is None:
+        return None
+    click.echo(str(transfer.take_weights(model.network, weights)), err=True)
+    return transfer.origin(weights)
+
+
+def data_option(data_dir: Path | None) -> list[object]:
+    """Return the options by which a suggested command finds the same data."""
+    return ["--data-dir", data_dir] if data_dir else []
+
+
+@contextmanager
+def advice_finds_data(data_dir: Path | None) -> Iterator[None]:
+    """Let the training that an error advises find the same data."""
+    try:
+        yield
+    except BpnetError as error:
+        if error.command[:1] == ("train",):
+            error.command = (*error.command, *map(str, data_option(data_dir)))
+        raise
