@@ -26,7 +26,7 @@ FIRST_LOOK = 640  # pictures by which this is judged
 @contextmanager
 def open_trainer(config: Config, dataset: Dataset) -> Iterator[Trainer]:
     """Yield a trainer at its first step, with its workers."""
-    model = prepare_model(config, dataset, learns_anew=False)
+    model = prepare_model(config, dataset)
     with blas_threads(config.train.blas_threads), choose_workers(config) as workers:
         yield Trainer(model, dataset, Path(), workers, "")  # nothing will be saved
 

@@ -140,10 +140,13 @@ def make_plan(name: str, source: str, overrides: tuple[str, ...], data_dir: Path
     from bpnet.config.loading import load_config
     from bpnet.data.load import load_dataset
     from bpnet.training.run import prepare_model
+    from bpnet.training.shard_sizes import check_shard_sizes
 
     config = load_config(source, overrides)
     dataset = load_dataset(config, data_dir, progress=DownloadProgress())
-    return Plan(name, source, prepare_model(config, dataset), dataset)
+    model = prepare_model(config, dataset)
+    check_shard_sizes(model, len(dataset.train) - config.data.validation)
+    return Plan(name, source, model, dataset)
 
 
 def offered(one: Plan | History) -> set[str]:

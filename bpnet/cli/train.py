@@ -87,6 +87,7 @@ def command(
     from bpnet.model.run_files import BEST
     from bpnet.training import run as runs
     from bpnet.training.resume import demand_same_data
+    from bpnet.training.shard_sizes import check_shard_sizes
 
     if workers is not None:
         overrides = (*overrides, f"train.workers={workers}")
@@ -98,7 +99,9 @@ def command(
     dataset = load_dataset(config, data_dir, mirror=mirror, progress=DownloadProgress())
     if start.saved is not None:
         demand_same_data(start.saved, dataset.fingerprint())
-    model = runs.prepare_model(config, dataset, learns_anew=start.saved is None)
+    model = runs.prepare_model(config, dataset)
+    if start.saved is None:
+        check_shard_sizes(model, len(dataset.train) - config.data.validation)
     origin = take_weights(model, start.weights)
     if dry_run:
         from bpnet.cli.summary import show

@@ -29,20 +29,13 @@ from bpnet.model.workers import Workers
 from bpnet.training.loop import Trainer
 from bpnet.training.progress import Progress
 from bpnet.training.saving import writing
-from bpnet.training.shard_sizes import check_shard_sizes
 from bpnet.training.step.perceptron import Perceptron
 
 ROUNDING = 1e-3  # by which a loss may rise, as a fraction, before it counts as one that rose
 
 
-def prepare_model(config: Config, dataset: Dataset, *, learns_anew: bool = True) -> Model:
+def prepare_model(config: Config, dataset: Dataset) -> Model:
     """Build the model for a data set; normalisation is measured on the training samples alone.
-
-    Args:
-        config: of the run.
-        dataset: what it learns from.
-        learns_anew: refuse batches from which batch normalisation would learn nothing; a run that
-            began with them may go on.
 
     Raises:
         ConfigError: the network does not fit the data, or cannot be split as the config says.
@@ -56,8 +49,6 @@ def prepare_model(config: Config, dataset: Dataset, *, learns_anew: bool = True)
     model = build_model(config, shape, outputs, normalization, names)
     if config.train.split == "units":
         Perceptron.of(model)
-    if learns_anew:
-        check_shard_sizes(config, model.network, len(training))
     return model
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-from bpnet.config.settings import Config
 from bpnet.errors import ConfigError
-from bpnet.nn.sequential import Sequential
+from bpnet.model.model import Model
 
 
-def check_shard_sizes(config: Config, network: Sequential, samples: int) -> None:
+def check_shard_sizes(model: Model, samples: int) -> None:
     """Make sure that no shard gives batch normalisation one value per channel.
 
     The mean of one value is the value itself: `x̂ = (x − μ) / √(σ² + ε)` is 0 whatever x is, so
@@ -17,13 +16,13 @@ def check_shard_sizes(config: Config, network: Sequential, samples: int) -> None
     every epoch costs half a percentage point of accuracy on MNIST (perceptron, 6,400 pictures).
 
     Args:
-        config: of the run.
-        network: built from it.
+        model: of a new run.
         samples: those to train on.
 
     Raises:
         ConfigError: a shard has one sample, and its layer one value per sample and channel.
     """
+    config, network = model.config, model.network
     batch_size, shards = config.train.batch_size, config.train.shards
     places = [
         f"{spec.where}: `{spec.text}`"

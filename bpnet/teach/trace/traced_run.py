@@ -28,6 +28,7 @@ from bpnet.training.optimizer import square_sum
 from bpnet.training.optimizers import build_optimizer
 from bpnet.training.run import prepare_model
 from bpnet.training.schedule import Schedule
+from bpnet.training.shard_sizes import check_shard_sizes
 from bpnet.training.step.batch import Batch
 from bpnet.training.step.feed import Feed
 
@@ -53,6 +54,7 @@ class TracedRun:
         self.done = 0
         network = self.model.network
         most = min(train.batch_size, len(self.training))
+        check_shard_sizes(self.model, most)  # a short last batch is shown as it is
         self.workspace = Workspace(network, most, training=True, wants_input_gradient=True)
         self.feed = Feed(self.model, dataset.train, most)
         self.schedule = Schedule(
