@@ -49,8 +49,8 @@ def diverged(
 
 
 def smaller_rate(config: Config) -> str:
-    """Return the setting of a learning rate that is smaller, and no longer beyond all reason."""
-    rate = min(config.optimizer.learning_rate / 10, OptimizerConfig().learning_rate)
+    """Return the setting of a rate so much smaller that the advice need not be given twice."""
+    rate = min(config.optimizer.learning_rate / 100, OptimizerConfig().learning_rate)
     return f"optimizer.learning_rate={rate:g}"
 
 

@@ -64,16 +64,18 @@ def test_a_reader_gets_the_score_and_commands_that_run_as_they_stand(here: Path)
         succeed(*line[1:])
 
 
-@pytest.mark.usefixtures("here")
-def test_the_suggested_commands_find_the_data_again(digit_run: Run) -> None:
-    answer = succeed("train", "--resume", digit_run.path, "--data-dir", "/nowhere else")
+def test_the_suggested_commands_find_the_data_again(digit_run: Run, here: Path) -> None:
+    shutil.copytree(digit_run.path, here / "run")
+    shutil.copytree(digit_run.config.with_name("pictures"), here / "some where" / "pictures")
+    answer = succeed("train", "--resume", "run", "--data-dir", "some where")
     lines = [shlex.split(line) for line in answer.out.partition("next:\n")[2].splitlines()]
     assert [line[1] for line in lines if line[1] != "predict"] == ["eval", "train"]
     for line in lines:
         if line[1] == "predict":
             assert Path(line[-1]).is_file()
         else:
-            assert line[-2:] == ["--data-dir", "/nowhere else"]
+            assert line[-2:] == ["--data-dir", "some where"]
+            succeed(*line[1:])
 
 
 def test_the_run_directory_is_named_after_config_and_time(here: Path) -> None:

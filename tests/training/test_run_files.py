@@ -1,6 +1,7 @@
 """The files of a run, early stopping, and the test set that nobody touches."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from bpnet.model.checkpoint import load_checkpoint
 from bpnet.model.score import evaluate
 from bpnet.model.workers import Workers
 from bpnet.training.loop import Trainer
-from bpnet.training.run import final_score, result
+from bpnet.training.progress import Progress
+from bpnet.training.run import final_score, result, warnings
 from bpnet.training.saving import save_checkpoint
 from tests.helpers.runs import RICH, STEPS, assert_same_run, resume, scripted
 from tests.helpers.tiny import NET, TRAIN, after, draw_dataset, read_config, train
@@ -139,6 +141,53 @@ def test_a_run_that_stopped_early_is_finished_and_can_be_extended(
     assert train(config, tmp_path).progress.epoch == 2
     assert resume(tmp_path).progress.epoch == 2
     assert resume(tmp_path, epochs="+1").progress.epoch == 3
+
+
+def test_an_extension_starts_its_patience_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, [0.9, 0.1, 0.1, 0.2, 0.3, 0.3, 0.25, 0.4])
+    config = read_config(NET + TRAIN, "train.epochs=9", "train.early_stopping=2")
+    assert train(config, tmp_path).progress.epoch == 3
+    progress = resume(tmp_path, epochs="+9").progress
+    assert (progress.epoch, progress.stopped_early) == (7, True)  # 0.3 is its best, 2 epochs before
+    assert (progress.best_epoch, progress.best_score) == (1, [0.9, -1.0])
+    assert load_checkpoint(tmp_path / "best.npz").record["progress"]["epoch"] == 1
+
+
+def test_a_run_of_an_earlier_version_keeps_its_patience() -> None:
+    before = Progress([9], epoch=4, best_score=[0.9, -1.0], patience_from=3).record()
+    for newer in ("patience_score", "first_loss"):
+        del before[newer]
+    progress = Progress.from_record(before)
+    assert (progress.patience_score, progress.first_loss) == ([0.9, -1.0], None)
+
+
+# A loss that rose
+
+
+def test_a_run_that_learns_has_no_warnings(tmp_path: Path) -> None:
+    for text in (RICH, NET + TRAIN):
+        trainer = train(read_config(text, "train.epochs=5"), tmp_path)
+        assert warnings(trainer) == []
+        assert trainer.progress.first_loss is not None
+        assert trainer.last_loss is not None
+        assert trainer.last_loss < trainer.progress.first_loss
+
+
+def test_the_loss_before_the_first_step_is_kept_over_interruptions(tmp_path: Path) -> None:
+    whole = train(read_config(RICH), tmp_path / "whole")
+    train(read_config(RICH), tmp_path / "parts", should_stop=after(STEPS + 2))
+    parts = resume(tmp_path / "parts")
+    assert parts.progress.first_loss == whole.progress.first_loss
+    assert parts.last_loss == whole.last_loss
+
+
+def test_a_loss_that_ends_above_its_beginning_is_a_warning(tmp_path: Path) -> None:
+    trainer = train(read_config(), tmp_path)
+    for last, expected in ((3.1, 1), (math.nan, 1), (3.0, 0), (3.001, 0), (2.9, 0)):
+        trainer.progress.first_loss, trainer.last_loss = 3.0, last
+        assert len(warnings(trainer)) == expected
 
 
 def test_validation_must_leave_samples_to_train_on(tmp_path: Path) -> None:
