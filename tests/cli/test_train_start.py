@@ -1,4 +1,4 @@
-"""`bpnet train`: data that have moved, weights of another run, and advice that runs as it stands."""
+"""`bpnet train`: data that have moved, weights of another run, and advice that works."""
 
 import json
 import shlex
@@ -83,11 +83,8 @@ def test_a_new_run_starts_from_old_weights(here: Path) -> None:
     assert answer.err.startswith("taken: 1.weight, 1.bias, 5.weight, 5.bias\n")
     said = json.loads(answer.out)
     assert said["epochs"] == 1
-    assert (
-        said["train_loss"]
-        < 0.5
-        < json.loads((here / "old/metrics.jsonl").open().readline())["train_loss"]
-    )
+    first = json.loads((here / "old" / "metrics.jsonl").read_text().splitlines()[0])
+    assert said["train_loss"] < 0.5 < first["train_loss"]
     origin = json.loads((here / "new" / "environment.json").read_text())["started_from"]
     assert origin["checkpoint"] == str(here / "old" / "best.npz")
     succeed("train", "--resume", "new", "--epochs", "+1")
