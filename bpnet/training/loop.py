@@ -229,7 +229,7 @@ class Trainer:
         }
         progress.history.append(record)
         progress.close_epoch()
-        improved = self._is_best(score)
+        improved = score is not None and progress.note(score.accuracy or 0.0, score.loss)
         patience = self.config.train.early_stopping
         waited = progress.epoch - progress.patience_from
         progress.stopped_early = 0 < patience <= waited
@@ -260,18 +260,6 @@ class Trainer:
     ) -> DivergedError:
         """Return the error for a step after which a number is not finite."""
         return diverged(self.model, epoch, step, samples, self.run_dir)
-
-    def _is_best(self, score: Score | None) -> bool:
-        """Note a score that beats the best so far: by accuracy, then by loss."""
-        if score is None:
-            return False
-        progress, reached = self.progress, [score.accuracy or 0.0, -score.loss]
-        if progress.patience_score is None or reached > progress.patience_score:
-            progress.patience_score, progress.patience_from = reached, progress.epoch
-        if progress.best_score is not None and reached <= progress.best_score:
-            return False
-        progress.best_score, progress.best_epoch = reached, progress.epoch
-        return True
 
 
 def shuffled(training: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:

@@ -59,6 +59,16 @@ class Progress:
         self.batch = self.correct = self.seen = 0
         self.loss_sum = self.epoch_seconds = 0.0
 
+    def note(self, accuracy: float, loss: float) -> bool:
+        """Note the last epoch's score; return whether it beats the best: by accuracy, then loss."""
+        reached = [accuracy, -loss]
+        if self.patience_score is None or reached > self.patience_score:
+            self.patience_score, self.patience_from = reached, self.epoch
+        if self.best_score is not None and reached <= self.best_score:
+            return False
+        self.best_score, self.best_epoch = reached, self.epoch
+        return True
+
     def record(self) -> dict[str, Any]:
         """Return everything as plain numbers, lists and objects."""
         return dataclasses.asdict(self)
