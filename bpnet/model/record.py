@@ -19,6 +19,7 @@ FORMAT = 1
 LARGEST_TEXT = 32 << 20  # bytes: more than 100,000 epochs of history
 MOST_VALUES = 1_500_000  # likewise; an empty list takes two bytes in a file and 56 in memory
 LONGEST_CONFIG = 1 << 20  # letters
+LONGEST_PATH = 10_000  # letters
 MOST_CLASSES = 10_000
 MOST_INPUTS = 10**7  # numbers of a sample
 LARGEST_COUNT = 10**15
@@ -102,6 +103,14 @@ yes_or_no = Kind("true or false", lambda value: isinstance(value, bool))
 an_object = Kind("an object", lambda value: isinstance(value, dict))
 
 FINGERPRINT = text(100, least=1).or_null()
+ORIGIN = Kind(
+    'an object with the texts "checkpoint" and "sha256"',
+    lambda value: (
+        isinstance(value, dict)
+        and value.keys() == {"checkpoint", "sha256"}
+        and all(text(LONGEST_PATH).fits(part) for part in value.values())
+    ),
+)
 
 MISSING = object()
 Keys = Mapping[str, Kind]
@@ -115,6 +124,7 @@ RECORD: Keys = {
     "class_names": several(text(100, least=1), 0, MOST_CLASSES),
     "progress": an_object.or_missing(),
     "fingerprint": FINGERPRINT.or_missing(),
+    "started_from": ORIGIN.or_missing(),
 }
 PROGRESS: Keys = {
     "ends": several(whole(1), 1, 1000),
@@ -129,7 +139,9 @@ PROGRESS: Keys = {
     "best_score": several(number, 2, 2).or_null(),
     "best_epoch": whole(0),
     "patience_from": whole(0).or_missing(),  # not in the oldest runs
+    "patience_score": several(number, 2, 2).or_null().or_missing(),  # not in earlier runs
     "stopped_early": yes_or_no,
+    "first_loss": number.or_null().or_missing(),  # likewise
     "history": several(an_object, 0, MOST_VALUES),
 }
 EPOCH: Keys = {
