@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli.options import ConfigCommand, as_json
+from bpnet.disk import FILE, what_is_at
 
 if TYPE_CHECKING:
     from bpnet.bench.measure import Work
@@ -73,7 +74,7 @@ def find_works(source: str, batch_sizes: tuple[int, ...], workers: str | None) -
     from bpnet.config.loading import load_config
 
     path = Path(source)
-    name = str(path.absolute()) if path.is_file() else source
+    name = str(path.absolute()) if what_is_at(path) == FILE else source
     same = () if workers is None else (f"train.workers={workers}",)
     changes = [(f"train.batch_size={size}", *same) for size in batch_sizes] or [same]
     return [Work(name, load_config(source, change)) for change in changes]

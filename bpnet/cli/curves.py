@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli.options import ConfigCommand, as_json, command_line, data_dir, with_settings
+from bpnet.cli.options import PATH, ConfigCommand, as_json, command_line, data_dir, with_settings
 from bpnet.config.presets import example_paths, preset_paths
+from bpnet.disk import DIRECTORY, what_is_at
 
 if TYPE_CHECKING:
     from bpnet.data.dataset import Dataset
@@ -58,7 +59,7 @@ class Plan:
     "-o",
     "--output",
     "picture",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="PICTURE.png",
     help="Also draw the curves there; needs matplotlib (pip install matplotlib).",
 )
@@ -118,7 +119,7 @@ def prepare(
 
 def is_run(source: str) -> bool:
     """Return whether a run directory is meant: a directory whose name is not a preset's."""
-    return Path(source).is_dir() and source not in preset_paths() | example_paths()
+    return what_is_at(Path(source)) == DIRECTORY and source not in preset_paths() | example_paths()
 
 
 def title(source: str) -> str:

@@ -21,7 +21,8 @@ def command() -> None:
 
     Data sets are kept in the directory given by --data-dir or BPNET_DATA_DIR, in a folder named
     after the data set or in the directory itself; by default, in the user's cache directory.
-    Files in a directory that you name are never overwritten.
+    Files in a directory that you name are never overwritten; it must exist, unless `fetch` is
+    asked to download into it.
     """
 
 
@@ -30,18 +31,24 @@ def command() -> None:
 @options.data_dir
 @options.mirror
 def fetch(name: str, data_dir: Path | None, mirror: str | None) -> None:
-    """Download what is missing of a data set (default: mnist), and check all of it."""
+    """Download what is missing of a data set (default: mnist), and check all of it.
+
+    A directory given by --data-dir or BPNET_DATA_DIR is made if it does not exist. All other
+    commands take it for a typing error.
+    """
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.data.files.catalogue import KNOWN
+    from bpnet.data.files.directory import make_data_directory
     from bpnet.data.mnist import inspect_files, load_mnist
 
+    make_data_directory(data_dir)
     load_mnist(name, data_dir, mirror=mirror, progress=DownloadProgress())
     for report in inspect_files(KNOWN[name], data_dir):
         click.echo(report.path)
 
 
 @command.command(name="import", short_help="Import files that you have.")
-@click.argument("source", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("source", type=options.PATH, metavar="DIR")
 @click.argument("name", type=click.Choice(KNOWN_NAMES), default="mnist")
 @options.data_dir
 def import_(source: Path, name: str, data_dir: Path | None) -> None:

@@ -15,6 +15,7 @@ from bpnet.cli import options
 from bpnet.cli.checkpoints import described, open_checkpoint
 from bpnet.cli.options import averaged_over, percent, views
 from bpnet.cli.same_split import check_same_samples, check_same_split
+from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.errors import AccuracyGateError, ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def no_nan(context: click.Context, option: click.Parameter, value: float | None)
     "checkpoints",
     nargs=-1,
     required=True,
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     metavar="CHECKPOINT|RUN_DIR…",
 )
 @options.data_dir
@@ -139,7 +140,7 @@ def choose_dataset(model: Model, name: str) -> Config:
     if name in KNOWN:
         drawn = model.config.data.drawn if name == "mnist" else 0  # drawn digits go with MNIST only
         data = dataclasses.replace(model.config.data, dataset=name, drawn=drawn)
-    elif Path(name).is_dir():
+    elif what_is_at(Path(name)) == DIRECTORY:
         path = str(Path(name).absolute())
         data = dataclasses.replace(model.config.data, dataset="idx", path=path, drawn=0)
     else:

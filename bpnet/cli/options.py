@@ -11,9 +11,19 @@ import click
 MOST_VIEWS = 100
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+
+class PathType(click.Path):
+    """Take any path as it is given: who opens it says what is wrong with it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path; click itself would look at it, and fail at names that no file has."""
+        return Path(value)
+
+
+PATH = PathType()
 data_dir = click.option(
     "--data-dir",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="Directory of the data sets; else BPNET_DATA_DIR, else the user's cache directory.",
 )

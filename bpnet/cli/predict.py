@@ -13,7 +13,7 @@ import click
 
 from bpnet.cli.assets import WEIGHTS
 from bpnet.cli.checkpoints import open_checkpoint
-from bpnet.cli.options import as_json, averaged_over, views
+from bpnet.cli.options import PATH, as_json, averaged_over, views
 from bpnet.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Reading:
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE…")
 @click.option(
     "--checkpoint",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="CHECKPOINT|RUN_DIR",
     help="Default: the weights that ship with bpnet.",
 )
@@ -59,7 +59,7 @@ class Reading:
 @click.option("--segment", is_flag=True, help="Read several digits per picture, left to right.")
 @click.option(
     "--explain",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="OUT.png",
     help="Draw how each picture became a digit and the digit an answer.",
 )
@@ -125,13 +125,21 @@ def command(
 
 def check_explanation(path: Path, images: tuple[str, ...]) -> None:
     """Make sure that the explanation does not replace a picture."""
-    if path.suffix.lower() != ".png" or path.resolve() in [Path(name).resolve() for name in images]:
+    if path.suffix.lower() != ".png" or any(is_same_file(path, Path(name)) for name in images):
         raise ConfigError(
             "this cannot be the file of the explanation",
             where="--explain",
             expected="a name that ends in .png and is not one of the pictures to read",
             found=path,
         )
+
+
+def is_same_file(one: Path, other: Path) -> bool:
+    """Return whether two paths lead to one file."""
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):  # one of them is not there
+        return False
 
 
 def check_reads_digits(model: Model) -> None:
@@ -155,12 +163,12 @@ def read_all(
     unreadable = []
     for image in images:
         source = standard_input() if image == "-" else Path(image)
-        name = image if image == "-" else str(Path(image).absolute())
         try:
             digits = read_digits(source) if segment else [read_digit(source)]
         except DataError as error:
             unreadable.append((image, error))
         else:
+            name = image if image == "-" else str(Path(image).absolute())
             readings.append(Reading(name, digits))
     return readings, unreadable
 

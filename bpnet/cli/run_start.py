@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.errors import BpnetError
 
 if TYPE_CHECKING:
     from bpnet.config.settings import Config
+    from bpnet.data.dataset import Dataset
     from bpnet.model.checkpoint import Checkpoint
     from bpnet.model.model import Model
     from bpnet.training.progress import Progress
@@ -63,6 +65,29 @@ def settle(
         message = "--config FILE|PRESET is missing (or --resume a run, or --from its weights)."
         raise click.UsageError(message)
     return RunStart(load_config(source, overrides))
+
+
+def goes_on_in_place(resume: Path | None, run_dir: Path | None) -> bool:
+    """Return whether a run directory is resumed, and not into another one."""
+    if resume is None or what_is_at(resume) != DIRECTORY:
+        return False
+    return run_dir is None or (what_is_at(run_dir) == DIRECTORY and run_dir.samefile(resume))
+
+
+def prepare(
+    start: RunStart, config: Config, dataset: Dataset
+) -> tuple[Model, dict[str, str] | None]:
+    """Build the model for a data set; return it, and where its weights come from if from a run."""
+    from bpnet.training.resume import demand_same_data
+    from bpnet.training.run import prepare_model
+    from bpnet.training.shard_sizes import check_shard_sizes
+
+    if start.saved is not None:
+        demand_same_data(start.saved, dataset.fingerprint())
+    model = prepare_model(config, dataset)
+    if start.saved is None:
+        check_shard_sizes(model, len(dataset.train) - config.data.validation)
+    return model, take_weights(model, start.weights)
 
 
 def take_weights(model: Model, weights: Checkpoint | None) -> dict[str, str] | None:

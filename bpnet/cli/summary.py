@@ -10,6 +10,7 @@ import click
 
 from bpnet.cli.checkpoints import described, open_checkpoint
 from bpnet.cli.options import ConfigCommand, as_json, data_dir
+from bpnet.disk import DIRECTORY, what_is_at
 
 if TYPE_CHECKING:
     from bpnet.nn.sequential import Sequential
@@ -26,7 +27,7 @@ CHECKPOINT_SUFFIX = ".npz"
 def command(source: str, data_dir: Path | None, as_json: bool) -> None:
     """Show each layer's output shape, parameters, cost of a forward pass, and memory."""
     path = Path(source)
-    if path.is_dir() or path.suffix == CHECKPOINT_SUFFIX:
+    if what_is_at(path) == DIRECTORY or path.suffix == CHECKPOINT_SUFFIX:
         opened = open_checkpoint(path)
         if not as_json:
             click.echo(f"checkpoint {described(opened.name, opened.epoch)}")

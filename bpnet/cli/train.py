@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from bpnet.cli.options import (
+    PATH,
     ConfigCommand,
     as_json,
     command_line,
@@ -18,7 +20,13 @@ from bpnet.cli.options import (
     with_settings,
 )
 from bpnet.cli.run_result import next_commands, tell, tell_ending
-from bpnet.cli.run_start import advice_finds_data, data_option, settle, take_weights
+from bpnet.cli.run_start import (
+    advice_finds_data,
+    data_option,
+    goes_on_in_place,
+    prepare,
+    settle,
+)
 
 if TYPE_CHECKING:
     from bpnet.cli.bars import RunDisplay
@@ -34,20 +42,20 @@ if TYPE_CHECKING:
 @mirror
 @click.option(
     "--run-dir",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="Where to save the run; default: runs/<preset>-<time>.",
 )
 @click.option(
     "--resume",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="CHECKPOINT|RUN_DIR",
     help="Continue from here; a run directory is continued in place.",
 )
 @click.option(
     "--from",
     "weights",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="CHECKPOINT|RUN_DIR",
     help="Start a new run with these weights, as far as they fit; a run directory's best ones. "
     "Without --config, the settings are theirs.",
@@ -59,7 +67,7 @@ if TYPE_CHECKING:
 @click.option(
     "--workers", metavar="N|KIND", help='For example 2, threads, processes, "2 threads" or auto.'
 )
-@click.option("--dry-run", is_flag=True, help="Check config, data and shapes, then stop.")
+@click.option("--dry-run", is_flag=True, help="Check config, data and shapes; write nothing.")
 @as_json
 def command(
     source: str | None,
@@ -82,44 +90,40 @@ def command(
     """
     from bpnet.cli.bars import RunDisplay
     from bpnet.cli.download_progress import DownloadProgress
+    from bpnet.cli.dry_run import check
     from bpnet.data.load import load_dataset, with_data_dir
     from bpnet.machine import blas_threads
     from bpnet.model.run_files import BEST
     from bpnet.training import run as runs
-    from bpnet.training.resume import demand_same_data
-    from bpnet.training.shard_sizes import check_shard_sizes
+    from bpnet.training.run_dir import claimed_run_dir, demand_free
 
     if workers is not None:
         overrides = (*overrides, f"train.workers={workers}")
     if seed is not None:
         overrides = (*overrides, f"train.seed={seed}")
-    with advice_finds_data(data_dir):
-        start = settle(source, overrides, resume, weights, epochs)
-    config = with_data_dir(start.config, data_dir)
-    dataset = load_dataset(config, data_dir, mirror=mirror, progress=DownloadProgress())
-    if start.saved is not None:
-        demand_same_data(start.saved, dataset.fingerprint())
-    model = runs.prepare_model(config, dataset)
-    if start.saved is None:
-        check_shard_sizes(model, len(dataset.train) - config.data.validation)
-    origin = take_weights(model, start.weights)
-    if dry_run:
-        from bpnet.cli.summary import show
-
-        show(model.network, as_json=as_json)
-        return
-    if run_dir is None:
-        name = source or ("resumed" if resume else "retrained")
-        run_dir = resume if resume and resume.is_dir() else default_run_dir(name)
-    run_dir = run_dir.absolute()
-    in_place = resume is not None and run_dir.resolve() == resume.resolve()
-    runs.create_run_dir(run_dir, resumes=in_place)
-    with blas_threads(config.train.blas_threads), runs.choose_workers(config) as pool:
-        trainer = runs.build_trainer(model, dataset, run_dir, pool, start.saved, start.progress)
-        trainer.started_from = trainer.started_from or origin
-        runs.describe_run(run_dir, trainer)
-        _run(trainer, data_dir, RunDisplay(trainer.progress.ends[-1]))
-        score = runs.final_score(run_dir / BEST, dataset, pool)
+    in_place = goes_on_in_place(resume, run_dir)
+    if run_dir is not None and not in_place:
+        demand_free(run_dir)
+    with ExitStack() as held:
+        if resume and in_place and not dry_run:  # before reading what another process may replace
+            run_dir = held.enter_context(claimed_run_dir(resume, resumes=True))
+        with advice_finds_data(data_dir):
+            start = settle(source, overrides, resume, weights, epochs)
+        config = with_data_dir(start.config, data_dir)
+        if dry_run:
+            check(start, config, data_dir, as_json=as_json)
+            return
+        dataset = load_dataset(config, data_dir, mirror=mirror, progress=DownloadProgress())
+        model, origin = prepare(start, config, dataset)
+        if run_dir is None or not in_place:
+            run_dir = run_dir or default_run_dir(source or ("resumed" if resume else "retrained"))
+            run_dir = held.enter_context(claimed_run_dir(run_dir, resumes=False))
+        with blas_threads(config.train.blas_threads), runs.choose_workers(config) as pool:
+            trainer = runs.build_trainer(model, dataset, run_dir, pool, start.saved, start.progress)
+            trainer.started_from = trainer.started_from or origin
+            runs.describe_run(run_dir, trainer)
+            _run(trainer, data_dir, RunDisplay(trainer.progress.ends[-1]))
+            score = runs.final_score(run_dir / BEST, dataset, pool)
     result = {"run_dir": str(run_dir)} | runs.result(trainer, score)
     if as_json:
         click.echo(json.dumps(result, indent=2))
@@ -159,10 +163,14 @@ def train_anew(
     """
     from bpnet.machine import blas_threads
     from bpnet.training import run as runs
+    from bpnet.training.run_dir import claimed_run_dir
 
-    run_dir = default_run_dir(source).absolute()
     config = model.config
-    with blas_threads(config.train.blas_threads), runs.choose_workers(config) as pool:
+    with (
+        claimed_run_dir(default_run_dir(source), resumes=False) as run_dir,
+        blas_threads(config.train.blas_threads),
+        runs.choose_workers(config) as pool,
+    ):
         trainer = runs.build_trainer(model, dataset, run_dir, pool, None, None)
         runs.describe_run(run_dir, trainer)
         _run(trainer, data_dir, display)

@@ -3,6 +3,7 @@
 from difflib import get_close_matches
 from pathlib import Path
 
+from bpnet.disk import FILE, NOTHING, what_is_at
 from bpnet.errors import ConfigError
 
 PACKAGE = Path(__file__).parent.parent
@@ -39,7 +40,8 @@ def find_config(name: str) -> Path:
         ConfigError: there is none.
     """
     path = Path(name)
-    if path.is_file():
+    found = what_is_at(path)
+    if found == FILE:
         return path
     presets, examples = preset_paths(), example_paths()
     known = examples | presets
@@ -51,6 +53,6 @@ def find_config(name: str) -> Path:
         where=name,
         expected=f"a file, one of the presets {', '.join(presets)}, "
         f"or one of the examples {', '.join(examples)}",
-        found="a directory" if path.is_dir() else "none of these",
+        found="none of these" if found == NOTHING else found,
         hint=f"did you mean {near[0]}?" if near else None,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from bpnet.config.ini import Entry, Ini, Problem, read_ini
 from bpnet.config.layer_lines import LayerSpec, read_layer
 from bpnet.config.settings import Config, DataConfig
 from bpnet.config.values import numbers
+from bpnet.disk import what_is_at
 from bpnet.errors import ConfigError
 from bpnet.nn.registry import find_loss
 
@@ -134,14 +136,22 @@ class ConfigReader:
             if "data.normalize" not in config.given:
                 data = dataclasses.replace(data, normalize="none")
         if data.path:
-            is_of_file = config.given["data.path"] != "--set"
-            folder = self.folder if is_of_file else Path()
-            data = dataclasses.replace(data, path=str((folder / data.path).resolve()))
+            data = dataclasses.replace(data, path=self._follow(data.path, config.given))
         self._check_data(config, data)
         self._check_training(config, data)
         if not config.model.layers and not any("layers" in text for text in self.problems):
             self.problems.append(f"{self.source}: [model] layers is empty; name one layer per line")
         return dataclasses.replace(config, data=data)
+
+    def _follow(self, path: str, given: Mapping[str, str]) -> str:
+        """Return `[data] path` as an absolute one; one from a file starts at that file."""
+        place = given["data.path"]
+        whole = Path() / path if place == "--set" else self.folder / path
+        try:
+            return os.path.realpath(whole)
+        except (OSError, ValueError):
+            self.problems.append(f"{place}: [data] path leads nowhere: {what_is_at(whole)}")
+            return ""
 
     def _check_data(self, config: Config, data: DataConfig) -> None:
         """Report tables that do not fit, and keys that the data set needs or cannot use."""

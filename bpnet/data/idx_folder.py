@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.dataset import Dataset, Samples
+from bpnet.data.files.directory import data_directory
 from bpnet.data.files.idx import read_idx
 from bpnet.data.files.names import STEMS, find_file
+from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.errors import DataError
 
 
@@ -20,9 +22,9 @@ def find_idx_folder(folder: Path, data_dir: Path) -> Path:
         data_dir: it holds a folder of the same name, or is itself the folder.
 
     Raises:
-        DataError: the files are in neither place.
+        DataError: there is no such directory, or the files are in neither place.
     """
-    named = data_dir.expanduser().absolute()
+    named = data_directory(data_dir).path
     places = (named / folder.name, named, folder)
     for place in places:
         if any(find_file(place, stem) for stem in STEMS):
@@ -47,14 +49,15 @@ def load_idx_folder(folder: Path) -> Dataset:
     Raises:
         DataError: a file is missing or damaged, or the files do not match each other.
     """
-    paths = [find_file(folder, stem) for stem in STEMS]
+    place = what_is_at(folder)
+    paths = [find_file(folder, stem) for stem in STEMS] if place == DIRECTORY else [None] * 4
     missing = [stem for stem, path in zip(STEMS, paths, strict=True) if path is None]
     if missing:
         raise DataError(
             "the folder lacks files of the data set",
             where=folder,
             expected=", ".join(STEMS) + " (also with .gz)",
-            found="no such folder" if not folder.is_dir() else f"no {', '.join(missing)}",
+            found=f"no {', '.join(missing)}" if place == DIRECTORY else place,
             hint="--data-dir DIR, or [data] path, with the folder that holds these four files",
         )
     arrays = [read_idx(path) for path in paths if path is not None]

@@ -8,8 +8,8 @@ from bpnet.data.dataset import Dataset
 from bpnet.data.files.directory import data_directory
 from bpnet.data.files.download import DownloadObserver
 from bpnet.data.idx_folder import find_idx_folder, load_idx_folder
-from bpnet.data.mnist import load_mnist
-from bpnet.data.synthetic import load_synthetic
+from bpnet.data.mnist import load_mnist, mnist_at_hand
+from bpnet.data.synthetic import is_drawn, load_synthetic
 from bpnet.data.table import load_table
 
 FEWEST = 10  # test pictures of a set of which only the training pictures are wanted
@@ -60,3 +60,23 @@ def load_dataset(
         drawings, data.drawn, FEWEST, data.synthetic_seed, variety=data.synthetic_variety
     )
     return dataclasses.replace(dataset, train=dataset.train.followed_by(drawn.train))
+
+
+def dataset_at_hand(config: Config, data_dir: Path | None = None) -> Dataset | None:
+    """Return the data set of `[data]` if all of it is here, or None; nothing is written.
+
+    Raises:
+        DataError: files are missing or damaged that neither a download nor drawing replaces.
+    """
+    data = config.data
+    if data.dataset in ("table", "idx"):
+        return load_dataset(config, data_dir)
+    sizes = (data.synthetic_train, data.synthetic_test)
+    if data.dataset != "synthetic":
+        known = mnist_at_hand(data.dataset, data_dir)
+        if known is None or not data.drawn:
+            return known
+        sizes = (data.drawn, FEWEST)
+    drawings = data_directory(data_dir).path / "synthetic"
+    there = is_drawn(drawings, *sizes, data.synthetic_seed, data.synthetic_variety)
+    return load_dataset(config, data_dir) if there else None

@@ -14,10 +14,11 @@ from bpnet.data.files.disk import disk_errors
 from bpnet.data.files.download import DownloadObserver, download
 from bpnet.data.files.idx import GZIP_MAGIC, content_sha256, read_idx
 from bpnet.data.files.mirror import mirrors_in_order
-from bpnet.data.files.names import STEMS, find_file, spellings
+from bpnet.data.files.names import find_file, spellings_of_all
 from bpnet.data.idx_folder import as_dataset
+from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.errors import DataError
-from bpnet.files import atomic_write
+from bpnet.files import atomic_write, remove_leftovers
 
 LARGEST = 1 << 26  # bytes; the largest of the known files has 47 million
 
@@ -43,7 +44,7 @@ class FileReport:
 
 def dataset_folder(known: KnownDataset, directory: DataDirectory) -> Path:
     """Return the folder in which the files of a known data set are, or should be put."""
-    return directory.folder(known.name, [name for stem in STEMS for name in spellings(stem)])
+    return directory.folder(known.name, spellings_of_all())
 
 
 def load_mnist(
@@ -76,6 +77,20 @@ def load_mnist(
         _obtain(file, folder, mirrors, progress, replace=directory.is_own) for file in known.files
     ]
     return as_dataset(known.name, arrays, known.class_names)
+
+
+def mnist_at_hand(name: str, data_dir: Path | None = None) -> Dataset | None:
+    """Return MNIST or Fashion-MNIST if all of it is here, or None if it would be downloaded.
+
+    Raises:
+        DataError: a file is damaged in a directory that the user named.
+    """
+    known, is_own = KNOWN[name], data_directory(data_dir).is_own
+    reports = inspect_files(known, data_dir)
+    damage = next((report.problem for report in reports if report.path and report.problem), None)
+    if damage and not is_own:
+        raise damage
+    return None if any(report.problem for report in reports) else load_mnist(name, data_dir)
 
 
 def inspect_files(known: KnownDataset, data_dir: Path | None = None) -> list[FileReport]:
@@ -115,10 +130,13 @@ def import_files(known: KnownDataset, source: Path, data_dir: Path | None = None
     """
     directory = data_directory(data_dir)
     folder = dataset_folder(known, directory)
+    if (found := what_is_at(source)) != DIRECTORY:
+        raise DataError("there is no such directory to import from", where=source, found=found)
     reports = inspect_files(known, source)
     for report in reports:
         if report.problem:
             raise report.problem
+    remove_leftovers(folder, spellings_of_all())
     return [
         _adopt(file, report.path, folder, replace=directory.is_own)
         for file, report in zip(known.files, reports, strict=True)
@@ -167,7 +185,7 @@ def _missing(known: KnownDataset, file: KnownFile, directory: DataDirectory) -> 
         f"a file of {known.name} is missing",
         where=directory.path,
         expected=f"{file.stem} or {file.remote.name}",
-        found=None if directory.path.is_dir() else "no such directory",
+        found=None if directory.path.is_dir() else "no such directory yet",
         hint="download it with",
         command=("data", "fetch", known.name, *place),
     )

@@ -95,7 +95,7 @@ def load_synthetic(
     Raises:
         DataError: the directory cannot be written.
     """
-    folder = directory / f"v{VERSION}-{train_size}-{test_size}-seed{seed}-variety{variety:g}"
+    folder = directory / cache_name(train_size, test_size, seed, variety)
     arrays = _read_cache(folder)
     if arrays is None:
         arrays = [
@@ -112,6 +112,17 @@ def load_synthetic(
         ]
         _write_cache(folder, arrays)
     return as_dataset("synthetic", arrays, CLASS_NAMES)
+
+
+def is_drawn(directory: Path, train_size: int, test_size: int, seed: int, variety: float) -> bool:
+    """Return whether the cache holds these digits, whole, so that nothing would be drawn."""
+    name = cache_name(train_size, test_size, seed, variety)
+    return _read_cache(directory / name) is not None
+
+
+def cache_name(train_size: int, test_size: int, seed: int, variety: float) -> str:
+    """Return the name of the folder that keeps a drawn set."""
+    return f"v{VERSION}-{train_size}-{test_size}-seed{seed}-variety{variety:g}"
 
 
 def _write_boxes(

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from bpnet.config.network import build_layers
 from bpnet.config.reader import ConfigReader
 from bpnet.config.settings import Config
+from bpnet.disk import FILE, what_is_at
 from bpnet.errors import CheckpointError, ConfigError, DivergedError
 from bpnet.model.archive import Archive, opened
 from bpnet.model.build import build_network
@@ -167,8 +168,7 @@ def load_checkpoint(path: Path, *, weights_only: bool = False) -> Checkpoint:
     Raises:
         CheckpointError: the file is missing, damaged, altered, pickled, newer or not a checkpoint.
     """
-    if not path.is_file():
-        found = "a directory" if path.is_dir() else "no such file"
+    if (found := what_is_at(path)) != FILE:
         raise CheckpointError(
             "there is no checkpoint here",
             where=path,

@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+from bpnet.disk import DIRECTORY, FILE, what_is_at
 from bpnet.errors import CheckpointError
 
 LAST = "last.npz"
 BEST = "best.npz"
 METRICS = "metrics.jsonl"
+CONFIG = "config.ini"
+ENVIRONMENT = "environment.json"
+RUN_FILES = (CONFIG, ENVIRONMENT, METRICS, LAST, BEST)
+LOCK = ".lock"  # there while the run is trained
 
 
 def checkpoint_path(path: Path, preferred: str = BEST) -> Path:
@@ -15,10 +20,10 @@ def checkpoint_path(path: Path, preferred: str = BEST) -> Path:
     Raises:
         CheckpointError: a directory holds no checkpoint.
     """
-    if not path.is_dir():
+    if what_is_at(path) != DIRECTORY:
         return path
     for name in (preferred, LAST):
-        if (path / name).is_file():
+        if what_is_at(path / name) == FILE:
             return path / name
     raise CheckpointError(
         "the directory holds no checkpoint",

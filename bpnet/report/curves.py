@@ -14,6 +14,7 @@ from typing import Any
 from bpnet.config.loading import load_config
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
+from bpnet.disk import DIRECTORY, FILE, NOTHING, what_is_at
 from bpnet.errors import CheckpointError, ConfigError, DataError
 from bpnet.files import atomic_write
 from bpnet.model.model import Model
@@ -205,8 +206,13 @@ def check_picture(path: Path) -> None:
         raise ConfigError(
             "this is not the name of a picture", where="-o", expected=expected, found=path
         )
-    if not path.absolute().parent.is_dir():
-        raise DataError("there is no such folder", where=path.parent, hint="create it first")
+    found = what_is_at(path.parent)
+    if found != DIRECTORY:
+        raise DataError(
+            "there is no such folder", where=path.parent, found=found, hint="create it first"
+        )
+    if (found := what_is_at(path)) not in (FILE, NOTHING):
+        raise DataError("there can be no picture here", where=path, found=found)
     if find_spec("matplotlib") is None:
         raise ConfigError(
             "drawing a picture needs matplotlib", where="-o", hint="pip install matplotlib"

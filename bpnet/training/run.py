@@ -16,14 +16,13 @@ from bpnet.config.values import worker_choice
 from bpnet.config.writer import format_config
 from bpnet.data.dataset import Dataset
 from bpnet.data.split import split_samples
-from bpnet.errors import CheckpointError
 from bpnet.files import atomic_write, write_text
 from bpnet.machine import available_cores, blas_description, cpu_name
 from bpnet.model.build import build_model
 from bpnet.model.checkpoint import Checkpoint, demand_finite, load_checkpoint
 from bpnet.model.inputs import Normalization
 from bpnet.model.model import Model
-from bpnet.model.run_files import BEST, LAST
+from bpnet.model.run_files import BEST, CONFIG, ENVIRONMENT, LAST
 from bpnet.model.score import Score, evaluate
 from bpnet.model.workers import Workers
 from bpnet.training.loop import Trainer
@@ -59,31 +58,8 @@ def choose_workers(config: Config) -> Workers:
     return Workers(min(count or cores, config.train.shards), kind)
 
 
-def create_run_dir(path: Path, *, resumes: bool) -> None:
-    """Make the directory of a run.
-
-    Raises:
-        CheckpointError: it holds another run, or cannot be made.
-    """
-    if not resumes and any((path / name).exists() for name in (LAST, BEST)):
-        raise CheckpointError(
-            "the directory holds a run already, which would be overwritten",
-            where=path,
-            hint=f"choose another --run-dir, or go on with --resume {path}",
-        )
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CheckpointError(
-            "the run directory cannot be made",
-            where=path,
-            found=error.strerror or str(error),
-            hint="choose another one with --run-dir",
-        ) from error
-
-
 def describe_run(run_dir: Path, trainer: Trainer) -> None:
-    """Write `config.ini` and `environment.json`.
+    """Write the settings of a run and what it is trained with.
 
     Raises:
         CheckpointError: the disk is full or cannot be written.
@@ -102,8 +78,8 @@ def describe_run(run_dir: Path, trainer: Trainer) -> None:
     if trainer.started_from is not None:
         environment["started_from"] = trainer.started_from
     with writing("the run directory", run_dir):
-        write_text(run_dir / "config.ini", format_config(trainer.config))
-        write_text(run_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
+        write_text(run_dir / CONFIG, format_config(trainer.config))
+        write_text(run_dir / ENVIRONMENT, json.dumps(environment, indent=2) + "\n")
 
 
 def final_score(checkpoint: Path, dataset: Dataset, workers: Workers) -> Score:

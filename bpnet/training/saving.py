@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.config.writer import format_config
+from bpnet.disk import reason, remedy
 from bpnet.errors import CheckpointError
 from bpnet.files import atomic_write
 from bpnet.model.checkpoint import content_digest
@@ -72,6 +73,6 @@ def writing(what: str, path: Path) -> Iterator[None]:
         raise CheckpointError(
             f"{what} cannot be written",
             where=path,
-            found=error.strerror or str(error),
-            hint="free some space or choose another place with --run-dir; nothing was overwritten",
+            found=reason(error),
+            hint=remedy(error, "choose another place with --run-dir; nothing was overwritten"),
         ) from error

@@ -78,6 +78,7 @@ def test_fetch_import_verify_and_info_agree(tmp_path: Path, cache: Path) -> None
         paths = succeed("fetch", "--mirror", server.url).split()
     assert paths == [str(cache / name) for name in NAMES]
     named = tmp_path / "named"
+    named.mkdir()
     assert succeed("import", cache, "--data-dir", named).split() == [
         str(named / "mnist" / name) for name in NAMES
     ]
@@ -150,3 +151,28 @@ def test_the_command_that_fetches_a_missing_file_runs_as_it_stands(
     assert main.run(["data", "verify", "--data-dir", str(tmp_path)], debug=False) == 3
     wanted = f"try: download it with bin/bpnet data fetch mnist --data-dir {tmp_path}\n"
     assert capsys.readouterr().err.endswith(wanted)
+
+
+@pytest.mark.parametrize("words", [("verify",), ("info",), ("import", "."), ("synthesize",)])
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_a_named_directory_that_does_not_exist_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], how: str
+) -> None:
+    named = tmp_path / "typo"
+    options = ("--data-dir", named) if how == "option" else ()
+    if how == "variable":
+        monkeypatch.setenv("BPNET_DATA_DIR", str(named))
+    error = error_of(run(*words, *options))
+    assert error.exit_code == 3
+    assert f"where: {named}" in str(error)
+    assert not named.exists()
+
+
+def test_fetch_makes_the_directory_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(status(404)) as server:
+        monkeypatch.setitem(KNOWN, "mnist", dataclasses.replace(MNIST, mirrors=()))
+        error = error_of(run("fetch", "--mirror", server.url, "--data-dir", tmp_path / "a" / "b"))
+    assert "404" in str(error)
+    assert (tmp_path / "a" / "b").is_dir()

@@ -67,7 +67,7 @@ class TestIdxFolder:
         (tmp_path / f"{STEMS[1]}.gz").unlink()
         with pytest.raises(DataError, match=f"no {STEMS[1]}"):
             load_idx_folder(tmp_path)
-        with pytest.raises(DataError, match="no such folder"):
+        with pytest.raises(DataError, match="no such file or directory"):
             load_idx_folder(tmp_path / "nowhere")
 
     @needs_data

@@ -10,7 +10,7 @@ import pytest
 
 from bpnet.data.files import catalogue
 from bpnet.data.files.catalogue import FASHION_MNIST, MNIST, KnownDataset, KnownFile
-from bpnet.data.files.directory import data_directory
+from bpnet.data.files.directory import data_directory, make_data_directory
 from bpnet.data.files.download import DownloadObserver, RemoteFile
 from bpnet.data.files.idx import content_sha256, write_idx
 from bpnet.data.files.names import STEMS
@@ -74,6 +74,8 @@ class TestDataDirectory:
     ) -> None:
         assert data_directory().path == cache.parent
         assert data_directory().is_own
+        for name in ("variable", "option"):
+            (tmp_path / name).mkdir()
         monkeypatch.setenv("BPNET_DATA_DIR", str(tmp_path / "variable"))
         assert data_directory().path == tmp_path / "variable"
         assert data_directory(tmp_path / "option").path == tmp_path / "option"
@@ -82,6 +84,26 @@ class TestDataDirectory:
     def test_an_empty_variable_counts_as_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("BPNET_DATA_DIR", "")
         assert data_directory().is_own
+
+    def test_one_that_does_not_exist_is_an_error_and_is_made_on_request_alone(
+        self, tmp_path: Path
+    ) -> None:
+        named = tmp_path / "a" / "b"
+        with pytest.raises(DataError, match="does not exist") as caught:
+            data_directory(named)
+        assert caught.value.command == ("data", "fetch", "--data-dir", str(named))
+        assert list(tmp_path.iterdir()) == []
+        make_data_directory(named)
+        assert data_directory(named).path == named
+        (tmp_path / "file").write_text("")
+        with pytest.raises(DataError, match="found: a file"):
+            data_directory(tmp_path / "file")
+        with pytest.raises(DataError, match="cannot make the directory"):
+            make_data_directory(tmp_path / "file")
+
+    def test_a_home_of_nobody_is_a_name_like_any_other(self) -> None:
+        with pytest.raises(DataError, match="does not exist"):
+            data_directory(Path("~nobody-of-this-name/data"))
 
 
 class TestLoading:
@@ -121,6 +143,7 @@ class TestLoading:
     def test_two_data_sets_fit_into_one_named_directory(
         self, tiny: KnownDataset, tmp_path: Path, source: Path
     ) -> None:
+        (tmp_path / "named").mkdir()
         with mirror_of(source) as server:
             load_mnist("mnist", tmp_path / "named", mirror=server.url)
         assert (tmp_path / "named" / "mnist" / f"{STEMS[0]}.gz").exists()

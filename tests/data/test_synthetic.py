@@ -14,6 +14,7 @@ from bpnet.data.files.names import STEMS
 from bpnet.data.placement import BOX, PICTURE, centre_in_picture, centre_in_pictures
 from bpnet.data.synthetic import BLOCK, VERSION, draw_digits, load_synthetic
 from bpnet.errors import DataError
+from bpnet.locks import host_name
 from tests.helpers.places import MNIST_FILES, needs_data
 
 Images = NDArray[np.uint8]
@@ -183,6 +184,16 @@ def test_damaged_files_are_drawn_anew(
     assert load_synthetic(tmp_path, 30, 20, seed=3).fingerprint() == first.fingerprint()
     assert count_draws() == 4
     assert path.read_bytes() == content
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    first = load_synthetic(tmp_path, 30, 20, seed=3)
+    (folder,) = tmp_path.iterdir()
+    names = sorted(path.name for path in folder.iterdir())
+    (folder / synthetic.SUMS).unlink()
+    (folder / f".bpnet-1-{host_name()}-abcd_123.tmp").write_bytes(b"half")
+    assert load_synthetic(tmp_path, 30, 20, seed=3).fingerprint() == first.fingerprint()
+    assert sorted(path.name for path in folder.iterdir()) == names
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

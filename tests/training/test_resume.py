@@ -9,7 +9,6 @@ from bpnet.errors import CheckpointError, ConfigError
 from bpnet.model.checkpoint import load_checkpoint
 from bpnet.training.progress import Progress
 from bpnet.training.resume import extend, load_for_resume
-from bpnet.training.run import create_run_dir
 from bpnet.training.saving import save_checkpoint
 from tests.helpers.runs import RICH, STEPS, assert_same_run, resume, scripted
 from tests.helpers.tiny import NET, TRAIN, after, read_config, train, with_settings
@@ -166,20 +165,6 @@ def test_a_lost_best_is_replaced_by_what_is_left(
     (tmp_path / "best.npz").unlink()
     resume(tmp_path, epochs="+2")
     assert load_checkpoint(tmp_path / "best.npz").record["progress"]["epoch"] == 5
-
-
-def test_a_directory_with_another_run_is_not_overwritten(tmp_path: Path) -> None:
-    train(read_config(), tmp_path / "run")
-    with pytest.raises(CheckpointError, match="holds a run already"):
-        create_run_dir(tmp_path / "run", resumes=False)
-    create_run_dir(tmp_path / "run", resumes=True)
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "run" / "best.npz").rename(tmp_path / "kept" / "best.npz")
-    with pytest.raises(CheckpointError, match="holds a run already"):
-        create_run_dir(tmp_path / "kept", resumes=False)
-    create_run_dir(tmp_path / "a" / "b", resumes=False)
-    with pytest.raises(CheckpointError, match="cannot be made"):
-        create_run_dir(tmp_path / "run" / "last.npz", resumes=False)
 
 
 # Runs that an earlier version began

@@ -19,6 +19,7 @@ from bpnet.data.files.disk import disk_errors
 from bpnet.data.files.lock import exclusive
 from bpnet.data.files.mirror import MirrorError, ask, blocks
 from bpnet.errors import DataError
+from bpnet.files import remove_leftovers
 
 BUSY = {408, 425, 429}  # answers, besides 5xx, that may be different a little later
 
@@ -113,6 +114,7 @@ def download(
         exclusive(lock, timeout=patience.lock, on_wait=lambda: progress.note(waiting)),
         disk_errors("store the download", target),
     ):
+        remove_leftovers(directory)
         if target.exists():
             if file_sha256(target) == file.sha256:
                 return target
@@ -123,7 +125,8 @@ def download(
                     expected=f"SHA-256 {file.sha256}",
                     hint="move it away, or use another directory",
                 )
-        _Transfer(file, directory / f"{file.name}.part", progress, patience).run(mirrors)
+        real = Path(os.path.realpath(target))  # what a link leads to is replaced, not the link
+        _Transfer(file, real.with_name(f"{real.name}.part"), progress, patience).run(mirrors)
     return target
 
 
@@ -153,7 +156,7 @@ class _Transfer:
             self.part.unlink(missing_ok=True)  # a full disk is better off without it
             raise
         if reasons is None:
-            self.part.replace(self.part.with_name(self.file.name))
+            self.part.replace(self.part.with_suffix(""))
             return
         self.resumable_bytes()  # removes a useless .part
         raise DataError(

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.files.disk import disk_errors
+from bpnet.disk import DIRECTORY, FILE, what_is_at
 from bpnet.errors import DataError
 from bpnet.files import atomic_write
 
@@ -109,13 +110,14 @@ def _encode(array: NDArray[Any]) -> tuple[bytes, memoryview]:
 def _open_content(path: Path) -> Iterator[io.BufferedIOBase]:
     """Open the decompressed content of a file, and explain what goes wrong in reading it."""
     with disk_errors("read the file", path), _gzip_errors(path):
-        if path.exists() and not path.is_file():
+        found = what_is_at(path)
+        if path.exists() and found != FILE:
             raise DataError(
                 "cannot read the file",
                 where=path,
-                expected="a file",
-                found="a directory" if path.is_dir() else "neither a file nor a directory",
-                hint="name a file in it" if path.is_dir() else "copy its content into a file",
+                expected=FILE,
+                found=found,
+                hint="name a file in it" if found == DIRECTORY else "copy its content into a file",
             )
         with path.open("rb") as file:
             start = file.peek(2)[:2]

@@ -18,6 +18,11 @@ def spellings(stem: str) -> list[str]:
     return [stem, dotted, f"{stem}.gz", f"{dotted}.gz"]
 
 
+def spellings_of_all() -> list[str]:
+    """Return the names that the four files of a data set may have."""
+    return [name for stem in STEMS for name in spellings(stem)]
+
+
 def find_file(folder: Path, stem: str) -> Path | None:
     """Return the path of a file in any of its spellings, or None."""
     with disk_errors("look into the directory", folder):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from bpnet.disk import NUL, reason
 from bpnet.errors import DataError
 
 LONGEST_SIDE = 320  # pixels; more take longer and read no better
@@ -39,10 +40,9 @@ def open_picture(source: Path | BinaryIO) -> Colours:
 def _read_bytes(source: Path | BinaryIO, name: str) -> bytes:
     try:
         content = source.read_bytes() if isinstance(source, Path) else source.read()
-    except OSError as error:
-        raise DataError(
-            "a picture cannot be opened", where=name, found=error.strerror or str(error)
-        ) from error
+    except (OSError, ValueError) as error:
+        found = reason(error) if isinstance(error, OSError) else NUL
+        raise DataError("a picture cannot be opened", where=name, found=found) from error
     if not content:
         raise DataError("a picture file is empty", where=name, found="0 bytes")
     return content

@@ -11,6 +11,7 @@ import pytest
 
 from bpnet.data.files.download import DownloadObserver, Patience, RemoteFile, download
 from bpnet.errors import DataError
+from bpnet.locks import host_name
 from tests.helpers.file_server import (
     Answer,
     FileServer,
@@ -253,10 +254,33 @@ class TestDisk:
         def read_only(path: Path, flags: int, mode: int = 0) -> int:
             raise OSError(30, "Read-only file system")
 
-        monkeypatch.setattr("bpnet.data.files.lock.os.open", read_only)
+        monkeypatch.setattr("bpnet.locks.os.open", read_only)
         with pytest.raises(DataError, match=r"(?s)Read-only file system.*--data-dir") as raised:
             fetch(folder, DEAD)
         assert raised.value.exit_code == 3
+
+    def test_what_a_killed_process_left_is_removed(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f".bpnet-1-{host_name()}-abcd_123.tmp").write_bytes(b"half")
+        (folder / ".images.gz.lock").write_bytes(b"")
+        with serving(whole(CONTENT)) as server:
+            fetch(folder, server.url)
+        assert names_in(folder) == ["images.gz"]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")
+    @pytest.mark.parametrize("old", [None, b"damaged"])
+    def test_what_a_link_leads_to_is_replaced(self, folder: Path, old: bytes | None) -> None:
+        there = folder.parent / "there"
+        for directory in (folder, there):
+            directory.mkdir(parents=True, exist_ok=True)
+        (folder / "images.gz").symlink_to(there / "kept")
+        if old is not None:
+            (there / "kept").write_bytes(old)
+        with serving(whole(CONTENT)) as server:
+            assert fetch(folder, server.url, replace=True) == folder / "images.gz"
+        assert (folder / "images.gz").is_symlink()
+        assert names_in(there) == ["kept"]
+        assert (there / "kept").read_bytes() == CONTENT
 
     def test_a_file_in_place_of_the_directory_is_a_data_error(self, tmp_path: Path) -> None:
         (tmp_path / "cache").write_bytes(b"")

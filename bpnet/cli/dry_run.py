@@ -1,0 +1,56 @@
+"""Check what a run would be, and write nothing: no file, no directory, no lock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bpnet.cli.options import command_line
+from bpnet.cli.run_start import data_option, prepare, take_weights
+
+if TYPE_CHECKING:
+    from bpnet.cli.run_start import RunStart
+    from bpnet.config.settings import Config
+    from bpnet.model.model import Model
+
+
+def check(start: RunStart, config: Config, data_dir: Path | None, *, as_json: bool) -> None:
+    """Show the network, checked against the data, or against the config where they are not here."""
+    from bpnet.cli.summary import show
+    from bpnet.data.load import dataset_at_hand
+
+    dataset = dataset_at_hand(config, data_dir)
+    if dataset is None:
+        click.echo(missing_data(config, data_dir), err=True)
+        model = model_without_data(config)
+        take_weights(model, start.weights)
+    else:
+        model, _ = prepare(start, config, dataset)
+    show(model.network, as_json=as_json)
+
+
+def missing_data(config: Config, data_dir: Path | None) -> str:
+    """Return the note that the data were not looked at, and the command that gets them."""
+    data = config.data
+    if data.dataset == "synthetic":
+        return "the digits are not drawn yet: training draws them first"
+    fetch = command_line("data", "fetch", data.dataset, *data_option(data_dir))
+    return f"{data.dataset} is not all here: training gets it first, and so does\n  {fetch}"
+
+
+def model_without_data(config: Config) -> Model:
+    """Build the model for the shapes that the data set is known to have."""
+    from bpnet.config.network import known_input_shape, known_outputs
+    from bpnet.model.build import build_model
+    from bpnet.model.inputs import Normalization
+    from bpnet.training.step.perceptron import Perceptron
+
+    shape, outputs = known_input_shape(config), known_outputs(config)
+    assert shape is not None
+    assert outputs is not None
+    model = build_model(config, shape, outputs, Normalization())
+    if config.train.split == "units":
+        Perceptron.of(model)
+    return model

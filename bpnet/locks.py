@@ -1,0 +1,148 @@
+"""Hold lock files, which the operating system releases when the process that holds them dies."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import re
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
+SIGNATURE = re.compile(r"process (\d{1,18}) on (.+)\n")
+
+if sys.platform == "win32":
+    import msvcrt
+
+    BEHIND = 1 << 30  # where nobody reads: a locked byte cannot be read by others
+
+    def _lock(descriptor: int) -> None:
+        os.lseek(descriptor, BEHIND, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _close_inherited() -> None:
+        """Close what a forked process inherits, or it would keep the locks of a dead parent."""
+        for descriptor in _held:
+            os.close(descriptor)
+        _held.clear()
+
+    os.register_at_fork(after_in_child=_close_inherited)
+
+_held: set[int] = set()
+
+
+def try_lock(descriptor: int) -> bool | None:
+    """Lock an open file, and return whether that worked; None where the file system has no locks.
+
+    The lock lasts until the file is closed or the process ends.
+    """
+    try:
+        _lock(descriptor)
+    except OSError as error:
+        return False if error.errno in HELD else None
+    return True
+
+
+def is_at(descriptor: int, path: Path) -> bool:
+    """Return whether `path` still leads to the open file; another process may have removed it."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def host_name() -> str:
+    """Return the name of this machine."""
+    return platform.node() or "unknown"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Name a process of some machine."""
+
+    process: int
+    host: str
+
+    def __str__(self) -> str:
+        return f"process {self.process} on {self.host}"
+
+    def may_be_running(self) -> bool:
+        """Return whether the process may be alive: it is, or nobody can tell from here."""
+        if self.host != host_name() or sys.platform == "win32":
+            return True
+        try:
+            os.kill(self.process, 0)  # sends nothing, but looks whether it could
+        except (ProcessLookupError, OverflowError):
+            return False
+        except OSError:
+            return True
+        return True
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Hold a lock file until it is released.
+
+    Args:
+        path: the lock file.
+        descriptor: the open file.
+        is_certain: no other process holds it; false where the file system has no locks.
+        left_by: who signed the file before, and did not release it.
+    """
+
+    path: Path
+    descriptor: int
+    is_certain: bool
+    left_by: Owner | None
+
+    def sign(self) -> None:
+        """Write into the file who holds it."""
+        os.ftruncate(self.descriptor, 0)
+        os.write(self.descriptor, f"{Owner(os.getpid(), host_name())}\n".encode())
+
+    def release(self) -> None:
+        """Remove the lock file and let go of the lock."""
+        # Still held, so that nobody can take a lock on a file that is about to go. Windows
+        # refuses to remove an open file: there it remains, and is harmless.
+        with suppress(OSError):
+            self.path.unlink()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the lock, and leave the file."""
+        _held.discard(self.descriptor)
+        os.close(self.descriptor)
+
+
+def take_lock(path: Path) -> Lock | None:
+    """Return the lock of that file, made if need be, or None if another process holds it.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    _held.add(descriptor)
+    locked = try_lock(descriptor)
+    lock = Lock(path, descriptor, locked is True, owner_of(path))
+    if locked is not False and is_at(descriptor, path):
+        return lock
+    lock.close()
+    return None
+
+
+def owner_of(path: Path) -> Owner | None:
+    """Return who signed a lock file, or None if nobody did."""
+    try:
+        signed = SIGNATURE.fullmatch(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+    return Owner(int(signed[1]), signed[2]) if signed else None

@@ -1,0 +1,75 @@
+"""Locks where the file system has none: what is written in them decides, where it can."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bpnet import locks
+from bpnet.errors import CheckpointError
+from bpnet.locks import Owner, host_name, owner_of, take_lock
+from bpnet.training.run_dir import claimed_run_dir
+
+
+def ended_process() -> int:
+    """Return the number of a process that has just ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.fixture
+def _no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "try_lock", lambda descriptor: None)
+
+
+@pytest.mark.usefixtures("_no_locks")
+class TestWithoutLocks:
+    def test_a_process_that_runs_here_keeps_the_directory(self, tmp_path: Path) -> None:
+        with (
+            claimed_run_dir(tmp_path, resumes=True),
+            pytest.raises(CheckpointError, match=f"process {os.getpid()} on "),
+            claimed_run_dir(tmp_path, resumes=True),
+        ):
+            pass
+        assert list(tmp_path.iterdir()) == []
+
+    def test_one_that_has_ended_does_not(self, tmp_path: Path) -> None:
+        (tmp_path / ".lock").write_text(f"{Owner(ended_process(), host_name())}\n")
+        with claimed_run_dir(tmp_path, resumes=True):
+            assert owner_of(tmp_path / ".lock") == Owner(os.getpid(), host_name())
+
+    def test_of_another_machine_nobody_knows_so_the_user_decides(self, tmp_path: Path) -> None:
+        lock = tmp_path / ".lock"
+        lock.write_text("process 7 on another\n")
+        with (
+            pytest.raises(CheckpointError, match=f"process 7 on another.*\n.*remove {lock}"),
+            claimed_run_dir(tmp_path, resumes=True),
+        ):
+            pass
+        assert lock.read_text() == "process 7 on another\n"
+
+
+def test_a_file_without_a_signature_has_no_owner(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_bytes(b"\xff\0 process 1")
+    assert owner_of(tmp_path / "lock") is None
+    assert owner_of(tmp_path / "nowhere") is None
+
+
+def test_a_lock_is_released_with_its_file(tmp_path: Path) -> None:
+    lock = take_lock(tmp_path / "lock")
+    assert lock is not None
+    assert take_lock(tmp_path / "lock") is None
+    lock.release()
+    again = take_lock(tmp_path / "lock")
+    assert again is not None
+    again.release()
+
+
+def test_processes_are_known_to_run_or_to_have_ended() -> None:
+    assert Owner(os.getpid(), host_name()).may_be_running()
+    assert not Owner(ended_process(), host_name()).may_be_running()
+    assert Owner(ended_process(), "another").may_be_running()
+    assert not Owner(10**17, host_name()).may_be_running()
