@@ -1,18 +1,22 @@
 """Chain layers: forward from the first to the last, backward from the last to the first."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from bpnet.nn.draws import Draws
 from bpnet.nn.layer import Array, Layer, Shape
 from bpnet.nn.loss import Loss, LossCache
 from bpnet.nn.memory import Memory, Room
 from bpnet.nn.parameters import FlatArrays
 from bpnet.nn.stage import Stage, Visitor
+
+if TYPE_CHECKING:
+    from bpnet.nn.draws import Draws
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,9 @@ def test_a_run_whose_data_have_moved_is_scored(here: Path) -> None:
     assert "--data-dir DIR" in fail(3, "eval", "run")
     succeed("eval", "run", "--data-dir", "photos")
     succeed("curves", "run")
-    assert "neither" in fail(3, "eval", "run", "--data-dir", "nowhere")
+    (here / "empty").mkdir()
+    assert "neither" in fail(3, "eval", "run", "--data-dir", "empty")
+    assert "does not exist" in fail(3, "eval", "run", "--data-dir", "typo")
 
 
 def test_a_folder_named_as_data_set_is_the_one_that_is_scored(here: Path) -> None:
