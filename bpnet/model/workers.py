@@ -29,6 +29,7 @@ class Workers:
         self.count = count
         self.kind = kind
         self._jobs: list[SimpleQueue[Sequence[Task] | None]] = []
+        self._threads: list[threading.Thread] = []
         self._done: SimpleQueue[BaseException | None] = SimpleQueue()
 
     def __enter__(self) -> Workers:
@@ -37,7 +38,10 @@ class Workers:
     def __exit__(self, *error: object) -> None:
         for jobs in self._jobs:
             jobs.put(None)
+        for thread in self._threads:
+            thread.join()
         self._jobs.clear()
+        self._threads.clear()
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Run all tasks, worker k the tasks k, k + count, …, and return when all have ended.
@@ -61,8 +65,10 @@ class Workers:
         while len(self._jobs) < threads:
             jobs: SimpleQueue[Sequence[Task] | None] = SimpleQueue()
             name = f"bpnet-worker-{len(self._jobs) + 1}"
-            threading.Thread(target=self._serve, args=(jobs,), name=name, daemon=True).start()
+            thread = threading.Thread(target=self._serve, args=(jobs,), name=name, daemon=True)
+            thread.start()
             self._jobs.append(jobs)
+            self._threads.append(thread)
 
     def _serve(self, jobs: SimpleQueue[Sequence[Task] | None]) -> None:
         while (tasks := jobs.get()) is not None:

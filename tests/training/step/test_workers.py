@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -290,3 +291,12 @@ def test_a_killed_worker_is_one_message_and_the_run_goes_on(here: Path) -> None:
     assert "--resume" in message
     assert "--workers 1" in message
     succeed("train", "--resume", here / "run", "--workers", "1")
+
+
+def test_threads_have_ended_when_their_context_is_left() -> None:
+    before, seen = threading.active_count(), []
+    with Workers(3) as workers:
+        workers.run([lambda: seen.append(threading.active_count())] * 3)
+        assert threading.active_count() == before + 2
+    assert threading.active_count() == before
+    assert len(seen) == 3
