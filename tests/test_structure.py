@@ -45,7 +45,7 @@ SAME_LEVEL = {  # rooms that look at another room of their own level; the other 
 HEAVY = ("numpy", "PIL", "requests", "tqdm", "threadpoolctl", "platformdirs")
 COMMANDS = (
     *("train", "eval", "predict", "summary", "data"),
-    *("trace", "gradcheck", "curves", "bench"),
+    *("trace", "gradcheck", "curves", "bench", "verify-run"),
 )
 
 

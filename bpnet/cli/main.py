@@ -20,6 +20,7 @@ COMMANDS = (
     "gradcheck",
     "curves",
     "bench",
+    "verify-run",
 )
 INTERRUPTED = 130
 
@@ -35,7 +36,7 @@ class LazyGroup(click.Group):
         """Return the command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"bpnet.cli.{cmd_name}").command
+        command: click.Command = import_module(f"bpnet.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import reprlib
 import sys
 from collections.abc import Callable, Mapping
@@ -143,6 +144,7 @@ PROGRESS: Keys = {
     "stopped_early": yes_or_no,
     "first_loss": number.or_null().or_missing(),  # likewise
     "history": several(an_object, 0, MOST_VALUES),
+    "planned": several(whole(1), 1, 1000).or_missing(),  # likewise
 }
 EPOCH: Keys = {
     "epoch": whole(1),
@@ -236,6 +238,9 @@ def _check_progress(progress: dict[str, Any]) -> None:
     ends = progress["ends"]
     if ends != sorted(ends) or epoch > ends[-1]:
         _refuse_value("progress.ends", f"growing numbers, the last at least {epoch}", ends)
+    planned = progress.get("planned", ends)
+    if len(planned) != len(ends) or any(map(operator.lt, planned, ends)):
+        _refuse_value("progress.planned", f"for each of {ends}, a number no smaller", planned)
     for key in ("best_epoch", "patience_from"):
         if progress.get(key, 0) > epoch:
             _refuse_value(f"progress.{key}", f"at most {epoch}", progress[key])

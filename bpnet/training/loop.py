@@ -154,6 +154,15 @@ class Trainer:
         The best comes first: a run killed between the two does the epoch again, and finds it again.
         """
         self.progress.seconds = time.perf_counter() - self._began
+        record, arrays = self.state()
+        for name in (BEST, LAST) if best or not len(self.validation) else (LAST,):
+            save_checkpoint(self.run_dir / name, record, arrays)
+        lines = [json.dumps(epoch, allow_nan=False) + "\n" for epoch in self.progress.history]
+        with writing("the metrics", self.run_dir / METRICS):
+            write_text(self.run_dir / METRICS, "".join(lines))
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return the record and the arrays of a checkpoint; the arrays are views of the run's."""
         record = model_record(self.model) | {
             "progress": self.progress.record(),
             "fingerprint": self.fingerprint,
@@ -168,12 +177,7 @@ class Trainer:
             record["started_from"] = self.started_from
         memories = {f"optimizer/{name}": array for name, array in self.optimizer.memories.items()}
         network = {"parameters": self.model.network.parameters, "state": self.model.network.state}
-        arrays = named_arrays(network | memories | self.averaged.groups())
-        for name in (BEST, LAST) if best or not len(self.validation) else (LAST,):
-            save_checkpoint(self.run_dir / name, record, arrays)
-        lines = [json.dumps(epoch, allow_nan=False) + "\n" for epoch in self.progress.history]
-        with writing("the metrics", self.run_dir / METRICS):
-            write_text(self.run_dir / METRICS, "".join(lines))
+        return record, named_arrays(network | memories | self.averaged.groups())
 
     def _build_schedule(self) -> Schedule:
         rate = self.config.optimizer.learning_rate

@@ -29,6 +29,7 @@ class Progress:
         stopped_early: whether early stopping has ended the run.
         first_loss: mean loss of some training samples before the first step; None if unknown.
         history: one object per complete epoch.
+        planned: each of `ends` as it was asked for; early stopping may have come before it.
     """
 
     ends: list[int]
@@ -47,6 +48,10 @@ class Progress:
     stopped_early: bool = False
     first_loss: float | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
+    planned: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.planned = self.planned or list(self.ends)  # earlier versions did not record it
 
     @property
     def finished(self) -> bool:

@@ -155,10 +155,10 @@ def extend(progress: Progress, config: Config, epochs: str | None) -> Progress:
     if progress.finished:
         end = progress.epoch + number if adds else number
         _demand(end > progress.epoch, f"the run has {progress.epoch} epochs", epochs, "+N")
-        ends = [*progress.ends[:-1], progress.epoch, end]
         return dataclasses.replace(
             progress,
-            ends=ends,
+            ends=[*progress.ends[:-1], progress.epoch, end],
+            planned=[*progress.planned, end],
             stopped_early=False,
             patience_score=None,
             patience_from=progress.epoch,
@@ -169,7 +169,11 @@ def extend(progress: Progress, config: Config, epochs: str | None) -> Progress:
     reason = f"{place}, and its {config.schedule.name} schedule is fitted to that end"
     _demand(keeps_course, reason, epochs, "resume it without --epochs, and extend it afterwards")
     _demand(number > progress.epoch, place, epochs, f"more than {progress.epoch}")
-    return dataclasses.replace(progress, ends=[*progress.ends[:-1], number])
+    return dataclasses.replace(
+        progress,
+        ends=[*progress.ends[:-1], number],
+        planned=[*progress.planned[:-1], number],
+    )
 
 
 def _demand(holds: bool, what: str, epochs: str, hint: str) -> None:

@@ -1,0 +1,112 @@
+"""Read all files of a run directory, to compare them with the run trained anew."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bpnet import __version__
+from bpnet.config.loading import load_config
+from bpnet.config.settings import Config
+from bpnet.errors import CheckpointError
+from bpnet.machine import blas_description, cpu_name
+from bpnet.model.checkpoint import Checkpoint, load_checkpoint
+from bpnet.model.run_files import BEST, METRICS
+from bpnet.training.differences import Difference, config_differences, value_differences
+from bpnet.training.progress import Progress
+from bpnet.training.resume import load_for_resume
+
+CONFIG = "config.ini"
+ENVIRONMENT = "environment.json"
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """Hold what the files of a run directory say.
+
+    Args:
+        run_dir: where they lie.
+        config: the effective config of the latest checkpoint.
+        progress: how far that came.
+        last: the latest checkpoint.
+        best: the best one; None before the first epoch.
+        metrics: one object per line of `metrics.jsonl`.
+    """
+
+    run_dir: Path
+    config: Config
+    progress: Progress
+    last: Checkpoint
+    best: Checkpoint | None
+    metrics: list[dict[str, Any]]
+
+
+def read_run(run_dir: Path) -> StoredRun:
+    """Read a run directory.
+
+    The files are read in the opposite order to that in which a run writes them: should it be under
+    way, none is older than what was read before it.
+
+    Raises:
+        CheckpointError: there is no run, or a file of it cannot be read.
+    """
+    if not run_dir.is_dir():
+        raise CheckpointError(
+            "there is no run directory here",
+            where=run_dir,
+            expected="a run directory of `bpnet train`",
+            found="a file" if run_dir.exists() else "no such directory",
+        )
+    metrics = _read_metrics(run_dir / METRICS)
+    config, last, progress = load_for_resume(run_dir, None, (), None)
+    best = load_checkpoint(run_dir / BEST) if (run_dir / BEST).exists() else None
+    return StoredRun(run_dir, config, progress, last, best, metrics)
+
+
+def _read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Return the object of each line.
+
+    Raises:
+        CheckpointError: the file is missing, or a line is no JSON object.
+    """
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError("the metrics cannot be read", where=path, found=error) from error
+    if not all(isinstance(line, dict) for line in lines):
+        raise CheckpointError("the metrics cannot be read", where=path, expected="JSON objects")
+    return lines
+
+
+def stored_config_differences(stored: StoredRun) -> list[Difference]:
+    """Compare `config.ini`, where there is one, with the config that the checkpoint holds.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    path = stored.run_dir / CONFIG
+    if not path.exists():
+        return []
+    return config_differences(0, CONFIG, load_config(str(path)), stored.config)
+
+
+def machine_differences(run_dir: Path) -> list[Difference] | None:
+    """Return what may change the last bits: other libraries, another processor.
+
+    Returns:
+        Differences between `environment.json` and this machine; None if that file cannot be read.
+    """
+    now: dict[str, Any] = {"bpnet": __version__, "numpy": np.__version__, "cpu": cpu_name()}
+    now["blas"] = blas_description()
+    try:
+        stored = json.loads((run_dir / ENVIRONMENT).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(stored, dict):
+        return None
+    found = value_differences(0, ENVIRONMENT, {key: stored.get(key) for key in now}, now)
+    return [difference for difference in found if not difference.key.endswith("num_threads")]
