@@ -26,9 +26,10 @@ from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
 from bpnet.data.load import load_dataset
 from bpnet.machine import blas_threads
-from bpnet.model.run_files import BEST, METRICS
+from bpnet.model.run_files import BEST, METRICS, RUN_FILES
 from bpnet.training import run as runs
 from bpnet.training.observer import Observer
+from bpnet.training.run_dir import claimed_run_dir
 
 MOST_GROWTH = 5e6  # bytes after the first epoch
 SHARED_FILES = Path("/dev/shm")  # of all processes: those of others count as well
@@ -84,8 +85,8 @@ def possessions(folders: Sequence[Path]) -> Counter[str]:
 def train(config: Config, dataset: Dataset, run_dir: Path, watch: MemoryWatch) -> None:
     """Train as `bpnet train` does, and score the run."""
     model = runs.prepare_model(config, dataset)
-    with blas_threads(config.train.blas_threads), runs.choose_workers(config) as workers:
-        runs.create_run_dir(run_dir, resumes=False)
+    threads = blas_threads(config.train.blas_threads)
+    with claimed_run_dir(run_dir, resumes=False), threads, runs.choose_workers(config) as workers:
         trainer = runs.build_trainer(model, dataset, run_dir, workers, None, None)
         runs.describe_run(run_dir, trainer)
         trainer.observer = watch
@@ -110,7 +111,8 @@ def measure(config: Config, dataset: Dataset, folder: Path, watch: MemoryWatch) 
         before = possessions([folder, SHARED_FILES])
         train(config, dataset, run_dir, watch)
         left = possessions([folder, SHARED_FILES]) - before
-        left += Counter(f"file {path}" for path in run_dir.glob("*.tmp"))
+        names = {path.name for path in run_dir.iterdir()} - set(RUN_FILES)
+        left += Counter(f"file {run_dir / name}" for name in names)
     finally:
         tempfile.tempdir = None
     return Usage(watch, sorted(left.elements()), (run_dir / METRICS).stat().st_size)

@@ -33,7 +33,8 @@ from bpnet.training.differences import Difference, checkpoint_differences, value
 from bpnet.training.loop import Trainer
 from bpnet.training.progress import Progress
 from bpnet.training.resume import load_for_resume
-from bpnet.training.run import build_trainer, create_run_dir, prepare_model
+from bpnet.training.run import build_trainer, prepare_model
+from bpnet.training.run_dir import claimed_run_dir
 from bpnet.training.stored_run import read_run
 from bpnet.training.verify import Replay, replay
 
@@ -153,10 +154,10 @@ class Story:
     def _train(
         self, config: Config, run_dir: Path, workers: Workers, interruption: Interruption
     ) -> bool:
-        create_run_dir(run_dir, resumes=False)
         model = prepare_model(config, self.dataset)
-        trainer = build_trainer(model, self.dataset, run_dir, workers, None, None)
-        return trainer.run(interruption.of(trainer))
+        with claimed_run_dir(run_dir, resumes=False):
+            trainer = build_trainer(model, self.dataset, run_dir, workers, None, None)
+            return trainer.run(interruption.of(trainer))
 
     def _resume(
         self,
@@ -167,10 +168,10 @@ class Story:
         interruption: Interruption,
     ) -> bool:
         config, saved, progress = load_for_resume(source, None, (), epochs)
-        create_run_dir(run_dir, resumes=source == run_dir)
         model = prepare_model(config, self.dataset)
-        trainer = build_trainer(model, self.dataset, run_dir, workers, saved, progress)
-        return trainer.run(interruption.of(trainer))
+        with claimed_run_dir(run_dir, resumes=source == run_dir):
+            trainer = build_trainer(model, self.dataset, run_dir, workers, saved, progress)
+            return trainer.run(interruption.of(trainer))
 
 
 def stored_progress(run_dir: Path) -> Progress:

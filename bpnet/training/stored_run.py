@@ -15,13 +15,10 @@ from bpnet.config.settings import Config
 from bpnet.errors import CheckpointError
 from bpnet.machine import blas_description, cpu_name
 from bpnet.model.checkpoint import Checkpoint, load_checkpoint
-from bpnet.model.run_files import BEST, METRICS
+from bpnet.model.run_files import BEST, CONFIG, ENVIRONMENT, METRICS
 from bpnet.training.differences import Difference, config_differences, value_differences
 from bpnet.training.progress import Progress
 from bpnet.training.resume import load_for_resume
-
-CONFIG = "config.ini"
-ENVIRONMENT = "environment.json"
 
 
 @dataclass(frozen=True)
