@@ -1,11 +1,30 @@
-"""Define the exceptions: one root, and one subclass per exit code."""
+"""Define the exceptions: one root, one subclass per exit code, and how their words are shown."""
+
+from collections.abc import Sequence
+
+
+def escaped(text: object) -> str:
+    r"""Return a text in one line of visible characters; all others are written as `\x1b`.
+
+    Names and values come from strangers: a class name could move the cursor, a file name could
+    feign a line of its own. What cannot be printed is written as in a Python string: control
+    characters, line breaks, marks that turn the direction of writing or show nothing, and the bytes
+    of a file name that is no text. Escaping twice changes nothing.
+    """
+    return "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in str(text)
+    )
 
 
 class BpnetError(Exception):
     """Report an expected failure to the person at the keyboard.
 
+    Every part is shown in one line, whatever characters it holds; only `details`, and a `found`
+    that is a list, have several.
+
     Args:
         what: one sentence that says what went wrong.
+        details: what went wrong in particular, each in its own line.
         where: the file and line, the key or the address concerned.
         expected: what would have been right.
         found: what was there instead.
@@ -19,17 +38,28 @@ class BpnetError(Exception):
         self,
         what: str,
         *,
+        details: Sequence[str] = (),
         where: object = None,
         expected: object = None,
         found: object = None,
         hint: str | None = None,
         command: tuple[str, ...] = (),
     ) -> None:
+        super().__init__(what)
         self.what = what
+        self.details = details
+        self.parts = {"where": where, "expected": expected, "found": found, "try": hint}
         self.command = command
-        details = {"where": where, "expected": expected, "found": found, "try": hint}
-        lines = [f"  {name}: {text}" for name, text in details.items() if text is not None]
-        super().__init__("\n".join([what, *lines]))
+
+    def __str__(self) -> str:
+        """Return the whole message."""
+        lines = [escaped(self.what), *(f"  {escaped(detail)}" for detail in self.details)]
+        for name, part in self.parts.items():
+            if isinstance(part, list):
+                lines += [f"  {name}:", *(f"    {escaped(line)}" for line in part)]
+            elif part is not None:
+                lines.append(f"  {name}: {escaped(part)}")
+        return "\n".join(lines)
 
 
 class CheckFailedError(BpnetError):
@@ -68,10 +98,28 @@ class AccuracyGateError(BpnetError):
     exit_code = 6
 
 
+class WorkerError(BpnetError):
+    """Report a worker process that has ended, or does nothing, in the middle of a step."""
+
+    exit_code = 1
+
+
+class HungUpRunError(BpnetError):
+    """Report that the closing of the terminal ended a run after its state was saved."""
+
+    exit_code = 129
+
+
 class InterruptedRunError(BpnetError):
     """Report that Ctrl-C ended a run after its state was saved."""
 
     exit_code = 130
+
+
+class NoReaderError(BpnetError):
+    """Report that nobody receives the results; the code is that of SIGPIPE, as a shell tells it."""
+
+    exit_code = 141
 
 
 class TerminatedRunError(BpnetError):

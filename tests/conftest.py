@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,13 @@ TINY = Path("tiny.ini")
 def _no_data_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BPNET_DATA_DIR", "BPNET_MIRROR"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_is_heard() -> None:
+    """Let processes of tests hear Ctrl-C, even if the tests run behind the `&` of a script."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)

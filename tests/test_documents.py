@@ -12,7 +12,7 @@ from textwrap import indent
 import pytest
 
 from bpnet.cli import gradcheck
-from bpnet.cli.main import COMMANDS
+from bpnet.cli.group import COMMANDS
 from bpnet.config.layer_lines import usage
 from bpnet.config.loading import load_config
 from bpnet.config.presets import example_paths, preset_paths

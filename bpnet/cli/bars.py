@@ -3,10 +3,10 @@
 import sys
 from typing import Any
 
-import click
 from tqdm import tqdm
 
 from bpnet.cli.options import percent
+from bpnet.cli.output import note
 from bpnet.training.observer import Observer
 
 
@@ -35,7 +35,7 @@ class RunDisplay(Observer):
     def epoch_ended(self, record: dict[str, Any]) -> None:
         """Close the bar and write the epoch's line."""
         self.close()
-        click.echo(epoch_line(record, self.epochs), err=True)
+        note(epoch_line(record, self.epochs))
 
     def close(self) -> None:
         """Remove the bar."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bpnet.cli.options import ConfigCommand, as_json
+from bpnet.cli.output import note, show, show_json
 from bpnet.disk import FILE, what_is_at
 
 if TYPE_CHECKING:
@@ -65,7 +65,10 @@ def command(
                 raise stop.error()("stopped: what was measured so far is lost")
 
         found = run_bench(works, SECONDS, tell=announce, watch=watch)
-    click.echo(json.dumps(found, indent=2, allow_nan=False) if as_json else text(found, layers))
+    if as_json:
+        show_json(found)
+    else:
+        show(*text(found, layers))
 
 
 def find_works(source: str, batch_sizes: tuple[int, ...], workers: str | None) -> list[Work]:
@@ -82,11 +85,11 @@ def find_works(source: str, batch_sizes: tuple[int, ...], workers: str | None) -
 
 def announce(work: Work) -> None:
     """Announce what is measured next."""
-    click.echo(f"{Path(work.name).stem}, batch {work.config.train.batch_size} …", err=True)
+    note(f"{Path(work.name).stem}, batch {work.config.train.batch_size} …")
 
 
-def text(found: dict[str, Any], layers: bool) -> str:
-    """Return everything as text."""
+def text(found: dict[str, Any], layers: bool) -> list[str]:
+    """Return everything as lines of text."""
     from bpnet.bench.measure import PROPORTIONAL
 
     results = found["results"]
@@ -118,7 +121,7 @@ def text(found: dict[str, Any], layers: bool) -> str:
     if layers or len({result["config"] for result in results}) == 1:
         for result in results:
             lines += ["", *layer_lines(result)]
-    return "\n".join(lines)
+    return lines
 
 
 def layer_lines(result: dict[str, Any]) -> list[str]:

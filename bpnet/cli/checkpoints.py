@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
+from bpnet.cli.output import note
 
 if TYPE_CHECKING:
     from bpnet.model.checkpoint import Checkpoint
@@ -51,7 +51,7 @@ def open_checkpoint(given: Path) -> Opened:
         place = described(str(path.absolute()), checkpoint.epoch)
         warnings.insert(0, f"{given} holds no {BEST}; used instead: {place}")
     for warning in warnings:
-        click.echo(f"warning: {warning}", err=True)
+        note(f"warning: {warning}")
     return Opened(checkpoint, warnings)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli.options import PATH, ConfigCommand, as_json, command_line, data_dir, with_settings
+from bpnet.cli.output import note, show, show_json
 from bpnet.config.presets import example_paths, preset_paths
 from bpnet.disk import DIRECTORY, what_is_at
 
@@ -92,12 +92,12 @@ def command(
     if picture is not None:
         curves.draw_picture(comparison, picture)
     if as_json:
-        click.echo(json.dumps(document(histories, comparison, picture), indent=2, allow_nan=False))
+        show_json(document(histories, comparison, picture))
         return
-    click.echo(comparison.text())
+    show(*comparison.text().split("\n"))
     if any(isinstance(one, Plan) for one in found):
-        click.echo("\nnext:")
-        click.echo(f"  {command_line('curves', *(history.run_dir for history in histories))}")
+        show("", "next:")
+        show(f"  {command_line('curves', *(history.run_dir for history in histories))}")
 
 
 def prepare(
@@ -163,7 +163,7 @@ def train(plan: Plan, data_dir: Path | None) -> History:
     from bpnet.cli.train import train_anew
     from bpnet.report.curves import read_history
 
-    click.echo(f"{plan.name} …", err=True)
+    note(f"{plan.name} …")
     display = BriefDisplay(plan.model.config.train.epochs)
     run_dir = train_anew(plan.model, plan.dataset, plan.source, data_dir, display)
     return read_history(plan.name, run_dir)

@@ -1,12 +1,12 @@
 """Fetch, import, check or draw the data sets."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bpnet.cli import options
+from bpnet.cli.output import show, show_json
 
 if TYPE_CHECKING:
     from bpnet.data.files.catalogue import KnownDataset
@@ -44,7 +44,7 @@ def fetch(name: str, data_dir: Path | None, mirror: str | None) -> None:
     make_data_directory(data_dir)
     load_mnist(name, data_dir, mirror=mirror, progress=DownloadProgress())
     for report in inspect_files(KNOWN[name], data_dir):
-        click.echo(report.path)
+        show(str(report.path))
 
 
 @command.command(name="import", short_help="Import files that you have.")
@@ -57,7 +57,7 @@ def import_(source: Path, name: str, data_dir: Path | None) -> None:
     from bpnet.data.mnist import import_files
 
     for path in import_files(KNOWN[name], source, data_dir):
-        click.echo(path)
+        show(str(path))
 
 
 @command.command(short_help="Compare the files with their checksums.")
@@ -70,7 +70,7 @@ def verify(name: str, data_dir: Path | None) -> None:
 
     reports = inspect_files(KNOWN[name], data_dir)
     for report in reports:
-        click.echo(f"{status_of(report):8}{report.path or report.name}")
+        show(f"{status_of(report):8}{report.path or report.name}")
     for report in reports:
         if report.problem:
             raise report.problem
@@ -120,7 +120,7 @@ def synthesize(train: int, test: int, seed: int, data_dir: Path | None) -> None:
             bar.update(count)
 
         load_synthetic(directory, train, test, seed, progress=advance)
-    click.echo(f"{train} + {test} digits, seed {seed}, are in {directory}")
+    show(f"{train} + {test} digits, seed {seed}, are in {directory}")
 
 
 @command.command(short_help="Show what is there and where.")
@@ -139,7 +139,10 @@ def info(name: str | None, data_dir: Path | None, as_json: bool) -> None:
         "datasets": [describe(dataset, data_dir) for dataset in known],
         "synthetic": sorted(map(str, (directory / "synthetic").glob("*/"))),
     }
-    click.echo(json.dumps(summary, indent=2) if as_json else info_text(summary))
+    if as_json:
+        show_json(summary)
+    else:
+        show(*info_text(summary))
 
 
 def describe(known: "KnownDataset", data_dir: Path | None) -> dict[str, Any]:
@@ -169,12 +172,12 @@ def describe(known: "KnownDataset", data_dir: Path | None) -> dict[str, Any]:
     }
 
 
-def info_text(summary: dict[str, Any]) -> str:
-    """Return the description of all data sets as text."""
+def info_text(summary: dict[str, Any]) -> list[str]:
+    """Return the description of all data sets as lines of text."""
     lines = [f"data directory: {summary['data_dir']}"]
     for dataset in summary["datasets"]:
         state = "complete" if dataset["complete"] else "incomplete"
-        lines.append(f"\n{dataset['name']}: {state}, classes {', '.join(dataset['classes'])}")
+        lines += ["", f"{dataset['name']}: {state}, classes {', '.join(dataset['classes'])}"]
         for file in dataset["files"]:
             shape = " × ".join(map(str, file["shape"] or ()))
             size = f"{file['bytes']} bytes" if file["bytes"] is not None else ""
@@ -182,8 +185,9 @@ def info_text(summary: dict[str, Any]) -> str:
             lines.append(f"  {file['status']:8} {shape:>15} {size:>15}  {where}")
             if file["sha256"]:
                 lines.append(f"{'':43}SHA-256 of the content {file['sha256']}")
-    lines += [f"\nsynthetic: {folder}" for folder in summary["synthetic"]]
-    return "\n".join(lines)
+    for folder in summary["synthetic"]:
+        lines += ["", f"synthetic: {folder}"]
+    return lines
 
 
 def status_of(report: "FileReport") -> str:

@@ -2,9 +2,9 @@
 
 from typing import NoReturn
 
-import click
 from tqdm import tqdm
 
+from bpnet.cli.output import note
 from bpnet.data.files.download import DownloadObserver
 
 
@@ -16,7 +16,7 @@ class DownloadProgress(DownloadObserver):
 
     def note(self, message: str) -> None:
         """Print a line."""
-        click.echo(message, err=True)
+        note(message)
 
     def start(self, name: str, size: int, done: int) -> None:
         """Draw the bar."""

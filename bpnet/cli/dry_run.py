@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from bpnet.cli.options import command_line
+from bpnet.cli.output import note
 from bpnet.cli.run_start import data_option, prepare, take_weights
 
 if TYPE_CHECKING:
@@ -18,26 +17,26 @@ if TYPE_CHECKING:
 
 def check(start: RunStart, config: Config, data_dir: Path | None, *, as_json: bool) -> None:
     """Show the network, checked against the data, or against the config where they are not here."""
-    from bpnet.cli.summary import show
+    from bpnet.cli.summary import show_network
     from bpnet.data.load import dataset_at_hand
 
     dataset = dataset_at_hand(config, data_dir)
     if dataset is None:
-        click.echo(missing_data(config, data_dir), err=True)
+        note(*missing_data(config, data_dir))
         model = model_without_data(config)
         take_weights(model, start.weights)
     else:
         model, _ = prepare(start, config, dataset)
-    show(model.network, as_json=as_json)
+    show_network(model.network, as_json=as_json)
 
 
-def missing_data(config: Config, data_dir: Path | None) -> str:
+def missing_data(config: Config, data_dir: Path | None) -> list[str]:
     """Return the note that the data were not looked at, and the command that gets them."""
     data = config.data
     if data.dataset == "synthetic":
-        return "the digits are not drawn yet: training draws them first"
+        return ["the digits are not drawn yet: training draws them first"]
     fetch = command_line("data", "fetch", data.dataset, *data_option(data_dir))
-    return f"{data.dataset} is not all here: training gets it first, and so does\n  {fetch}"
+    return [f"{data.dataset} is not all here: training gets it first, and so does", f"  {fetch}"]
 
 
 def model_without_data(config: Config) -> Model:

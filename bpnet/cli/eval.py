@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +13,10 @@ import click
 from bpnet.cli import options
 from bpnet.cli.checkpoints import described, open_checkpoint
 from bpnet.cli.options import averaged_over, percent, views
+from bpnet.cli.output import show, show_json
 from bpnet.cli.same_split import check_same_samples, check_same_split
 from bpnet.disk import DIRECTORY, what_is_at
-from bpnet.errors import AccuracyGateError, ConfigError, DataError
+from bpnet.errors import AccuracyGateError, ConfigError, DataError, escaped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,7 +129,10 @@ def command(
         "split": split,
         "views": views,
     } | describe(score, models[0])
-    click.echo(json.dumps(result, indent=2) if as_json else text(result))
+    if as_json:
+        show_json(result)
+    else:
+        show(*text(result))
     check_gate(score, min_accuracy)
 
 
@@ -240,8 +243,8 @@ def describe(score: Score, model: Model) -> dict[str, Any]:
     return result | {"confusion": score.confusion.tolist()}
 
 
-def text(result: dict[str, Any]) -> str:
-    """Return the score as text."""
+def text(result: dict[str, Any]) -> list[str]:
+    """Return the score as lines of text."""
     lines = [f"{result['dataset']}, {result['split']}: {result['samples']} samples"]
     networks = list(map(described, result["checkpoints"], result["epochs"]))
     if len(networks) == 1:
@@ -258,21 +261,21 @@ def text(result: dict[str, Any]) -> str:
         lines.append(f"errors    {result['errors']}")
     if "confusion" not in result:
         lines += [f"mae       {result['mae']:.6g}", f"mse       {result['mse']:.6g}"]
-        return "\n".join(lines)
-    names = [entry["label"] for entry in result["per_class"]]
+        return lines
+    names = [escaped(entry["label"]) for entry in result["per_class"]]
     width = max(6, *(len(name) + 1 for name in names))
-    lines.append("\nclass".ljust(width + 1) + " precision    recall   samples")
-    for entry in result["per_class"]:
+    lines += ["", "class".ljust(width) + " precision    recall   samples"]
+    for name, entry in zip(names, result["per_class"], strict=True):
         parts = [
             "–".rjust(10) if entry[key] is None else f"{100 * entry[key]:8.2f} %"
             for key in ("precision", "recall")
         ]
-        lines.append(f"{entry['label']:{width}}{parts[0]}{parts[1]}{entry['samples']:10d}")
-    lines.append("\nconfusion: rows are true, columns predicted")
+        lines.append(f"{name:{width}}{parts[0]}{parts[1]}{entry['samples']:10d}")
+    lines += ["", "confusion: rows are true, columns predicted"]
     lines.append(" " * width + "".join(name.rjust(width) for name in names))
     for name, row in zip(names, result["confusion"], strict=True):
         lines.append(name.ljust(width) + "".join(str(count).rjust(width) for count in row))
-    return "\n".join(lines)
+    return lines
 
 
 def check_gate(score: Score, least: float | None) -> None:

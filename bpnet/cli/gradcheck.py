@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bpnet.cli.options import ConfigCommand, as_json, with_settings
+from bpnet.cli.output import note, show, show_json
 
 if TYPE_CHECKING:
     from bpnet.config.settings import Config
@@ -49,9 +49,9 @@ def command(
     with CheckBar() as bar:
         report = run_gradcheck(config, sabotage, elements=elements, seconds=SECONDS, observer=bar)
     if as_json:
-        click.echo(json.dumps(document(source, report), indent=2, allow_nan=False))
+        show_json(document(source, report))
     else:
-        click.echo("\n".join(text(source, config, report)))
+        show(*text(source, config, report))
     demand_passed(report)
 
 
@@ -67,8 +67,8 @@ def demand_passed(report: Report) -> None:
     culprit = report.culprit
     if culprit is None:
         if report.mistake is not None:
-            note = "the planted mistake shows nowhere: it changes no gradient of this network"
-            click.echo(f"bpnet: {note}", err=True)
+            nothing = "the planted mistake shows nowhere: it changes no gradient of this network"
+            note(f"bpnet: {nothing}")
         return
     wrong = sum(not check.passed for check in report.checks)
     where = ", ".join(dict.fromkeys((culprit.gradient.layer, culprit.gradient.parameter)))

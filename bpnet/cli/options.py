@@ -1,5 +1,6 @@
 """Share options and words between commands."""
 
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -80,7 +81,18 @@ def command_line(*words: object) -> str:
     """Return a command that the user can paste, with the path by which bpnet was called."""
     called = Path(sys.argv[0])
     program = [sys.executable, "-m", "bpnet"] if called.name == "__main__.py" else [str(called)]
-    return shlex.join([*program, *map(str, words)])
+    return " ".join(map(quoted, [*program, *map(str, words)]))
+
+
+def quoted(word: str) -> str:
+    r"""Return a word as a shell reads it; `$'\x1b'` has bytes that cannot be shown as they are."""
+    if word.isprintable():
+        return shlex.quote(word)
+    shown = b"".join(
+        bytes([byte]) if 32 <= byte < 127 and byte not in b"\\'" else b"\\x%02x" % byte
+        for byte in os.fsencode(word)
+    )
+    return f"$'{shown.decode()}'"
 
 
 def percent(fraction: float) -> str:

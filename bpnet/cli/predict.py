@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -14,6 +13,7 @@ import click
 from bpnet.cli.assets import WEIGHTS
 from bpnet.cli.checkpoints import open_checkpoint
 from bpnet.cli.options import PATH, as_json, averaged_over, views
+from bpnet.cli.output import note, show, show_json
 from bpnet.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -114,12 +114,12 @@ def command(
             "epoch": opened.epoch,
             "warnings": opened.warnings,
         }
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        show_json(document)
     else:
         for entry in entries:
             tell(entry, segment=segment)
         if views > 1:
-            click.echo(averaged_over(views), err=True)
+            note(averaged_over(views))
     report_unreadable(unreadable, readable=len(readings))
 
 
@@ -219,15 +219,15 @@ def ranked(
 def tell(entry: dict[str, Any], *, segment: bool) -> None:
     """Write the answer for one picture in a line, and its warnings to standard error."""
     if segment:
-        click.echo(f"{entry['image']}: {entry['text'] or 'no digits'}")
+        show(f"{entry['image']}: {entry['text'] or 'no digits'}")
     elif entry["label"] is None:
-        click.echo(f"{entry['image']}: no digit")
+        show(f"{entry['image']}: no digit")
     else:
         rest = ", ".join(f"{item['label']} {item['probability']:.1%}" for item in entry["top"][1:])
         others = f"  (then {rest})" if rest else ""
-        click.echo(f"{entry['image']}: {entry['label']}  {entry['probability']:.1%}{others}")
+        show(f"{entry['image']}: {entry['label']}  {entry['probability']:.1%}{others}")
     for warning in entry["warnings"]:
-        click.echo(f"{entry['image']}: {warning}", err=True)
+        note(f"{entry['image']}: {warning}")
 
 
 def report_unreadable(unreadable: list[tuple[str, DataError]], *, readable: int) -> None:
@@ -235,6 +235,8 @@ def report_unreadable(unreadable: list[tuple[str, DataError]], *, readable: int)
     if len(unreadable) == 1:
         raise unreadable[0][1]
     if unreadable:
-        reasons = "".join(f"\n  {image}: {error.what}" for image, error in unreadable)
         count = len(unreadable) + readable
-        raise DataError(f"{len(unreadable)} of {count} pictures could not be read{reasons}")
+        raise DataError(
+            f"{len(unreadable)} of {count} pictures could not be read",
+            details=[f"{image}: {error.what}" for image, error in unreadable],
+        )

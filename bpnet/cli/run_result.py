@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from bpnet.cli.options import command_line, percent
+from bpnet.cli.output import note, show
 from bpnet.cli.run_start import data_option
 
 if TYPE_CHECKING:
@@ -26,13 +25,13 @@ def tell_ending(trainer: Trainer, data_dir: Path | None) -> None:
         waited = progress.epoch - progress.patience_from
         epochs = "1 epoch" if waited == 1 else f"{waited} epochs"
         place = f"stopped early after epoch {progress.epoch} of {progress.ends[-1]}"
-        click.echo(f"{place}: no better validation for {epochs}", err=True)
+        note(f"{place}: no better validation for {epochs}")
     for warning in warnings(trainer):
         origin = trainer.started_from
         start = ["--from", origin["checkpoint"]] if origin else []
         words = ["--config", trainer.run_dir / "config.ini", *start, "--set", smaller_rate(config)]
         mend = command_line("train", *words, *data_option(data_dir))
-        click.echo(f"warning: {warning}\n  try: a smaller learning rate: {mend}", err=True)
+        note(f"warning: {warning}", f"  try: a smaller learning rate: {mend}")
 
 
 def next_commands(model: Model, run_dir: Path, data_dir: Path | None) -> list[str]:
@@ -52,14 +51,14 @@ def tell(result: dict[str, Any], score: Score, commands: list[str]) -> None:
     if result["test_accuracy"] is not None:
         errors = result["test_errors"]
         accuracy = percent(result["test_accuracy"])
-        click.echo(f"test accuracy {accuracy} ({errors} errors), loss {result['test_loss']:.4f}")
+        show(f"test accuracy {accuracy} ({errors} errors), loss {result['test_loss']:.4f}")
     else:
         means = f"mae {score.mean_absolute_error:.6g}, mse {score.mean_squared_error:.6g}"
-        click.echo(f"test loss {result['test_loss']:.6g}, {means}")
+        show(f"test loss {result['test_loss']:.6g}, {means}")
     epochs = "1 epoch" if result["epochs"] == 1 else f"{result['epochs']} epochs"
     early = " (stopped early)" if result["stopped_early"] else ""
     speed = f"{result['samples_per_second']:,.0f} samples/s" if result["epochs"] else ""
-    click.echo(f"{epochs}{early} in {result['seconds']:.1f} s  {speed}")
-    click.echo("\nnext:")
+    show(f"{epochs}{early} in {result['seconds']:.1f} s  {speed}")
+    show("", "next:")
     for line in commands:
-        click.echo(f"  {line}")
+        show(f"  {line}")

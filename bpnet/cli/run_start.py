@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from bpnet.cli.output import note
 from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.errors import BpnetError
 
@@ -96,7 +97,7 @@ def take_weights(model: Model, weights: Checkpoint | None) -> dict[str, str] | N
 
     if weights is None:
         return None
-    click.echo(str(transfer.take_weights(model.network, weights)), err=True)
+    note(str(transfer.take_weights(model.network, weights)))
     return transfer.origin(weights)
 
 

@@ -1,16 +1,55 @@
-"""Let Ctrl-C and SIGTERM end a run after the current step."""
+"""Let signals end a command: a run after the current step, all else at once, with one message.
+
+A signal that was ignored when bpnet began stays ignored: so want `nohup` and the `&` of a script.
+"""
 
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from bpnet.errors import BpnetError, InterruptedRunError, TerminatedRunError
+from bpnet.errors import BpnetError, HungUpRunError, InterruptedRunError, TerminatedRunError
 
+Handler = Callable[[int, FrameType | None], object] | int | None
 ERRORS: dict[int, type[BpnetError]] = {
     signal.SIGINT: InterruptedRunError,
     signal.SIGTERM: TerminatedRunError,
 }
+WORDS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+if hasattr(signal, "SIGHUP"):  # Windows has none
+    ERRORS[signal.SIGHUP] = HungUpRunError
+    WORDS[signal.SIGHUP] = "the terminal was closed"
+ONE_WISH = 0.1  # seconds within which a signal repeats: `timeout` and a closing terminal send two
+
+
+class StopSignal(BaseException):
+    """Unwind the program because of a signal.
+
+    Args:
+        number: the signal's.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(WORDS[number])
+        self.error = ERRORS[number]
+        self.exit_code = self.error.exit_code
+
+
+class StopAtOnce:
+    """Unwind the program at the first signal; another one ends it without that."""
+
+    def __init__(self) -> None:
+        self._received: float | None = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Receive a signal."""
+        if self._received is None:
+            self._received = time.monotonic()
+            raise StopSignal(number)
+        if time.monotonic() - self._received > ONE_WISH:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
 
 class StopRequest:
@@ -22,6 +61,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._received = 0.0
 
     def __call__(self) -> bool:
         """Return whether the run should stop."""
@@ -34,18 +74,26 @@ class StopRequest:
 
     def receive(self, number: int, frame: FrameType | None) -> None:
         """Note the signal, or give up waiting if it is not the first."""
-        if self.signal is not None:
-            raise KeyboardInterrupt
-        self.signal = number
+        now = time.monotonic()
+        if self.signal is None:
+            self.signal, self._received = number, now
+        elif number != self.signal or now - self._received > ONE_WISH:
+            raise StopSignal(number)
 
 
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
     """Catch the signals while the block runs, and restore their handlers afterwards."""
     request = StopRequest()
-    previous = {number: signal.signal(number, request.receive) for number in ERRORS}
+    previous = handle_signals(request.receive)
     try:
         yield request
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def handle_signals(handler: Handler) -> dict[int, Handler]:
+    """Set what happens on each signal that is not ignored; return what happened before."""
+    heard = [number for number in ERRORS if signal.getsignal(number) != signal.SIG_IGN]
+    return {number: signal.signal(number, handler) for number in heard}

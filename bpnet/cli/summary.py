@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 
 from bpnet.cli.checkpoints import described, open_checkpoint
 from bpnet.cli.options import ConfigCommand, as_json, data_dir
+from bpnet.cli.output import show, show_json
 from bpnet.disk import DIRECTORY, what_is_at
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ def command(source: str, data_dir: Path | None, as_json: bool) -> None:
     if what_is_at(path) == DIRECTORY or path.suffix == CHECKPOINT_SUFFIX:
         opened = open_checkpoint(path)
         if not as_json:
-            click.echo(f"checkpoint {described(opened.name, opened.epoch)}")
+            show(f"checkpoint {described(opened.name, opened.epoch)}")
         network = opened.checkpoint.model().network
     else:
         network = load_network(source, data_dir)
-    show(network, as_json=as_json)
+    show_network(network, as_json=as_json)
 
 
 def load_network(source: str, data_dir: Path | None) -> Sequential:
@@ -53,7 +53,7 @@ def load_network(source: str, data_dir: Path | None) -> Sequential:
     return build_model(config, shape, outputs, Normalization()).network
 
 
-def show(network: Sequential, *, as_json: bool) -> None:
+def show_network(network: Sequential, *, as_json: bool) -> None:
     """Print the layer table."""
     layers = list(map(describe, network.layers))
     totals = {
@@ -65,19 +65,19 @@ def show(network: Sequential, *, as_json: bool) -> None:
         for layer in layers
     ]
     if as_json:
-        click.echo(json.dumps({"layers": plain, **totals}, indent=2))
+        show_json({"layers": plain, **totals})
         return
     row = "{:<16}{:<16}{:>12}{:>10}{:>13}".format
-    click.echo(row("layer", "output", "parameters", "MFLOP", "kB / sample"))
+    show(row("layer", "output", "parameters", "MFLOP", "kB / sample"))
     shape = " × ".join(map(str, network.input_shape))
-    click.echo(row("input", shape, "", "", ""))
+    show(row("input", shape, "", "", ""))
     for layer in layers:
         shape = " × ".join(map(str, layer["output_shape"]))
         cost = f"{layer['mflop']:.3f}"
         memory = f"{layer['kilobytes']:.1f}"
-        click.echo(row(layer["name"], shape, f"{layer['parameters']:,}", cost, memory))
+        show(row(layer["name"], shape, f"{layer['parameters']:,}", cost, memory))
     memory = f"{sum(layer['kilobytes'] for layer in layers):.1f}"
-    click.echo(row("total", "", f"{totals['parameters']:,}", f"{totals['mflop']:.3f}", memory))
+    show(row("total", "", f"{totals['parameters']:,}", f"{totals['mflop']:.3f}", memory))
 
 
 def describe(layer: Any) -> dict[str, Any]:

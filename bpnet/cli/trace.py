@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bpnet.cli.options import ConfigCommand, as_json, data_dir, mirror, with_settings
+from bpnet.cli.output import show, show_json
 from bpnet.config.presets import find_config
 
 if TYPE_CHECKING:
@@ -61,18 +61,18 @@ def command(
     load = partial(load_dataset, data_dir=data_dir, mirror=mirror, progress=DownloadProgress())
     traced = trace(load_config(source, overrides), steps, load)
     if as_json:
-        show_json(source, traced)
+        show_document(source, traced)
     else:
         from bpnet.cli.trace_text import trace_lines
 
         width = max(NARROWEST, shutil.get_terminal_size().columns)
         for line in trace_lines(traced, width):
-            click.echo(line)
+            show(line)
 
 
-def show_json(source: str, steps: list[StepTrace]) -> None:
+def show_document(source: str, steps: list[StepTrace]) -> None:
     """Print all steps as one document."""
     from bpnet.teach.trace.as_json import as_json_values
 
     document = {"config": str(find_config(source).absolute()), "steps": as_json_values(steps)}
-    click.echo(json.dumps(document, indent=2, allow_nan=False))
+    show_json(document)

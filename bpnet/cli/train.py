@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +18,7 @@ from bpnet.cli.options import (
     mirror,
     with_settings,
 )
+from bpnet.cli.output import show_json
 from bpnet.cli.run_result import next_commands, tell, tell_ending
 from bpnet.cli.run_start import (
     advice_finds_data,
@@ -27,6 +27,8 @@ from bpnet.cli.run_start import (
     prepare,
     settle,
 )
+from bpnet.cli.run_stopped import finished, unfinished_step
+from bpnet.errors import WorkerError
 
 if TYPE_CHECKING:
     from bpnet.cli.bars import RunDisplay
@@ -123,10 +125,11 @@ def command(
             trainer.started_from = trainer.started_from or origin
             runs.describe_run(run_dir, trainer)
             _run(trainer, data_dir, RunDisplay(trainer.progress.ends[-1]))
-            score = runs.final_score(run_dir / BEST, dataset, pool)
+            with finished(run_dir, data_dir):
+                score = runs.final_score(run_dir / BEST, dataset, pool)
     result = {"run_dir": str(run_dir)} | runs.result(trainer, score)
     if as_json:
-        click.echo(json.dumps(result, indent=2))
+        show_json(result)
     else:
         tell(result, score, next_commands(model, run_dir, data_dir))
 
@@ -185,6 +188,10 @@ def _run(trainer: Trainer, data_dir: Path | None, display: RunDisplay) -> None:
     with stop_request() as stop, advice_finds_data(data_dir):
         try:
             finished = trainer.run(stop)
+        except WorkerError as error:
+            if stop():
+                raise unfinished_step(stop.error(), error, trainer, data_dir) from error
+            raise
         finally:
             display.close()
     if stop() or not finished:

@@ -222,5 +222,4 @@ def raise_problems(source: str, problems: list[str]) -> None:
     """Raise one error that lists all problems; do nothing if there are none."""
     if problems:
         count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
-        lines = "".join(f"\n  {problem}" for problem in problems)
-        raise ConfigError(f"{count} in the configuration {source}{lines}")
+        raise ConfigError(f"{count} in the configuration {source}", details=problems)

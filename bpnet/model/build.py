@@ -31,7 +31,7 @@ def build_network(
     problems: list[str] = []
     layers = build_layers(config, input_shape, outputs, problems)
     if problems:
-        raise ConfigError("the network does not fit the data\n  " + "\n  ".join(problems))
+        raise ConfigError("the network does not fit the data", details=problems)
     loss = build_loss(config.train.loss, outputs, config.train.label_smoothing)
     stages = None
     if fast:

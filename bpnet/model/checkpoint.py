@@ -85,7 +85,7 @@ class Checkpoint:
                 config, tuple(record["input_shape"]), record["outputs"], fast=fast
             )
         except ConfigError as error:
-            raise self._not_built(shortened(error.what.splitlines())) from None
+            raise self._not_built(shortened([error.what, *error.details])) from None
         prefix = "averaged/" if averaged and "averaged" in self.groups() else ""
         self.restore(f"{prefix}parameters", network.parameters)
         self.restore(f"{prefix}state", network.state)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from bpnet.errors import escaped
+
 WIDTH = 80
 ROWS = 20
 TICKS = 5  # approximate count of numbers along the vertical axis
@@ -156,8 +158,9 @@ def _foot(ticks: dict[int, str], columns: int) -> list[str]:
 
 def _legend(curves: Sequence[Curve]) -> list[str]:
     """Return one line per curve: its mark, its name and how it ends."""
-    width = max(len(curve.name) for curve in curves)
+    names = [escaped(curve.name) for curve in curves]
+    width = max(map(len, names))
     return [
-        f"  {MARKS[number % len(MARKS)]} {curve.name:{width}}  {curve.ending}".rstrip()
-        for number, curve in enumerate(curves)
+        f"  {MARKS[number % len(MARKS)]} {name:{width}}  {curve.ending}".rstrip()
+        for number, (name, curve) in enumerate(zip(names, curves, strict=True))
     ]

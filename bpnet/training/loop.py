@@ -120,10 +120,13 @@ class Trainer:
         Raises:
             DivergedError: a loss or weight is not finite; the last good checkpoint stays.
             CheckpointError: a checkpoint cannot be written.
+            WorkerError: a process has been killed, or stopped for too long, within a step; the last
+                checkpoint stays.
         """
         self._began = time.perf_counter() - self.progress.seconds
         if self.progress.step == 0:
             self.save()
+        self.engine.executor.watch(should_stop)
         with self.engine:
             if self.progress.step == 0:
                 first = self.probe()
@@ -146,6 +149,7 @@ class Trainer:
             improved = self._close_epoch()
             if progress.finished or progress.epoch % config.checkpoint.every == 0 or improved:
                 self.save(best=improved)
+            self.observer.epoch_ended(progress.history[-1])  # saved before it is shown
         return True
 
     def save(self, *, best: bool = False) -> None:
@@ -237,7 +241,6 @@ class Trainer:
         patience = self.config.train.early_stopping
         waited = progress.epoch - progress.patience_from
         progress.stopped_early = 0 < patience <= waited
-        self.observer.epoch_ended(record)
         return improved
 
     def validate(self) -> Score | None:

@@ -99,7 +99,8 @@ def check_agreement(wanted: Config, checkpoint: Checkpoint, progress: Progress) 
         conflicts.append(f"{place}: {key} is {kept} in the checkpoint, but {asked} was asked for")
     if conflicts:
         raise ConfigError(
-            "a run goes on with its own settings\n  " + "\n  ".join(conflicts),
+            "a run goes on with its own settings",
+            details=conflicts,
             where=checkpoint.path,
             hint="leave these settings out, or start a new run from these weights:",
         )

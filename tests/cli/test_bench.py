@@ -100,7 +100,7 @@ def result(name: str) -> dict[str, Any]:
 
 def test_the_table_reads_like_this() -> None:
     found = {"cpu": "A chip", "cores": 2, "gemm_gflops": 200.0, "results": [result("mlp")]}
-    lines = bench.text(found, layers=False).splitlines()
+    lines = bench.text(found, layers=False)
     assert lines[0] == "A chip: 200 GFLOP/s in float32 products on 2 cores"
     assert lines[4].split() == ["mlp", "64", "2", "12,346", "50.0", "25.0", "%", "1,000,000", "–"]
     assert "all that this system reports" in lines[5]
@@ -113,8 +113,8 @@ def test_the_table_reads_like_this() -> None:
 def test_layers_of_many_configs_are_shown_on_demand() -> None:
     found = {"cpu": "A chip", "cores": 1, "gemm_gflops": 200.0}
     found["results"] = [result("mlp"), result("/nets/own.ini")]
-    assert "2.linear" not in bench.text(found, layers=False)
-    text = bench.text(found, layers=True)
+    assert "2.linear" not in "\n".join(bench.text(found, layers=False))
+    text = "\n".join(bench.text(found, layers=True))
     assert text.count("2.linear") == 2
     assert "own, batch 64" in text
 

@@ -12,6 +12,7 @@ import pytest
 
 from bpnet import __version__
 from bpnet.cli import main as module
+from bpnet.cli.group import COMMANDS, LazyGroup
 from bpnet.cli.options import command_line
 from bpnet.config.presets import preset_paths
 from bpnet.errors import (
@@ -22,8 +23,11 @@ from bpnet.errors import (
     ConfigError,
     DataError,
     DivergedError,
+    HungUpRunError,
     InterruptedRunError,
+    NoReaderError,
     TerminatedRunError,
+    WorkerError,
 )
 from tests.helpers.tiny import bpnet, command, fail, process_environment, succeed
 
@@ -34,7 +38,10 @@ CODES = {
     CheckpointError: 4,
     DivergedError: 5,
     AccuracyGateError: 6,
+    WorkerError: 1,
+    HungUpRunError: 129,
     InterruptedRunError: 130,
+    NoReaderError: 141,
     TerminatedRunError: 143,
 }
 
@@ -46,19 +53,19 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def broken() -> NoReturn:
         raise error
 
-    monkeypatch.setattr(module.LazyGroup, "get_command", lambda *arguments: broken)
+    monkeypatch.setattr(LazyGroup, "get_command", lambda *arguments: broken)
 
 
 def test_help_names_commands_presets_and_exit_codes() -> None:
     text = succeed("--help").out
-    for name in (*module.COMMANDS, *preset_paths()):
+    for name in (*COMMANDS, *preset_paths()):
         assert f"  {name} " in text
     for code in ("2 usage or config", "3 data", "5 diverged", "130 interrupted", "143 terminated"):
         assert code in " ".join(text.split())
 
 
 def test_every_command_explains_itself() -> None:
-    for name in module.COMMANDS:
+    for name in COMMANDS:
         text = succeed(name, "--help").out
         assert text.startswith(f"Usage: bpnet {name}")
     assert succeed("-h").out == succeed("--help").out
@@ -140,7 +147,7 @@ def test_a_reader_that_leaves_is_no_error_to_tell(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
     )
     os.close(write)
-    assert done.returncode == 1
+    assert done.returncode == 141
     assert done.stderr == b""
 
 

@@ -53,9 +53,9 @@ def processor_time(process: int) -> float:
     return sum(map(int, spent)) / os.sysconf("SC_CLK_TCK")
 
 
-def eventually(holds: Callable[[], bool]) -> bool:
-    """Wait until something holds; return whether it came to that within 10 seconds."""
-    end = time.monotonic() + 10
+def eventually(holds: Callable[[], bool], seconds: float = 10) -> bool:
+    """Wait until something holds; return whether it came to that in time."""
+    end = time.monotonic() + seconds
     while not holds() and time.monotonic() < end:
         time.sleep(0.01)
     return holds()
@@ -158,5 +158,5 @@ def watch_kills(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         numbers.append(process)
         kill(process, number)
 
-    monkeypatch.setattr("bpnet.training.step.processes.os.kill", watched)
+    monkeypatch.setattr("bpnet.training.step.children.os.kill", watched)
     return numbers

@@ -162,7 +162,7 @@ class _Transfer:
         raise DataError(
             f"cannot download {self.file.name}",
             where=self.part.parent,
-            found="".join(f"\n    {mirror}: {why}" for mirror, why in reasons.items()),
+            found=[f"{mirror}: {why}" for mirror, why in reasons.items()],
             hint="check the network, name another server with --mirror or BPNET_MIRROR, "
             "or import files that you have: bpnet data import DIR",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
@@ -34,6 +35,9 @@ class Executor(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *error: object) -> None: ...
+
+    def watch(self, should_stop: Callable[[], bool]) -> None:
+        """Take notice of `should_stop` where a step cannot be finished."""
 
     def step(self, batch: Batch) -> None:
         """Take one step: every phase of all shards before the next phase of any."""

@@ -11,26 +11,25 @@ import pickle
 import platform
 import signal
 import sys
-import time
 import warnings
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
 import numpy as np
 
-from bpnet.errors import BpnetError
 from bpnet.model.workers import worker_settings
 from bpnet.nn.memory import shared_zeros
 from bpnet.training.step.barrier import Barrier
 from bpnet.training.step.batch import Batch, Shard
+from bpnet.training.step.children import Children
 
 # Elsewhere the system's own libraries forbid it, or the processor may show writes out of order.
 CAN_FORK = sys.platform == "linux" and platform.machine() == "x86_64"
 FAILED = 1
 ENDING = -1
-PATIENCE = 10.0  # seconds that a process has to end before it is killed
+SIGNALS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]
 
 
 class ProcessExecutor:
@@ -56,13 +55,22 @@ class ProcessExecutor:
         self._index = shared_zeros(most, np.int64).view(np.int64)
         self._batch = shared_zeros(4, np.float64)  # samples, epoch, step, learning rate
         self._state = shared_zeros(count, np.int64)
-        self.barrier = Barrier(count, self._demand_children)
+        self._children = Children()
+        self.barrier = Barrier(count, self._children.demand)
         self._errors: list[Connection] = []
-        self.children: list[int] = []
         self._settings = ExitStack()
 
+    @property
+    def children(self) -> list[int]:
+        """Return the processes beside this one."""
+        return self._children.processes
+
+    def watch(self, should_stop: Callable[[], bool]) -> None:
+        """Wait less long for stopped processes once `should_stop` says that the run should end."""
+        self._children.should_stop = should_stop
+
     def __enter__(self) -> ProcessExecutor:
-        self.barrier = Barrier(self.count, self._demand_children)
+        self.barrier = Barrier(self.count, self._children.demand)
         self._state[:] = 0
         try:
             for _ in range(1, self.count):
@@ -78,16 +86,14 @@ class ProcessExecutor:
         self._state[0] = ENDING  # those that wait see it
         for pipe in self._errors:
             pipe.close()
-        for child in self.children:
-            _end(child)
+        self._children.end()
         self._errors.clear()
-        self.children.clear()
 
     def step(self, batch: Batch) -> None:
         """Take one step: every phase of all shards before the next phase of any.
 
         Raises:
-            BpnetError: a process has been killed.
+            WorkerError: a process has been killed or stopped.
             BaseException: what a shard raised; the others finish the step first.
         """
         self._index[: len(batch.index)] = batch.index
@@ -121,24 +127,29 @@ class ProcessExecutor:
         ours, theirs = Pipe(duplex=False)
         number = len(self.children) + 1
         parent = os.getpid()
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _signals_kept_back():
             # Python warns of forking beside threads: the child takes none of their locks.
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
-        if child:
-            theirs.close()
-            self._errors.append(ours)
-            self.children.append(child)
-            return
+            if child:
+                self.children.append(child)
+            else:
+                self._begin(number, parent, theirs)
+        theirs.close()
+        self._errors.append(ours)
+
+    def _begin(self, number: int, parent: int, errors: Connection) -> None:
+        """Serve in a new process, which never returns: its stack belongs to the parent."""
         try:
-            self._serve(number, parent, theirs)
+            for name in SIGNALS:
+                signal.signal(name, signal.SIG_IGN)  # the parent finishes the step, then ends us
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            self._serve(number, parent, errors)
         finally:
-            os._exit(0)  # no clean-up of what belongs to the parent
+            os._exit(0)
 
     def _serve(self, number: int, parent: int, errors: Connection) -> None:
         """Take step after step until the parent leaves its context or dies."""
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, signal.SIG_IGN)  # the parent finishes the step, then ends us
 
         def demand_parent() -> None:
             if self._state[0] < 0 or os.getppid() != parent:
@@ -159,18 +170,6 @@ class ProcessExecutor:
             if failure is not None:
                 errors.send_bytes(_pickled(failure))
 
-    def _demand_children(self) -> None:
-        """Raise where a process has been killed."""
-        for child in self.children:
-            if os.waitpid(child, os.WNOHANG)[0]:
-                self.children.remove(child)
-                raise BpnetError(
-                    "a worker process has ended in the middle of a step",
-                    where=f"process {child}",
-                    found="killed, perhaps for lack of memory",
-                    hint="go on with --resume; --workers 1 needs no further process",
-                )
-
 
 def _pickled(error: BaseException) -> bytes:
     """Return an error as another process can read it, or what it says where that fails."""
@@ -182,12 +181,11 @@ def _pickled(error: BaseException) -> bytes:
         return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
 
 
-def _end(child: int) -> None:
-    """Wait until a process has ended, but not for ever."""
-    end = time.monotonic() + PATIENCE
-    while not os.waitpid(child, os.WNOHANG)[0]:
-        if time.monotonic() > end:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return
-        time.sleep(1e-3)
+@contextmanager
+def _signals_kept_back() -> Iterator[None]:
+    """Let signals reach this process only after the block: a new one must not unwind our stack."""
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)

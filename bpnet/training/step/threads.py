@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 
@@ -37,6 +37,9 @@ class ThreadExecutor:
     def __exit__(self, *error: object) -> None:
         """Leave the threads to their owner."""
         self._settings.close()
+
+    def watch(self, should_stop: Callable[[], bool]) -> None:
+        """Do nothing: threads always finish their step."""
 
     def step(self, batch: Batch) -> None:
         """Take one step: every phase of all shards before the next phase of any.

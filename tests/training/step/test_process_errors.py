@@ -12,7 +12,7 @@ import pytest
 from bpnet.errors import BpnetError, ConfigError
 from bpnet.model.workers import Workers
 from bpnet.nn.memory import shared_zeros
-from bpnet.training.step import processes
+from bpnet.training.step import children
 from bpnet.training.step.batch import Batch, Phase
 from bpnet.training.step.processes import CAN_FORK, ProcessExecutor
 from tests.helpers.process_cases import (
@@ -175,7 +175,7 @@ def test_an_interrupt_within_a_step_ends_them_too(killed: list[int]) -> None:
 def test_a_process_that_hangs_is_killed_in_the_end(
     monkeypatch: pytest.MonkeyPatch, killed: list[int]
 ) -> None:
-    monkeypatch.setattr(processes, "PATIENCE", 0.1)
+    monkeypatch.setattr(children, "PATIENCE", 0.1)
 
     def work(number: int, phase: int, batch: Batch) -> None:
         if number == 1:

@@ -180,7 +180,7 @@ def test_processes_end_with_a_run_that_stops(
 def test_signals_are_left_to_the_parent() -> None:
     with executor_of(rest) as executor:
         executor.step(BATCH)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(executor.children[0], number)
         for _ in range(100):
             executor.step(BATCH)

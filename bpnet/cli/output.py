@@ -1,0 +1,145 @@
+"""Write results to standard output, and all else to standard error: the only way out for text.
+
+A command goes on when nobody reads its messages, and tells when its results cannot be written.
+"""
+
+import errno
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+from bpnet.errors import BpnetError, NoReaderError, escaped
+
+STANDARD = (0, 1, 2)  # input, output, error
+
+
+def show(*lines: str) -> None:
+    """Write lines of a result; what a terminal would obey in them is written out.
+
+    Raises:
+        NoReaderError: nobody receives them.
+        BpnetError: they cannot be written.
+    """
+    _write(sys.stdout, lines)
+
+
+def show_json(document: object) -> None:
+    r"""Write a result as one JSON document, in ASCII: everything else in it is `\u` and a number.
+
+    Raises:
+        NoReaderError: nobody receives it.
+        BpnetError: it cannot be written.
+    """
+    import json
+
+    text = json.dumps(document, indent=2, allow_nan=False).replace("\x7f", "\\u007f")
+    _write(sys.stdout, text.split("\n"))
+
+
+def note(*lines: str) -> None:
+    """Write lines of a message or of progress; where that fails, go on without."""
+    _write(sys.stderr, lines)
+
+
+def _write(stream: TextIO, lines: Iterable[str]) -> None:
+    stream.write("".join(f"{escaped(line)}\n" for line in lines))
+    stream.flush()
+
+
+class GuardedStream:
+    """Write to a stream; the first failure sends all that follows nowhere.
+
+    Args:
+        stream: where to write.
+    """
+
+    buffer = None  # all that is written must pass through here
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self._failure: OSError | ValueError | None = None
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know few characters
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text."""
+        self._try(self.stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Send what has been written."""
+        self._try(self.stream.flush)
+
+    def _try(self, action: Callable[..., object], *arguments: str) -> None:
+        if self._failure is None:
+            try:
+                action(*arguments)
+                return
+            except (OSError, ValueError) as failure:  # a closed file is a ValueError
+                self._failure = failure
+                self._send_the_rest_nowhere()
+        self.failed(self._failure)
+
+    def _send_the_rest_nowhere(self) -> None:
+        """Let nothing that is left in the stream fail again at the end of the program."""
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stream.fileno())
+            os.close(nowhere)
+
+    def failed(self, error: OSError | ValueError) -> None:
+        """Go on: a run must not die of what watches it."""
+
+
+class ResultStream(GuardedStream):
+    """Write results, and raise where that fails."""
+
+    def failed(self, error: OSError | ValueError) -> None:
+        """Tell that the results have reached nobody.
+
+        Raises:
+            NoReaderError: whoever read them has gone, or standard output was closed from the start.
+            BpnetError: the disk is full, for example.
+        """
+        number = error.errno if isinstance(error, OSError) else errno.EBADF
+        if number == errno.EPIPE:
+            raise NoReaderError("nobody reads the results any more") from error
+        if number == errno.EBADF:
+            raise NoReaderError("the results cannot be shown: standard output is closed") from error
+        raise BpnetError(
+            "the results cannot be written", where="standard output", found=os.strerror(number or 0)
+        ) from error
+
+
+@contextmanager
+def guarded_streams() -> Iterator[None]:
+    """Let nothing written to standard error fail, and name what fails on standard output."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = ResultStream(sys.stdout), GuardedStream(sys.stderr)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def open_standard_streams() -> None:
+    """Open those of the standard streams that were closed when the program began.
+
+    A file opened later would get their numbers, and stray messages could land in a checkpoint.
+    They are opened for reading only, so that writing fails as on a closed stream.
+    """
+    for descriptor in STANDARD:
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)  # gets the lowest free number: this one
+    if sys.stdout is None:
+        sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False))
+    if sys.stderr is None:
+        sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False))
