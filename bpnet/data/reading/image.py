@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bpnet.data.placement import crop_to_ink, place_like_mnist
 from bpnet.data.reading.components import Components, connected_components
 from bpnet.data.reading.frame import inside_frame
+from bpnet.data.reading.grouping import group_into_digits
 from bpnet.data.reading.lines import without_ruled_lines
 from bpnet.data.reading.morphology import stroke_width, thicken, thin
 from bpnet.data.reading.paper import PALEST, Ink, find_ink, most_telling_grey
@@ -89,8 +90,6 @@ def read_digits(source: Path | BinaryIO) -> list[DigitPicture]:
 
 def digits_in(picture: NDArray[np.float32]) -> list[DigitPicture]:
     """Find the digits of a picture (height, width, 3) of 0–1, from left to right."""
-    from bpnet.data.reading.grouping import group_into_digits  # a picture of one digit needs none
-
     grey = most_telling_grey(picture)
     rows, columns = inside_frame(grey)
     picture, ink = picture[rows, columns], find_ink(grey[rows, columns])
