@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from bpnet.cli.main import COMMANDS, cli
+from bpnet.cli.group import COMMANDS, cli
 from bpnet.cli.options import PathType
 from tests.conftest import Run
 from tests.helpers.tiny import NET, TRAIN, call, fail, succeed
