@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bpnet.cli import options
-from bpnet.cli.options import data_dir
+from bpnet.cli.options import PATH, data_dir
+from bpnet.cli.output import note, show, show_json
 
 if TYPE_CHECKING:
     from bpnet.training.differences import Difference
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command(
     name="verify-run", short_help="Train a run anew, and name the first epoch that differs."
 )
-@click.argument("run_dir", type=click.Path(path_type=Path), metavar="RUN_DIR")
+@click.argument("run_dir", type=PATH, metavar="RUN_DIR")
 @data_dir
 @click.option("--workers", metavar="N|KIND", help="As for `train`: who computes changes no result.")
 @options.as_json
@@ -68,20 +68,19 @@ def command(run_dir: Path, data_dir: Path | None, workers: str | None, as_json: 
             where=run_dir,
         )
     if as_json:
-        click.echo(json.dumps(document(trainer, differences, machine), indent=2, allow_nan=False))
+        show_json(document(trainer, differences, machine))
     elif not differences:
-        click.echo("\n".join(text(stored)))
+        show(*text(stored))
     demand_equal(run_dir, differences, machine)
 
 
 def tell_machine(machine: list[Difference] | None) -> None:
     """Write on standard error what may change the last bits."""
     if machine is None:
-        note = "environment.json cannot be read: the run may be from another machine"
-        click.echo(f"bpnet: {note}", err=True)
+        note("bpnet: environment.json cannot be read: the run may be from another machine")
     elif machine:
-        note = "the run was trained elsewhere, and may round differently here"
-        click.echo(f"bpnet: {note}: {machine_words(machine)}", err=True)
+        words = "the run was trained elsewhere, and may round differently here"
+        note(f"bpnet: {words}: {machine_words(machine)}")
 
 
 def machine_words(machine: list[Difference]) -> str:
