@@ -5,7 +5,6 @@ The loop prints nothing: it reports to an observer and raises what goes wrong.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -19,10 +18,9 @@ from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
 from bpnet.data.split import split_samples
 from bpnet.errors import DivergedError
-from bpnet.files import write_text
 from bpnet.model.checkpoint import Checkpoint
 from bpnet.model.model import Model
-from bpnet.model.run_files import BEST, LAST, METRICS
+from bpnet.model.run_files import BEST, LAST
 from bpnet.model.score import Score, evaluate
 from bpnet.model.workers import Workers
 from bpnet.seeding import derive_rng
@@ -32,7 +30,7 @@ from bpnet.training.observer import Observer
 from bpnet.training.optimizers import build_optimizer
 from bpnet.training.progress import Progress
 from bpnet.training.resume import demand_same_data
-from bpnet.training.saving import model_record, named_arrays, save_checkpoint, writing
+from bpnet.training.saving import model_record, named_arrays, save_checkpoint, write_metrics
 from bpnet.training.schedule import Schedule
 from bpnet.training.step.batch import Batch
 from bpnet.training.step.engine import Engine
@@ -161,9 +159,7 @@ class Trainer:
         record, arrays = self.state()
         for name in (BEST, LAST) if best or not len(self.validation) else (LAST,):
             save_checkpoint(self.run_dir / name, record, arrays)
-        lines = [json.dumps(epoch, allow_nan=False) + "\n" for epoch in self.progress.history]
-        with writing("the metrics", self.run_dir / METRICS):
-            write_text(self.run_dir / METRICS, "".join(lines))
+        write_metrics(self.run_dir, self.progress.history)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the record and the arrays of a checkpoint; the arrays are views of the run's."""

@@ -27,7 +27,7 @@ from bpnet.model.score import Score, evaluate
 from bpnet.model.workers import Workers
 from bpnet.training.loop import Trainer
 from bpnet.training.progress import Progress
-from bpnet.training.saving import writing
+from bpnet.training.saving import write_metrics, writing
 from bpnet.training.step.perceptron import Perceptron
 
 ROUNDING = 1e-3  # by which a loss may rise, as a fraction, before it counts as one that rose
@@ -110,6 +110,7 @@ def build_trainer(
     if saved is not None and progress is not None:
         trainer.restore(saved, progress)
         _bring_best(saved, progress, run_dir / BEST)
+        write_metrics(run_dir, progress.history)  # a run killed between its files lacks a line
     return trainer
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from bpnet.config.writer import format_config
 from bpnet.disk import reason, remedy
 from bpnet.errors import CheckpointError
-from bpnet.files import atomic_write
+from bpnet.files import atomic_write, write_text
 from bpnet.model.checkpoint import content_digest
 from bpnet.model.forms import DIGEST, RECORD
 from bpnet.model.model import Model
 from bpnet.model.record import FORMAT, RecordError, check_size
+from bpnet.model.run_files import METRICS
 from bpnet.nn.parameters import FlatArrays
 
 
@@ -62,6 +63,18 @@ def save_checkpoint(
     digest = np.frombuffer(content_digest(content), dtype=np.uint8)
     with writing("the checkpoint", path), atomic_write(path) as file:
         np.savez(file, **content, **{DIGEST: digest})  # type: ignore[arg-type]
+
+
+def write_metrics(run_dir: Path, history: Sequence[Mapping[str, Any]]) -> None:
+    """Write one line for each epoch of a run, in one step.
+
+    Raises:
+        CheckpointError: the disk is full or cannot be written.
+    """
+    path = run_dir / METRICS
+    lines = [json.dumps(epoch, allow_nan=False) + "\n" for epoch in history]
+    with writing("the metrics", path):
+        write_text(path, "".join(lines))
 
 
 @contextmanager

@@ -37,6 +37,16 @@ def test_a_run_leaves_its_metrics_and_checkpoints(tmp_path: Path) -> None:
         assert line["learning_rate"] == trainer.schedule.rate(line["step"] - 1)
 
 
+def test_a_run_killed_between_its_files_gets_its_last_line_back(tmp_path: Path) -> None:
+    """The metrics are written last, so a killed run can lack the line of its last epoch."""
+    train(read_config(), tmp_path)
+    metrics = tmp_path / "metrics.jsonl"
+    whole = metrics.read_text()
+    metrics.write_text("".join(whole.splitlines(keepends=True)[:-1]))
+    resume(tmp_path)
+    assert metrics.read_text() == whole
+
+
 def test_checkpoints_come_as_often_as_asked_and_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
