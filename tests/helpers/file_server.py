@@ -160,3 +160,33 @@ def by_path(answers: dict[str, Answer]) -> Answer:
         answers.get(request.path.rsplit("/", 1)[-1], status(404))(request)
 
     return answer
+
+
+def dripping(head: bytes, drop: bytes, pause: float) -> Answer:
+    """Send raw bytes, then one drop after the other for as long as anyone listens."""
+
+    def answer(request: Request) -> None:
+        try:
+            request.wfile.write(head)
+            while not request.server.closing.wait(pause):
+                request.wfile.write(drop)
+        except OSError:
+            pass
+        request.close_connection = True
+
+    return answer
+
+
+def redirect(location: str, then: Answer | None = None) -> Answer:
+    """Send the reader elsewhere, with a page that `then` writes."""
+
+    def answer(request: Request) -> None:
+        request.send_response(302)
+        request.send_header("Location", location)
+        if then is None:
+            request.send_header("Content-Length", "0")
+        request.end_headers()
+        if then is not None:
+            then(request)
+
+    return answer

@@ -11,13 +11,16 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import requests
 
+from bpnet.data.files.address import file_address, without_secrets
 from bpnet.data.files.disk import disk_errors
 from bpnet.data.files.lock import exclusive
-from bpnet.data.files.mirror import MirrorError, ask, blocks
+from bpnet.data.files.mirror import BLOCK, MirrorError, ask, blocks
+from bpnet.data.files.patience import Allowance, Patience
 from bpnet.errors import DataError
 from bpnet.files import remove_leftovers
 
@@ -37,27 +40,6 @@ class RemoteFile:
     name: str
     size: int
     sha256: str
-
-
-@dataclass(frozen=True)
-class Patience:
-    """Hold how long to wait, in seconds, and how often to try.
-
-    Args:
-        connect: for a connection.
-        read: for the next bytes.
-        total: for a first new byte, over all mirrors and rounds together.
-        rounds: how often each mirror is tried.
-        pause: before the second round; each later pause is twice as long.
-        lock: for another process that downloads the same file.
-    """
-
-    connect: float = 5.0
-    read: float = 10.0
-    total: float = 20.0
-    rounds: int = 3
-    pause: float = 0.5
-    lock: float = 600.0
 
 
 class DownloadObserver:
@@ -146,7 +128,7 @@ class _Transfer:
         self.part = part
         self.progress = progress
         self.patience = patience
-        self.last_byte = time.monotonic()  # time of the last byte, or of the start
+        self.allowance = self.allow(patience.total, patience.total)
 
     def run(self, mirrors: Sequence[str]) -> None:
         """Try the mirrors in rounds until one of them delivers."""
@@ -162,7 +144,7 @@ class _Transfer:
         raise DataError(
             f"cannot download {self.file.name}",
             where=self.part.parent,
-            found=[f"{mirror}: {why}" for mirror, why in reasons.items()],
+            found=[f"{without_secrets(mirror)}: {why}" for mirror, why in reasons.items()],
             hint="check the network, name another server with --mirror or BPNET_MIRROR, "
             "or import files that you have: bpnet data import DIR",
         )
@@ -177,14 +159,14 @@ class _Transfer:
         for number in range(self.patience.rounds):
             if number and hopeful:
                 pause = self.patience.pause * 2 ** (number - 1)
-                time.sleep(max(0.0, min(pause, self.seconds_left())))
+                time.sleep(min(pause, self.allowance.left()))
             for mirror in tuple(hopeful):
-                if self.seconds_left() <= 0:
+                if not self.allowance.left():
                     reasons.setdefault(mirror, "not tried: there was no time left")
                     continue
                 try:
-                    wait = min(self.patience.read, self.seconds_left(), share)
-                    self.fetch_from(f"{mirror.rstrip('/')}/{self.file.name}", wait)
+                    wait = min(self.patience.read, self.allowance.left(), share)
+                    self.fetch_from(file_address(mirror, self.file.name), wait)
                 except MirrorError as error:
                     reasons[mirror] = str(error)
                     if not error.try_again:
@@ -193,9 +175,9 @@ class _Transfer:
                     return None
         return reasons
 
-    def seconds_left(self) -> float:
-        """Return for how many more seconds the next byte may be awaited."""
-        return self.last_byte + self.patience.total - time.monotonic()
+    def allow(self, seconds: float, most: float) -> Allowance:
+        """Return an allowance of so many seconds that bytes at the lowest rate keep up."""
+        return Allowance(seconds, most, self.patience.lowest_rate)
 
     def resumable_bytes(self) -> int:
         """Return how many bytes the `.part` file holds; remove one that cannot be continued."""
@@ -214,13 +196,16 @@ class _Transfer:
         """Bring the `.part` file to its full size from one address, and check it."""
         done = self.resumable_bytes()
         timeouts = self.patience.connect, self.patience.read
+        allowance = self.allow(wait, self.patience.read)
         with closing(ask(url, start=done, timeouts=timeouts, wait=wait)) as response:
+            allowance.earn(BLOCK)  # an answer that came late still has time to begin
             is_resumed = self.check_answer(response, done)
-            self.receive(response, done if is_resumed else 0)
+            self.receive(response, done if is_resumed else 0, allowance)
         if not self.is_complete():
             self.part.unlink()
-            # If the fault lies in what was there before, the whole file may still be right.
-            raise MirrorError("the SHA-256 of its file is wrong", try_again=is_resumed)
+            if not is_resumed:
+                raise MirrorError("the SHA-256 of its file is wrong", try_again=False)
+            self.fetch_from(url, wait)  # the fault may lie in what was there before
 
     def check_answer(self, response: requests.Response, done: int) -> bool:
         """Return whether the body continues after `done` bytes; else it is the whole file."""
@@ -234,23 +219,24 @@ class _Transfer:
             raise MirrorError("it cannot continue the download", try_again=True)
         if status != 200 and not is_resumed:
             may_change = status >= 500 or status in BUSY
-            reason = f"it answers {status} {response.reason or ''}".rstrip()
-            raise MirrorError(reason, try_again=may_change)
+            phrase = f" {HTTPStatus(status).phrase}" if status in list(HTTPStatus) else ""
+            raise MirrorError(f"it answers {status}{phrase}", try_again=may_change)
         if response.headers.get("Content-Type", "").startswith("text/html"):
             raise MirrorError("it sends a web page instead of the file", try_again=False)
         due = self.file.size - (done if is_resumed else 0)
         length = response.headers.get("Content-Length", str(due))
         if length != str(due):
-            raise MirrorError(f"it offers {length} bytes instead of {due}", try_again=False)
+            offer = length if length.isdecimal() and len(length) < 16 else "no sensible number of"
+            raise MirrorError(f"it offers {offer} bytes instead of {due}", try_again=False)
         return is_resumed
 
-    def receive(self, response: requests.Response, done: int) -> None:
+    def receive(self, response: requests.Response, done: int, allowance: Allowance) -> None:
         """Write the body to the `.part` file, after its first `done` bytes."""
         self.progress.start(self.file.name, self.file.size, done)
         try:
             with self.part.open("ab" if done else "wb") as part:
-                for block in blocks(response):
-                    self.last_byte = time.monotonic()
+                for block in blocks(response, allowance):
+                    self.allowance.earn(len(block))
                     done += len(block)
                     if done > self.file.size:
                         break

@@ -1,17 +1,25 @@
 """Ask one server for one file, and say in a few words why it does not deliver."""
 
+import http.client
+import io
 import os
 import queue
+import socket
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
 
 import requests
 import urllib3
 
 from bpnet import __version__
+from bpnet.data.files.address import without_secrets
+from bpnet.data.files.patience import Allowance
 from bpnet.errors import ConfigError
 
-BLOCK = 1 << 14  # bytes; an unfinished block is lost when a server stalls
+BLOCK = 1 << 12  # bytes; an unfinished block is lost when a server stalls
+MOST_REDIRECTS = 10
 
 
 class MirrorError(Exception):
@@ -36,7 +44,7 @@ def mirrors_in_order(preferred: str | None, known: Sequence[str]) -> list[str]:
             "the mirror is not a web address",
             where="--mirror or BPNET_MIRROR",
             expected="http://… or https://…, the folder that holds the files",
-            found=preferred,
+            found=without_secrets(preferred),
             hint="for files on this machine use: bpnet data import DIR",
         )
     return list(dict.fromkeys([preferred, *known]))
@@ -65,7 +73,10 @@ def ask(url: str, *, start: int, timeouts: tuple[float, float], wait: float) -> 
 
     def request() -> None:
         try:
-            response = requests.get(url, headers=headers, stream=True, timeout=timeouts)
+            with requests.Session() as session:
+                session.max_redirects = MOST_REDIRECTS
+                session.hooks["response"].append(_drop_body_of_redirect)
+                response = session.get(url, headers=headers, stream=True, timeout=timeouts)
         except Exception as error:  # whatever it is, it goes to the caller
             answers.put(error)
         else:
@@ -80,36 +91,107 @@ def ask(url: str, *, start: int, timeouts: tuple[float, float], wait: float) -> 
         is_late.set()
         raise MirrorError("no answer in time", try_again=True) from None
     if isinstance(answer, Exception):
-        raise _explain(answer) from answer
+        raise _explain(answer) from None
     return answer
 
 
-def blocks(response: requests.Response) -> Iterator[bytes]:
+def _drop_body_of_redirect(response: requests.Response, **_: Any) -> None:
+    """Keep requests from reading the page that comes with a redirect, which may be endless."""
+    if response.is_redirect:
+        response.close()
+        response.raw = io.BytesIO()
+
+
+def blocks(response: requests.Response, allowance: Allowance) -> Iterator[bytes]:
     """Yield the body of an answer as the server sends it, without undoing any compression.
 
+    A thread reads, because a block whose bytes come one at a time obeys no timeout. The
+    connection is shut down at the end, which also ends the thread.
+
+    Args:
+        response: the answer, its body unread.
+        allowance: how long to wait; each block adds to it.
+
     Raises:
-        MirrorError: the body ends too early.
+        MirrorError: the body ends too early, or comes too slowly.
     """
+    received: queue.Queue[bytes | MirrorError] = queue.Queue(maxsize=16)
+    connection = socket.fromfd(response.raw.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+    is_over = threading.Event()
+
+    def read() -> None:
+        for block in _read(response):
+            received.put(block)
+            if is_over.is_set():
+                break
+
+    threading.Thread(target=read, daemon=True).start()
     try:
-        yield from response.raw.stream(BLOCK, decode_content=False)
-    except urllib3.exceptions.TimeoutError as error:
-        raise MirrorError("it stopped sending", try_again=True) from error
-    except urllib3.exceptions.HTTPError as error:
-        raise MirrorError("the connection broke", try_again=True) from error
+        while block := _next_block(received, allowance):
+            allowance.earn(len(block))
+            yield block
+    finally:
+        is_over.set()
+        with suppress(OSError), connection:
+            connection.shutdown(socket.SHUT_RDWR)
+        with suppress(queue.Empty):  # the thread may wait for room
+            while True:
+                received.get_nowait()
+
+
+def _next_block(received: "queue.Queue[bytes | MirrorError]", allowance: Allowance) -> bytes:
+    """Return the next block, empty at the end of the body."""
+    try:
+        block = received.get(timeout=allowance.left())
+    except queue.Empty:
+        reason = f"it stopped sending, or sends less than {allowance.lowest_rate:g} bytes a second"
+        raise MirrorError(reason, try_again=True) from None
+    if isinstance(block, MirrorError):
+        raise block
+    return block
+
+
+def _read(response: requests.Response) -> Iterator[bytes | MirrorError]:
+    """Yield the blocks of a body, then an empty one, or why there is none."""
+    try:
+        yield from filter(None, response.raw.stream(BLOCK, decode_content=False))
+    except urllib3.exceptions.TimeoutError:
+        yield MirrorError("it stopped sending", try_again=True)
+    except Exception:  # whatever it is, it goes to the caller
+        yield MirrorError("the connection broke", try_again=True)
+    else:
+        yield b""
 
 
 def _explain(error: Exception) -> MirrorError:
-    """Return why a request got no answer."""
-    if isinstance(error, requests.ConnectTimeout):
+    """Return why a request got no answer, never in the error's words: they quote addresses."""
+    kinds = requests.exceptions
+    if isinstance(error, (kinds.ProxyError, kinds.InvalidProxyURL)):
+        return MirrorError("no connection through the proxy of HTTP(S)_PROXY", try_again=True)
+    if isinstance(error, kinds.ConnectTimeout):
         return MirrorError("no connection in time", try_again=True)
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, kinds.Timeout):
         return MirrorError("no answer in time", try_again=True)
-    root: BaseException = error
-    while inner := root.__cause__ or root.__context__:
-        root = inner
-    reason = (isinstance(root, OSError) and root.strerror) or str(root)
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, kinds.TooManyRedirects):
+        return MirrorError("it redirects without end", try_again=False)
+    reason = _reason(error)
+    if isinstance(error, kinds.SSLError):
         return MirrorError(f"no secure connection ({reason})", try_again=False)
-    if isinstance(error, requests.ConnectionError):
+    if isinstance(error, kinds.ConnectionError):
         return MirrorError(f"no connection ({reason})", try_again=True)
     return MirrorError(f"no answer ({reason})", try_again=False)
+
+
+def _reason(error: BaseException) -> str:
+    """Return what lies at the root of an error: the system's words, or ours."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "it closed the connection"
+    if isinstance(error, http.client.HTTPException):
+        return "what it sends is not HTTP"
+    if isinstance(error, ValueError):
+        return "its address, or that of a proxy, is not valid"
+    return type(error).__name__

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bpnet.data.files.download import DownloadObserver, Patience, RemoteFile, download
+from bpnet.data.files.download import DownloadObserver, RemoteFile, download
+from bpnet.data.files.patience import Patience
 from bpnet.errors import DataError
 from bpnet.locks import host_name
 from tests.helpers.file_server import (
@@ -158,6 +159,11 @@ class TestResuming:
         with serving(cut(CONTENT, 30_000)) as first, serving(ranged(CONTENT)) as second:
             fetch(folder, first.url, second.url)
         assert second.ranges == ["bytes=30000-"]
+
+    def test_wrong_bytes_of_one_mirror_do_not_spoil_the_next(self, folder: Path) -> None:
+        with serving(cut(OTHER, 30_000)) as first, serving(ranged(CONTENT)) as second:
+            assert fetch(folder, first.url, second.url).read_bytes() == CONTENT
+        assert second.ranges == ["bytes=30000-", None]
 
 
 class TestFailing:
@@ -325,7 +331,7 @@ class TestProgress:
 SCRIPT = """
 import sys
 from pathlib import Path
-from bpnet.data.files.download import Patience, RemoteFile, download
+from bpnet.data.files.download import RemoteFile, download
 url, folder, size, sha256 = sys.argv[1:]
 download(RemoteFile("images.gz", int(size), sha256), Path(folder), [url])
 """
