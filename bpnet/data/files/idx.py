@@ -36,6 +36,8 @@ ELEMENT_TYPES: dict[int, np.dtype[Any]] = {
 CODES = {dtype: code for code, dtype in ELEMENT_TYPES.items()}
 MAX_RANK = 64  # NumPy's own limit
 MAX_BYTES = 1 << 30  # twenty times the pictures of MNIST: anything more is a mistake or a bomb
+MAX_RATIO = 100  # of a large file's content to its gzip; that of MNIST is 5
+LARGE = 1 << 24  # bytes; below it, any ratio will do
 BLOCK = 1 << 18  # bytes decompressed at a time, few enough to stay in the processor's cache
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -43,7 +45,8 @@ GZIP_MAGIC = b"\x1f\x8b"
 def read_idx(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
     """Read the array that an IDX file holds, gzipped or not, whatever its name says.
 
-    No more is decompressed than the header declares, and nothing if that exceeds `max_bytes`.
+    No more is decompressed than the header declares, and nothing if that exceeds `max_bytes`, or a
+    hundred times the file, as nothing but a bomb does.
 
     Returns:
         The array in the machine's own byte order.
@@ -54,11 +57,12 @@ def read_idx(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
     with _open_content(path) as stream:
         dtype, shape = _read_header(stream, path)
         declared = math.prod(max(size, 1) for size in shape) * dtype.itemsize
-        if declared > max_bytes:
+        limit = min(max_bytes, max(LARGE, MAX_RATIO * path.stat().st_size))
+        if declared > limit:
             raise _damaged(
                 "the header declares too much data",
                 path,
-                f"at most {max_bytes} bytes",
+                f"at most {limit} bytes",
                 f"{declared} bytes, for the shape {shape}",
             )
         elements = _read_elements(stream, path, math.prod(shape) * dtype.itemsize)
