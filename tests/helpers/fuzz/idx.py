@@ -2,38 +2,47 @@
 
 import gzip
 import struct
+from collections.abc import Callable
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from bpnet.data.files.idx import CODES, content_sha256, read_idx, write_idx
+from bpnet.data.files.idx import CODES, content_sha256, read_idx
 from bpnet.data.files.names import STEMS
 from bpnet.data.idx_folder import load_idx_folder
 from tests.helpers.fuzz.choices import Choices, damaged
 from tests.helpers.fuzz.target import Finding, Target
-from tests.helpers.idx_files import ARRAYS
+from tests.helpers.idx_files import ARRAYS, put
 
 SIZES = (0, 1, 2, 3, 10, 30, 784, 1 << 16, 1 << 20, 550 << 20, 1 << 31, (1 << 32) - 1)
 ZEROS = 1 << 20  # bytes in one member of a bomb
 MEMBER = gzip.compress(bytes(ZEROS), mtime=0)
 
 
-def read(choices: Choices, folder: Path) -> None:
-    """Write four good files, spoil one of them, and read it alone and with the others."""
-    paths = [folder / stem for stem in STEMS]
-    for path, array in zip(paths, ARRAYS, strict=True):
-        if not path.exists():
-            write_idx(path, array)
-    spoiled = choices.number(len(STEMS))
-    path, good = paths[spoiled], paths[spoiled].read_bytes()
-    try:
-        raw = content(good, choices)
-        path.write_bytes(packed(raw, choices))
+@cache
+def good_files() -> list[bytes]:
+    """Return the four files of a small data set."""
+    with TemporaryDirectory() as folder:
+        put(Path(folder), ARRAYS, suffix="")
+        return [Path(folder, stem).read_bytes() for stem in STEMS]
+
+
+def prepare(choices: Choices, folder: Path) -> Callable[[], None]:
+    """Write four good files, and spoil one of them."""
+    for stem, good in zip(STEMS, good_files(), strict=True):
+        (folder / stem).write_bytes(good)
+    path = folder / choices.pick(STEMS)
+    raw = content(path.read_bytes(), choices)
+    path.write_bytes(packed(raw, choices))
+
+    def read() -> None:
         array = read_idx(path)
         if path.read_bytes() == raw and content_sha256(array) != sha256(raw).hexdigest():
             raise Finding("the array is not what the file holds")
         load_idx_folder(folder)
-    finally:
-        path.write_bytes(good)
+
+    return read
 
 
 def content(good: bytes, choices: Choices) -> bytes:
@@ -78,7 +87,7 @@ def seeds() -> list[bytes]:
     whole = b"\0\0\x08\x03\0\0\0\1\0\0\0\2\0\0\0\3abcdef"
     headers = [bytes([0, kind, code, 2, 2, 3]) + b"abcdef" for kind in (1, 2) for code in range(6)]
     bomb = bytes([0, 2, 0, 1, 9]) + bytes(4) + bytes([3]) + (599).to_bytes(4, "big")
-    return [bytes([0, 0]) + whole, bytes([3, 3]), bytes([3, 3, 0, 1]), *headers, bomb]
+    return [bytes([0, 3]), bytes([3, 3, 0, 1]), bytes([0, 0]) + whole, *headers, bomb]
 
 
-IDX = Target("idx", frozenset({3}), read, seeds)
+IDX = Target("idx", frozenset({3}), prepare, seeds)

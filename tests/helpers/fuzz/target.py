@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -16,8 +16,12 @@ MOST_MEMORY = 500_000_000  # bytes, for one input
 LONGEST_MESSAGE = 20_000  # characters: more is not read by anyone
 
 
-class Finding(BaseException):
-    """Report what must not happen. It is no Exception, so that no handler swallows it."""
+class Finding(Exception):  # noqa: N818 - what fuzzers call it
+    """Report what must not happen."""
+
+
+class _TimeIsUp(BaseException):
+    """Stop a read. It is no Exception, so that no handler swallows it."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +31,14 @@ class Target:
     Args:
         name: what it is called on the command line.
         exit_codes: those of the errors that are documented for it.
-        read: makes an input in a folder out of choices, and reads it as a command does.
+        prepare: writes the input that some choices make into a folder, and returns the function
+            that reads it as a command does.
         seeds: returns bytes that choose inputs worth to begin with.
     """
 
     name: str
     exit_codes: frozenset[int]
-    read: Callable[[Choices, Path], None]
+    prepare: Callable[[Choices, Path], Callable[[], object]]
     seeds: Callable[[], list[bytes]]
 
 
@@ -44,12 +49,16 @@ def check(target: Target, data: bytes, folder: Path) -> None:
         Finding: the error is not a documented one, or time or memory exceed the limits.
         Exception: anything that the target raises and that is no BpnetError.
     """
+    read = target.prepare(Choices(data), folder)
+    _memory()  # forgets what it took to make the input
     before, peak = _memory()
-    with _limited_time():
-        try:
-            target.read(Choices(data), folder)
-        except BpnetError as error:
-            _check_error(target, error)
+    try:
+        with _limited_time():
+            read()
+    except BpnetError as error:
+        _check_error(target, error)
+    except _TimeIsUp:
+        raise Finding(f"more than {MOST_SECONDS} s for one input") from None
     _, new_peak = _memory()
     if new_peak > peak and new_peak - before > MOST_MEMORY:
         raise Finding(f"{(new_peak - before) / 1e6:.0f} MB for one input")
@@ -64,13 +73,13 @@ def _check_error(target: Target, error: BpnetError) -> None:
 
 @contextmanager
 def _limited_time() -> Iterator[None]:
-    """Raise a Finding within the block once it has used up the processor time for one input."""
+    """Raise _TimeIsUp within the block once it has used up the processor time for one input."""
     if sys.platform == "win32":
         yield
         return
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise Finding(f"more than {MOST_SECONDS} s for one input")
+        raise _TimeIsUp
 
     previous = signal.signal(signal.SIGPROF, stop)
     signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
@@ -82,10 +91,15 @@ def _limited_time() -> Iterator[None]:
 
 
 def _memory() -> tuple[int, int]:
-    """Return the bytes that this process holds and has held at most; zeros where unknown."""
+    """Return the bytes that this process holds and has held at most since the last call.
+
+    Both are 0 on systems that do not tell.
+    """
     if sys.platform != "linux":
         return 0, 0
-    lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines()
     sizes = {name: rest for name, _, rest in (line.partition(":") for line in lines)}
     held, peak = (int(sizes[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
+    with suppress(OSError):  # the peak then is that of the whole process
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     return held, peak
