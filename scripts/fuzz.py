@@ -12,6 +12,7 @@ each place in the code, and the exit code is 1.
 
 import argparse
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -21,7 +22,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
 
 if TYPE_CHECKING:
     from tests.helpers.fuzz.target import Target
@@ -114,18 +116,12 @@ class Session:
             shutil.rmtree(self.folder)
             os._exit(1 if self.found else 0)  # libFuzzer would call any other end a crash
 
-    def keep(self, data: bytes, error: BaseException) -> None:
+    def keep(self, data: bytes, error: Exception) -> None:
         """Write down a finding, unless one from the same place is there."""
-        text = "".join(traceback.format_exception(error))
-        own = [
-            frame
-            for frame in traceback.extract_tb(error.__traceback__)
-            if "bpnet" in frame.filename
-        ]
-        place = f"{Path(own[-1].filename).stem}-{own[-1].lineno}" if own else "somewhere"
-        name = f"{self.target.name}-{type(error).__name__}-{place}"
+        name = f"{self.target.name}-{type(error).__name__}-{place_of(error)}"
         self.found[name] += 1
         if self.found[name] == 1:
+            text = "".join(traceback.format_exception(error))
             self.findings.mkdir(parents=True, exist_ok=True)
             (self.findings / name).write_bytes(data)
             (self.findings / f"{name}.txt").write_text(text, encoding="utf-8", errors="replace")
@@ -138,6 +134,15 @@ class Session:
         print(
             f"{self.target.name}: {self.count} inputs, {minutes:.1f} minutes, {found}", flush=True
         )
+
+
+def place_of(error: Exception) -> str:
+    """Return where in bpnet an error came from, or how its message begins."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(PROJECT / "bpnet")]
+    if own:
+        return f"{Path(own[-1].filename).stem}-{own[-1].lineno}"
+    return "-".join(re.findall("[a-z]+", str(error))[:5])
 
 
 if __name__ == "__main__":

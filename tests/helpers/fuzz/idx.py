@@ -29,18 +29,23 @@ def good_files() -> list[bytes]:
 
 
 def prepare(choices: Choices, folder: Path) -> Callable[[], None]:
-    """Write four good files, and spoil one of them."""
+    """Write four good files, and spoil one of them until it has been read."""
     for stem, good in zip(STEMS, good_files(), strict=True):
-        (folder / stem).write_bytes(good)
-    path = folder / choices.pick(STEMS)
-    raw = content(path.read_bytes(), choices)
+        if not (folder / stem).exists():
+            (folder / stem).write_bytes(good)
+    stem = choices.pick(STEMS)
+    path, good = folder / stem, good_files()[STEMS.index(stem)]
+    raw = content(good, choices)
     path.write_bytes(packed(raw, choices))
 
     def read() -> None:
-        array = read_idx(path)
-        if path.read_bytes() == raw and content_sha256(array) != sha256(raw).hexdigest():
-            raise Finding("the array is not what the file holds")
-        load_idx_folder(folder)
+        try:
+            array = read_idx(path)
+            if path.read_bytes() == raw and content_sha256(array) != sha256(raw).hexdigest():
+                raise Finding("the array is not what the file holds")
+            load_idx_folder(folder)
+        finally:
+            path.write_bytes(good)
 
     return read
 

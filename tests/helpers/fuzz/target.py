@@ -50,15 +50,15 @@ def check(target: Target, data: bytes, folder: Path) -> None:
         Exception: anything that the target raises and that is no BpnetError.
     """
     read = target.prepare(Choices(data), folder)
-    _memory()  # forgets what it took to make the input
+    _forget_peak()  # what it took to make the input
     before, peak = _memory()
     try:
         with _limited_time():
             read()
     except BpnetError as error:
         _check_error(target, error)
-    except _TimeIsUp:
-        raise Finding(f"more than {MOST_SECONDS} s for one input") from None
+    except _TimeIsUp as stop:
+        raise Finding(f"more than {MOST_SECONDS} s for one input") from stop
     _, new_peak = _memory()
     if new_peak > peak and new_peak - before > MOST_MEMORY:
         raise Finding(f"{(new_peak - before) / 1e6:.0f} MB for one input")
@@ -90,16 +90,17 @@ def _limited_time() -> Iterator[None]:
         signal.signal(signal.SIGPROF, previous)
 
 
-def _memory() -> tuple[int, int]:
-    """Return the bytes that this process holds and has held at most since the last call.
+def _forget_peak() -> None:
+    """Let the peak of memory begin anew, where the system can."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
-    Both are 0 on systems that do not tell.
-    """
+
+def _memory() -> tuple[int, int]:
+    """Return the bytes that this process holds and has held at most; zeros where unknown."""
     if sys.platform != "linux":
         return 0, 0
     lines = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines()
     sizes = {name: rest for name, _, rest in (line.partition(":") for line in lines)}
     held, peak = (int(sizes[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
-    with suppress(OSError):  # the peak then is that of the whole process
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     return held, peak
