@@ -1,7 +1,9 @@
 """A mirror that is too slow gives way to the next one; a slow line is no reason to give up."""
 
 import hashlib
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,7 @@ from tests.helpers.file_server import (
 CONTENT = np.random.default_rng(1).bytes(100_000)
 FILE = RemoteFile("images.gz", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
 OK = b"HTTP/1.1 200 OK\r\n"
-SHORT = Patience(connect=1, read=0.4, total=1.0, lowest_rate=200_000, pause=0.01, lock=20)
+SHORT = Patience(connect=1, read=0.4, total=2.0, lowest_rate=200_000, pause=0.01, lock=20)
 EVER = 0.01  # seconds between the drops of a server that goes on for ever
 
 
@@ -94,7 +96,7 @@ def test_bytes_of_later_rounds_do_not_renew_the_patience(tmp_path: Path) -> None
 
 
 def test_an_honest_slow_line_has_the_time_that_it_needs(tmp_path: Path) -> None:
-    patience = Patience(read=0.5, total=0.5, lowest_rate=40_000)
+    patience = Patience(read=0.5, total=0.5, lowest_rate=10_000)
     with serving(slow(CONTENT, pieces=40, pause=0.03)) as server:
         begin = time.monotonic()
         path = download(FILE, tmp_path, [server.url], patience=patience)
@@ -108,9 +110,21 @@ def test_a_mirror_whose_body_ends_early_is_not_called_slow(tmp_path: Path) -> No
         download(FILE, tmp_path, [server.url], patience=SHORT)
 
 
-def test_no_thread_is_left(tmp_path: Path) -> None:
-    import threading
+def test_who_waits_for_the_lock_gets_its_turn(tmp_path: Path) -> None:
+    with (
+        serving(ENDLESS["a body byte by byte"]) as bad,
+        serving(ranged(CONTENT)) as good,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        first = pool.submit(download, FILE, tmp_path, [bad.url], patience=SHORT)
+        while not bad.requests:
+            time.sleep(0.01)
+        path = download(FILE, tmp_path, [good.url], patience=SHORT)
+        assert isinstance(first.exception(), DataError)
+    assert path.read_bytes() == CONTENT
 
+
+def test_no_thread_is_left(tmp_path: Path) -> None:
     before = threading.active_count()
     with serving(ENDLESS["a body byte by byte"]) as bad, serving(whole(CONTENT)) as good:
         download(FILE, tmp_path, [bad.url, good.url], patience=SHORT)
