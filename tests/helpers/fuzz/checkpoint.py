@@ -65,6 +65,7 @@ DTYPES = (
     *("f2", "f8", ">f4", "g", "c8", "?", "i1", "u8", "M8[s]", "m8[s]", "U3", "S3", "V4"),
     *("f4,i2", "(2,)f4"),
 )
+COUNTS = (1, 2, 10, 100, 1000, 10_000, 200_000, 8_000_000)
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 Arrays = dict[str, NDArray[Any]]
 
@@ -111,10 +112,10 @@ def record_text(choices: Choices) -> bytes:
         case 15:
             return damaged(text, choices)
         case 14:
-            depth = choices.number(200_000)
+            depth = choices.pick(COUNTS[:-1])
             return text[:-1] + b', "x": ' + b"[" * depth + b"]" * depth + b"}"
         case 13:
-            return text[:-1] + b', "x": [' + b"[]," * choices.number(8_000_000) + b"0]}"
+            return text[:-1] + b', "x": [' + b"[]," * choices.pick(COUNTS) + b"0]}"
     return text
 
 
@@ -219,8 +220,8 @@ def seeds() -> list[bytes]:
         bytes([0, 0, 0, 0, 1, 1, key, 2, 0, value]) for key in keys for value in range(0, 30, 7)
     ]
     arrays = [bytes([0, 0, 0, 1, 2, kind, value]) for kind in range(5) for value in range(5)]
-    deep = bytes([0, 0, 0, 0, 0, 14]) + (100_000).to_bytes(4, "big")
-    wide = bytes([0, 0, 0, 0, 0, 13]) + (7_999_999).to_bytes(4, "big")
+    deep = bytes([0, 0, 0, 0, 0, 14]) + bytes([COUNTS.index(200_000)])
+    wide = bytes([0, 0, 0, 0, 0, 13]) + bytes([COUNTS.index(8_000_000)])
     return [*whole, *records, *arrays, deep, wide]
 
 

@@ -22,6 +22,7 @@ LAYERS = (
     *("batchnorm", "dropout 0.5", "dropout nan", "scale 1e999", "softmax", "linear", "conv", "x"),
     *("linear 3 bias=maybe", "linear 3 bias=no bias=no", "linear 3 kernel=3", "relu 3"),
 )
+COUNTS = (1, 2, 3, 5, 8, 20, 100, 1000, 100_000)
 PLACES = tuple(
     f"{section}.{line.partition('=')[0].strip()}"
     for block in DOCUMENTED.split("[")[1:]
@@ -49,7 +50,7 @@ def altered_text(text: str, choices: Choices) -> str:
             case 1:
                 lines[place:place] = ["    " + choices.pick(LAYERS)] * (1 + choices.number(3))
             case 2:
-                lines[place:place] = ["    " + choices.pick(LAYERS)] * choices.number(100_000)
+                lines[place:place] = ["    " + choices.pick(LAYERS)] * choices.pick(COUNTS)
             case 3:
                 section, _, key = choices.pick(PLACES).partition(".")
                 lines[place:place] = [f"[{section}]", f"{key} = {choices.pick(VALUES)}"]
@@ -96,7 +97,7 @@ def prepare_settings(choices: Choices, folder: Path) -> Callable[[], object]:
 def config_seeds() -> list[bytes]:
     """Return choices that take each config as it is, and one with very many layers."""
     whole = [bytes([0, number]) for number in range(len(texts()))]
-    return [*whole, bytes([0, 9, 1, 8, 2, 1]) + (99_999).to_bytes(4, "big")]
+    return [*whole, bytes([0, 1, 1, 6, 2, 1, COUNTS.index(100_000)])]
 
 
 def setting_seeds() -> list[bytes]:

@@ -93,14 +93,14 @@ def mended(content: bytes) -> bytes:
 
 def picture(choices: Choices) -> bytes:
     """Return a picture file that may be anything."""
-    match choices.number(32):
-        case 31:
+    match choices.number(256):
+        case 255:
             return large_png(choices)
-        case 30:
+        case kind if kind >= 240:
             return choices.rest()
         case kind:
             content = damaged(choices.pick(pictures()), choices)
-            return mended(content) if kind < 10 and content.startswith(PNG_MAGIC) else content
+            return mended(content) if kind < 80 and content.startswith(PNG_MAGIC) else content
 
 
 def prepare_picture(choices: Choices, folder: Path) -> Callable[[], object]:
@@ -143,14 +143,14 @@ def prepare_stdin(choices: Choices, folder: Path) -> Callable[[], None]:
 
 def picture_seeds() -> list[bytes]:
     """Return choices that take each picture as it is, and a PNG of 100 megapixels."""
-    whole = [bytes([0, 29, number]) for number in range(len(pictures()))]
-    return [*whole, bytes([0, 31, 4, 4, 0, 0, 0])]
+    whole = [bytes([0, 200, number]) for number in range(len(pictures()))]
+    return [*whole, bytes([0, 255, 4, 4, 0, 0, 0])]
 
 
 def stdin_seeds() -> list[bytes]:
     """Return choices that take each picture as it is, and one input without end."""
-    whole = [bytes([number % 3, 0, 29, number]) for number in range(len(pictures()))]
-    return [*whole, bytes([0, 63, 29, 0])]
+    whole = [bytes([number % 3, 0, 200, number]) for number in range(len(pictures()))]
+    return [*whole, bytes([0, 63, 200, 0])]
 
 
 PICTURE = Target("picture", frozenset({3}), prepare_picture, picture_seeds)
