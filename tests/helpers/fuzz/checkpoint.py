@@ -7,6 +7,7 @@ import math
 import zipfile
 from collections.abc import Callable
 from functools import cache, partial
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bpnet.data.dataset import Dataset, Samples
-from bpnet.model.checkpoint import DIGEST, RECORD, content_digest, load_checkpoint
+from bpnet.model.checkpoint import load_checkpoint
+from bpnet.model.forms import DIGEST, RECORD
 from bpnet.training.resume import load_for_resume
 from tests.helpers.fuzz.choices import Choices, damaged
 from tests.helpers.fuzz.command import run_command
@@ -99,7 +101,7 @@ def altered(value: Any, choices: Choices) -> Any:
         return value
     if isinstance(value, str) and "\n" in value and choices.number(4):
         return altered_text(value, choices)
-    return choices.pick(ODD_VALUES)
+    return copy.deepcopy(choices.pick(ODD_VALUES))
 
 
 def record_text(choices: Choices) -> bytes:
@@ -151,13 +153,23 @@ def members(choices: Choices) -> dict[str, bytes]:
     """Return the members of an archive, of which one may have a damaged header."""
     arrays = altered_arrays(choices)
     arrays[RECORD] = np.frombuffer(record_text(choices), dtype=np.uint8)
-    arrays[DIGEST] = np.frombuffer(content_digest(arrays), dtype=np.uint8)
+    arrays[DIGEST] = digest(arrays)
     found = {name: as_npy(array) for name, array in arrays.items()}
     if choices.number(4) == 3:
         name = choices.pick(list(found))
         found[name] = damaged(found[name][:128], choices) + found[name][128:]
         sign(found)
     return found
+
+
+def digest(arrays: Arrays) -> NDArray[np.uint8]:
+    """Return the SHA-256 that a checkpoint states, of arrays of any type."""
+    content = sha256()
+    for name in sorted(arrays):
+        array = arrays[name]
+        content.update(f"{name} {array.dtype.str} {array.shape};".encode(errors="replace"))
+        content.update(array.tobytes())
+    return np.frombuffer(content.digest(), dtype=np.uint8)
 
 
 def as_npy(array: NDArray[Any]) -> bytes:
@@ -175,7 +187,7 @@ def sign(found: dict[str, bytes]) -> None:
             for name, content in found.items()
             if name != DIGEST
         }
-        found[DIGEST] = as_npy(np.frombuffer(content_digest(arrays), dtype=np.uint8))
+        found[DIGEST] = as_npy(digest(arrays))
     except Exception:  # whatever NumPy makes of a damaged header
         return
 
