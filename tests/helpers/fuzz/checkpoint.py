@@ -93,9 +93,8 @@ def altered(value: Any, choices: Choices) -> Any:
             case 0:
                 del value[key]
             case 1 if isinstance(value, dict):
-                value[choices.pick(("x", "", "\ud800", "format", "progress"))] = choices.pick(
-                    ODD_VALUES
-                )
+                name = choices.pick(("x", "", "\ud800", "format", "progress"))
+                value[name] = copy.deepcopy(choices.pick(ODD_VALUES))
             case _:
                 value[key] = altered(value[key], choices)
         return value

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pytest
 
-from bpnet.cli.main import cli
+from bpnet.cli.group import cli
 from bpnet.errors import ConfigError
 from tests.helpers.fuzz.target import Finding
 
@@ -26,7 +26,7 @@ def run_command(*words: object, stdin: Any = None) -> None:
         Finding: the output could change the terminal.
     """
     printed = io.BytesIO()
-    out, err = io.TextIOWrapper(printed, "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+    out, err = (io.TextIOWrapper(to, "utf-8", "backslashreplace") for to in (printed, io.BytesIO()))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", io.TextIOWrapper(stdin or io.BytesIO()))
         patch.setattr(sys, "stdout", out)
