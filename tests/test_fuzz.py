@@ -18,7 +18,7 @@ from tests.helpers.fuzz.target import Finding, Target, check
 from tests.helpers.fuzz.targets import TARGETS
 
 FACTOR = int(os.environ.get("BPNET_FUZZ", "1"))
-INPUTS = {"idx": 2000, "checkpoint": 200, "config": 200, "set": 1500, "picture": 300, "stdin": 60}
+INPUTS = {"idx": 1000, "checkpoint": 100, "config": 200, "set": 1500, "picture": 300, "stdin": 60}
 
 
 def fuzz(target: Target, folder: Path, inputs: int) -> None:
