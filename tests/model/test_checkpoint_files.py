@@ -50,7 +50,7 @@ def test_a_full_disk_while_metrics_are_written_is_one_error(
     def fail(path: Path, text: str) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("bpnet.training.loop.write_text", fail)
+    monkeypatch.setattr("bpnet.training.saving.write_text", fail)
     with pytest.raises(CheckpointError, match=r"metrics cannot be written[\s\S]*No space left"):
         train(read_config(), tmp_path)
 
