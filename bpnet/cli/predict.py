@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -173,9 +173,9 @@ def read_all(
     return readings, unreadable
 
 
-def standard_input() -> BytesIO:
-    """Return all of standard input; nothing if it is closed, as it may be in a service."""
-    return BytesIO(sys.stdin.buffer.read() if sys.stdin else b"")
+def standard_input() -> BinaryIO:
+    """Return standard input; an empty one if it is closed, as it may be in a service."""
+    return sys.stdin.buffer if sys.stdin else BytesIO()
 
 
 def recognise(reading: Reading, answers: Answers) -> None:

@@ -1,5 +1,6 @@
-"""Open any picture file that Pillow can decode, as an array of colours of a handy size."""
+"""Open a picture file of any usual kind as an array of colours of a handy size."""
 
+import math
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -9,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from bpnet.disk import NUL, reason
+from bpnet.data.reading.cost import FORMATS, MOST_BYTES, tags_fit, what_is_too_much
+from bpnet.disk import DIRECTORY, FILE, NOTHING, reason, what_is_at
 from bpnet.errors import DataError
 
 LONGEST_SIDE = 320  # pixels; more take longer and read no better
-MAX_PIXELS = 100_000_000  # what a file may claim to hold before it is refused
+STRIP = 1 << 20  # pixels converted at a time
+GAP = 2.0  # a picture is first halved, thirded … to at least so many times its size
 
 Colours = NDArray[np.float32]  # (height, width, 3), 0–1
 
@@ -28,7 +31,8 @@ def open_picture(source: Path | BinaryIO) -> Colours:
         source: a path, or a stream of the file's bytes, which is read to its end.
 
     Raises:
-        DataError: there is no such file, or it is not a whole picture of at most 100 megapixels.
+        DataError: there is no such file, or it is not a whole picture, or one that takes too much
+            memory or time to decode.
     """
     name = str(source) if isinstance(source, Path) else "standard input"
     content = _read_bytes(source, name)
@@ -38,65 +42,140 @@ def open_picture(source: Path | BinaryIO) -> Colours:
 
 
 def _read_bytes(source: Path | BinaryIO, name: str) -> bytes:
+    """Return the content of a file or stream, of which no more is read than is allowed."""
     try:
-        content = source.read_bytes() if isinstance(source, Path) else source.read()
-    except (OSError, ValueError) as error:
-        found = reason(error) if isinstance(error, OSError) else NUL
-        raise DataError("a picture cannot be opened", where=name, found=found) from error
+        if not isinstance(source, Path):
+            content = source.read(MOST_BYTES + 1)
+        else:
+            found = what_is_at(source)
+            if found not in (FILE, DIRECTORY, NOTHING):  # a pipe or a device may never end
+                raise DataError(
+                    "a picture cannot be opened",
+                    where=name,
+                    expected="a file",
+                    found=found,
+                    hint="copy its content into a file, or pass it on to `predict -`",
+                )
+            with source.open("rb") as file:
+                content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise DataError("a picture cannot be opened", where=name, found=reason(error)) from error
     if not content:
         raise DataError("a picture file is empty", where=name, found="0 bytes")
+    if len(content) > MOST_BYTES:
+        raise _too_large(name, f"more than {MOST_BYTES >> 20} MB")
     return content
 
 
 def _decode(content: bytes, name: str) -> Colours:
     hint = "convert it to PNG or JPEG"
+    if content.startswith(b"%!PS"):  # decoding one would run a program that the file contains
+        raise DataError("PostScript pictures are not read", where=name, hint=hint)
+    if not tags_fit(content):
+        raise _too_large(name, "tags that take more memory than that")
     try:
-        image: Image.Image = Image.open(BytesIO(content))
+        image: Image.Image = Image.open(BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise _too_large(name, str(error)) from error
     except Exception as error:  # on damaged bytes Pillow's decoders raise errors of many kinds
-        found = f"{len(content)} bytes that Pillow cannot identify"
+        found = f"{len(content)} bytes that are no picture of a known kind"
         raise DataError("this is not a picture", where=name, found=found, hint=hint) from error
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_large(name, f"{image.width}×{image.height} pixels")
-    if image.format == "EPS":  # decoding one would run a program that the file contains
-        raise DataError("PostScript pictures are not read", where=name, hint=hint)
     try:
-        return _colours(image)
+        size = image.size
+        image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # JPEG: at 1/8 of its size, much faster
+        too_much = what_is_too_much(image, size, content)
+        pixels = None if too_much else _pixels(image)
     except Exception as error:
-        raise DataError("a picture is damaged", where=name, found=str(error)) from error
+        found = str(error) or type(error).__name__
+        raise DataError("a picture is damaged", where=name, found=found) from error
+    if pixels is None:
+        raise _too_large(name, too_much)
+    return pixels if pixels.shape[2] == 3 else lay_on_paper(pixels[:, :, :3], pixels[:, :, 3])
 
 
-def _too_large(name: str, found: str) -> DataError:
+def _too_large(name: str, found: str | None) -> DataError:
     return DataError(
         "a picture is too large",
         where=name,
-        expected=f"at most {MAX_PIXELS // 1_000_000} megapixels",
+        expected=f"a file of at most {MOST_BYTES >> 20} MB, of 100 megapixels as PNG or JPEG, "
+        "of 20 as WebP, AVIF or JPEG 2000",
         found=found,
         hint="make it smaller, or cut out the digit",
     )
 
 
-def _colours(image: Image.Image) -> Colours:
-    image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # JPEG decodes at 1/8 of its size much faster
+def _pixels(image: Image.Image) -> NDArray[np.float32]:
+    """Return colours, or colours × alpha and alpha (height, width, 3 or 4) of 0–1, upright."""
     image.load()
-    if image.mode.startswith(("I", "F")):
-        image = _to_eight_bits(image)
-    image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    if image.mode == "RGBA":
-        image = image.convert("RGBa")  # colour × alpha, which may be averaged
-    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BOX, reducing_gap=2.0)
-    image = ImageOps.exif_transpose(image)
-    pixels = np.multiply(np.asarray(image), 1 / 255, dtype=np.float32)
-    return pixels if pixels.shape[2] == 3 else lay_on_paper(pixels[:, :, :3], pixels[:, :, 3])
+    small = shrink(image)
+    if not tags_fit(small.info.get("exif", b"").removeprefix(b"Exif\0\0")):
+        del small.info["exif"]
+    small = ImageOps.exif_transpose(small)
+    pixels: NDArray[np.float32] = np.multiply(np.asarray(small), 1 / 255, dtype=np.float32)
+    return pixels
 
 
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Bring numbers of 0–1, 0–255, 0–65535 or an unknown range to 0–255."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32))
-    highest = float(values.max())
-    white = next((white for white in (1, 255, 65535) if highest <= white), highest)
-    return Image.fromarray(np.uint8(np.clip(values * (255 / white), 0, 255)), "L")
+def shrink(image: Image.Image) -> Image.Image:
+    """Return a picture of colours, or of colours times alpha, of at most 320 pixels a side.
+
+    It works strip by strip, so that no second copy as large as the picture is made. Every pixel of
+    the result is the mean of those that it covers, as `Image.thumbnail` computes it.
+    """
+    width, height = image.size
+    size = fitting_size(width, height)
+    across, down = (
+        max(1, int(before / after / GAP)) for before, after in zip(image.size, size, strict=True)
+    )
+    white = _white(image) if image.mode.startswith(("I", "F")) else None
+    has_alpha = white is None and image.has_transparency_data
+    rows = max(1, STRIP // width // down) * down
+    small = Image.new(
+        "RGBa" if has_alpha else "RGB", (math.ceil(width / across), math.ceil(height / down))
+    )
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        if white is not None:
+            strip = _to_eight_bits(strip, white)
+        strip = strip.convert("RGBA").convert("RGBa") if has_alpha else strip.convert("RGB")
+        small.paste(strip.reduce((across, down)), (0, top // down))
+    if small.size != size:
+        box = (0.0, 0.0, width / across, height / down)
+        small = small.resize(size, Image.Resampling.BOX, box)
+    small.info = image.info.copy()
+    return small
+
+
+def fitting_size(width: int, height: int) -> tuple[int, int]:
+    """Return the size with at most 320 pixels a side whose proportions are nearest."""
+    if max(width, height) <= LONGEST_SIDE:
+        return width, height
+    proportion = width / height
+    if width <= height:
+        exact = LONGEST_SIDE * proportion
+        sides = max(1, math.floor(exact)), max(1, math.ceil(exact))
+        return min(sides, key=lambda side: abs(proportion - side / LONGEST_SIDE)), LONGEST_SIDE
+    exact = LONGEST_SIDE / proportion
+    sides = max(1, math.floor(exact)), max(1, math.ceil(exact))
+    return LONGEST_SIDE, min(sides, key=lambda side: abs(proportion - LONGEST_SIDE / side))
+
+
+def _white(image: Image.Image) -> float:
+    """Return the number that is white: 1, 255, 65535, or the highest of an unknown range."""
+    width, height = image.size
+    rows = max(1, STRIP // width)
+    tops = range(0, height, rows)
+    strips = (image.crop((0, top, width, min(top + rows, height))) for top in tops)
+    highest = max(float(_numbers(strip).max()) for strip in strips)
+    return next((white for white in (1.0, 255.0, 65535.0) if highest <= white), highest)
+
+
+def _to_eight_bits(image: Image.Image, white: float) -> Image.Image:
+    """Bring numbers of 0 to white to 0–255."""
+    return Image.fromarray(np.uint8(np.clip(_numbers(image) * (255 / white), 0, 255)), "L")
+
+
+def _numbers(image: Image.Image) -> np.ndarray:
+    return np.nan_to_num(np.asarray(image, dtype=np.float32))
 
 
 def lay_on_paper(premultiplied: Colours, alpha: NDArray[np.float32]) -> Colours:
