@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+LONGEST_LINE = 1000  # characters of a message
+MOST_LISTED = 20  # problems
+
 
 def escaped(text: object) -> str:
     r"""Return a text in one line of visible characters; all others are written as `\x1b`.
@@ -14,6 +17,25 @@ def escaped(text: object) -> str:
     return "".join(
         character if character.isprintable() else repr(character)[1:-1] for character in str(text)
     )
+
+
+def shorten(text: str, most: int) -> str:
+    """Return a text with its middle cut out where it is longer than `most` characters."""
+    if len(text) <= most:
+        return text
+    kept = most - 1
+    return f"{text[: kept - kept // 3]}…{text[len(text) - kept // 3 :]}"
+
+
+def quoted(text: str) -> str:
+    """Return what a user has written as it stands in a message: in quotes, and short."""
+    return f'"{shorten(text, 80)}"'
+
+
+def listed(problems: Sequence[str]) -> list[str]:
+    """Return the first of many problems, and how many more there are."""
+    more = len(problems) - MOST_LISTED
+    return [*problems[:MOST_LISTED], *([f"and {more:,} more"] if more > 0 else [])]
 
 
 class BpnetError(Exception):
@@ -53,13 +75,18 @@ class BpnetError(Exception):
 
     def __str__(self) -> str:
         """Return the whole message."""
-        lines = [escaped(self.what), *(f"  {escaped(detail)}" for detail in self.details)]
+        lines = [_line(self.what), *(f"  {_line(detail)}" for detail in self.details)]
         for name, part in self.parts.items():
             if isinstance(part, list):
-                lines += [f"  {name}:", *(f"    {escaped(line)}" for line in part)]
+                lines += [f"  {name}:", *(f"    {_line(line)}" for line in part)]
             elif part is not None:
-                lines.append(f"  {name}: {escaped(part)}")
+                lines.append(f"  {name}: {_line(part)}")
         return "\n".join(lines)
+
+
+def _line(text: object) -> str:
+    """Return a text as a line of a message, which shows no more than can be read."""
+    return escaped(shorten(str(text), LONGEST_LINE))
 
 
 class CheckFailedError(BpnetError):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
+
+MEMORY_UNKNOWN = 1 << 62  # bytes: nothing is too much where the system does not tell
 
 
 @lru_cache(maxsize=1)
@@ -34,6 +37,17 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@lru_cache(maxsize=1)
+def memory_bytes() -> int:
+    """Return the memory of this machine, or of the container if that may use less."""
+    pages = {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} & set(getattr(os, "sysconf_names", ()))
+    found = math.prod(map(os.sysconf, pages)) if len(pages) == 2 else MEMORY_UNKNOWN
+    limit = Path("/sys/fs/cgroup/memory.max")
+    with suppress(OSError, ValueError):  # no container, or one without a limit ("max")
+        found = min(found, int(limit.read_text(encoding="ascii")))
+    return found
 
 
 def cpu_name() -> str:

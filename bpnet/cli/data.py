@@ -7,6 +7,7 @@ import click
 
 from bpnet.cli import options
 from bpnet.cli.output import show, show_json
+from bpnet.config.values import LARGEST_SEED, MOST_DRAWN
 
 if TYPE_CHECKING:
     from bpnet.data.files.catalogue import KnownDataset
@@ -79,7 +80,7 @@ def verify(name: str, data_dir: Path | None) -> None:
 @command.command(short_help="Draw the synthetic data set.")
 @click.option(
     "--train",
-    type=click.IntRange(10),
+    type=click.IntRange(10, MOST_DRAWN),
     default=60000,
     show_default=True,
     metavar="N",
@@ -87,7 +88,7 @@ def verify(name: str, data_dir: Path | None) -> None:
 )
 @click.option(
     "--test",
-    type=click.IntRange(10),
+    type=click.IntRange(10, MOST_DRAWN),
     default=10000,
     show_default=True,
     metavar="N",
@@ -95,7 +96,7 @@ def verify(name: str, data_dir: Path | None) -> None:
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0),
+    type=click.IntRange(0, LARGEST_SEED),
     default=1,
     show_default=True,
     metavar="N",

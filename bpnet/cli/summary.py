@@ -42,15 +42,14 @@ def load_network(source: str, data_dir: Path | None) -> Sequential:
     from bpnet.config.loading import load_config
     from bpnet.config.network import known_input_shape, known_outputs
     from bpnet.data.load import load_dataset
-    from bpnet.model.build import build_model
-    from bpnet.model.inputs import Normalization
+    from bpnet.model.build import build_network
 
     config = load_config(source)
     shape, outputs = known_input_shape(config), known_outputs(config)
     if shape is None or outputs is None:  # only the data themselves show them
         dataset = load_dataset(config, data_dir)
         shape, outputs = dataset.input_shape, len(dataset.class_names)
-    return build_model(config, shape, outputs, Normalization()).network
+    return build_network(config, shape, outputs)
 
 
 def show_network(network: Sequential, *, as_json: bool) -> None:

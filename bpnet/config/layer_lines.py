@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
-from bpnet.config.values import Value, number, whole, yes_or_no
+from bpnet.config.values import Value, nearest, number, whole, yes_or_no
+from bpnet.errors import quoted
 from bpnet.nn.facts import Option
 from bpnet.nn.layer import Layer
 from bpnet.nn.registry import find_layer, layer_types
+
+LONGEST_LAYER = 200  # characters of its line
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,15 @@ def read_layer(line: str, where: str = "") -> LayerSpec:
     Raises:
         ValueError: the line is wrong; the message says what was expected and found.
     """
+    if len(line) > LONGEST_LAYER:
+        raise ValueError(f"a layer takes at most {LONGEST_LAYER} characters, found {quoted(line)}")
     kind, *words = line.split()
     layer = find_layer(kind)
     if layer is None:
         known = layer_types()
-        near = get_close_matches(kind, known, n=1)
-        hint = f'; did you mean "{near[0]}"?' if near else f"; known are {', '.join(known)}"
-        raise ValueError(f'"{kind}" is not a layer{hint}')
+        near = nearest(kind, known)
+        hint = f'; did you mean "{near}"?' if near else f"; known are {', '.join(known)}"
+        raise ValueError(f"{quoted(kind)} is not a layer{hint}")
     options = {option.name: option for option in layer.options}
     positional = next((option.name for option in layer.options if option.positional), None)
     given: dict[str, str] = {}
@@ -83,5 +87,5 @@ def reader(option: Option) -> Callable[[str], Value]:
     if option.type is bool:
         return yes_or_no
     if option.type is int:
-        return whole(int(option.least))
+        return whole(int(option.least), int(option.most))
     return number(option.least, option.below)

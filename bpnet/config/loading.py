@@ -8,15 +8,26 @@ from bpnet.config.reader import ConfigReader, raise_problems
 from bpnet.config.settings import Config
 from bpnet.errors import ConfigError
 
+MOST_BYTES = 4 << 20  # of a config file
+
 
 def read_text(path: Path) -> str:
     """Return the content of a config file.
 
     Raises:
-        ConfigError: it cannot be read, or is not text.
+        ConfigError: it cannot be read, is too long, or is not text.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")  # some editors put a mark before the text
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ConfigError(
+                "the config is too long",
+                where=path,
+                expected=f"at most {MOST_BYTES >> 20} MB",
+                hint="put samples in an idx data set",
+            )
+        return content.decode("utf-8-sig")  # some editors put a mark before the text
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             "the config cannot be read",

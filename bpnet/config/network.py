@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from bpnet.config.layer_lines import LayerSpec
 from bpnet.config.settings import Config
+from bpnet.errors import shorten
 from bpnet.nn.layer import Layer, Shape, ShapeError
 from bpnet.nn.registry import find_layer, find_loss
 
 MOST_PARAMETERS = 10**8  # with the optimiser's and averaged copies, what a checkpoint may hold
+MOST_ACTIVATIONS = 50_000_000  # numbers that all layers write for one sample
 
 
 def known_input_shape(config: Config) -> Shape | None:
@@ -58,13 +58,22 @@ def build_layers(
     """
     layers: list[Layer[Any]] = []
     shape = input_shape
+    activations = 0
     for spec in config.model.layers:
+        place = spec.where or "[model] layers, by default"
         try:
             layers.append(build_layer(spec, shape))
         except ShapeError as error:
-            problems.append(f"{spec.where}: `{spec.text}` does not fit {shape}: {error}")
+            problems.append(f"{place}: `{spec.text}` does not fit {shape}: {error}")
             return layers
         shape = layers[-1].output_shape
+        activations += layers[-1].activations()
+        if activations > MOST_ACTIVATIONS:
+            problems.append(
+                f"{place}: up to `{spec.text}`, which gives {shape}, one sample takes "
+                f"{activations:,} activations; a network may have {MOST_ACTIVATIONS:,}"
+            )
+            return layers
     if not layers:
         return layers
     _check_size(config, layers, problems)
@@ -105,10 +114,11 @@ def _check_weights(config: Config, layers: list[Layer[Any]], problems: list[str]
     for name, values in config.weights.items():
         place = config.given.get(f"weights.{name}", "")
         if name not in shapes:
-            known = ", ".join(shapes) or "none"
-            problems.append(f"{place}: [weights] {name} is not a parameter; there are {known}")
-        elif len(values) != np.prod(shapes[name]):
+            known = shorten(", ".join(shapes) or "none", 300)
+            unknown = f"[weights] {shorten(name, 80)} is not a parameter"
+            problems.append(f"{place}: {unknown}; there are {known}")
+        elif len(values) != math.prod(shapes[name]):
             problems.append(
                 f"{place}: [weights] {name} has shape {shapes[name]} and takes "
-                f"{np.prod(shapes[name])} numbers, found {len(values)}"
+                f"{math.prod(shapes[name])} numbers, found {len(values)}"
             )

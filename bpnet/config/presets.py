@@ -1,8 +1,8 @@
 """Find a config by its path, or by the name of a preset or a worked example."""
 
-from difflib import get_close_matches
 from pathlib import Path
 
+from bpnet.config.values import nearest
 from bpnet.disk import FILE, NOTHING, what_is_at
 from bpnet.errors import ConfigError
 
@@ -47,12 +47,12 @@ def find_config(name: str) -> Path:
     known = examples | presets
     if name in known:
         return known[name]
-    near = get_close_matches(path.stem, known, n=1)
+    near = nearest(path.stem, known)
     raise ConfigError(
         "there is no such config",
         where=name,
         expected=f"a file, one of the presets {', '.join(presets)}, "
         f"or one of the examples {', '.join(examples)}",
         found="none of these" if found == NOTHING else found,
-        hint=f"did you mean {near[0]}?" if near else None,
+        hint=f"did you mean {near}?" if near else None,
     )

@@ -6,18 +6,18 @@ import dataclasses
 import math
 import os
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from bpnet.config.ini import Entry, Ini, Problem, read_ini
 from bpnet.config.layer_lines import LayerSpec, read_layer
 from bpnet.config.settings import Config, DataConfig
-from bpnet.config.values import numbers
+from bpnet.config.values import MOST_NUMBERS, nearest, numbers
 from bpnet.disk import what_is_at
-from bpnet.errors import ConfigError
+from bpnet.errors import ConfigError, listed, quoted, shorten
 from bpnet.nn.registry import find_loss
 
+MOST_LAYERS = 1_000
 SECTIONS: dict[str, type[Any]] = {
     section.name: type(getattr(Config(), section.name))
     for section in dataclasses.fields(Config)
@@ -68,24 +68,24 @@ class ConfigReader:
         name, equals, value = override.partition("=")
         section, dot, key = name.strip().partition(".")
         if not (equals and dot and key):
-            message = f'expected SECTION.KEY=VALUE, found "{override}"'
+            message = f"expected SECTION.KEY=VALUE, found {quoted(override)}"
             self._report(Problem(0, message))
             return
         text = value.strip()
         if (section, key) == ("model", "layers"):
             text = text.replace(",", "\n")  # a command line has one line only
-        text = "\n".join(line for line in text.splitlines() if line.strip())
-        lines = text.splitlines()
-        ini.sections.setdefault(section, {})[key] = Entry(text, 0, [0] * len(lines))
+        lines = [line for line in text.splitlines() if line.strip()]
+        ini.sections.setdefault(section, {})[key] = Entry(0, lines, [0] * len(lines))
         ini.section_lines.setdefault(section, 0)
 
     def _check_section_names(self, ini: Ini) -> None:
         known = [*SECTIONS, "weights"]
         for name in ini.sections:
             if name not in known:
-                near = get_close_matches(name, known, n=1)
-                hint = f"did you mean [{near[0]}]?" if near else f"known are {', '.join(known)}"
-                self._report(Problem(ini.section_lines[name], f"[{name}] is unknown; {hint}"))
+                near = nearest(name, known)
+                hint = f"did you mean [{near}]?" if near else f"known are {', '.join(known)}"
+                unknown = f"[{shorten(name, 80)}] is unknown; {hint}"
+                self._report(Problem(ini.section_lines[name], unknown))
 
     def _section(self, name: str, ini: Ini, given: dict[str, str]) -> Any:
         """Read the keys of one section into its dataclass."""
@@ -94,7 +94,8 @@ class ConfigReader:
         values: dict[str, Any] = {}
         for key, entry in ini.sections.get(name, {}).items():
             if key not in fields:
-                self._report(Problem(entry.line, f"[{name}] {key} is unknown; {_nearest(key)}"))
+                unknown = f"[{name}] {shorten(key, 80)} is unknown; {_nearest(key)}"
+                self._report(Problem(entry.line, unknown))
                 continue
             given[f"{name}.{key}"] = self._place(entry.line)
             if (name, key) == ("model", "layers"):
@@ -107,8 +108,12 @@ class ConfigReader:
         return section(**values)
 
     def _layers(self, entry: Entry) -> tuple[LayerSpec, ...]:
+        if len(entry.values) > MOST_LAYERS:
+            found = f"found {len(entry.values):,}"
+            self._report(Problem(entry.line, f"[model] layers: at most {MOST_LAYERS:,}, {found}"))
+            return ()
         specs = []
-        for line, number in zip(entry.text.splitlines(), entry.lines, strict=True):
+        for line, number in zip(entry.values, entry.lines, strict=True):
             try:
                 specs.append(read_layer(line, self._place(number)))
             except ValueError as error:
@@ -124,7 +129,8 @@ class ConfigReader:
             try:
                 weights[name] = numbers(entry.text)
             except ValueError as error:
-                self._report(Problem(entry.line, f"[weights] {name} expects {error}"))
+                message = f"[weights] {shorten(name, 80)} expects {error}"
+                self._report(Problem(entry.line, message))
         return weights
 
     def _complete(self, config: Config) -> Config:
@@ -137,6 +143,7 @@ class ConfigReader:
                 data = dataclasses.replace(data, normalize="none")
         if data.path:
             data = dataclasses.replace(data, path=self._follow(data.path, config.given))
+        self._check_numbers(config)
         self._check_data(config, data)
         self._check_training(config, data)
         if not config.model.layers and not any("layers" in text for text in self.problems):
@@ -152,6 +159,14 @@ class ConfigReader:
         except (OSError, ValueError):
             self.problems.append(f"{place}: [data] path leads nowhere: {what_is_at(whole)}")
             return ""
+
+    def _check_numbers(self, config: Config) -> None:
+        """Report more numbers than a config may hold."""
+        tables = (*config.data.inputs, *config.data.targets, *config.weights.values())
+        found = sum(map(len, tables))
+        if found > MOST_NUMBERS:
+            message = f"tables and weights hold at most {MOST_NUMBERS:,} numbers, found {found:,}"
+            self.problems.append(f"{self.source}: {message}; put them in an idx data set")
 
     def _check_data(self, config: Config, data: DataConfig) -> None:
         """Report tables that do not fit, and keys that the data set needs or cannot use."""
@@ -172,7 +187,7 @@ class ConfigReader:
             if not found or 0 in found:
                 report(key, f"dataset = table needs `{key}`, one sample per line")
             elif len(found) > 1:
-                report(key, f"the rows of `{key}` differ in length: {sorted(found)}")
+                report(key, f"the rows of `{key}` differ in length: {_some(found)}")
         if len(data.inputs) != len(data.targets):
             counts = f"{len(data.inputs)} inputs but {len(data.targets)} targets"
             report("targets", f"every input needs a target, found {counts}")
@@ -180,7 +195,7 @@ class ConfigReader:
         for side in data.input_shape:
             size *= side
         if data.input_shape and widths["inputs"] not in ({size}, set()):
-            message = f"input_shape needs {size} numbers a line, found {sorted(widths['inputs'])}"
+            message = f"input_shape needs {size} numbers a line, found {_some(widths['inputs'])}"
             report("input_shape", message)
 
     def _check_training(self, config: Config, data: DataConfig) -> None:
@@ -200,9 +215,8 @@ class ConfigReader:
             if wrong is not None:
                 place = config.given.get("data.targets", self.source)
                 message = "cross_entropy needs targets that sum to 1 in every row"
-                self.problems.append(
-                    f"{place}: [data] {message}, found {' '.join(map(str, wrong))}"
-                )
+                found = shorten(" ".join(map(str, wrong)), 80)
+                self.problems.append(f"{place}: [data] {message}, found {found}")
 
 
 def _nearest(key: str) -> str:
@@ -214,12 +228,17 @@ def _nearest(key: str) -> str:
     }
     if key in homes:
         return f"it belongs to [{homes[key]}]"
-    near = get_close_matches(key, homes, n=1)
-    return f"did you mean [{homes[near[0]]}] {near[0]}?" if near else "no key has a similar name"
+    near = nearest(key, homes)
+    return f"did you mean [{homes[near]}] {near}?" if near else "no key has a similar name"
+
+
+def _some(lengths: set[int]) -> str:
+    """Return the lengths of rows, shortest first; of many the middle is left out."""
+    return shorten(str(sorted(lengths)), 80)
 
 
 def raise_problems(source: str, problems: list[str]) -> None:
     """Raise one error that lists all problems; do nothing if there are none."""
     if problems:
-        count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
-        raise ConfigError(f"{count} in the configuration {source}", details=problems)
+        count = "1 error" if len(problems) == 1 else f"{len(problems):,} errors"
+        raise ConfigError(f"{count} in the configuration {source}", details=listed(problems))

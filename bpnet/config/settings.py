@@ -8,7 +8,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bpnet.config.layer_lines import LayerSpec, read_layer
-from bpnet.config.values import Rows, one_of, real, rows, shape, whole, workers, yes_or_no
+from bpnet.config.values import (
+    LARGEST_REAL,
+    LARGEST_SEED,
+    MOST_DRAWN,
+    MOST_EPOCHS,
+    MOST_SAMPLES,
+    MOST_SHARDS,
+    MOST_THREADS,
+    Rows,
+    one_of,
+    path,
+    real,
+    rows,
+    shape,
+    whole,
+    workers,
+    yes_or_no,
+)
 
 DEFAULT_LAYERS = """conv 24 kernel=5
 maxpool 2
@@ -36,18 +53,22 @@ class DataConfig:
         "mnist | fashion_mnist | idx | synthetic | table",
         one_of("mnist", "fashion_mnist", "idx", "synthetic", "table"),
     )
-    path: str = setting("", "folder of an idx data set, relative to the config file", str)
+    path: str = setting("", "folder of an idx data set, relative to the config file", path)
     normalize: str = setting(
         "standard",
         "standard: (x/255 − mean)/std of training; unit: x/255; none (table)",
         one_of("standard", "unit", "none"),
     )
-    validation: int = setting(5000, "samples held out from the training set; 0 for table", whole(0))
-    synthetic_train: int = setting(60000, "drawn digits to train on", whole(10))
-    synthetic_test: int = setting(10000, "drawn digits to score on", whole(10))
-    synthetic_seed: int = setting(1, "which digits are drawn", whole(0))
+    validation: int = setting(
+        5000, "samples held out from the training set; 0 for table", whole(0, MOST_SAMPLES)
+    )
+    synthetic_train: int = setting(60000, "drawn digits to train on", whole(10, MOST_DRAWN))
+    synthetic_test: int = setting(10000, "drawn digits to score on", whole(10, MOST_DRAWN))
+    synthetic_seed: int = setting(1, "which digits are drawn", whole(0, LARGEST_SEED))
     synthetic_variety: float = setting(1.0, "how much writers differ; below 1: neater", real(0, 2))
-    drawn: int = setting(0, "mnist: drawn digits added to the training pictures", whole(0))
+    drawn: int = setting(
+        0, "mnist: drawn digits added to the training pictures", whole(0, MOST_DRAWN)
+    )
     inputs: Rows = setting((), "table: one sample per line", rows)
     targets: Rows = setting((), "table: what the network should answer, one sample per line", rows)
     input_shape: tuple[int, ...] = setting((), "table: channels, height, width of a sample", shape)
@@ -77,16 +98,18 @@ class TrainConfig:
         "cross_entropy | mse | quadratic | binary_cross_entropy",
         one_of("cross_entropy", "mse", "quadratic", "binary_cross_entropy"),
     )
-    epochs: int = setting(10, "passes over the training samples", whole(1))
-    batch_size: int = setting(64, "samples per step", whole(1))
-    seed: int = setting(1, "seed of all random draws", whole(0))
+    epochs: int = setting(10, "passes over the training samples", whole(1, MOST_EPOCHS))
+    batch_size: int = setting(64, "samples per step", whole(1, MOST_SAMPLES))
+    seed: int = setting(1, "seed of all random draws", whole(0, LARGEST_SEED))
     label_smoothing: float = setting(
         0.0, "fraction of a target spread over all classes", real(0, 0.999)
     )
     ema: float = setting(0.0, "decay per step of the averaged weights; 0: off", real(0, 0.999999))
-    early_stopping: int = setting(0, "epochs without improvement before stopping; 0: off", whole(0))
-    grad_clip: float = setting(0.0, "largest norm of the gradient; 0: off", real(0))
-    shards: int = setting(2, "shards of a step, computed side by side", whole(1))
+    early_stopping: int = setting(
+        0, "epochs without improvement before stopping; 0: off", whole(0, MOST_EPOCHS)
+    )
+    grad_clip: float = setting(0.0, "largest norm of the gradient; 0: off", real(0, LARGEST_REAL))
+    shards: int = setting(2, "shards of a step, computed side by side", whole(1, MOST_SHARDS))
     split: str = setting(
         "samples",
         "what a shard holds: samples | units (hidden, two-layer perceptron)",
@@ -95,7 +118,9 @@ class TrainConfig:
     workers: str = setting(
         "auto", "what computes the shards: auto | 2 | threads | 2 processes", workers
     )
-    blas_threads: int = setting(1, "threads per matrix product, in each worker", whole(1))
+    blas_threads: int = setting(
+        1, "threads per matrix product, in each worker", whole(1, MOST_THREADS)
+    )
 
 
 @dataclass(frozen=True)
@@ -107,15 +132,19 @@ class OptimizerConfig:
         "update rule: sgd | adam | adamw | rmsprop | adagrad",
         one_of("sgd", "adam", "adamw", "rmsprop", "adagrad"),
     )
-    learning_rate: float = setting(0.05, "learning rate at its peak", real(above=0))
+    learning_rate: float = setting(
+        0.05, "learning rate at its peak", real(above=0, most=LARGEST_REAL)
+    )
     momentum: float = setting(0.9, "sgd: fraction of the last step that is kept", real(0, 0.9999))
     nesterov: bool = setting(True, "sgd: look ahead along the momentum", yes_or_no)
-    weight_decay: float = setting(5e-4, "pull of weights (not biases) towards 0", real(0))
+    weight_decay: float = setting(
+        5e-4, "pull of weights (not biases) towards 0", real(0, LARGEST_REAL)
+    )
     beta1: float = setting(0.9, "adam: decay of the mean gradient", real(0, 0.9999999))
     beta2: float = setting(0.999, "adam: decay of the mean square", real(0, 0.9999999))
     rho: float = setting(0.9, "rmsprop: decay of the mean square", real(0, 0.9999999))
     epsilon: float = setting(
-        1e-8, "adam, rmsprop, adagrad: added to the square root", real(above=0)
+        1e-8, "adam, rmsprop, adagrad: added to the square root", real(above=0, most=1)
     )
 
 
@@ -136,7 +165,7 @@ class ScheduleConfig:
     final: float = setting(
         0.0, "cosine, one_cycle: last rate, as a fraction of the peak", real(0, 1)
     )
-    step_epochs: int = setting(5, "step: epochs between drops", whole(1))
+    step_epochs: int = setting(5, "step: epochs between drops", whole(1, MOST_EPOCHS))
     step_factor: float = setting(0.1, "step: factor of each drop", real(0, 1, above=0))
 
 
@@ -153,7 +182,7 @@ class AugmentConfig:
         4.0, "pixels over which elastic distortion is smooth", real(0.1, 100)
     )
     thickness: float = setting(0.0, "pixels that strokes gain or lose", real(0, 2))
-    cutout: int = setting(0, "side of a blanked square, in pixels", whole(0))
+    cutout: int = setting(0, "side of a blanked square, in pixels", whole(0, 512))
     flip: bool = setting(False, "mirror half of all pictures, left to right", yes_or_no)
 
     @property
@@ -166,7 +195,7 @@ class AugmentConfig:
 class CheckpointConfig:
     """Hold the settings of saving a run."""
 
-    every: int = setting(1, "epochs between checkpoints", whole(1))
+    every: int = setting(1, "epochs between checkpoints", whole(1, MOST_EPOCHS))
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+
+from bpnet.errors import quoted
+
+# Above what anyone wants, below what a machine cannot do.
+LARGEST_SEED = 2**63 - 1
+LARGEST_REAL = 1e100  # of rates and norms
+LONGEST_PATH = 4096  # characters, as in Linux
+MOST_DRAWN = 1_000_000  # digits
+MOST_EPOCHS = 1_000_000
+MOST_NUMBERS = 100_000  # in tables and starting weights together
+MOST_SAMPLES = 10**9
+MOST_SHARDS = 256
+MOST_THREADS = 1024
 
 Value = int | float | bool
 
 
-def whole(least: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers of at least `least`."""
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that was probably meant, or None."""
+    near = get_close_matches(word, known, n=1) if len(word) < 100 else []
+    return near[0] if near else None
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `least` to `most`."""
 
     def read(text: str) -> int:
         try:
-            value = int(text)
+            value = int(text)  # also refuses numbers of thousands of digits
         except ValueError:
             value = least - 1
-        if value < least:
-            raise ValueError(f'a whole number of at least {least}, found "{text}"')
+        if not least <= value <= most:
+            bounds = f"of at least {least} and at most {most:,}"
+            raise ValueError(f"a whole number {bounds}, found {quoted(text)}")
         return value
 
     return read
@@ -37,7 +57,7 @@ def number(least: float, below: float) -> Callable[[str], float]:
             bounds = f" of at least {least:g}" if math.isfinite(least) else ""
             if bounds and math.isfinite(below):
                 bounds = f" from {least:g} to below {below:g}"
-            raise ValueError(f'a number{bounds}, found "{text}"')
+            raise ValueError(f"a number{bounds}, found {quoted(text)}")
         return value
 
     return read
@@ -48,7 +68,7 @@ def yes_or_no(text: str) -> bool:
     answers = {"yes": True, "true": True, "on": True, "1": True}
     answers |= {"no": False, "false": False, "off": False, "0": False}
     if text.lower() not in answers:
-        raise ValueError(f'yes or no, found "{text}"')
+        raise ValueError(f"yes or no, found {quoted(text)}")
     return answers[text.lower()]
 
 
@@ -60,9 +80,9 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
     def read(text: str) -> str:
         if text not in choices:
-            near = get_close_matches(text, choices, n=1)
-            hint = f'; did you mean "{near[0]}"?' if near else ""
-            raise ValueError(f'one of {", ".join(choices)}, found "{text}"{hint}')
+            near = nearest(text, choices)
+            hint = f'; did you mean "{near}"?' if near else ""
+            raise ValueError(f"one of {', '.join(choices)}, found {quoted(text)}{hint}")
         return text
 
     return read
@@ -84,7 +104,7 @@ def real(
             bounds += [f"at least {least:g}"] if math.isfinite(least) else []
             bounds += [f"at most {most:g}"] if math.isfinite(most) else []
             wanted = f"a number {' and '.join(bounds)}" if bounds else "a finite number"
-            raise ValueError(f'{wanted}, found "{text}"')
+            raise ValueError(f"{wanted}, found {quoted(text)}")
         return value
 
     return read
@@ -98,10 +118,12 @@ def worker_choice(text: str) -> tuple[int | None, str]:
     """
     words = text.split()
     kinds = [word for word in words if word in ("auto", "threads", "processes")]
-    counts = [int(word) for word in words if re.fullmatch("[0-9]+", word) and int(word)]
+    counts = [int(word) for word in words if re.fullmatch("0*[1-9][0-9]{0,3}", word)]
+    counts = [count for count in counts if count <= MOST_THREADS]
     if not words or len(kinds) + len(counts) != len(words) or len(kinds) > 1 or len(counts) > 1:
         raise ValueError(
-            f'auto, a number of workers, threads or processes (or "2 threads"), found "{text}"'
+            'auto, a number of workers, threads or processes (or "2 threads"), '
+            f"at most {MOST_THREADS} of them, found {quoted(text)}"
         )
     return (counts[0] if counts else None), (kinds[0] if kinds else "auto")
 
@@ -124,4 +146,14 @@ def rows(text: str) -> Rows:
 
 def shape(text: str) -> tuple[int, ...]:
     """Read the sizes of a sample such as `1 28 28`; nothing means a vector."""
-    return tuple(whole(1)(word) for word in text.split())
+    words = text.split()
+    if len(words) > 3:
+        raise ValueError(f"at most 3 sizes, found {quoted(text)}")
+    return tuple(whole(1, MOST_NUMBERS)(word) for word in words)
+
+
+def path(text: str) -> str:
+    """Read the path of a file or directory."""
+    if len(text) > LONGEST_PATH:
+        raise ValueError(f"a path of at most {LONGEST_PATH} characters, found {quoted(text)}")
+    return text

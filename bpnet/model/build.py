@@ -6,7 +6,7 @@ import numpy as np
 
 from bpnet.config.network import build_layers
 from bpnet.config.settings import Config
-from bpnet.errors import ConfigError
+from bpnet.errors import ConfigError, listed
 from bpnet.model.inputs import Normalization
 from bpnet.model.model import Model
 from bpnet.nn.layer import Shape
@@ -31,7 +31,7 @@ def build_network(
     problems: list[str] = []
     layers = build_layers(config, input_shape, outputs, problems)
     if problems:
-        raise ConfigError("the network does not fit the data", details=problems)
+        raise ConfigError("the network does not fit the data", details=listed(problems))
     loss = build_loss(config.train.loss, outputs, config.train.label_smoothing)
     stages = None
     if fast:

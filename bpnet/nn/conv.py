@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from bpnet.nn.facts import Formulas, Mistake, Option
+from bpnet.nn.facts import MOST_OUTPUTS, MOST_PIXELS, Formulas, Mistake, Option
 from bpnet.nn.layer import Array, Layer, Shape, ShapeError
 from bpnet.nn.memory import Room
 
@@ -61,10 +61,10 @@ class Conv(Layer[ConvCache]):
 
     kind = "conv"
     options = (
-        Option("out", "out_channels", int, 1, positional=True),
-        Option("kernel", "kernel_size", int, 1, required=True),
-        Option("stride", "stride", int, 1),
-        Option("padding", "padding", int, 0),
+        Option("out", "out_channels", int, 1, MOST_OUTPUTS, positional=True),
+        Option("kernel", "kernel_size", int, 1, MOST_PIXELS, required=True),
+        Option("stride", "stride", int, 1, MOST_PIXELS),
+        Option("padding", "padding", int, 0, MOST_PIXELS),
         Option("bias", "bias", bool),
     )
     mistake: ClassVar[Mistake] = Mistake(
@@ -167,6 +167,13 @@ class Conv(Layer[ConvCache]):
         for row in range(self.kernel_size):
             for column in range(self.kernel_size):
                 windows[:, row, column] += columns[:, row, column]
+
+    def activations(self) -> int:
+        """Return the numbers of the output, the unrolled input and the input with its border."""
+        channels, height, width = self.input_shape
+        positions = super().activations() // self.output_shape[0]
+        padded = channels * (height + 2 * self.padding) * (width + 2 * self.padding)
+        return super().activations() + channels * self.kernel_size**2 * positions + padded
 
     def multiply_adds(self) -> int:
         """Return one multiply-add per filter weight and output position."""

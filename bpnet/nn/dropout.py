@@ -45,7 +45,7 @@ class Dropout(Elementwise[DropoutCache]):
     """
 
     kind = "dropout"
-    options = (Option("probability", "probability", float, 0, 1, positional=True),)
+    options = (Option("probability", "probability", float, 0, below=1, positional=True),)
     draws = True
     mistake: ClassVar[Mistake] = Mistake(
         "it forgets to divide by 1 − p",

@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+MOST_OUTPUTS = 10**7  # features or channels of a layer
+MOST_PIXELS = 10**4  # side of a kernel, a stride or a border
+
 # What one number of a layer's output depends on: the number at the same place, handed on as it is
 # or changed; the numbers of the same sample; those of all samples in the call.
 Scope = Literal["identity", "element", "sample", "batch"]
@@ -25,6 +28,7 @@ class Option:
         argument: of the layer's constructor, such as `kernel_size`.
         type: of the value.
         least: smallest value.
+        most: largest value.
         below: bound that the value stays below.
         required: whether the line must give it.
         positional: whether it follows the kind without its name; such a value is required.
@@ -34,6 +38,7 @@ class Option:
     argument: str
     type: type[int] | type[float] | type[bool]
     least: float = -math.inf
+    most: float = math.inf
     below: float = math.inf
     required: bool = False
     positional: bool = False

@@ -39,7 +39,9 @@ def initialise(layer: Layer[object], name: str, rng: np.random.Generator) -> Non
     for role, shape in layer.parameter_shapes.items():
         values = getattr(layer, role)
         if len(shape) > 1:
-            values[...] = rng.normal(0.0, standard_deviation(name, shape), shape)
+            deviation = standard_deviation(name, shape)
+            for row in values:  # all at once would take twice the memory of the weights besides
+                row[...] = rng.normal(0.0, deviation, row.shape)
         elif role == "weight":
             values[...] = 1
         else:

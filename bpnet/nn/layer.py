@@ -82,6 +82,10 @@ class Layer(Generic[Cache]):
     def update_running(self, cache: Cache) -> None:
         """Mix the statistics of one call into the running ones, if the layer keeps any."""
 
+    def activations(self) -> int:
+        """Return how many numbers one sample's forward pass writes."""
+        return int(np.prod(self.output_shape, dtype=np.int64))
+
     def multiply_adds(self) -> int:
         """Return the multiply-adds of one sample's forward pass."""
         return 0

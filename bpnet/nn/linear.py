@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bpnet.nn.facts import Formulas, Mistake, Option
+from bpnet.nn.facts import MOST_OUTPUTS, Formulas, Mistake, Option
 from bpnet.nn.layer import Array, Layer, Shape, ShapeError
 from bpnet.nn.memory import Room
 
@@ -49,7 +49,7 @@ class Linear(Layer[LinearCache]):
 
     kind = "linear"
     options = (
-        Option("out", "out_features", int, 1, positional=True),
+        Option("out", "out_features", int, 1, MOST_OUTPUTS, positional=True),
         Option("bias", "bias", bool),
     )
     mistake: ClassVar[Mistake] = Mistake(

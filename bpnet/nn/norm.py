@@ -49,8 +49,8 @@ class BatchNorm(Layer[BatchNormCache]):
 
     kind = "batchnorm"
     options = (
-        Option("momentum", "momentum", float, 0, 1),
-        Option("epsilon", "epsilon", float, 0, 1),
+        Option("momentum", "momentum", float, 0, below=1),
+        Option("epsilon", "epsilon", float, 0, below=1),
     )
     scope = "batch"
     mistake: ClassVar[Mistake] = Mistake(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.nn.facts import Formulas, Mistake, Option
+from bpnet.nn.facts import MOST_PIXELS, Formulas, Mistake, Option
 from bpnet.nn.layer import Array, Cache, Layer, Shape, ShapeError
 from bpnet.nn.memory import Room
 
@@ -20,7 +20,7 @@ class Pool(Layer[Cache]):
         kernel_size: side of a block in pixels.
     """
 
-    options = (Option("size", "kernel_size", int, 1, positional=True),)
+    options = (Option("size", "kernel_size", int, 1, MOST_PIXELS, positional=True),)
 
     def __init__(self, input_shape: Shape, kernel_size: int) -> None:
         if len(input_shape) != 3:

@@ -13,7 +13,7 @@ from bpnet.nn.layer import Array, Layer, Shape
 from bpnet.nn.loss import Loss, LossCache
 from bpnet.nn.memory import Memory, Room
 from bpnet.nn.parameters import FlatArrays
-from bpnet.nn.stage import Stage, Visitor
+from bpnet.nn.stage import Stage, Visitor, demand_memory
 
 if TYPE_CHECKING:
     from bpnet.nn.draws import Draws
@@ -174,7 +174,7 @@ class Workspace:
 
     Args:
         network: the layers.
-        max_batch: samples of the largest call.
+        max_batch: samples of the largest call; a ConfigError where no memory can hold them.
         training: whether backward will be called.
         wants_input_gradient: whether the gradient of the network's input is wanted as well.
         memory: where arrays come from; workspaces that are never used at the same time may
@@ -192,6 +192,7 @@ class Workspace:
         memory: Memory | None = None,
         without: Collection[str] = (),
     ) -> None:
+        demand_memory(network.stages, max_batch, network.dtype.itemsize)
         self.network = network
         self.max_batch = max_batch
         self.wants_input_gradient = wants_input_gradient

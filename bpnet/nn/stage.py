@@ -1,8 +1,11 @@
-"""Pair layers of a network with what computes them, and let others watch."""
+"""Pair layers of a network with what computes them, compare its needs, and let others watch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bpnet.errors import ConfigError
+from bpnet.machine import memory_bytes
 from bpnet.nn.layer import Array, Layer
 
 
@@ -22,6 +25,35 @@ class Stage:
     position: int
     count: int = 1
     overwrites_input: bool = False
+
+
+def demand_memory(
+    stages: Sequence[Stage], samples: int, itemsize: int, other_bytes: int = 0
+) -> None:
+    """Make sure that what stages write can fit in this machine's memory.
+
+    Args:
+        stages: of a network.
+        samples: in a call, or in all calls at the same time.
+        itemsize: bytes of one number.
+        other_bytes: what is needed besides.
+
+    Raises:
+        ConfigError: it cannot; the layer that writes most is named.
+    """
+    layers = [stage.layer for stage in stages]
+    needed = sum(layer.activations() for layer in layers) * samples * itemsize + other_bytes
+    if needed <= memory_bytes():
+        return
+    largest = max(layers, key=lambda layer: layer.activations())
+    numbers = f"{largest.activations():,} numbers for each of {samples:,} samples"
+    raise ConfigError(
+        "the network does not fit in the memory of this machine",
+        where=f"{largest.name}, with {numbers}",
+        expected=f"at most {memory_bytes() / 1e9:.1f} GB in all",
+        found=f"{needed / 1e9:,.1f} GB",
+        hint="a smaller network, train.batch_size or train.shards",
+    )
 
 
 class Visitor:

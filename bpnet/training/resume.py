@@ -10,7 +10,8 @@ from pathlib import Path
 from bpnet.config.loading import load_config, load_overrides
 from bpnet.config.reader import SECTIONS
 from bpnet.config.settings import Config
-from bpnet.errors import CheckpointError, ConfigError
+from bpnet.config.values import MOST_EPOCHS
+from bpnet.errors import CheckpointError, ConfigError, listed
 from bpnet.model.checkpoint import Checkpoint, load_checkpoint
 from bpnet.model.run_files import LAST, checkpoint_path
 from bpnet.training.progress import Progress
@@ -56,6 +57,9 @@ def load_for_resume(
         error.command = new_run(checkpoint.path, source, overrides)
         raise
     progress = extend(progress, checkpoint.config(), epochs)
+    if progress.ends[-1] > MOST_EPOCHS:
+        what = f"a run has at most {MOST_EPOCHS:,} epochs"
+        raise ConfigError(what, where="--epochs", found=progress.ends[-1])
     config = checkpoint.config().with_epochs(progress.ends[-1])
     if WORKERS in wanted.given:
         config = config.with_workers(wanted.train.workers)
@@ -100,7 +104,7 @@ def check_agreement(wanted: Config, checkpoint: Checkpoint, progress: Progress) 
     if conflicts:
         raise ConfigError(
             "a run goes on with its own settings",
-            details=conflicts,
+            details=listed(conflicts),
             where=checkpoint.path,
             hint="leave these settings out, or start a new run from these weights:",
         )
@@ -130,10 +134,11 @@ def read_epochs(text: str) -> tuple[bool, int]:
     Raises:
         ConfigError: it is neither.
     """
-    if not re.fullmatch(r"\+?[0-9]+", text) or int(text) < 1:
+    is_number = re.fullmatch(r"\+?[0-9]{1,20}", text)
+    if not is_number or not 1 <= int(text) <= MOST_EPOCHS:
         raise ConfigError(
             "--epochs does not understand this",
-            expected="N, epochs in all, or +N, epochs more than now",
+            expected=f"N, epochs in all, or +N, epochs more than now; at most {MOST_EPOCHS:,}",
             found=text,
         )
     return text.startswith("+"), int(text)

@@ -28,6 +28,7 @@ from bpnet.model.workers import Workers
 from bpnet.training.loop import Trainer
 from bpnet.training.progress import Progress
 from bpnet.training.saving import write_metrics, writing
+from bpnet.training.step.capacity import demand_step_memory
 from bpnet.training.step.perceptron import Perceptron
 
 ROUNDING = 1e-3  # by which a loss may rise, as a fraction, before it counts as one that rose
@@ -37,7 +38,8 @@ def prepare_model(config: Config, dataset: Dataset) -> Model:
     """Build the model for a data set; normalisation is measured on the training samples alone.
 
     Raises:
-        ConfigError: the network does not fit the data, or cannot be split as the config says.
+        ConfigError: the network does not fit the data or the memory of this machine, or cannot be
+            split as the config says.
         DataError: validation would leave nothing to train on.
     """
     training, _ = split_samples(config, dataset)
@@ -46,6 +48,7 @@ def prepare_model(config: Config, dataset: Dataset) -> Model:
     normalization = Normalization.of(config.data.normalize, dataset.train.inputs, training)
     shape, names = dataset.input_shape, dataset.class_names
     model = build_model(config, shape, outputs, normalization, names)
+    demand_step_memory(model, len(training), choose_workers(config).count)
     if config.train.split == "units":
         Perceptron.of(model)
     return model
