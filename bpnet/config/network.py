@@ -11,8 +11,8 @@ from bpnet.errors import shorten
 from bpnet.nn.layer import Layer, Shape, ShapeError
 from bpnet.nn.registry import find_layer, find_loss
 
-MOST_PARAMETERS = 10**8  # with the optimiser's and averaged copies, what a checkpoint may hold
-MOST_ACTIVATIONS = 50_000_000  # numbers that all layers write for one sample
+MOST_PARAMETERS = 25_000_000  # so that predicting takes less than 500 MB, in float64 too
+MOST_ACTIVATIONS = 10_000_000  # numbers that all layers write for one sample; likewise
 
 
 def known_input_shape(config: Config) -> Shape | None:

@@ -1,6 +1,7 @@
 """Score a model on samples it was not trained on."""
 
 import math
+import threading
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from bpnet.model.model import Model
 from bpnet.model.workers import Workers
 
 BLOCK = 64  # samples at a time: memory stays small, and products large enough
+MOST_NUMBERS = 25_000_000  # that the layers write for a block: fewer samples where they need more
 
 
 @dataclass(frozen=True)
@@ -91,16 +93,32 @@ def evaluate(
     """
     ensemble = model if isinstance(model, Ensemble) else Ensemble([model])
     chosen = np.arange(len(samples)) if index is None else index
-    blocks = [chosen[start : start + BLOCK] for start in range(0, len(chosen), BLOCK)]
+    size = block_size(ensemble)
+    blocks = [chosen[start : start + size] for start in range(0, len(chosen), size)]
     scores: list[Score] = [Score(0, 0.0)] * len(blocks)
 
+    failed = threading.Event()  # Ctrl-C included: no worker need finish its blocks
+
     def score_every(first: int) -> None:
-        answers = Answers(ensemble, min(BLOCK, len(chosen)))
+        answers = Answers(ensemble, min(size, len(chosen)))
         for number in range(first, len(blocks), workers.count):
-            scores[number] = _score_block(answers, samples, blocks[number])
+            if failed.is_set():
+                return
+            try:
+                scores[number] = _score_block(answers, samples, blocks[number])
+            except BaseException:
+                failed.set()
+                raise
 
     workers.run([partial(score_every, first) for first in range(workers.count)])
     return _combine(scores)
+
+
+def block_size(ensemble: Ensemble) -> int:
+    """Return how many samples are scored at a time."""
+    layers = [layer for model in ensemble.members for layer in model.network.layers]
+    numbers = sum(layer.activations() for layer in layers)
+    return max(1, min(BLOCK, MOST_NUMBERS // numbers))
 
 
 def _score_block(answers: Answers, samples: Samples, index: NDArray[np.int64]) -> Score:

@@ -131,7 +131,7 @@ def test_a_value_above_its_bound_is_an_error_that_names_it(
 def test_activations_beyond_all_memory_name_their_layer(tmp_path: Path, line: str) -> None:
     message = file_error(tmp_path, f"[model]\nlayers =\n    {line}\n    flatten\n    linear 10\n")
     assert f"a.ini:3: up to `{line}`, which gives (" in message
-    assert "activations; a network may have 50,000,000" in message
+    assert "activations; a network may have 10,000,000" in message
 
 
 def test_a_name_that_no_file_can_have_is_no_config() -> None:

@@ -77,9 +77,9 @@ def test_a_layer_that_does_not_fit_names_its_line_and_both_shapes(tmp_path: Path
 
 
 def test_a_network_beyond_all_memory_names_its_largest_layer(tmp_path: Path) -> None:
-    text = "[model]\nlayers =\n    flatten\n    linear 9999999\n    linear 10\n"
+    text = "[model]\nlayers =\n    flatten\n    linear 999999\n    linear 10\n"
     message = file_error(tmp_path, text)
-    assert "a.ini:4: `linear 9999999` has 7,849,999,215 parameters" in message
+    assert "a.ini:4: `linear 999999` has 784,999,215 parameters" in message
 
 
 def test_a_picture_needs_flatten_before_linear(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from bpnet.data.dataset import Samples
 from bpnet.data.table import load_table
+from bpnet.model.ensemble import Answers, Ensemble
 from bpnet.model.model import Model
-from bpnet.model.score import Score, evaluate, per_class, wilson_interval
+from bpnet.model.score import Score, block_size, evaluate, per_class, wilson_interval
 from bpnet.model.workers import Workers
 from bpnet.nn.sequential import Workspace
 from bpnet.training.run import prepare_model
@@ -73,6 +75,34 @@ def test_any_number_of_workers_gives_the_same_score(model: Model) -> None:
     scores = [score(model, samples, workers=workers) for workers in (1, 2, 3, 9)]
     assert len({found.loss for found in scores}) == 1
     assert len({found.correct for found in scores}) == 1
+
+
+def test_a_network_that_needs_much_memory_is_scored_in_smaller_blocks(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = sum(layer.activations() for layer in model.network.layers)
+    whole = score(model, draw_samples(50, 3))
+    assert block_size(Ensemble([model])) == 64
+    monkeypatch.setattr("bpnet.model.score.MOST_NUMBERS", 5 * numbers)
+    assert block_size(Ensemble([model])) == 5
+    small = score(model, draw_samples(50, 3))
+    assert (small.correct, small.samples) == (whole.correct, 50)
+    assert small.loss == pytest.approx(whole.loss, rel=1e-6)
+
+
+def test_who_is_interrupted_waits_for_no_other_block(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored = []
+
+    def interrupted(answers: Answers, samples: Samples, index: NDArray[np.int64]) -> Score:
+        scored.append(index[0])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bpnet.model.score._score_block", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        score(model, draw_samples(64 * 10, 3), workers=2)
+    assert len(scored) <= 2
 
 
 def test_chosen_samples_alone_are_scored(model: Model) -> None:
