@@ -101,7 +101,11 @@ def _take_lock(run_dir: Path) -> Lock:
     if may_run and not lock.is_certain:
         lock.close()
         raise _is_held(run_dir, owner, f"if it has ended, remove {path}")
-    lock.sign()
+    try:
+        lock.sign()
+    except OSError:  # a full disk: nothing is left there
+        lock.release()
+        raise
     return lock
 
 

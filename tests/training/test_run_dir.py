@@ -1,5 +1,6 @@
 """The directory of a run: nothing of the user's is replaced, and one process trains in it."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -139,6 +140,21 @@ def test_one_process_trains_in_a_directory_at_a_time(here: Path, workers: str) -
 
 
 @posix_only
+def test_a_lock_that_cannot_be_signed_is_not_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("bpnet.locks.os.write", full)
+        with pytest.raises(CheckpointError, match="No space left"), claim(tmp_path):
+            pass
+    assert not list(tmp_path.iterdir())
+    with claim(tmp_path):
+        assert (tmp_path / LOCK).exists()
+
+
 def test_a_forked_process_does_not_keep_the_lock(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys, time\n"
