@@ -139,7 +139,6 @@ def test_one_process_trains_in_a_directory_at_a_time(here: Path, workers: str) -
     claim(here / "run", resumes=True)  # at once, whatever its workers are still doing
 
 
-@posix_only
 def test_a_lock_that_cannot_be_signed_is_not_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,13 +147,17 @@ def test_a_lock_that_cannot_be_signed_is_not_left(
 
     with monkeypatch.context() as patched:
         patched.setattr("bpnet.locks.os.write", full)
-        with pytest.raises(CheckpointError, match="No space left"), claim(tmp_path):
+        with (
+            pytest.raises(CheckpointError, match="No space left"),
+            claimed_run_dir(tmp_path, resumes=False),
+        ):
             pass
     assert not list(tmp_path.iterdir())
-    with claim(tmp_path):
+    with claimed_run_dir(tmp_path, resumes=False):
         assert (tmp_path / LOCK).exists()
 
 
+@posix_only
 def test_a_forked_process_does_not_keep_the_lock(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys, time\n"
