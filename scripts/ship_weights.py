@@ -10,10 +10,9 @@ the last ones.
 import argparse
 from pathlib import Path
 
-from bpnet.cli.assets import WEIGHTS
 from bpnet.data.load import load_dataset
 from bpnet.model.checkpoint import load_checkpoint
-from bpnet.model.run_files import checkpoint_path
+from bpnet.model.run_files import WEIGHTS, checkpoint_path
 from bpnet.model.score import evaluate
 from bpnet.model.workers import Workers
 from bpnet.training.saving import model_record, named_arrays, save_checkpoint

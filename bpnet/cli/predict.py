@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from bpnet.cli.assets import WEIGHTS
 from bpnet.cli.checkpoints import open_checkpoint
 from bpnet.cli.options import PATH, as_json, averaged_over, views
 from bpnet.cli.output import note, show, show_json
 from bpnet.errors import ConfigError, DataError
+from bpnet.model.run_files import WEIGHTS
 
 if TYPE_CHECKING:
     import numpy as np

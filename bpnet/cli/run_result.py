@@ -36,12 +36,12 @@ def tell_ending(trainer: Trainer, data_dir: Path | None) -> None:
 
 def next_commands(model: Model, run_dir: Path, data_dir: Path | None) -> list[str]:
     """Return commands to try next, which run as they are."""
-    from bpnet.cli.assets import example_pictures
+    from bpnet.model.run_files import ASSETS
 
     where = data_option(data_dir)
     commands = [command_line("eval", run_dir, *where)]
-    if model.reads_digits and example_pictures():
-        commands.append(command_line("predict", "--checkpoint", run_dir, example_pictures()[0]))
+    if model.reads_digits:
+        commands.append(command_line("predict", "--checkpoint", run_dir, ASSETS / "nine.jpg"))
     commands.append(command_line("train", "--resume", run_dir, "--epochs", "+2", *where))
     return commands
 

@@ -42,7 +42,7 @@ def load_network(source: str, data_dir: Path | None) -> Sequential:
     from bpnet.config.loading import load_config
     from bpnet.config.network import known_input_shape, known_outputs
     from bpnet.data.load import load_dataset
-    from bpnet.model.build import build_network
+    from bpnet.model.model import build_network
 
     config = load_config(source)
     shape, outputs = known_input_shape(config), known_outputs(config)

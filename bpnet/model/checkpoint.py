@@ -27,10 +27,9 @@ from bpnet.config.settings import Config
 from bpnet.disk import FILE, what_is_at
 from bpnet.errors import CheckpointError, ConfigError, DivergedError
 from bpnet.model.archive import Archive, opened
-from bpnet.model.build import build_network
 from bpnet.model.forms import DIGEST, RECORD, Form, Forms, check_forms, demand_equal, form_of, label
 from bpnet.model.inputs import Normalization
-from bpnet.model.model import Model
+from bpnet.model.model import Model, build_network
 from bpnet.model.record import LARGEST_TEXT, RecordError, read_record
 from bpnet.nn.parameters import FlatArrays
 from bpnet.nn.sequential import named_shapes

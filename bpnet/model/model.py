@@ -1,4 +1,4 @@
-"""Hold a network with all that is needed to use it."""
+"""Build a network, and hold it with all that is needed to use it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from bpnet.config.network import build_layers
 from bpnet.config.settings import Config
+from bpnet.errors import ConfigError, listed
 from bpnet.model.inputs import Normalization, to_inputs
-from bpnet.nn.layer import Array
+from bpnet.nn.layer import Array, Shape
+from bpnet.nn.registry import build_loss
 from bpnet.nn.sequential import Sequential, Workspace
 
 
@@ -71,3 +73,30 @@ class Model:
         """Return the class probabilities (batch, classes) of samples (batch, …)."""
         workspace = Workspace(self.network, len(samples), training=False)
         return self.network.loss.probabilities(self.outputs(samples, workspace)).T
+
+
+def build_network(
+    config: Config, input_shape: Shape, outputs: int, *, fast: bool = True
+) -> Sequential:
+    """Return the network that a config describes; its weights are all zero.
+
+    Args:
+        config: model, loss and starting weights are looked at.
+        input_shape: shape of a sample.
+        outputs: numbers that the last layer must give.
+        fast: whether neighbouring layers may be computed in one go; else each on its own.
+
+    Raises:
+        ConfigError: a layer does not fit the shape it is given.
+    """
+    problems: list[str] = []
+    layers = build_layers(config, input_shape, outputs, problems)
+    if problems:
+        raise ConfigError("the network does not fit the data", details=listed(problems))
+    loss = build_loss(config.train.loss, outputs, config.train.label_smoothing)
+    stages = None
+    if fast:
+        from bpnet.fast.stages import fast_stages  # a plain network loads nothing fast
+
+        stages = fast_stages(layers)
+    return Sequential(layers, loss, config.model.dtype, stages)

@@ -1,4 +1,4 @@
-"""Name the files of a run, and find its checkpoints."""
+"""Name the files of a run and those that ship with the package, and find checkpoints."""
 
 from pathlib import Path
 
@@ -12,6 +12,8 @@ CONFIG = "config.ini"
 ENVIRONMENT = "environment.json"
 RUN_FILES = (CONFIG, ENVIRONMENT, METRICS, LAST, BEST)
 LOCK = ".lock"  # there while the run is trained
+ASSETS = Path(__file__).parent.parent / "assets"
+WEIGHTS = ASSETS / "digits.npz"  # those that `predict` uses by default
 
 
 def checkpoint_path(path: Path, preferred: str = BEST) -> Path:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bpnet.cli.assets import WEIGHTS
 from bpnet.model.checkpoint import load_checkpoint
+from bpnet.model.run_files import WEIGHTS
 from bpnet.training.saving import save_checkpoint
 from tests.conftest import Run
 from tests.helpers.places import PROJECT

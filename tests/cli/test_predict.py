@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bpnet.cli.assets import WEIGHTS
 from bpnet.data.distortion.views import Views
 from bpnet.data.mnist import load_mnist
 from bpnet.data.reading.image import read_digit
 from bpnet.model.checkpoint import load_checkpoint
+from bpnet.model.run_files import WEIGHTS
 from bpnet.training.saving import save_checkpoint
 from tests.conftest import Run
 from tests.helpers.places import MNIST_FILES

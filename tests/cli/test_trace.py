@@ -11,7 +11,7 @@ from bpnet.config.layer_lines import read_layer
 from bpnet.config.network import build_layer, known_input_shape, known_outputs
 from bpnet.config.presets import example_paths, preset_paths
 from bpnet.config.settings import Config
-from bpnet.model.build import build_network
+from bpnet.model.model import build_network
 from bpnet.nn.facts import number
 from bpnet.nn.registry import build_loss, layer_types, loss_types
 from bpnet.teach.trace.layout import Cell, columns

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 import bpnet
 from bpnet.config.settings import Config
-from bpnet.model.build import build_model, build_network
+from bpnet.model.build import build_model
 from bpnet.model.inputs import Normalization, to_inputs
-from bpnet.model.model import Model
+from bpnet.model.model import Model, build_network
 from bpnet.model.workers import Workers, run_all
 from bpnet.nn.draws import Draws
 from bpnet.nn.sequential import Workspace

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from bpnet.data.placement import crop_to_ink, place_like_mnist
 from bpnet.data.reading.components import Components, connected_components
-from bpnet.data.reading.frame import inside_frame
 from bpnet.data.reading.grouping import group_into_digits
-from bpnet.data.reading.lines import without_ruled_lines
+from bpnet.data.reading.lines import inside_frame, without_ruled_lines
 from bpnet.data.reading.morphology import stroke_width, thicken, thin
 from bpnet.data.reading.paper import PALEST, Ink, find_ink, most_telling_grey
 from bpnet.data.reading.picture import open_picture

@@ -1,9 +1,10 @@
-"""Remove the lines of ruled and squared paper from a mask of ink."""
+"""Remove lines that belong to the page: a frame around it, and those of ruled and squared paper."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.reading.components import connected_components
+from bpnet.data.reading.resample import Plane
 
 SMALLEST_PAGE = 40  # pixels of the longer side: in less, strokes are as thin and as long as lines
 THICKNESS = 1 / 50  # of the longer side: the thickest that a ruled line may be
@@ -11,6 +12,10 @@ STEEPEST = 0.12  # rise per pixel of a line on a page held askew (7°)
 COVERED = 0.35  # of the width: less than all, for lines break up and spread over several rows
 MARGIN = 0.15  # of the width: a ruled line is seen this near to both ends
 ALONE = 0.5  # a single line is a digit's stroke unless the rest is narrower than this
+
+OUTER = 0.25  # the fraction of each side in which a frame is looked for
+FRAMED = 0.85  # of a row or column that belongs to a frame
+STANDS_OUT = 0.3  # of the picture's contrast, from its middle value
 
 Mask = NDArray[np.bool_]  # (height, width)
 
@@ -92,3 +97,34 @@ def width_of_largest(ink: Mask) -> int:
     """Return the width of the box around the largest connected piece of ink."""
     pieces = connected_components(ink)
     return int(pieces.widths[pieces.areas.argmax()]) if len(pieces) else max(ink.shape)
+
+
+def inside_frame(grey: Plane) -> tuple[slice, slice]:
+    """Return the rows and columns that lie inside a frame, or all of them.
+
+    A frame is darker or brighter than the picture's middle value along all four sides. Inside
+    it there is paper with something on it: otherwise it may be a 0 drawn with a ruler.
+    """
+    everything = (slice(0, grey.shape[0]), slice(0, grey.shape[1]))
+    lowest, middle, highest = np.percentile(grey, [1, 50, 99])
+    contrast = highest - lowest
+    for marked in (grey < middle - STANDS_OUT * contrast, grey > middle + STANDS_OUT * contrast):
+        top, bottom = frame_ends(marked.mean(axis=1) > FRAMED)
+        left, right = frame_ends(marked.mean(axis=0) > FRAMED)
+        if min(top, left, grey.shape[0] - bottom, grey.shape[1] - right) == 0:
+            continue
+        rest = marked[top:bottom, left:right]
+        rim = np.concatenate([rest[0], rest[-1], rest[:, 0], rest[:, -1]])
+        if rim.mean() < 0.3 and np.ptp(grey[top:bottom, left:right]) > 0.5 * contrast:
+            return slice(top, bottom), slice(left, right)
+    return everything
+
+
+def frame_ends(covered: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the first line after a frame's near side and the first line of its far side."""
+    reach = int(OUTER * len(covered))
+    near = np.flatnonzero(covered[:reach])
+    far = np.flatnonzero(covered[len(covered) - reach :])
+    begin = int(near[-1]) + 1 if len(near) else 0
+    end = len(covered) - reach + int(far[0]) if len(far) else len(covered)
+    return begin, end

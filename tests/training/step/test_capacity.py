@@ -6,8 +6,7 @@ import pytest
 
 from bpnet.errors import ConfigError
 from bpnet.machine import memory_bytes
-from bpnet.model.build import build_network
-from bpnet.model.model import Model
+from bpnet.model.model import Model, build_network
 from bpnet.nn import stage
 from bpnet.nn.sequential import Workspace
 from bpnet.training.step.capacity import demand_step_memory
