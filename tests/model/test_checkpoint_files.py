@@ -81,3 +81,18 @@ def test_a_directory_without_checkpoints_is_no_run(tmp_path: Path) -> None:
 def test_the_fingerprint_tells_data_sets_apart() -> None:
     assert draw_dataset().fingerprint() == draw_dataset().fingerprint()
     assert draw_dataset().fingerprint() != draw_dataset(train=99).fingerprint()
+
+
+# What is read
+
+
+@pytest.mark.parametrize("left_out", ["record", "sha256"])
+def test_an_archive_without_record_or_digest_is_no_checkpoint(
+    tmp_path: Path, left_out: str
+) -> None:
+    path = tmp_path / "half.npz"
+    entries = {"record": np.frombuffer(b"{}", np.uint8), "sha256": np.zeros(32, np.uint8)}
+    del entries[left_out]
+    np.savez(path, **entries)  # type: ignore[arg-type]
+    with pytest.raises(CheckpointError, match=r"half\.npz"):
+        load_checkpoint(path)

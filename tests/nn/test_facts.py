@@ -14,7 +14,7 @@ import bpnet.nn
 from bpnet.config.layer_lines import read_layer, usage
 from bpnet.nn import registry
 from bpnet.nn.activation import ReLU
-from bpnet.nn.facts import Mistake
+from bpnet.nn.facts import Mistake, factor, number
 from bpnet.nn.layer import Layer
 from bpnet.nn.registry import find_layer, find_loss, layer_types, loss_types
 from bpnet.teach.gradcheck.gradcheck import run_gradcheck
@@ -142,6 +142,12 @@ def test_a_line_says_what_it_takes() -> None:
     assert read_layer("elu alpha=0.5").options == {"alpha": 0.5}
     with pytest.raises(ValueError, match="a number of at least 0"):
         read_layer("elu alpha=-1")
+
+
+def test_numbers_in_formulas_have_a_true_minus_and_brackets_only_where_needed() -> None:
+    values = [-1.5, -0.0, 0.0, 2.0, 1 / 3]
+    assert [number(value) for value in values] == ["−1.5", "0", "0", "2", "0.333333"]
+    assert [factor(value) for value in values] == ["(−1.5)", "0", "0", "2", "0.333333"]
 
 
 def test_what_is_no_kind_is_not_found() -> None:

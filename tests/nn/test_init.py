@@ -49,6 +49,7 @@ def test_biases_start_at_zero_but_for_normal() -> None:
         assert not getattr(started(Linear((3,), 500), name), "bias").any()  # noqa: B009
     bias = getattr(started(Linear((3,), 500), "normal"), "bias")  # noqa: B009
     assert bias.std() == pytest.approx(1, abs=0.15)
+    assert abs(bias.mean()) <= 4 / math.sqrt(bias.size)
 
 
 @pytest.mark.parametrize("name", ["he", "zeros"])

@@ -218,6 +218,16 @@ def test_probabilities_match_their_formulas() -> None:
     np.testing.assert_allclose(QuadraticCost(4).probabilities(no_votes), 0.25)
 
 
+@every_loss
+def test_backward_needs_nothing_that_a_backward_before_it_has_overwritten(name: str) -> None:
+    loss = LOSSES[name](4)
+    cache = allocate(loss, 6)
+    z, targets = case(numbers=False)
+    loss.forward(z, targets, cache)
+    first = loss.backward(z, cache, 6).copy()
+    np.testing.assert_array_equal(loss.backward(z, cache, 6), first)
+
+
 def test_a_loss_is_found_by_its_name() -> None:
     for name, kind in (
         ("cross_entropy", CrossEntropy),
@@ -228,6 +238,7 @@ def test_a_loss_is_found_by_its_name() -> None:
         loss = build_loss(name, 3)
         assert type(loss) is kind
         assert loss.outputs == 3
+        assert loss.label_smoothing == 0
     smoothed = build_loss("cross_entropy", 3, 0.2)
     assert isinstance(smoothed, CrossEntropy)
     assert smoothed.label_smoothing == 0.2

@@ -129,6 +129,19 @@ def test_backward_stops_at_the_first_layer_with_parameters(fast: bool) -> None:
     assert called[-1] == ("2.conv + 3.maxpool" if fast else "2.conv")
 
 
+def test_no_input_gradient_is_reserved_where_none_is_wanted() -> None:
+    layers: list[Layer[Any]] = [Linear((3,), 4), Linear((4,), 2)]
+    network = Sequential(layers, CrossEntropy(2), np.float64)
+    for training, wanted, reserved in [
+        (True, False, [False, True]),  # computing the first would cost as much as its weights
+        (True, True, [True, True]),
+        (False, False, [False, False]),
+    ]:
+        workspace = Workspace(network, 5, training=training, wants_input_gradient=wanted)
+        stages = workspace.caches(5).stages
+        assert [cache.grad_input is not None for cache in stages] == reserved
+
+
 @either_way
 def test_backward_reaches_the_input_where_its_gradient_is_wanted(fast: bool) -> None:
     network = small_net(dropout=False, fast=fast)

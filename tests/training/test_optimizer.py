@@ -232,3 +232,9 @@ def test_settings_name_every_optimiser() -> None:
         read_config("", f"optimizer.name={name}")
     with pytest.raises(AssertionError, match=", ".join(OPTIMIZERS)):
         read_config("", "optimizer.name=none")
+
+
+def test_nothing_is_clipped_unasked() -> None:
+    parameters = FlatArrays(SHAPES, np.float64)
+    move(OPTIMIZERS["sgd"](parameters, config()), np.full(len(DECAYED), 10.0), 1.0)
+    np.testing.assert_array_equal(parameters.flat, -10)

@@ -31,6 +31,8 @@ def test_a_run_that_stopped_early_is_extended_from_where_it_stopped() -> None:
     stopped.stopped_early = True
     extended = extend(stopped, read_config(), "+2")
     assert (extended.ends, extended.stopped_early, extended.patience_from) == ([4, 6], False, 4)
+    with pytest.raises(ConfigError, match="the run has 4 epochs"):
+        extend(stopped, read_config(), "4")
 
 
 def test_no_epochs_or_the_same_change_nothing() -> None:
