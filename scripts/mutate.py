@@ -26,12 +26,14 @@ from mutation.trial import Outcome, run_tests, try_mutant
 PROJECT = Path(__file__).resolve().parents[1]
 LEAST_CAUGHT = 0.9
 CONTROL = 1800  # seconds that all tests may take together
-TRAINING = ("adaptive", "averaging", "loop", "optimizer", "optimizers", "progress", "resume")
+TRAINING = (
+    *("adaptive", "averaging", "loop", "optimizer", "optimizers", "progress", "resume"),
+    *("saving", "schedule", "textbook", "transfer", "step/update"),
+)
 FILES = (
     *sorted(path.relative_to(PROJECT).as_posix() for path in PROJECT.glob("bpnet/nn/[!_]*.py")),
-    *(f"bpnet/training/{name}.py" for name in (*TRAINING, "saving", "schedule", "textbook")),
-    "bpnet/training/step/update.py",
-    "bpnet/model/checkpoint.py",
+    *(f"bpnet/training/{name}.py" for name in TRAINING),
+    *(f"bpnet/model/{name}.py" for name in ("archive", "checkpoint", "record")),
 )
 
 
