@@ -43,17 +43,6 @@ def copy_project(project: Path, destination: Path) -> None:
     shutil.copytree(project, destination, ignore=shutil.ignore_patterns(*leave_out))
 
 
-def chosen_tests(reach: Reach, mutant: Mutant, budget: float) -> list[str]:
-    """Return the fastest tests that reach a mutant, up to a number of seconds in all."""
-    chosen, total = [], 0.0
-    for test in reach.tests_of(mutant):
-        total += reach.seconds[test]
-        if total > budget:
-            break
-        chosen.append(test)
-    return chosen
-
-
 def try_all(
     project: Path, reach: Reach, mutants: Sequence[Mutant], budget: float
 ) -> list[tuple[Mutant, Outcome]]:
@@ -63,7 +52,7 @@ def try_all(
     for number, mutant in enumerate(mutants, 1):
         outcome = Outcome.EQUIVALENT
         if mutant.key not in equivalent:
-            tests = chosen_tests(reach, mutant, budget)
+            tests = reach.tests_of(mutant, budget)
             patience = 20 + 3 * sum(reach.seconds[test] for test in tests)
             outcome, _ = try_mutant(project, mutant, tests, patience)
         results.append((mutant, outcome))
@@ -110,7 +99,7 @@ def main() -> int:
             reach = measure_reach(project)
         sources = {file: (project / file).read_text(encoding="utf-8") for file in options.files}
         mutants = draw_mutants(sources, options.mutants, options.seed)
-        tests = {test for mutant in mutants for test in chosen_tests(reach, mutant, options.budget)}
+        tests = {test for mutant in mutants for test in reach.tests_of(mutant, options.budget)}
         outcome, said = run_tests(project, reach.fastest_first(tests), CONTROL)
         if outcome is not Outcome.SURVIVED:
             print(f"the tests must pass, the fastest first, before anything is changed:\n{said}")

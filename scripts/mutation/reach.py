@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from coverage import CoverageData
@@ -29,24 +31,31 @@ class Reach:
     lines: dict[str, dict[int, list[str]]]
     seconds: dict[str, float]
 
-    def tests_of(self, mutant: Mutant) -> list[str]:
+    def tests_of(self, mutant: Mutant, budget: float) -> list[str]:
         """Return the tests that run the changed lines, the fastest first.
 
-        For lines that run at import, or only in other processes, these are the tests that run any
-        line of the file; for a file whose lines all run at import, they are all tests.
+        For lines that run at import, or only in other processes, half of the budget goes to tests
+        that run any line of the file, and half to others: what such lines define may be used
+        anywhere.
+
+        Args:
+            mutant: what is changed.
+            budget: seconds that the tests may take together.
         """
         lines = self.lines.get(mutant.file, {})
-        tests: set[str] = set()
-        if mutant.in_function:
-            for number in range(mutant.number, mutant.last + 1):
-                tests.update(lines.get(number, ()))
-        if not tests:
-            tests.update(*lines.values())
-        return self.fastest_first(tests or set(self.seconds))
+        numbers = range(mutant.number, mutant.last + 1) if mutant.in_function else ()
+        tests = {test for number in numbers for test in lines.get(number, ())}
+        if tests:
+            return self.fastest_first(tests, budget)
+        near = {test for tests in lines.values() for test in tests}
+        others = set(self.seconds) - near
+        return self.fastest_first(near, budget / 2) + self.fastest_first(others, budget / 2)
 
-    def fastest_first(self, tests: set[str]) -> list[str]:
-        """Return tests in the order of the time they take."""
-        return sorted(tests, key=lambda test: (self.seconds[test], test))
+    def fastest_first(self, tests: set[str], budget: float = math.inf) -> list[str]:
+        """Return as many tests as fit into a number of seconds, in the order of their time."""
+        ordered = sorted(tests, key=lambda test: (self.seconds[test], test))
+        ends = accumulate(self.seconds[test] for test in ordered)
+        return [test for test, end in zip(ordered, ends, strict=True) if end <= budget]
 
 
 def measure_reach(project: Path, *tests: str) -> Reach:

@@ -185,6 +185,13 @@ def test_limits_of_the_list_of_members(
     assert "a list of members of more than 100 bytes" in refused(source)
 
 
+def test_a_bounded_file_reads_what_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "letters"
+    path.write_bytes(b"abcdef")
+    with module.BoundedFile(io.FileIO(path)) as file:
+        assert [file.read(size) for size in (0, 2, 0, 1, -1)] == [b"", b"ab", b"", b"c", b"def"]
+
+
 # What files cost that unpack to far more than they hold
 
 

@@ -96,3 +96,10 @@ def test_an_archive_without_record_or_digest_is_no_checkpoint(
     np.savez(path, **entries)  # type: ignore[arg-type]
     with pytest.raises(CheckpointError, match=r"half\.npz"):
         load_checkpoint(path)
+
+
+def test_a_file_that_was_cut_off_is_called_damaged(tiny_run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "cut.npz"
+    path.write_bytes((tiny_run.path / "last.npz").read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="damaged content: "):
+        load_checkpoint(path)
