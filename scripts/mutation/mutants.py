@@ -156,12 +156,13 @@ def _changes(tree: ast.AST) -> Iterator[tuple[_Located, ast.AST]]:
 def _code(node: ast.AST) -> Iterator[ast.AST]:
     """Yield a node and all below it that compute.
 
-    `strict=` only guards against our own bugs, and a planted mistake stays one.
+    `strict=` only guards against our own bugs, a planted mistake stays one, and what is imported
+    for type checking is for no one else.
     """
     match node:
         case ast.JoinedStr() | ast.keyword(arg="strict"):
             return
-        case ast.AnnAssign(target=ast.Name(id="mistake")):
+        case ast.AnnAssign(target=ast.Name(id="mistake")) | ast.If(test=ast.Name("TYPE_CHECKING")):
             return
     yield node
     for name, value in ast.iter_fields(node):

@@ -1,5 +1,6 @@
 """Runs that go on: until when, and with which settings."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,16 @@ def test_a_run_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
     for run_dir in (now, before):
         resume(run_dir)
     assert_same_run(now, before)
+
+
+# Time
+
+
+def test_the_time_of_a_run_adds_up_over_its_parts(tmp_path: Path) -> None:
+    began = time.perf_counter()
+    first = train(read_config(), tmp_path / "run", should_stop=after(STEPS + 1)).progress
+    spent = time.perf_counter() - began
+    assert 0 < first.history[0]["seconds"] <= first.seconds <= spent
+    both = resume(tmp_path / "run").progress
+    assert first.seconds < both.seconds <= time.perf_counter() - began
+    assert sum(epoch["seconds"] for epoch in both.history) <= both.seconds

@@ -65,6 +65,22 @@ def test_a_layer_of_another_kind_takes_nothing_even_if_shapes_agree(old: Checkpo
     assert transfer.taken == ["1.weight", "1.bias", "7.weight", "7.bias"]
 
 
+def test_layers_that_the_old_network_lacks_start_as_usual(old: Checkpoint) -> None:
+    model, _ = new_model(f"model.layers={LAYERS}, relu, linear 3")
+    transfer = take_weights(model.network, old)
+    assert transfer.anew == ["9.weight", "9.bias"]
+    assert {"1.weight", "7.weight"} <= set(transfer.taken)
+
+
+def test_a_bias_that_the_old_layer_lacks_starts_as_usual(tmp_path: Path) -> None:
+    bare = f"model.layers={LAYERS.replace('conv 4 kernel=3', 'conv 4 kernel=3 bias=no')}"
+    train(read_config(RICH, bare), tmp_path)
+    model, _ = new_model()
+    transfer = take_weights(model.network, load_checkpoint(tmp_path / "last.npz"))
+    assert transfer.anew == ["1.bias"]
+    assert "1.weight" in transfer.taken
+
+
 def test_a_checkpoint_of_which_nothing_fits_is_refused(old: Checkpoint) -> None:
     model, _ = new_model("model.layers=flatten, linear 3")
     with pytest.raises(CheckpointError, match="none of the checkpoint's weights fits") as caught:
@@ -72,9 +88,12 @@ def test_a_checkpoint_of_which_nothing_fits_is_refused(old: Checkpoint) -> None:
     assert "2.weight (linear instead of batchnorm)" in str(caught.value)
 
 
-def test_weights_that_are_not_finite_are_refused(old: Checkpoint, tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_refused(
+    old: Checkpoint, tmp_path: Path, value: float
+) -> None:
     arrays = {name: array.copy() for name, array in old.arrays.items()}
-    arrays["averaged/parameters/7.bias"][0] = np.nan
+    arrays["averaged/parameters/7.bias"][0] = value
     save_checkpoint(tmp_path / "lost.npz", old.record, arrays)
     with pytest.raises(DivergedError, match="have diverged"):
         take_weights(new_model()[0].network, load_checkpoint(tmp_path / "lost.npz"))
@@ -90,3 +109,13 @@ def test_the_config_is_that_of_the_weights_unless_another_is_given(
     config, checkpoint = load_for_transfer(old.path.parent, str(tmp_path / "other.ini"), ())
     assert config.train.ema == 0.5
     assert checkpoint.path.name == "best.npz"
+
+
+def test_a_checkpoint_whose_config_is_not_understood_is_refused_at_once(
+    old: Checkpoint, tmp_path: Path
+) -> None:
+    path, other = tmp_path / "odd.npz", tmp_path / "other.ini"
+    save_checkpoint(path, old.record | {"config": "[train]\nepoch = 3\n"}, old.arrays)
+    other.write_text(RICH)
+    with pytest.raises(CheckpointError, match="not understood"):
+        load_for_transfer(path, str(other), ())
