@@ -82,13 +82,21 @@ def _age(entry: os.DirEntry[str]) -> float:
 
 
 def _remove_if_left(path: Path, owner: Owner) -> None:
-    """Remove a temporary file of this machine that no process holds."""
-    if owner.host != host_name() or path.is_symlink():
+    """Remove a temporary file that no process holds.
+
+    A process of another host is not seen from here, but a container has another host name after
+    each start: where nobody has held its file for a day, it is dead.
+    """
+    if path.is_symlink():
         return
     descriptor = os.open(path, os.O_RDWR)
     try:
         free = try_lock(descriptor)
-        if free or (free is None and not owner.may_be_running()):
+        if owner.host != host_name():
+            is_left = free is True and time.time() - os.fstat(descriptor).st_mtime > DAY
+        else:
+            is_left = free is True or (free is None and not owner.may_be_running())
+        if is_left:
             path.unlink()
     finally:
         os.close(descriptor)
@@ -96,7 +104,7 @@ def _remove_if_left(path: Path, owner: Owner) -> None:
 
 def _open_temporary(directory: Path) -> tuple[int, Path]:
     """Return a new file, locked as long as it is open, so that others know it is in use."""
-    prefix = f".bpnet-{os.getpid()}-{host_name()[:64]}-"
+    prefix = f".bpnet-{os.getpid()}-{host_name()}-"
     while True:
         descriptor, name = tempfile.mkstemp(dir=directory, prefix=prefix, suffix=".tmp")
         if try_lock(descriptor) is not False and is_at(descriptor, Path(name)):

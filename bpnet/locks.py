@@ -61,8 +61,8 @@ def is_at(descriptor: int, path: Path) -> bool:
 
 
 def host_name() -> str:
-    """Return the name of this machine."""
-    return platform.node() or "unknown"
+    """Return the name of this machine, no longer than fits in the name of a file."""
+    return platform.node()[:64] or "unknown"
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,8 @@ class Lock:
         # Still held, so that nobody can take a lock on a file that is about to go. Windows
         # refuses to remove an open file: there it remains, and is harmless.
         with suppress(OSError):
-            self.path.unlink()
+            if is_at(self.descriptor, self.path):  # not another's, if a user has removed ours
+                self.path.unlink()
         self.close()
 
     def close(self) -> None:

@@ -79,6 +79,7 @@ def fuzz(options: argparse.Namespace) -> None:
             (corpus / str(number)).write_bytes(seed)
         settings = [f"-seed={options.seed}", f"-max_len={LONGEST}", "-print_final_stats=0"]
         quiet = ["-verbosity=0", "-timeout=60", "-rss_limit_mb=2000"]  # the check is stricter
+        quiet.append(f"-artifact_prefix={options.findings}/")
         atheris.Setup([sys.argv[0], *settings, *quiet, str(corpus)], session)
         atheris.Fuzz()
 

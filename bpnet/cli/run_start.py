@@ -97,6 +97,8 @@ def take_weights(model: Model, weights: Checkpoint | None) -> dict[str, str] | N
 
     if weights is None:
         return None
+    for warning in weights.warnings():
+        note(f"warning: {warning}")
     note(str(transfer.take_weights(model.network, weights)))
     return transfer.origin(weights)
 

@@ -187,14 +187,14 @@ def _run(trainer: Trainer, data_dir: Path | None, display: RunDisplay) -> None:
     trainer.observer = display
     with stop_request() as stop, advice_finds_data(data_dir):
         try:
-            finished = trainer.run(stop)
+            is_done = trainer.run(stop)
         except WorkerError as error:
             if stop():
                 raise unfinished_step(stop.error(), error, trainer, data_dir) from error
             raise
         finally:
             display.close()
-    if stop() or not finished:
+    if stop() or not is_done:
         progress = trainer.progress
         place = f"epoch {min(progress.epoch + 1, progress.ends[-1])}, step {progress.step}"
         raise stop.error()(
@@ -202,4 +202,5 @@ def _run(trainer: Trainer, data_dir: Path | None, display: RunDisplay) -> None:
             where=trainer.run_dir,
             hint=command_line("train", "--resume", trainer.run_dir, *data_option(data_dir)),
         )
-    tell_ending(trainer, data_dir)
+    with finished(trainer.run_dir, data_dir):
+        tell_ending(trainer, data_dir)

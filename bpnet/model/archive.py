@@ -12,7 +12,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -60,24 +60,25 @@ class Archive:
 
     Args:
         file: the archive.
-        size: its bytes.
+        path: where it lies.
 
     Raises:
         DamagedError: it holds anything but plain arrays, or more than it may.
     """
 
-    def __init__(self, file: zipfile.ZipFile, size: int) -> None:
+    def __init__(self, file: zipfile.ZipFile, path: Path) -> None:
         self._file = file
-        self._members = _checked(file.infolist(), size)
+        self._path = path
+        self._members = _checked(file.infolist(), path.stat().st_size)
         self.forms = {name: self._form(name) for name in self._members}
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """Yield the content of an array, `BLOCK` bytes at most at a time.
 
         Raises:
-            DamagedError: it is shorter than its form says.
+            CheckpointError: it is damaged, or of another size than its form says.
         """
-        with self._file.open(self._members[name]) as member:
+        with _explained(self._path), self._file.open(self._members[name]) as member:
             _read_form(member)
             left = self.forms[name].size
             while left:
@@ -111,12 +112,18 @@ def opened(path: Path) -> Iterator[Archive]:
     Raises:
         CheckpointError: it is damaged, of another kind, or declares more than it may.
     """
+    with ExitStack() as held:
+        with _explained(path):
+            bounded = held.enter_context(BoundedFile(path.open("rb", buffering=0)))
+            archive = Archive(held.enter_context(zipfile.ZipFile(bounded)), path)
+        yield archive
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged archive makes its readers raise into one error."""
     try:
-        with (
-            BoundedFile(path.open("rb", buffering=0)) as bounded,
-            zipfile.ZipFile(bounded) as file,
-        ):
-            yield Archive(file, path.stat().st_size)
+        yield
     except (*UNREADABLE, DamagedError) as error:
         raise CheckpointError(
             "the checkpoint cannot be read",

@@ -25,7 +25,7 @@ from bpnet.config.network import build_layers
 from bpnet.config.reader import ConfigReader
 from bpnet.config.settings import Config
 from bpnet.disk import FILE, what_is_at
-from bpnet.errors import CheckpointError, ConfigError, DivergedError
+from bpnet.errors import CheckpointError, ConfigError, DivergedError, listed
 from bpnet.model.archive import Archive, opened
 from bpnet.model.forms import DIGEST, RECORD, Form, Forms, check_forms, demand_equal, form_of, label
 from bpnet.model.inputs import Normalization
@@ -33,9 +33,6 @@ from bpnet.model.model import Model, build_network
 from bpnet.model.record import LARGEST_TEXT, RecordError, read_record
 from bpnet.nn.parameters import FlatArrays
 from bpnet.nn.sequential import named_shapes
-
-MOST_PROBLEMS = 3  # of a config, that are shown
-LONGEST_PROBLEM = 200  # letters
 
 
 @dataclass
@@ -64,7 +61,7 @@ class Checkpoint:
             raise CheckpointError(
                 "the checkpoint's config is not understood",
                 where=self.path,
-                found=shortened(reader.problems),
+                found=listed(reader.problems),
             )
         return config
 
@@ -84,7 +81,7 @@ class Checkpoint:
                 config, tuple(record["input_shape"]), record["outputs"], fast=fast
             )
         except ConfigError as error:
-            raise self._not_built(shortened([error.what, *error.details])) from None
+            raise self._not_built([error.what, *error.details]) from None
         prefix = "averaged/" if averaged and "averaged" in self.groups() else ""
         self.restore(f"{prefix}parameters", network.parameters)
         self.restore(f"{prefix}state", network.state)
@@ -121,7 +118,7 @@ class Checkpoint:
         shape, outputs = tuple(self.record["input_shape"]), self.record["outputs"]
         layers = build_layers(config, shape, outputs, problems)
         if problems:
-            raise self._not_built(shortened(problems))
+            raise self._not_built(listed(problems))
         dtype = np.dtype(config.model.dtype).str
         parameters, state = (
             {name: Form(dtype, shape) for name, shape in shapes.items()}
@@ -129,7 +126,7 @@ class Checkpoint:
         )
         return parameters, state
 
-    def _not_built(self, found: str) -> CheckpointError:
+    def _not_built(self, found: list[str]) -> CheckpointError:
         return CheckpointError(
             "the checkpoint's network cannot be built", where=self.path, found=found
         )
@@ -250,13 +247,6 @@ def content_digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:
         digest.update(label(name, form_of(array)))
         digest.update(array.data if array.size else b"")
     return digest.digest()
-
-
-def shortened(problems: list[str]) -> str:
-    """Return the first of many problems."""
-    shown = [problem[:LONGEST_PROBLEM] for problem in problems[:MOST_PROBLEMS]]
-    left = len(problems) - len(shown)
-    return "; ".join([*shown, f"and {left} more"] if left else shown)
 
 
 def demand_finite(value: float, checkpoint: Path) -> None:

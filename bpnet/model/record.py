@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 FORMAT = 1
 LARGEST_TEXT = 32 << 20  # bytes: more than 100,000 epochs of history
 MOST_VALUES = 1_500_000  # likewise; an empty list takes two bytes in a file and 56 in memory
-LONGEST_CONFIG = 1 << 20  # letters
+LONGEST_CONFIG = 4 << 20  # letters: more than the longest that training accepts
 LONGEST_PATH = 10_000  # letters
 MOST_CLASSES = 10_000
 MOST_INPUTS = 10**7  # numbers of a sample
@@ -229,7 +229,7 @@ def _check_progress(progress: dict[str, Any]) -> None:
     for place, entry in enumerate(history):
         _demand_kinds(entry, EPOCH, f"progress.history[{place}].")
     numbers = [entry["epoch"] for entry in history]
-    if numbers != list(range(1, epoch + 1)):
+    if numbers != list(range(1, len(history) + 1)) or len(history) != epoch:
         _refuse_value("progress.history", f"the epochs 1 to {epoch}", numbers)
     steps = [0, *(entry["step"] for entry in history), progress["step"]]
     if steps != sorted(steps) or steps[-2] + progress["batch"] != steps[-1]:

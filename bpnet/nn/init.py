@@ -6,6 +6,8 @@ import numpy as np
 
 from bpnet.nn.layer import Layer, Shape
 
+BLOCK = 1 << 16  # weights drawn at a time: all at once would take twice their memory besides
+
 
 def standard_deviation(name: str, shape: Shape) -> float:
     """Return the standard deviation of a weight (out, in, …) at the start.
@@ -40,8 +42,10 @@ def initialise(layer: Layer[object], name: str, rng: np.random.Generator) -> Non
         values = getattr(layer, role)
         if len(shape) > 1:
             deviation = standard_deviation(name, shape)
-            for row in values:  # all at once would take twice the memory of the weights besides
-                row[...] = rng.normal(0.0, deviation, row.shape)
+            rows = max(1, BLOCK // math.prod(shape[1:]))
+            for start in range(0, shape[0], rows):
+                block = values[start : start + rows]
+                block[...] = rng.normal(0.0, deviation, block.shape)
         elif role == "weight":
             values[...] = 1
         else:

@@ -11,7 +11,7 @@ from pathlib import Path
 from bpnet.disk import DIRECTORY, NOTHING, reason, remedy, what_is_at
 from bpnet.errors import CheckpointError
 from bpnet.files import remove_leftovers
-from bpnet.locks import Lock, Owner, owner_of, take_lock
+from bpnet.locks import Lock, Owner, host_name, owner_of, take_lock
 from bpnet.model.run_files import BEST, LAST, LOCK, RUN_FILES
 from bpnet.training.saving import writing
 
@@ -106,6 +106,11 @@ def _take_lock(run_dir: Path) -> Lock:
     except OSError:  # a full disk: nothing is left there
         lock.release()
         raise
+    if not lock.is_certain:
+        time.sleep(INTERVAL)  # another process may have looked and signed at the same moment
+        if (owner := owner_of(path)) != Owner(os.getpid(), host_name()):
+            lock.close()
+            raise _is_held(run_dir, owner, "wait until it ends")
     return lock
 
 

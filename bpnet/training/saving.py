@@ -18,7 +18,7 @@ from bpnet.files import atomic_write, write_text
 from bpnet.model.checkpoint import content_digest
 from bpnet.model.forms import DIGEST, RECORD
 from bpnet.model.model import Model
-from bpnet.model.record import FORMAT, RecordError, check_size
+from bpnet.model.record import FORMAT, RecordError, read_record
 from bpnet.model.run_files import METRICS
 from bpnet.nn.parameters import FlatArrays
 
@@ -54,7 +54,7 @@ def save_checkpoint(
     """
     text = json.dumps(record, allow_nan=False).encode()
     try:
-        check_size(text)
+        read_record(text)  # what could not be read again must not replace what can
     except RecordError as error:
         raise CheckpointError(
             error.what, where=path, expected=error.expected, found=error.found

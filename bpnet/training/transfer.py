@@ -50,7 +50,7 @@ def load_for_transfer(
         CheckpointError: there is no usable checkpoint.
         ConfigError: one for all problems of the config together.
     """
-    checkpoint = load_checkpoint(checkpoint_path(path))
+    checkpoint = load_checkpoint(checkpoint_path(path), weights_only=True)
     checkpoint.config()  # refuses one that is not understood
     if source is not None:
         return load_config(source, overrides), checkpoint

@@ -43,7 +43,7 @@ def commands(folder: Path) -> dict[str, list[object]]:
     finish("train", "--config", config, *sets, *data, "--run-dir", folder / "ready")
     return {
         "train": ["train", "--config", config, *sets, *data],
-        "train --resume": ["train", "--resume", folder / "ready", "--epochs", "+4", *data],
+        "train --resume": ["train", "--resume", folder / "ready" / LAST, "--epochs", "+4", *data],
         "eval": ["eval", folder / "ready", *data, "--split", "train"],
         "predict": ["predict", "--explain", folder / "out.png", *sorted(ASSETS.glob("*.jpg"))],
         "synthesize": ["data", "synthesize", "--train", 900, "--test", 10, "--seed", 7, *data],

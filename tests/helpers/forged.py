@@ -30,6 +30,12 @@ def forge_record(source: Path, target: Path, **changes: Any) -> Path:
     return forge(target, arrays_of(source) | {"record": np.frombuffer(text.encode(), np.uint8)})
 
 
+def save_unchecked(target: Path, record: Any, arrays: Mapping[str, Any]) -> Path:
+    """Write a checkpoint with any record, as an earlier version or a stranger would."""
+    text = np.frombuffer(json.dumps(record).encode(), np.uint8)
+    return forge(target, {**arrays, "record": text})
+
+
 def arrays_of(source: Path) -> dict[str, Any]:
     """Return all arrays of a checkpoint but the digest."""
     with np.load(source) as file:

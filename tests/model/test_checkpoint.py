@@ -16,7 +16,7 @@ from bpnet.errors import CheckpointError
 from bpnet.model.checkpoint import Checkpoint, load_checkpoint
 from bpnet.nn.parameters import FlatArrays
 from bpnet.training.resume import load_for_resume
-from bpnet.training.saving import save_checkpoint
+from tests.helpers.forged import save_unchecked
 from tests.helpers.tiny import LAYERS, NET, TRAIN, read_config, train, weights
 
 EMA_ADAM = ("train.ema=0.9", "optimizer.name=adam", "train.epochs=1")
@@ -165,14 +165,14 @@ def test_an_array_under_another_name_or_shape_is_noticed(path: Path) -> None:
 
 def test_a_newer_format_is_refused_with_a_hint(path: Path) -> None:
     checkpoint = load_checkpoint(path)
-    save_checkpoint(path, checkpoint.record | {"format": 2}, checkpoint.arrays)
+    save_unchecked(path, checkpoint.record | {"format": 2}, checkpoint.arrays)
     message = refused(path)
     assert "expected: format 1 or older\n  found: format 2\n  try: update bpnet" in message
 
 
 @pytest.mark.parametrize("record", [[], {}, {"format": "1"}, {"format": 1, "config": ""}])
 def test_a_record_that_is_none_is_refused(path: Path, record: Any) -> None:
-    save_checkpoint(path, record, {})
+    save_unchecked(path, record, {})
     assert "record" in refused(path)
 
 
@@ -181,21 +181,21 @@ def test_a_record_with_a_value_of_another_kind_is_refused(
     path: Path, key: str, value: object
 ) -> None:
     checkpoint = load_checkpoint(path)
-    save_checkpoint(path, checkpoint.record | {key: value}, checkpoint.arrays)
+    save_unchecked(path, checkpoint.record | {key: value}, checkpoint.arrays)
     assert key in refused(path)
 
 
 @pytest.mark.parametrize("progress", ["far", {"miles": 3}])
 def test_a_progress_that_is_none_is_refused(path: Path, progress: object) -> None:
     checkpoint = load_checkpoint(path)
-    save_checkpoint(path, checkpoint.record | {"progress": progress}, checkpoint.arrays)
+    save_unchecked(path, checkpoint.record | {"progress": progress}, checkpoint.arrays)
     assert "progress" in refused(path)
 
 
 def test_a_progress_of_another_version_is_refused_where_the_run_goes_on(path: Path) -> None:
     checkpoint = load_checkpoint(path)
     progress = checkpoint.record["progress"] | {"miles": 3}
-    save_checkpoint(path, checkpoint.record | {"progress": progress}, checkpoint.arrays)
+    save_unchecked(path, checkpoint.record | {"progress": progress}, checkpoint.arrays)
     load_checkpoint(path).model()
     with pytest.raises(CheckpointError, match="how far the run came"):
         load_for_resume(path, None, (), None)

@@ -39,9 +39,20 @@ def test_a_full_disk_leaves_the_old_file_whole(
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_directory_that_is_gone_is_one_error(tmp_path: Path) -> None:
+def test_a_directory_that_is_gone_is_one_error(tmp_path: Path, tiny_run: Run) -> None:
+    record = load_checkpoint(tiny_run.path / "last.npz").record
     with pytest.raises(CheckpointError, match="cannot be written"):
-        save_checkpoint(tmp_path / "gone" / "last.npz", {}, {})
+        save_checkpoint(tmp_path / "gone" / "last.npz", record, {})
+
+
+def test_what_could_not_be_read_again_replaces_nothing(tmp_path: Path, tiny_run: Run) -> None:
+    path = tmp_path / "last.npz"
+    path.write_bytes((tiny_run.path / "last.npz").read_bytes())
+    checkpoint = load_checkpoint(path)
+    checkpoint.record["progress"]["ends"] = list(range(1, 2001))
+    with pytest.raises(CheckpointError, match=r"no usable progress\.ends"):
+        save_checkpoint(path, checkpoint.record, checkpoint.arrays)
+    assert load_checkpoint(path).record["progress"]["ends"] == [3]
 
 
 def test_a_full_disk_while_metrics_are_written_is_one_error(

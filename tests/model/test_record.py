@@ -1,21 +1,26 @@
 """The record of a checkpoint: what a stranger may write in it, and what is refused."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bpnet.config.settings import Config
+from bpnet.config.values import MOST_NUMBERS
+from bpnet.config.writer import format_config
 from bpnet.errors import CheckpointError
 from bpnet.model import record as module
 from bpnet.model.checkpoint import load_checkpoint
-from bpnet.model.record import RecordError, read_record
+from bpnet.model.record import RECORD, RecordError, read_record
 from bpnet.training.saving import save_checkpoint
 from tests.conftest import Run
 from tests.helpers.forged import forge_record
 from tests.helpers.tiny import fail
 
 WRONG: list[tuple[str, Any]] = [
+    ("progress__epoch", 10**15),
     ("format", True),
     ("format", 1.0),
     ("format", 0),
@@ -183,3 +188,12 @@ def test_a_record_that_could_not_be_read_again_is_not_written(
             with pytest.raises(CheckpointError, match="record is too large"):
                 save_checkpoint(path, checkpoint.record, checkpoint.arrays)
     assert path.read_bytes() == before
+
+
+def test_the_longest_config_that_can_be_trained_can_be_read_again() -> None:
+    longest = -1.2345678901234567e-300
+    rows = ((longest,) * 1000,) * (MOST_NUMBERS // 1000)
+    data = dataclasses.replace(Config().data, dataset="table", inputs=rows)
+    text = format_config(dataclasses.replace(Config(), data=data))
+    assert len(text) > 10**6
+    assert RECORD["config"].fits(text)

@@ -69,8 +69,8 @@ class Children:
                 time.sleep(1e-3)
         finally:
             for process in self.processes:
-                os.kill(process, signal.SIGKILL)
-                with suppress(ChildProcessError):
+                with suppress(ProcessLookupError, ChildProcessError):
+                    os.kill(process, signal.SIGKILL)
                     os.waitpid(process, 0)
             self.processes.clear()
             self._stopped.clear()
