@@ -124,6 +124,14 @@ class TestLeftovers:
         remove_leftovers(tmp_path)
         assert sorted(tmp_path.iterdir()) == before
 
+    def test_those_of_another_host_name_go_after_a_day(self, tmp_path: Path) -> None:
+        """A container has another name after each start."""
+        old, new = leftover(tmp_path, host="another"), leftover(tmp_path, host="one-more")
+        os.utime(old, (0, 0))
+        remove_leftovers(tmp_path)
+        assert not old.exists()
+        assert new.exists()
+
     def test_where_there_are_no_locks_the_number_decides(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

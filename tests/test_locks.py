@@ -36,6 +36,20 @@ class TestWithoutLocks:
             pass
         assert list(tmp_path.iterdir()) == []
 
+    def test_of_two_that_begin_at_once_the_last_to_sign_goes_on(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def meanwhile(seconds: float) -> None:
+            (tmp_path / ".lock").write_text("process 1 on this\n")
+
+        monkeypatch.setattr("bpnet.training.run_dir.time.sleep", meanwhile)
+        with (
+            pytest.raises(CheckpointError, match="process 1 on this"),
+            claimed_run_dir(tmp_path, resumes=True),
+        ):
+            pass
+        assert (tmp_path / ".lock").exists()
+
     def test_one_that_has_ended_does_not(self, tmp_path: Path) -> None:
         (tmp_path / ".lock").write_text(f"{Owner(ended_process(), host_name())}\n")
         with claimed_run_dir(tmp_path, resumes=True):
@@ -66,6 +80,20 @@ def test_a_lock_is_released_with_its_file(tmp_path: Path) -> None:
     again = take_lock(tmp_path / "lock")
     assert again is not None
     again.release()
+
+
+def test_the_lock_of_another_is_not_removed(tmp_path: Path) -> None:
+    """A user may have removed the file, and somebody else have made it anew."""
+    path = tmp_path / "lock"
+    first = take_lock(path)
+    assert first is not None
+    path.unlink()
+    second = take_lock(path)
+    assert second is not None
+    first.release()
+    assert path.exists()
+    second.release()
+    assert not path.exists()
 
 
 def test_processes_are_known_to_run_or_to_have_ended() -> None:
