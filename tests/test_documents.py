@@ -1,5 +1,6 @@
 """The documents: what they show is what the code does, and what they point at exists."""
 
+import json
 import os
 import re
 import shlex
@@ -19,6 +20,7 @@ from bpnet.config.presets import example_paths, preset_paths
 from bpnet.errors import BpnetError
 from bpnet.nn.registry import layer_types, loss_types
 from bpnet.training.optimizers import OPTIMIZERS
+from tests.conftest import Run
 from tests.helpers.places import MNIST_FILES, PROJECT
 from tests.helpers.tiny import Answer, call, succeed
 from tests.test_structure import LEVELS
@@ -272,3 +274,27 @@ def test_what_leads_nowhere_is_found() -> None:
 @every_document
 def test_documents_tell_of_no_particular_machine(name: str) -> None:
     assert not re.search(r"(?<![\w.<>])/(home|root|tmp|usr|work|Users)/", DOCUMENTS[name])
+
+
+# --- JSON
+
+
+def test_the_keys_of_each_json_document_are_listed(digit_run: Run) -> None:
+    section = DOCUMENTS["bpnet/README.md"].partition("\n## JSON\n")[2].partition("\n## ")[0]
+    listed = {row[0].strip("`"): quoted(row[1]) for row in cells(section) if len(row) == 2}
+    picture = str(PROJECT / "bpnet" / "assets" / "seven.jpg")
+    words = {
+        "eval": ["eval", str(digit_run.path)],
+        "predict": ["predict", picture],
+        "verify-run": ["verify-run", str(digit_run.path)],
+    }
+    found = {name: list(json.loads(succeed(*line, "--json").out)) for name, line in words.items()}
+    found["train"] = list(digit_run.said)
+    for name, keys in found.items():
+        told = [key for part in listed[name] for key in part.split(", ")]
+        assert set(keys) <= set(told), name
+
+
+def test_no_table_has_room_left_for_results() -> None:
+    for name, text in DOCUMENTS.items():
+        assert not re.search(r"^[A-Z]+_[A-Z]+$", text, re.MULTILINE), name
