@@ -63,6 +63,8 @@ def has_working_directory() -> bool:
 
 def reason(error: OSError | ValueError) -> str:
     """Return what the file system said, in words."""
+    if isinstance(error, FileNotFoundError) and not has_working_directory():
+        return "the working directory has been removed"
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
@@ -73,5 +75,7 @@ def remedy(error: OSError | ValueError, elsewhere: str) -> str:
         error: what the file system raised.
         elsewhere: how to name another place, as in "choose another one with --run-dir".
     """
+    if isinstance(error, FileNotFoundError) and not has_working_directory():
+        return "change to a directory that exists"
     known = REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
     return f"{known}, or {elsewhere}" if known else elsewhere

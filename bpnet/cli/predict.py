@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from bpnet.cli.checkpoints import open_checkpoint
+from bpnet.cli.checkpoints import described, open_checkpoint
 from bpnet.cli.options import PATH, as_json, averaged_over, views
 from bpnet.cli.output import note, show, show_json
 from bpnet.errors import ConfigError, DataError
@@ -86,6 +86,8 @@ def command(
     if explain is not None:
         check_explanation(explain, images)
     opened = open_checkpoint(checkpoint or WEIGHTS)
+    if checkpoint is not None and not as_json:
+        note(f"checkpoint {described(opened.name, opened.epoch)}")
     model = opened.checkpoint.model(fast=False)  # for one digit, the textbook is fast enough
     check_reads_digits(model)
     with blas_threads(1):  # products this small would only wait for a second thread

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from bpnet.cli.checkpoints import described
 from bpnet.cli.output import note
 from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.errors import BpnetError
@@ -99,6 +100,7 @@ def take_weights(model: Model, weights: Checkpoint | None) -> dict[str, str] | N
         return None
     for warning in weights.warnings():
         note(f"warning: {warning}")
+    note(f"weights of {described(str(weights.path.absolute()), weights.epoch)}")
     note(str(transfer.take_weights(model.network, weights)))
     return transfer.origin(weights)
 

@@ -54,5 +54,5 @@ def find_config(name: str) -> Path:
         expected=f"a file, one of the presets {', '.join(presets)}, "
         f"or one of the examples {', '.join(examples)}",
         found="none of these" if found == NOTHING else found,
-        hint=f"did you mean {near}?" if near else None,
+        hint=f"did you mean {near}?" if near and found == NOTHING else None,
     )

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from bpnet.config.values import MOST_EPOCHS
+
 FORMAT = 1
 LARGEST_TEXT = 32 << 20  # bytes: more than 100,000 epochs of history
 MOST_VALUES = 1_500_000  # likewise; an empty list takes two bytes in a file and 56 in memory
@@ -24,6 +26,7 @@ LONGEST_PATH = 10_000  # letters
 MOST_CLASSES = 10_000
 MOST_INPUTS = 10**7  # numbers of a sample
 LARGEST_COUNT = 10**15
+LONGEST_RUN = 1e10  # seconds: three hundred years
 LARGEST_NUMBER = sys.float_info.max
 SHORT = reprlib.Repr()  # how wrong values are shown
 SHORT.maxstring = 60
@@ -100,6 +103,10 @@ number = Kind(
     "a finite number",
     lambda value: type(value) in (int, float) and abs(value) <= LARGEST_NUMBER,
 )
+duration = Kind(
+    f"seconds from 0 to {LONGEST_RUN:g}",
+    lambda value: type(value) in (int, float) and 0 <= value <= LONGEST_RUN,
+)
 yes_or_no = Kind("true or false", lambda value: isinstance(value, bool))
 an_object = Kind("an object", lambda value: isinstance(value, dict))
 
@@ -128,15 +135,15 @@ RECORD: Keys = {
     "started_from": ORIGIN.or_missing(),
 }
 PROGRESS: Keys = {
-    "ends": several(whole(1), 1, 1000),
+    "ends": several(whole(1, MOST_EPOCHS), 1, 1000),
     "epoch": whole(0),
     "batch": whole(0),
     "step": whole(0),
     "loss_sum": number,
     "correct": whole(0),
     "seen": whole(0),
-    "epoch_seconds": number,
-    "seconds": number,
+    "epoch_seconds": duration,
+    "seconds": duration,
     "best_score": several(number, 2, 2).or_null(),
     "best_epoch": whole(0),
     "patience_from": whole(0).or_missing(),  # not in the oldest runs
@@ -154,7 +161,7 @@ EPOCH: Keys = {
     "train_accuracy": number.or_null(),
     "validation_loss": number.or_null(),
     "validation_accuracy": number.or_null(),
-    "seconds": number,
+    "seconds": duration,
     "samples_per_second": number,
 }
 

@@ -10,7 +10,7 @@ from bpnet.config.settings import Config, OptimizerConfig
 from bpnet.errors import DivergedError
 from bpnet.model.inputs import to_inputs
 from bpnet.model.model import Model
-from bpnet.model.run_files import LAST
+from bpnet.model.run_files import CONFIG, LAST
 from bpnet.nn.draws import Draws
 from bpnet.nn.layer import Array
 from bpnet.nn.sequential import Workspace
@@ -24,6 +24,8 @@ def diverged(
     step: int,
     samples: NDArray[Any] | None = None,
     run_dir: Path | None = None,
+    *,
+    has_improved: bool = True,
 ) -> DivergedError:
     """Return the error that names epoch, step and the first layer with a number that is not finite.
 
@@ -32,13 +34,18 @@ def diverged(
         epoch: its number, from 1.
         step: its number, from 1.
         samples: those of this step, which are sent through the network once more.
-        run_dir: where good states were saved, if they were.
+        run_dir: of the run, if it has one.
+        has_improved: whether the weights saved there are better than those at the start.
     """
     command: tuple[str, ...] = ()
     hint = "--set optimizer.learning_rate with a smaller value, or --set train.grad_clip=1"
-    if run_dir is not None and (run_dir / LAST).is_file():
+    rate = (smaller_rate(model.config),)
+    if run_dir is not None and has_improved and (run_dir / LAST).is_file():
         hint += "; in a new run from the best weights saved:"
-        command = new_run(run_dir, None, (smaller_rate(model.config),))
+        command = new_run(run_dir, None, rate)
+    elif run_dir is not None and (run_dir / CONFIG).is_file():
+        hint += "; in a new run from the start:"
+        command = new_run(None, str(run_dir / CONFIG), rate)
     return DivergedError(
         "training diverged: a loss or weight is no longer a finite number",
         where=f"epoch {epoch}, step {step}, layer {_first_bad_layer(model, epoch, step, samples)}",

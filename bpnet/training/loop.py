@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
 from bpnet.data.split import split_samples
-from bpnet.errors import DivergedError
+from bpnet.errors import CheckpointError, DivergedError
 from bpnet.model.checkpoint import Checkpoint
 from bpnet.model.model import Model
 from bpnet.model.run_files import BEST, LAST
@@ -96,6 +96,14 @@ class Trainer:
             CheckpointError: it was trained on other data or belongs to another network.
         """
         demand_same_data(checkpoint, self.fingerprint)
+        seen = min(progress.batch * self.config.train.batch_size, len(self.training))
+        if progress.batch > self.steps_per_epoch or progress.seen != seen:
+            raise CheckpointError(
+                "the checkpoint's place in its epoch is none of this run",
+                where=checkpoint.path,
+                expected=f"{self.steps_per_epoch} batches of {len(self.training)} samples at most",
+                found=f"{progress.batch} batches with {progress.seen} samples",
+            )
         network = self.model.network
         checkpoint.restore("parameters", network.parameters)
         checkpoint.restore("state", network.state)
@@ -262,7 +270,8 @@ class Trainer:
         self, epoch: int, step: int, samples: NDArray[Any] | None = None
     ) -> DivergedError:
         """Return the error for a step after which a number is not finite."""
-        return diverged(self.model, epoch, step, samples, self.run_dir)
+        improved = self.progress.has_improved
+        return diverged(self.model, epoch, step, samples, self.run_dir, has_improved=improved)
 
 
 def shuffled(training: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:

@@ -58,6 +58,14 @@ class Progress:
         """Return whether no epoch is left."""
         return self.stopped_early or self.epoch >= self.ends[-1]
 
+    @property
+    def has_improved(self) -> bool:
+        """Return whether the epoch whose weights are the best has a lower loss than the start."""
+        if not self.history or self.first_loss is None:
+            return True
+        best = self.history[(self.best_epoch or self.epoch) - 1]
+        return bool(best["train_loss"] < self.first_loss)
+
     def close_epoch(self) -> None:
         """Start the sums of the next epoch."""
         self.epoch += 1

@@ -110,11 +110,14 @@ def check_agreement(wanted: Config, checkpoint: Checkpoint, progress: Progress) 
         )
 
 
-def new_run(checkpoint: Path, source: str | None, overrides: Sequence[str]) -> tuple[str, ...]:
-    """Return the words after `bpnet` that start a new run from the weights of a checkpoint."""
+def new_run(
+    checkpoint: Path | None, source: str | None, overrides: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the words after `bpnet` that start a new run, perhaps from a checkpoint's weights."""
+    weights = () if checkpoint is None else ("--from", str(checkpoint))
     config = () if source is None else ("--config", source)
     settings = [word for override in overrides for word in ("--set", override)]
-    return ("train", "--from", str(checkpoint), *config, *settings)
+    return ("train", *weights, *config, *settings)
 
 
 def _value(config: Config, key: str) -> object:

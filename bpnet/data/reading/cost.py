@@ -9,6 +9,7 @@ from PIL import Image, JpegImagePlugin, TiffImagePlugin
 
 MOST_BYTES = 128 << 20  # of a picture file
 MOST_MEMORY = 430_000_000  # bytes for the file, the decoder and the picture
+LONGEST_ROW = 30_000  # pixels a side: what decodes long rows takes more than the picture itself
 MOST_SCANNED = 2_000_000_000  # pixels, over all scans of a JPEG
 MOST_INTERPRETED = 4_000_000  # bytes, and pixels, for decoders that are written in Python
 MOST_WAVELETS = 20_000_000  # bytes of a JPEG 2000, which decodes six megabytes a second
@@ -37,6 +38,8 @@ def what_is_too_much(image: Image.Image, full: tuple[int, int], content: bytes) 
     """
     pixels = image.width * image.height
     shape = f"{full[0]}×{full[1]} pixels"
+    if max(image.size) > LONGEST_ROW:
+        return f"{shape}, more than {LONGEST_ROW:,} on a side"
     memory = len(content) + pixels * NARROW.get(image.mode, 4)
     memory += pixels * BESIDES.get(image.format or "", 0)
     decoders = [tile[0] for tile in getattr(image, "tile", ())]
