@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from bpnet.errors import BpnetError, NoReaderError, escaped
 
 STANDARD = (0, 1, 2)  # input, output, error
+ADDRESS = r"""(?i)(?:https?|ftps?):/\S+?(?=[.,:;)'"]*(?:\s|$))"""  # as a path, it has one slash
 
 
 def show(*lines: str) -> None:
@@ -40,8 +41,19 @@ def show_json(document: object) -> None:
 
 
 def note(*lines: str) -> None:
-    """Write lines of a message or of progress; where that fails, go on without."""
-    _write(sys.stderr, lines)
+    """Write lines of a message or of progress, without passwords; where that fails, go on."""
+    _write(sys.stderr, map(_without_secrets, lines))
+
+
+def _without_secrets(line: str) -> str:
+    """Return a line without passwords: an address in the wrong place is told as a file's name."""
+    if ":/" not in line:
+        return line
+    import re
+
+    from bpnet.data.files.address import without_secrets
+
+    return re.sub(ADDRESS, lambda address: without_secrets(address[0]), line)
 
 
 def _write(stream: TextIO, lines: Iterable[str]) -> None:

@@ -105,7 +105,8 @@ def command(
         overrides = (*overrides, f"train.seed={seed}")
     in_place = goes_on_in_place(resume, run_dir)
     if run_dir is not None and not in_place:
-        demand_free(run_dir)
+        with advice_finds_data(data_dir):
+            demand_free(run_dir)
     with ExitStack() as held:
         if resume and in_place and not dry_run:  # before reading what another process may replace
             run_dir = held.enter_context(claimed_run_dir(resume, resumes=True))

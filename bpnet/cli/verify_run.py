@@ -37,6 +37,7 @@ def command(run_dir: Path, data_dir: Path | None, workers: str | None, as_json: 
     from bpnet.cli.signals import stop_request
     from bpnet.config.loading import load_overrides
     from bpnet.data.load import load_dataset, with_data_dir
+    from bpnet.errors import WorkerError
     from bpnet.machine import blas_threads
     from bpnet.training.run import choose_workers, prepare_model
     from bpnet.training.stored_run import machine_differences, read_run
@@ -58,6 +59,10 @@ def command(run_dir: Path, data_dir: Path | None, workers: str | None, as_json: 
         with stop_request() as stop:
             try:
                 differences = replay(trainer, stop)
+            except WorkerError as error:
+                kind = stop.error() if stop() else WorkerError
+                what = f"ended in the middle of a step: {error.what}"
+                raise kind(what, where=run_dir, hint="verify the run again") from error
             finally:
                 display.close()
     if stop():
@@ -151,11 +156,18 @@ def row(one: Difference) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """Return a value that JSON can hold, as its text where it cannot."""
+    import json
     import math
 
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value if isinstance(value, str | int | float | None | list | dict) else str(value)
+    if not isinstance(value, str | int | float | None | list | dict):
+        return str(value)
+    try:
+        json.dumps(value, indent=2, allow_nan=False)
+    except (ValueError, RecursionError):  # NaN within a list, or lists nested too deeply
+        return str(value)
+    return value
 
 
 def text(stored: StoredRun) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,10 +15,10 @@ from bpnet.config.loading import load_config
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
 from bpnet.disk import DIRECTORY, FILE, NOTHING, what_is_at
-from bpnet.errors import CheckpointError, ConfigError, DataError
+from bpnet.errors import BpnetError, CheckpointError, ConfigError, DataError
 from bpnet.files import atomic_write
 from bpnet.model.model import Model
-from bpnet.model.run_files import METRICS
+from bpnet.model.run_files import CONFIG, METRICS, demand_file, read_text
 from bpnet.report.text_chart import Curve, draw_chart
 
 LABELS = {  # what metrics.jsonl holds, the most telling first
@@ -73,16 +73,16 @@ def read_history(name: str, run_dir: Path) -> History:
         CheckpointError: the directory holds no run, or none of its epochs is complete.
     """
     path = run_dir / METRICS
-    expected = f"a run directory of `bpnet train`, with {METRICS} and config.ini in it"
     try:
-        records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        records = [json.loads(line) for line in read_text(path).splitlines()]
         epochs = [int(record["epoch"]) for record in records]
-        config = load_config(str(run_dir / "config.ini"))
-    except (OSError, ValueError, TypeError, KeyError, ConfigError) as error:
-        found = getattr(error, "strerror", None) or str(error)
-        raise CheckpointError(
-            "the learning curve cannot be read", where=run_dir, expected=expected, found=found
-        ) from error
+        demand_file(run_dir / CONFIG)
+        config = load_config(str(run_dir / CONFIG))
+    except BpnetError as error:
+        found = [error.what, *error.details]
+        raise _not_read(run_dir, [*found, *filter(None, [error.parts["found"]])]) from error
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        raise _not_read(run_dir, str(error)) from error
     if not epochs:
         raise CheckpointError(
             "the run has completed no epoch yet", where=path, hint="resume it first"
@@ -90,9 +90,18 @@ def read_history(name: str, run_dir: Path) -> History:
     return History(name, run_dir.absolute(), cost_of(config), records)
 
 
+def _not_read(run_dir: Path, found: object) -> CheckpointError:
+    return CheckpointError(
+        "the learning curve cannot be read",
+        where=run_dir,
+        expected=f"a run directory of `bpnet train`, with {METRICS} and {CONFIG} in it",
+        found=found,
+    )
+
+
 def is_number(value: object) -> bool:
-    """Return whether a value can be drawn; JSON as Python reads it may hold NaN and infinity."""
-    return isinstance(value, int | float) and -math.inf < value < math.inf
+    """Return whether a value can be drawn; JSON may hold NaN and numbers of hundreds of digits."""
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def cost_of(config: Config) -> str:

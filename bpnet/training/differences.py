@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -18,6 +19,7 @@ from bpnet.model.checkpoint import Checkpoint
 TIMES = ("seconds", "epoch_seconds", "samples_per_second")
 CHANGE_LATER = ("train.epochs", "train.workers", "data.path")  # a run may go on with others
 ENDS = ("ends", "planned")  # likewise: an extension adds to them
+NEWER = ("patience_from", "patience_score", "first_loss")  # earlier versions record none of them
 
 
 @dataclass(frozen=True)
@@ -84,18 +86,20 @@ def checkpoint_differences(stored: Checkpoint, found: Checkpoint) -> list[Differ
     file, progress = stored.path.name, stored.record["progress"]
     epoch = progress["epoch"] + (progress["batch"] > 0)
     differences = config_differences(epoch, file, stored.config(), found.config())
-    differences += value_differences(epoch, file, _comparable(stored), _comparable(found))
+    left_out = {*ENDS, *(key for key in NEWER if key not in progress)}
+    one, other = _comparable(stored, left_out), _comparable(found, left_out)
+    differences += value_differences(epoch, file, one, other)
     for name in dict.fromkeys((*found.arrays, *stored.arrays)):
-        one, other = stored.arrays.get(name), found.arrays.get(name)
-        differences += array_differences(epoch, file, name, one, other)
+        arrays = stored.arrays.get(name), found.arrays.get(name)
+        differences += array_differences(epoch, file, name, *arrays)
     return differences
 
 
-def _comparable(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return the record without its config and without what an extension changes."""
+def _comparable(checkpoint: Checkpoint, left_out: set[str]) -> dict[str, Any]:
+    """Return the record without its config and without some of what `progress` holds."""
     record = {key: value for key, value in checkpoint.record.items() if key != "config"}
     progress = record["progress"].items()
-    return record | {"progress": {key: value for key, value in progress if key not in ENDS}}
+    return record | {"progress": {key: value for key, value in progress if key not in left_out}}
 
 
 def array_differences(
@@ -111,9 +115,11 @@ def array_differences(
     place = np.unravel_index(int(differs.any(axis=1).argmax()), stored.shape)
     key = f"{name}[{', '.join(map(str, map(int, place)))}]"
     one, other = stored.astype(np.float64), found.astype(np.float64)
-    length = max(np.linalg.norm(one), np.linalg.norm(other))
-    relative = float(np.linalg.norm(one - other) / length) if length else 0.0
-    return [Difference(epoch, file, key, stored[place].item(), found[place].item(), relative)]
+    with np.errstate(all="ignore"):  # a stranger's numbers may be infinite or NaN
+        length = max(np.linalg.norm(one), np.linalg.norm(other))
+        relative = float(np.linalg.norm(one - other) / length) if length else 0.0
+    values = stored[place].item(), found[place].item()
+    return [Difference(epoch, file, key, *values, _if_finite(relative))]
 
 
 def _kind(array: NDArray[Any] | None) -> str | None:
@@ -127,8 +133,16 @@ def _bits(array: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _relative_numbers(stored: Any, found: Any) -> float | None:
-    """Return how far apart two numbers are, as a fraction of the larger; None for other values."""
+    """Return how far apart two numbers are, as a part of the larger; None if that is unknown."""
     numbers = [value for value in (stored, found) if type(value) in (int, float)]
     if len(numbers) < 2:
         return None
-    return float(abs(stored - found) / max(abs(stored), abs(found)))
+    try:
+        return _if_finite(float(abs(stored - found) / max(abs(stored), abs(found))))
+    except ArithmeticError:  # JSON may hold numbers of hundreds of digits
+        return None
+
+
+def _if_finite(relative: float) -> float | None:
+    """Return the number, or None where it is infinite or NaN."""
+    return relative if math.isfinite(relative) else None

@@ -36,12 +36,7 @@ def load_for_resume(
         ConfigError: what was given contradicts it.
     """
     checkpoint = load_checkpoint(checkpoint_path(path, LAST))
-    if "progress" not in checkpoint.record:
-        raise CheckpointError(
-            "the checkpoint holds weights only, no run that could go on",
-            where=checkpoint.path,
-            hint="give a run directory of `bpnet train`",
-        )
+    demand_progress(checkpoint)
     try:
         progress = Progress.from_record(checkpoint.record["progress"])
     except TypeError as error:
@@ -68,6 +63,20 @@ def load_for_resume(
             config, data=dataclasses.replace(config.data, path=wanted.data.path)
         )
     return config, checkpoint, progress
+
+
+def demand_progress(checkpoint: Checkpoint) -> None:
+    """Make sure that a checkpoint was written by a run.
+
+    Raises:
+        CheckpointError: it holds weights only.
+    """
+    if "progress" not in checkpoint.record:
+        raise CheckpointError(
+            "the checkpoint holds weights only, no run that could go on",
+            where=checkpoint.path,
+            hint="give a run directory of `bpnet train`",
+        )
 
 
 def demand_same_data(checkpoint: Checkpoint, fingerprint: str) -> None:

@@ -60,13 +60,14 @@ def demand_free(path: Path) -> None:
         return
     is_run = LAST in present or BEST in present
     what = "a run already, which would be" if is_run else "files that would be"
-    hint = f"or go on with --resume {path}" if is_run else "or move these files away"
+    hint = "or go on with it:" if is_run else "or move these files away"
     raise CheckpointError(
         f"the directory holds {what} overwritten",
         where=path,
         expected="a directory without the files of a run",
         found=", ".join(present),
         hint=f"choose another --run-dir, {hint}",
+        command=("train", "--resume", str(path)) if is_run else (),
     )
 
 

@@ -12,13 +12,14 @@ import numpy as np
 from bpnet import __version__
 from bpnet.config.loading import load_config
 from bpnet.config.settings import Config
+from bpnet.disk import DIRECTORY, NOTHING, what_is_at
 from bpnet.errors import CheckpointError
 from bpnet.machine import blas_description, cpu_name
 from bpnet.model.checkpoint import Checkpoint, load_checkpoint
-from bpnet.model.run_files import BEST, CONFIG, ENVIRONMENT, METRICS
+from bpnet.model.run_files import BEST, CONFIG, ENVIRONMENT, METRICS, demand_file, read_text
 from bpnet.training.differences import Difference, config_differences, value_differences
 from bpnet.training.progress import Progress
-from bpnet.training.resume import load_for_resume
+from bpnet.training.resume import demand_progress, load_for_resume
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,19 @@ def read_run(run_dir: Path) -> StoredRun:
     Raises:
         CheckpointError: there is no run, or a file of it cannot be read.
     """
-    if not run_dir.is_dir():
+    if (found := what_is_at(run_dir)) != DIRECTORY:
         raise CheckpointError(
             "there is no run directory here",
             where=run_dir,
             expected="a run directory of `bpnet train`",
-            found="a file" if run_dir.exists() else "no such directory",
+            found=found,
         )
     metrics = _read_metrics(run_dir / METRICS)
     config, last, progress = load_for_resume(run_dir, None, (), None)
-    best = load_checkpoint(run_dir / BEST) if (run_dir / BEST).exists() else None
+    best = None
+    if what_is_at(run_dir / BEST) != NOTHING:
+        best = load_checkpoint(run_dir / BEST)
+        demand_progress(best)
     return StoredRun(run_dir, config, progress, last, best, metrics)
 
 
@@ -68,11 +72,12 @@ def _read_metrics(path: Path) -> list[dict[str, Any]]:
     """Return the object of each line.
 
     Raises:
-        CheckpointError: the file is missing, or a line is no JSON object.
+        CheckpointError: the file cannot be read, or a line is no JSON object.
     """
+    text = read_text(path)
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError, RecursionError) as error:
+        lines = [json.loads(line) for line in text.splitlines()]
+    except (ValueError, RecursionError) as error:
         raise CheckpointError("the metrics cannot be read", where=path, found=error) from error
     if not all(isinstance(line, dict) for line in lines):
         raise CheckpointError("the metrics cannot be read", where=path, expected="JSON objects")
@@ -83,11 +88,13 @@ def stored_config_differences(stored: StoredRun) -> list[Difference]:
     """Compare `config.ini`, where there is one, with the config that the checkpoint holds.
 
     Raises:
+        CheckpointError: it is no file.
         ConfigError: it cannot be read.
     """
     path = stored.run_dir / CONFIG
-    if not path.exists():
+    if what_is_at(path) == NOTHING:
         return []
+    demand_file(path)
     return config_differences(0, CONFIG, load_config(str(path)), stored.config)
 
 
@@ -100,8 +107,8 @@ def machine_differences(run_dir: Path) -> list[Difference] | None:
     now: dict[str, Any] = {"bpnet": __version__, "numpy": np.__version__, "cpu": cpu_name()}
     now["blas"] = blas_description()
     try:
-        stored = json.loads((run_dir / ENVIRONMENT).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        stored = json.loads(read_text(run_dir / ENVIRONMENT))
+    except (CheckpointError, ValueError, RecursionError):
         return None
     if not isinstance(stored, dict):
         return None

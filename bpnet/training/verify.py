@@ -129,7 +129,7 @@ def take_first_weights(model: Model, stored: StoredRun) -> None:
     path = Path(str(started_from["checkpoint"]))
     hint = "the run began with these weights: put their checkpoint back"
     try:
-        checkpoint = load_checkpoint(path)
+        checkpoint = load_checkpoint(path, weights_only=True)
         now = origin(checkpoint)["sha256"]
     except CheckpointError as error:
         raise CheckpointError(
@@ -171,7 +171,7 @@ def replay(trainer: Replay, should_stop: Callable[[], bool] = lambda: False) -> 
                 break
     except DivergedError as error:
         epoch = trainer.progress.epoch + 1
-        differences.append(Difference(epoch, LAST, "course", "went on", str(error)))
+        differences.append(Difference(epoch, LAST, "course", "went on", error.what))
     differences = trainer.differences + differences
     if not should_stop() and (trainer.to_the_end or not differences):
         differences += trainer.missing()

@@ -1,6 +1,9 @@
 """`bpnet curves`: several runs in one chart, trained for it or read."""
 
 import json
+import os
+import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -188,3 +191,28 @@ def test_it_works_from_a_shell(here: Path) -> None:
     done = bpnet("curves", "neuron", "--epochs", 3, cwd=here)
     assert done.returncode == 0, done.stderr
     assert "neuron" in done.stdout
+
+
+def test_a_run_that_cannot_be_read_is_told_line_by_line(tiny_run: Run, here: Path) -> None:
+    run = here / "run"
+    shutil.copytree(tiny_run.path, run)
+    (run / "config.ini").write_text("[train]\nepochs = none\nseed = none\n")
+    message = fail(4, "curves", run)
+    assert "\\n" not in message
+    assert re.search(r"found:\n    2 errors .*\n    .*epochs.*\n    .*seed", message)
+    shutil.copy(tiny_run.path / "config.ini", run)
+    for text in ('{"epoch": Infinity}', "[" * 100_000, "{"):
+        (run / "metrics.jsonl").write_text(text)
+        assert "learning curve cannot be read" in fail(4, "curves", run)
+    huge = f'{{"epoch": 1, "train_loss": 1{"0" * 400}}}'
+    (run / "metrics.jsonl").write_text(huge)
+    assert "run has no metric" in fail(2, "curves", run)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("name", ["metrics.jsonl", "config.ini"])
+def test_no_named_pipe_is_waited_for(tiny_run: Run, here: Path, name: str) -> None:
+    shutil.copytree(tiny_run.path, here / "run")
+    (here / "run" / name).unlink()
+    os.mkfifo(here / "run" / name)
+    assert "a named pipe" in fail(4, "curves", "run")

@@ -169,6 +169,16 @@ def test_a_run_directory_with_another_run_is_refused(tiny_run: Run, here: Path) 
     assert (tiny_run.path / "last.npz").read_bytes() == before
 
 
+def test_the_command_that_goes_on_with_another_run_works_as_it_stands(here: Path) -> None:
+    run = here / "some run; echo"
+    words = ("train", "--config", TINY, "--run-dir", run, "--data-dir", "pictures")
+    succeed(*words)
+    message = fail(4, *words)
+    command = shlex.split(message.splitlines()[-1].rpartition("with it: ")[2])
+    assert command[-5:] == ["train", "--resume", str(run), "--data-dir", "pictures"]
+    succeed(*command[-5:])
+
+
 def test_plus_needs_a_run_to_extend(here: Path) -> None:
     assert "--resume" in fail(2, "train", "--config", TINY, "--epochs", "+2")
     assert "does not understand" in fail(2, "train", "--config", TINY, "--epochs", "some")

@@ -1,14 +1,18 @@
 """`bpnet verify-run`: what it says, and with which exit code."""
 
 import json
+import re
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bpnet.data.dataset import Dataset
-from bpnet.model.checkpoint import load_checkpoint
+from bpnet.errors import WorkerError
+from bpnet.model.checkpoint import Checkpoint, load_checkpoint
+from bpnet.training.loop import Trainer
 from bpnet.training.saving import save_checkpoint
 from tests.conftest import Run
 from tests.helpers.tiny import bpnet, call, fail, succeed
@@ -110,6 +114,48 @@ def test_what_cannot_be_verified_has_the_documented_exit_codes(
         assert "trained on other data" in fail(4, "verify-run", run_dir)
     (run_dir / "last.npz").write_bytes(b"")
     assert "an empty file" in fail(4, "verify-run", run_dir)
+
+
+@pytest.mark.parametrize("text", ["NaN", "-Infinity", "1" * 400, '{"a": [NaN]}'])
+def test_strange_numbers_are_differences(run_dir: Path, text: str) -> None:
+    path = run_dir / "metrics.jsonl"
+    path.write_text(re.sub(r'("train_loss": )[^,]*', rf"\g<1>{text}", path.read_text()))
+    assert "first in epoch 1" in fail(1, "verify-run", run_dir)
+    answer = call("verify-run", run_dir, "--json")
+    said = json.loads(answer.out)
+    assert (answer.code, said["first_difference"]["key"]) == (1, "train_loss")
+    assert said["largest_relative_difference"] is None
+
+
+def test_the_first_weights_are_read_without_the_rest(
+    run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new, asked = tmp_path / "new", []
+
+    def load(path: Path, *, weights_only: bool = False) -> Checkpoint:
+        asked.append((path.name, weights_only))
+        return load_checkpoint(path, weights_only=weights_only)
+
+    succeed("train", "--from", run_dir, "--run-dir", new, "--epochs", 1)
+    monkeypatch.setattr("bpnet.training.verify.load_checkpoint", load)
+    succeed("verify-run", new)
+    assert asked == [("best.npz", True)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, None])
+def test_a_worker_that_does_nothing_ends_it_with_what_helps(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals | None
+) -> None:
+    def step(self: Trainer, *arguments: object) -> None:
+        if number is not None:
+            signal.raise_signal(number)
+        raise WorkerError("a worker process has been stopped", hint="go on with --resume")
+
+    monkeypatch.setattr(Trainer, "step", step)
+    message = fail(143 if number else 1, "verify-run", run_dir)
+    assert "ended in the middle of a step: a worker process has been stopped" in message
+    assert f"where: {run_dir}" in message
+    assert "--resume" not in message
 
 
 def test_lost_data_are_exit_code_3(here: Path) -> None:

@@ -1,6 +1,8 @@
 """Runs trained anew: equal to what was stored, and every change found where it is."""
 
 import json
+import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,13 @@ import pytest
 
 from bpnet.errors import CheckpointError
 from bpnet.model.checkpoint import load_checkpoint
+from bpnet.model.run_files import ENVIRONMENT, RUN_FILES
 from bpnet.model.workers import Workers
 from bpnet.training.differences import Difference, array_differences, value_differences
 from bpnet.training.loop import Trainer
 from bpnet.training.run import prepare_model
 from bpnet.training.saving import save_checkpoint
-from bpnet.training.stored_run import read_run
+from bpnet.training.stored_run import machine_differences, read_run, stored_config_differences
 from bpnet.training.verify import Replay, replay
 from tests.helpers.runs import RICH, STEPS, resume, scripted
 from tests.helpers.tiny import after, draw_dataset, read_config, train
@@ -104,6 +107,18 @@ def test_a_run_that_stopped_early_and_was_extended_is_verified_with_its_first_sc
     change_record(tmp_path / "last.npz", lambda record: record["progress"].pop("planned"))
     scripted(monkeypatch, scores)
     assert differences(tmp_path)[0].key == "learning_rate"  # an earlier version forgot the 9
+
+
+def test_what_an_earlier_version_did_not_record_makes_no_difference(run_dir: Path) -> None:
+    def forget(record: dict[str, Any]) -> None:
+        for key in ("first_loss", "patience_score", "patience_from", "planned"):
+            del record["progress"][key]
+
+    for name in ("last.npz", "best.npz"):
+        change_record(run_dir / name, forget)
+    assert differences(run_dir) == []
+    change_record(run_dir / "last.npz", lambda record: record["progress"].update(first_loss=None))
+    assert [one.key for one in differences(run_dir)] == ["progress.first_loss"]
 
 
 def test_a_run_that_goes_on_elsewhere_is_verified_from_its_seed(tmp_path: Path) -> None:
@@ -244,6 +259,7 @@ def test_a_run_anew_that_diverges_is_a_difference(run_dir: Path) -> None:
     (found,) = differences(run_dir)
     assert (found.epoch, found.file, found.key) == (1, "last.npz", "course")
     assert "diverged" in found.found
+    assert "\n" not in found.found
 
 
 # To the end, or until a signal
@@ -285,7 +301,46 @@ def test_what_is_no_run_is_refused(run_dir: Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(CheckpointError, match="metrics cannot be read"):
             read_run(run_dir)
     (run_dir / "metrics.jsonl").unlink()
-    with pytest.raises(CheckpointError, match="metrics cannot be read"):
+    with pytest.raises(CheckpointError, match=r"metrics\.jsonl cannot be read"):
+        read_run(run_dir)
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "a\0b"])
+def test_a_name_that_no_directory_has_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CheckpointError, match=r"found: (File name too long|a name with a NUL)"):
+        read_run(tmp_path / name)
+
+
+def test_a_best_checkpoint_without_a_run_is_refused(run_dir: Path) -> None:
+    change_record(run_dir / "best.npz", lambda record: record.pop("progress"))
+    with pytest.raises(CheckpointError, match=r"weights only.*\n.*best\.npz"):
+        read_run(run_dir)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_no_named_pipe_is_waited_for(run_dir: Path) -> None:
+    for name in RUN_FILES:
+        content = (run_dir / name).read_bytes() if (run_dir / name).exists() else None
+        (run_dir / name).unlink(missing_ok=True)
+        os.mkfifo(run_dir / name)
+        if name == ENVIRONMENT:
+            assert machine_differences(run_dir) is None
+        else:
+            with pytest.raises(CheckpointError, match=r"a named pipe|no checkpoint"):
+                stored_config_differences(read_run(run_dir))
+        (run_dir / name).unlink()
+        if content is not None:
+            (run_dir / name).write_bytes(content)
+
+
+def test_no_more_is_read_than_a_run_can_have_written(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = (run_dir / "metrics.jsonl").stat().st_size
+    monkeypatch.setattr("bpnet.model.run_files.MOST_BYTES", size)
+    read_run(run_dir)
+    monkeypatch.setattr("bpnet.model.run_files.MOST_BYTES", size - 1)
+    with pytest.raises(CheckpointError, match=r"metrics\.jsonl cannot be read"):
         read_run(run_dir)
 
 
@@ -306,6 +361,16 @@ def test_values_differ_by_place_and_by_how_much() -> None:
         Difference(7, "file", "a[2]", None, 3),
         Difference(7, "file", "d", None, 0),
     ]
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "1" * 400, "-1.7e308"])
+def test_how_far_apart_is_unknown_where_no_float_can_tell(text: str) -> None:
+    for found in (0.5, 1.7e308):
+        (difference,) = value_differences(1, "file", json.loads(text), found)
+        assert difference.relative is None or math.isfinite(difference.relative)
+    one, other = np.full(2, float("nan" if text == "NaN" else "inf")), np.ones(2)
+    assert array_differences(1, "file", "w", one, other)[0].relative is None
+    assert array_differences(1, "file", "w", np.full(9, 1.7e308), other[:1].repeat(9))
 
 
 def test_arrays_differ_by_their_bits() -> None:

@@ -147,3 +147,25 @@ class TestCommands:
         document = succeed("data", "info", "mnist", "--data-dir", tmp_path, "--json").out
         assert json.loads(document)["datasets"][0]["mirrors"]
         assert "secret" not in document
+
+
+@pytest.mark.parametrize("path", ["x.png", "x.png?token=secret"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (3, "predict"),
+        (3, "predict", "none.png"),
+        (2, "data", "fetch"),
+        (3, "data", "verify", "--data-dir"),
+        (2, "train", "--config"),
+        (4, "train", "--resume"),
+        (4, "eval"),
+        (4, "verify-run"),
+    ],
+)
+def test_no_message_tells_it_where_an_address_is_in_the_wrong_place(
+    words: tuple[int, str], path: str
+) -> None:
+    message = fail(*words, f"http://user:secret@host/{path}")
+    assert "***" in message
+    assert "secret" not in message
