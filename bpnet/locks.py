@@ -6,12 +6,15 @@ import errno
 import os
 import platform
 import re
+import stat
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
+NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe would wait
+LONGEST_SIGNATURE = 1000  # bytes
 SIGNATURE = re.compile(r"process (\d{1,18}) on (.+)\n")
 
 if sys.platform == "win32":
@@ -107,6 +110,7 @@ class Lock:
     def sign(self) -> None:
         """Write into the file who holds it."""
         os.ftruncate(self.descriptor, 0)
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
         os.write(self.descriptor, f"{Owner(os.getpid(), host_name())}\n".encode())
 
     def release(self) -> None:
@@ -128,9 +132,18 @@ def take_lock(path: Path) -> Lock | None:
     """Return the lock of that file, made if need be, or None if another process holds it.
 
     Raises:
-        OSError: the file cannot be made.
+        OSError: the file cannot be made, or something else is there.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    flags = os.O_RDWR | os.O_CREAT | NO_LINK
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        if path.is_symlink():
+            raise OSError(errno.EINVAL, "a symbolic link, not a lock of bpnet") from error
+        raise
+    if not _is_ours(descriptor):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "something that is not a lock of bpnet", str(path))
     _held.add(descriptor)
     locked = try_lock(descriptor)
     lock = Lock(path, descriptor, locked is True, owner_of(path))
@@ -138,6 +151,19 @@ def take_lock(path: Path) -> Lock | None:
         return lock
     lock.close()
     return None
+
+
+def _is_ours(descriptor: int) -> bool:
+    """Return whether an open file is a lock: of one name alone, and empty or signed."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        return False
+    try:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        text = os.read(descriptor, LONGEST_SIGNATURE).decode(errors="replace")
+    except OSError:  # another process holds it, on systems that keep others from reading then
+        return True
+    return not text or SIGNATURE.fullmatch(text) is not None
 
 
 def owner_of(path: Path) -> Owner | None:

@@ -133,7 +133,7 @@ def environment(folder: Path, python: str, tree: Path, name: str, *options: str)
     made = folder / name
     subprocess.run([python, "-m", "venv", made], check=True)
     words = [str(made / "bin/pip"), "install", "-q", *options, str(tree)]
-    subprocess.run([*words, "hypothesis", "matplotlib", "pytest"], check=True)
+    subprocess.run([*words, "coverage", "hypothesis", "matplotlib", "pytest"], check=True)
     return str(made / "bin/python")
 
 

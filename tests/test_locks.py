@@ -12,6 +12,8 @@ from bpnet.errors import CheckpointError
 from bpnet.locks import Owner, host_name, owner_of, take_lock
 from bpnet.training.run_dir import claimed_run_dir
 
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX")
+
 
 def ended_process() -> int:
     """Return the number of a process that has just ended."""
@@ -80,6 +82,29 @@ def test_a_lock_is_released_with_its_file(tmp_path: Path) -> None:
     again = take_lock(tmp_path / "lock")
     assert again is not None
     again.release()
+
+
+@posix_only
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "text"])
+def test_a_file_of_the_user_is_no_lock(tmp_path: Path, kind: str) -> None:
+    precious, path = tmp_path / "precious", tmp_path / "run" / ".lock"
+    precious.write_text("precious")
+    path.parent.mkdir()
+    if kind == "link":
+        path.symlink_to(precious)
+    elif kind == "hard link":
+        path.hardlink_to(precious)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_text("mine")
+    with (
+        pytest.raises(CheckpointError, match="not a lock of bpnet"),
+        claimed_run_dir(path.parent, resumes=True),
+    ):
+        pass
+    assert precious.read_text() == "precious"
+    assert os.path.lexists(path)
 
 
 def test_the_lock_of_another_is_not_removed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +125,7 @@ def is_run(source: str) -> bool:
 
 def title(source: str) -> str:
     """Return what charts call a run or config."""
-    return Path(source).resolve().name if is_run(source) else Path(source).stem
+    return Path(os.path.realpath(source)).name if is_run(source) else Path(source).stem
 
 
 def distinct(names: Sequence[str]) -> list[str]:

@@ -192,6 +192,8 @@ def _run(trainer: Trainer, data_dir: Path | None, display: RunDisplay) -> None:
         except WorkerError as error:
             if stop():
                 raise unfinished_step(stop.error(), error, trainer, data_dir) from error
+            error.parts["try"] = f"{error.parts['try']}; go on with"
+            error.command = ("train", "--resume", str(trainer.run_dir))
             raise
         finally:
             display.close()

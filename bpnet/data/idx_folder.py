@@ -1,5 +1,6 @@
 """Load any folder that holds pictures and labels in MNIST's four files."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def find_idx_folder(folder: Path, data_dir: Path) -> Path:
     places = (named / folder.name, named, folder)
     for place in places:
         if any(find_file(place, stem) for stem in STEMS):
-            return place.resolve()
+            return Path(os.path.realpath(place))
     raise DataError(
         "the data set is neither in --data-dir nor where [data] path says",
         where=", ".join(map(str, places)),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
-from bpnet.data.files.directory import data_directory, named_directory
+from bpnet.data.files.directory import data_directory
 from bpnet.data.files.download import DownloadObserver
 from bpnet.data.idx_folder import find_idx_folder, load_idx_folder
 from bpnet.data.mnist import load_mnist, mnist_at_hand
@@ -40,7 +40,7 @@ def load_dataset(
         DataError: files are missing or damaged and cannot be obtained.
     """
     data = config.data
-    named_directory(data_dir)  # one that a user names must exist, even where it is not needed
+    data_directory(data_dir)  # one that a user names must exist, even where it is not needed
     if data.dataset == "table":
         return load_table(config)
     if data.dataset == "idx":

@@ -67,7 +67,7 @@ def demand_equal(group: str, expected: Forms, found: Forms, path: Path) -> None:
     for name in expected | found:
         if expected.get(name) != found.get(name):
             raise CheckpointError(
-                f"the {group} in the checkpoint belong to another network",
+                f"the {group or 'arrays'} in the checkpoint belong to another network",
                 where=path,
                 expected=f"{name}: {expected.get(name, 'no such array')}",
                 found=f"{name}: {found.get(name, 'no such array')}",

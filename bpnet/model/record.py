@@ -91,8 +91,9 @@ def text(most: int, least: int = 0) -> Kind:
 
 def several(kind: Kind, least: int, most: int) -> Kind:
     """Declare a list of values of one kind."""
+    count = f"{least}" if least == most else f"{least} to {most}"
     return Kind(
-        f"a list of {least} to {most} values, each {kind.expected}",
+        f"a list of {count} values, each {kind.expected}",
         lambda value: (
             isinstance(value, list) and least <= len(value) <= most and all(map(kind.fits, value))
         ),
@@ -120,6 +121,13 @@ ORIGIN = Kind(
     ),
 )
 
+NORMALIZATION = Kind(
+    "a factor above 0 and an offset, neither beyond 1e30",
+    lambda value: (
+        several(number, 2, 2).fits(value) and 1e-30 <= value[0] <= 1e30 and abs(value[1]) <= 1e30
+    ),
+)
+
 MISSING = object()
 Keys = Mapping[str, Kind]
 
@@ -128,7 +136,7 @@ RECORD: Keys = {
     "config": text(LONGEST_CONFIG),
     "input_shape": several(whole(1, MOST_INPUTS), 1, 10),
     "outputs": whole(1, MOST_INPUTS),
-    "normalization": several(number, 2, 2),
+    "normalization": NORMALIZATION,
     "class_names": several(text(100, least=1), 0, MOST_CLASSES),
     "progress": an_object.or_missing(),
     "fingerprint": FINGERPRINT.or_missing(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 from pathlib import Path
@@ -125,7 +126,7 @@ def _bring_best(saved: Checkpoint, progress: Progress, target: Path) -> None:
     best = saved.path.with_name(BEST)
     if progress.epoch and not best.is_file():
         best, progress.best_score = saved.path, None
-    if best.is_file() and best.resolve() != target.resolve():
+    if best.is_file() and os.path.realpath(best) != os.path.realpath(target):
         with writing("the checkpoint", target), atomic_write(target) as file:
             file.write(best.read_bytes())
 

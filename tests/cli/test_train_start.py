@@ -82,7 +82,9 @@ def test_other_data_in_another_place_are_refused(here: Path) -> None:
 def test_a_new_run_starts_from_old_weights(here: Path) -> None:
     succeed("train", "--config", TINY, "--run-dir", "old")
     answer = succeed("train", "--from", "old", "--run-dir", "new", "--epochs", 1, "--json")
-    assert answer.err.startswith("taken: 1.weight, 1.bias, 5.weight, 5.bias\n")
+    first, taken = answer.err.splitlines()[:2]
+    assert first == f"weights of {here / 'old' / 'best.npz'}, epoch 3"
+    assert taken == "taken: 1.weight, 1.bias, 5.weight, 5.bias"
     said = json.loads(answer.out)
     assert said["epochs"] == 1
     first = json.loads((here / "old" / "metrics.jsonl").read_text().splitlines()[0])
@@ -104,7 +106,7 @@ def test_other_classes_take_what_fits(here: Path) -> None:
     assert "must give (5,)" in fail(2, "train", *words)
     answer = succeed("train", *words, "--set", layers)
     told = "taken: 1.weight, 1.bias; new: 5.weight (5, 27) instead of (3, 27), "
-    assert answer.err.startswith(told + "5.bias (5,) instead of (3,)\n")
+    assert told + "5.bias (5,) instead of (3,)\n" in answer.err
 
 
 def test_old_weights_that_cannot_be_taken_are_refused(here: Path) -> None:
@@ -170,3 +172,13 @@ def test_batches_from_which_batch_normalisation_learns_nothing_are_refused(here:
         assert "train.batch_size = 2, train.shards = 2" in message
     alone = ("--set", layers, "--set", "train.batch_size=1")
     assert "train.batch_size = 1" in fail(2, "trace", TINY, *alone)
+
+
+def test_the_advice_works_where_the_loss_had_exploded_before(here: Path) -> None:
+    """The weights that were saved are then worse than none."""
+    message = fail(5, "train", "--config", "chain", "--epochs", "12", "--run-dir", "exploded")
+    assert "in a new run from the start:" in message
+    words = shlex.split(message.partition("from the start: ")[2])
+    assert "--from" not in words
+    done = json.loads(succeed(*words[words.index("train") :], "--json").out)
+    assert done["warnings"] == []

@@ -20,6 +20,11 @@ from tests.helpers.forged import forge_record
 from tests.helpers.tiny import fail
 
 WRONG: list[tuple[str, Any]] = [
+    ("normalization", [0.0, 0.0]),
+    ("normalization", [-1.0, 0.0]),
+    ("normalization", [1e308, 1e308]),
+    ("progress__seconds", -1.0),
+    ("progress__ends", [10**9]),
     ("progress__epoch", 10**15),
     ("format", True),
     ("format", 1.0),
@@ -142,7 +147,7 @@ def test_the_command_line_says_where_what_was_expected_and_found(
     for words in (("eval", path), ("summary", path), ("train", "--resume", path)):
         message = fail(4, *words)
         assert "no usable normalization" in message
-        assert f"where: {path}\n  expected: a list of 2 to 2 values" in message
+        assert f"where: {path}\n  expected: a factor above 0 and an offset" in message
         assert "found: [1.0]" in message
 
 

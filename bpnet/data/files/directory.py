@@ -8,7 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from bpnet.data.files.disk import disk_errors
-from bpnet.disk import DIRECTORY, NUL, what_is_at
+from bpnet.disk import DIRECTORY, NOTHING, NUL, what_is_at
 from bpnet.errors import DataError
 
 
@@ -51,7 +51,15 @@ def data_directory(named: Path | None = None) -> DataDirectory:
         cache = platformdirs.user_cache_path("bpnet", appauthor=False)
         return DataDirectory(cache.absolute(), is_own=True)
     found = what_is_at(path)
-    if found != DIRECTORY:
+    if found not in (DIRECTORY, NOTHING):
+        raise DataError(
+            "this cannot be the data directory",
+            where=path,
+            expected=DIRECTORY,
+            found=found,
+            hint="check --data-dir or BPNET_DATA_DIR",
+        )
+    if found == NOTHING:
         raise DataError(
             "the data directory does not exist",
             where=path,

@@ -14,7 +14,7 @@ PATIENCE = 10.0  # seconds that a process has to end before it is killed
 STOPPED_PATIENCE = 30.0  # seconds for a stopped process: whoever stopped it may let it go on
 SIGNAL_PATIENCE = 2.0  # the same once the run should stop: `kill` and `fg` wake processes in turn
 LONGEST_LOOK = 0.1  # seconds: more than that between two looks, and this process did not run
-RESUME = "go on with --resume; --workers 1 needs no further process"
+ALONE = "--workers 1 needs no further process"
 
 
 class Children:
@@ -44,7 +44,7 @@ class Children:
                     "a worker process has ended in the middle of a step",
                     where=f"process {process}",
                     found="killed, perhaps for lack of memory",
-                    hint=RESUME,
+                    hint=ALONE,
                 )
         if not self._stopped:
             return
@@ -58,7 +58,7 @@ class Children:
                 where=f"process {min(self._stopped)}",
                 expected=f"that it goes on within {patience:g} s",
                 found="stopped, as by kill -STOP",
-                hint=RESUME,
+                hint=ALONE,
             )
 
     def end(self) -> None:

@@ -198,3 +198,12 @@ def test_no_picture_hides_in_another() -> None:
     icon = encoded(Image.new("RGB", (64, 64)), "ICO")
     with pytest.raises(DataError, match="not a picture"):
         open_picture(BytesIO(icon))
+
+
+@pytest.mark.parametrize("size", [(30_001, 2), (2, 30_001)])
+def test_a_picture_with_a_very_long_side_is_refused(size: tuple[int, int]) -> None:
+    file = BytesIO()
+    Image.new("L", size).save(file, "PNG")
+    file.seek(0)
+    with pytest.raises(DataError, match="more than 30,000 on a side"):
+        open_picture(file)
