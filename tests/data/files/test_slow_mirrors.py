@@ -4,12 +4,13 @@ import hashlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bpnet.data.files.download import RemoteFile, download
+from bpnet.data.files.download import DownloadObserver, RemoteFile, download
 from bpnet.data.files.patience import Allowance, Patience
 from bpnet.errors import DataError
 from tests.helpers.file_server import (
@@ -29,6 +30,7 @@ CONTENT = np.random.default_rng(1).bytes(100_000)
 FILE = RemoteFile("images.gz", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
 OK = b"HTTP/1.1 200 OK\r\n"
 SHORT = Patience(connect=1, read=0.4, total=2.0, lowest_rate=200_000, pause=0.01, lock=20)
+STUBBORN = replace(SHORT, total=60, rounds=8)  # a mirror that stalls once is asked again
 EVER = 0.01  # seconds between the drops of a server that goes on for ever
 
 
@@ -66,10 +68,17 @@ ENDLESS = {
 }
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    monkeypatch.setattr("bpnet.data.files.patience.time.monotonic", lambda: now[0])
+    return now
+
+
 @pytest.mark.parametrize("answer", ENDLESS.values(), ids=list(ENDLESS))
 def test_the_next_mirror_gets_its_turn(tmp_path: Path, answer: Answer) -> None:
     with serving(answer) as bad, serving(ranged(CONTENT)) as good:
-        path = download(FILE, tmp_path, [bad.url, good.url], patience=SHORT)
+        path = download(FILE, tmp_path, [bad.url, good.url], patience=STUBBORN)
     assert path.read_bytes() == CONTENT
     assert [entry.name for entry in tmp_path.iterdir()] == ["images.gz"]
 
@@ -95,19 +104,22 @@ def test_bytes_of_later_rounds_do_not_renew_the_patience(tmp_path: Path) -> None
     assert len(server.requests) < 20
 
 
-def test_an_honest_slow_line_has_the_time_that_it_needs(tmp_path: Path) -> None:
-    patience = Patience(read=0.5, total=0.5, lowest_rate=10_000)
-    with serving(slow(CONTENT, pieces=40, pause=0.03)) as server:
-        begin = time.monotonic()
-        path = download(FILE, tmp_path, [server.url], patience=patience)
-    assert time.monotonic() - begin > patience.total  # the patience as such was used up
+def test_an_honest_slow_line_has_the_time_that_it_needs(tmp_path: Path, clock: list[float]) -> None:
+    class SlowLine(DownloadObserver):
+        def advance(self, count: int) -> None:
+            clock[0] += count / 3000
+
+    with serving(slow(CONTENT, pieces=40, pause=0.01)) as server:
+        path = download(FILE, tmp_path, [server.url], progress=SlowLine())
+    assert clock[0] > Patience.total  # the patience as such was used up
     assert path.read_bytes() == CONTENT
     assert len(server.requests) == 1
 
 
 def test_a_mirror_whose_body_ends_early_is_not_called_slow(tmp_path: Path) -> None:
+    patience = Patience(pause=0.01)  # with time enough for a busy machine
     with serving(cut(CONTENT, 30_000)) as server, pytest.raises(DataError, match="connection"):
-        download(FILE, tmp_path, [server.url], patience=SHORT)
+        download(FILE, tmp_path, [server.url], patience=patience)
 
 
 def test_who_waits_for_the_lock_gets_its_turn(tmp_path: Path) -> None:
@@ -119,7 +131,7 @@ def test_who_waits_for_the_lock_gets_its_turn(tmp_path: Path) -> None:
         first = pool.submit(download, FILE, tmp_path, [bad.url], patience=SHORT)
         while not bad.requests:
             time.sleep(0.01)
-        path = download(FILE, tmp_path, [good.url], patience=SHORT)
+        path = download(FILE, tmp_path, [good.url], patience=STUBBORN)
         assert isinstance(first.exception(), DataError)
     assert path.read_bytes() == CONTENT
 
@@ -127,20 +139,14 @@ def test_who_waits_for_the_lock_gets_its_turn(tmp_path: Path) -> None:
 def test_no_thread_is_left(tmp_path: Path) -> None:
     before = threading.active_count()
     with serving(ENDLESS["a body byte by byte"]) as bad, serving(whole(CONTENT)) as good:
-        download(FILE, tmp_path, [bad.url, good.url], patience=SHORT)
+        download(FILE, tmp_path, [bad.url, good.url], patience=STUBBORN)
     deadline = time.monotonic() + 20
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # one of an earlier test may have ended
 
 
 class TestAllowance:
-    @pytest.fixture
-    def clock(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-        now = [0.0]
-        monkeypatch.setattr("bpnet.data.files.patience.time.monotonic", lambda: now[0])
-        return now
-
     def seconds_until_it_ends(self, clock: list[float], pause: float, count: int) -> float:
         """Return how long a server lasts that sends `count` bytes after each pause."""
         allowance = Allowance(5, 10, 2000)
