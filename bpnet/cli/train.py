@@ -21,6 +21,7 @@ from bpnet.cli.options import (
 from bpnet.cli.output import show_json
 from bpnet.cli.run_result import next_commands, tell, tell_ending
 from bpnet.cli.run_start import (
+    RunStart,
     advice_finds_data,
     data_option,
     goes_on_in_place,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from bpnet.cli.bars import RunDisplay
     from bpnet.data.dataset import Dataset
     from bpnet.model.model import Model
+    from bpnet.model.score import Score
     from bpnet.training.loop import Trainer
 
 
@@ -90,19 +92,14 @@ def command(
     The run directory holds config.ini, environment.json, metrics.jsonl and two checkpoints,
     last.npz and best.npz. Ctrl-C finishes the current step, saves, and shows how to continue.
     """
-    from bpnet.cli.bars import RunDisplay
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.cli.dry_run import check
     from bpnet.data.load import load_dataset, with_data_dir
-    from bpnet.machine import blas_threads
-    from bpnet.model.run_files import BEST
     from bpnet.training import run as runs
     from bpnet.training.run_dir import claimed_run_dir, demand_free
 
-    if workers is not None:
-        overrides = (*overrides, f"train.workers={workers}")
-    if seed is not None:
-        overrides = (*overrides, f"train.seed={seed}")
+    given = {"train.workers": workers, "train.seed": seed}
+    overrides += tuple(f"{name}={value}" for name, value in given.items() if value is not None)
     in_place = goes_on_in_place(resume, run_dir)
     if run_dir is not None and not in_place:
         with advice_finds_data(data_dir):
@@ -121,13 +118,7 @@ def command(
         if run_dir is None or not in_place:
             run_dir = run_dir or default_run_dir(source or ("resumed" if resume else "retrained"))
             run_dir = held.enter_context(claimed_run_dir(run_dir, resumes=False))
-        with blas_threads(config.train.blas_threads), runs.choose_workers(config) as pool:
-            trainer = runs.build_trainer(model, dataset, run_dir, pool, start.saved, start.progress)
-            trainer.started_from = trainer.started_from or origin
-            runs.describe_run(run_dir, trainer)
-            _run(trainer, data_dir, RunDisplay(trainer.progress.ends[-1]))
-            with finished(run_dir, data_dir):
-                score = runs.final_score(run_dir / BEST, dataset, pool)
+        trainer, score = _train_and_score(start, model, origin, dataset, run_dir, data_dir)
     result = {"run_dir": str(run_dir)} | runs.result(trainer, score)
     if as_json:
         show_json(result)
@@ -179,6 +170,30 @@ def train_anew(
         runs.describe_run(run_dir, trainer)
         _run(trainer, data_dir, display)
     return run_dir
+
+
+def _train_and_score(
+    start: RunStart,
+    model: Model,
+    origin: dict[str, str] | None,
+    dataset: Dataset,
+    run_dir: Path,
+    data_dir: Path | None,
+) -> tuple[Trainer, Score]:
+    """Train until the run is finished; return its trainer, and the test score of the best epoch."""
+    from bpnet.cli.bars import RunDisplay
+    from bpnet.machine import blas_threads
+    from bpnet.model.run_files import BEST
+    from bpnet.training import run as runs
+
+    config = model.config
+    with blas_threads(config.train.blas_threads), runs.choose_workers(config) as pool:
+        trainer = runs.build_trainer(model, dataset, run_dir, pool, start.saved, start.progress)
+        trainer.started_from = trainer.started_from or origin
+        runs.describe_run(run_dir, trainer)
+        _run(trainer, data_dir, RunDisplay(trainer.progress.ends[-1]))
+        with finished(run_dir, data_dir):
+            return trainer, runs.final_score(run_dir / BEST, dataset, pool)
 
 
 def _run(trainer: Trainer, data_dir: Path | None, display: RunDisplay) -> None:

@@ -1,4 +1,4 @@
-"""Split samples into those to train on and those held out for validation."""
+"""Split samples into those to train on and those held out for validation; shuffle the former."""
 
 from __future__ import annotations
 
@@ -53,3 +53,8 @@ def stratified_split(
     ]
     validation = np.sort(np.concatenate(chosen)) if held_out else np.empty(0, dtype=np.int64)
     return np.setdiff1d(np.arange(samples), validation, assume_unique=True), validation
+
+
+def shuffled(training: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
+    """Return the numbers of the training samples in the order in which an epoch takes them."""
+    return derive_rng(seed, "shuffle", epoch).permutation(training)

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
-from bpnet.data.split import split_samples
+from bpnet.data.split import shuffled, split_samples
 from bpnet.errors import CheckpointError, DivergedError
 from bpnet.model.checkpoint import Checkpoint
 from bpnet.model.model import Model
 from bpnet.model.run_files import BEST, LAST
 from bpnet.model.score import Score, evaluate
 from bpnet.model.workers import Workers
-from bpnet.seeding import derive_rng
 from bpnet.training.averaging import AveragedWeights
 from bpnet.training.divergence import diverged
 from bpnet.training.observer import Observer
@@ -272,8 +271,3 @@ class Trainer:
         """Return the error for a step after which a number is not finite."""
         improved = self.progress.has_improved
         return diverged(self.model, epoch, step, samples, self.run_dir, has_improved=improved)
-
-
-def shuffled(training: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
-    """Return the numbers of the training samples in the order in which an epoch takes them."""
-    return derive_rng(seed, "shuffle", epoch).permutation(training)

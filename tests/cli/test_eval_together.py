@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bpnet.cli.eval import check_views
+from bpnet.cli.eval_data import check_views
 from bpnet.cli.same_split import check_same_split
 from bpnet.config.settings import Config, DataConfig
 from bpnet.config.writer import format_config

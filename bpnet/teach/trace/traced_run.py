@@ -11,7 +11,7 @@ import numpy as np
 
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
-from bpnet.data.split import split_samples
+from bpnet.data.split import shuffled, split_samples
 from bpnet.errors import DivergedError
 from bpnet.nn.draws import Draws
 from bpnet.nn.layer import Array
@@ -23,7 +23,6 @@ from bpnet.teach.trace.recorded_pass import RecordedPass, Recorder
 from bpnet.teach.trace.step_trace import LayerTrace, ParameterTrace, StateTrace, StepTrace
 from bpnet.teach.trace.update_rule import update_rule
 from bpnet.training import textbook
-from bpnet.training.loop import shuffled
 from bpnet.training.optimizer import square_sum
 from bpnet.training.optimizers import build_optimizer
 from bpnet.training.run import prepare_model

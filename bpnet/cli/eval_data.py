@@ -1,0 +1,152 @@
+"""Choose the samples that checkpoints are scored on, and make sure that they go together."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bpnet.cli.same_split import check_same_samples, check_same_split
+from bpnet.disk import DIRECTORY, what_is_at
+from bpnet.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bpnet.config.settings import Config
+    from bpnet.data.dataset import Dataset, Samples
+    from bpnet.model.checkpoint import Checkpoint
+    from bpnet.model.model import Model
+
+KNOWN = ("mnist", "fashion_mnist", "synthetic", "table")
+
+
+def load_data(
+    saved: Sequence[Checkpoint],
+    models: Sequence[Model],
+    chosen: str | None,
+    split: str,
+    data_dir: Path | None,
+) -> Dataset:
+    """Load the data set that all checkpoints are scored on.
+
+    Args:
+        saved: the checkpoints.
+        models: their networks, whose configs name the data set.
+        chosen: the data set or folder that the user named instead of that of the training.
+        split: which of its samples will be scored.
+        data_dir: where data sets lie.
+
+    Raises:
+        ConfigError: the runs did not hold out the same samples.
+        DataError: the networks cannot read it, or it is not there.
+    """
+    from bpnet.cli.download_progress import DownloadProgress
+    from bpnet.data.load import load_dataset
+
+    paths = [checkpoint.path for checkpoint in saved]
+    check_alike(models, paths)
+    if split != "test":
+        check_same_split([m.config for m in models], paths, chosen=chosen is not None)
+    is_folder = chosen is not None and chosen not in KNOWN  # which is named itself
+    place = None if is_folder else data_dir
+    data = load_dataset(models[0].config, place, progress=DownloadProgress())
+    check_fit(models[0], data)
+    if split != "test" and chosen is None:
+        fingerprints = [checkpoint.record.get("fingerprint") for checkpoint in saved]
+        check_same_samples(fingerprints, paths, data)
+    return data
+
+
+def choose_dataset(model: Model, name: str) -> Config:
+    """Return the model's config with another data set."""
+    if name == "table" and not model.config.data.inputs:
+        raise ConfigError("the checkpoint's config holds no table", where="--dataset")
+    if name in KNOWN:
+        drawn = model.config.data.drawn if name == "mnist" else 0  # drawn digits go with MNIST only
+        data = dataclasses.replace(model.config.data, dataset=name, drawn=drawn)
+    elif what_is_at(Path(name)) == DIRECTORY:
+        path = str(Path(name).absolute())
+        data = dataclasses.replace(model.config.data, dataset="idx", path=path, drawn=0)
+    else:
+        raise ConfigError(
+            "there is no such data set",
+            where="--dataset",
+            expected=f"{', '.join(KNOWN)}, or a folder of IDX files",
+            found=name,
+        )
+    return dataclasses.replace(model.config, data=data)
+
+
+def check_fit(model: Model, data: Dataset) -> None:
+    """Make sure that the network takes these samples and knows their classes."""
+    expected = (model.network.input_shape, len(model.class_names))
+    found = (data.input_shape, len(data.class_names))
+    if expected != found:
+        raise DataError(
+            f"the network was made for data other than {data.name}",
+            expected=f"samples of shape {expected[0]} in {expected[1]} classes",
+            found=f"samples of shape {found[0]} in {found[1]} classes",
+            hint="choose another --dataset",
+        )
+
+
+def check_alike(models: Sequence[Model], paths: Sequence[Path]) -> None:
+    """Make sure that all networks take the samples of the first and know its classes."""
+
+    def task(model: Model) -> str:
+        known = f"the classes {', '.join(model.class_names)}"
+        answer = known if model.class_names else f"{model.network.loss.outputs} numbers"
+        return f"samples of shape {model.network.input_shape}, answered with {answer}"
+
+    for model, path in zip(models[1:], paths[1:], strict=True):
+        if task(model) != task(models[0]):
+            raise DataError(
+                "this network and the first one were made for different data",
+                where=path,
+                expected=task(models[0]),
+                found=task(model),
+                hint="score it on its own",
+            )
+
+
+def check_views(views: int, data: Dataset) -> None:
+    """Make sure that samples to show in several views are pictures, and not too large."""
+    from bpnet.data.distortion.warp import LARGEST_SIDE
+
+    inputs = data.test.inputs
+    if views == 1:
+        return
+    if inputs.dtype != "uint8" or inputs.ndim != 3:
+        raise ConfigError(
+            "only pictures can be shown in several views",
+            where="--views",
+            expected="grey pictures",
+            found=f"numbers of shape {data.input_shape}",
+        )
+    height, width = inputs.shape[1:]
+    if max(height, width) > LARGEST_SIDE:
+        raise ConfigError(
+            "these pictures are too large to be shown in several views",
+            where="--views",
+            expected=f"at most {LARGEST_SIDE}×{LARGEST_SIDE} pixels",
+            found=f"{height}×{width} pixels",
+            hint="leave --views out",
+        )
+
+
+def choose_samples(
+    config: Config, data: Dataset, split: str
+) -> tuple[Samples, NDArray[np.int64] | None]:
+    """Return the samples that hold a split, and its sample numbers unless it is all of them."""
+    from bpnet.data.split import split_samples
+
+    if split == "test":
+        return data.test, None
+    training, validation = split_samples(config, data)
+    index = training if split == "train" else validation
+    if not len(index):
+        raise ConfigError("the run held out no samples for validation", where="--split")
+    return data.train, index

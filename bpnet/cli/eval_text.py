@@ -1,0 +1,63 @@
+"""Turn a score into plain values, and those into lines of text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bpnet.cli.checkpoints import described
+from bpnet.cli.options import averaged_over, percent
+from bpnet.errors import escaped
+
+if TYPE_CHECKING:
+    from bpnet.model.model import Model
+    from bpnet.model.score import Score
+
+
+def describe(score: Score, model: Model) -> dict[str, Any]:
+    """Return a score in plain values."""
+    from bpnet.model.score import per_class, wilson_interval
+
+    result: dict[str, Any] = {"samples": score.samples, "loss": score.loss}
+    if score.correct is not None:
+        low, high = wilson_interval(score.correct, score.samples)
+        result |= {"accuracy": score.accuracy, "accuracy_low": low, "accuracy_high": high}
+        result["errors"] = score.errors
+    if score.confusion is None:
+        return result | {"mae": score.mean_absolute_error, "mse": score.mean_squared_error}
+    result["per_class"] = per_class(score.confusion, model.class_names)
+    return result | {"confusion": score.confusion.tolist()}
+
+
+def text(result: dict[str, Any]) -> list[str]:
+    """Return the score as lines of text."""
+    lines = [f"{result['dataset']}, {result['split']}: {result['samples']} samples"]
+    networks = list(map(described, result["checkpoints"], result["epochs"]))
+    if len(networks) == 1:
+        lines.append(f"checkpoint {networks[0]}")
+    else:
+        lines.append(f"mean of {len(networks)} networks:")
+        lines += [f"  {network}" for network in networks]
+    if result["views"] > 1:
+        lines.append(averaged_over(result["views"]))
+    lines.append(f"loss      {result['loss']:.4f}")
+    if "accuracy" in result:
+        bounds = f"{percent(result['accuracy_low'])} – {percent(result['accuracy_high'])}"
+        lines.append(f"accuracy  {percent(result['accuracy'])}  (95 %: {bounds})")
+        lines.append(f"errors    {result['errors']}")
+    if "confusion" not in result:
+        lines += [f"mae       {result['mae']:.6g}", f"mse       {result['mse']:.6g}"]
+        return lines
+    names = [escaped(entry["label"]) for entry in result["per_class"]]
+    width = max(6, *(len(name) + 1 for name in names))
+    lines += ["", "class".ljust(width) + " precision    recall   samples"]
+    for name, entry in zip(names, result["per_class"], strict=True):
+        parts = [
+            "–".rjust(10) if entry[key] is None else f"{100 * entry[key]:8.2f} %"
+            for key in ("precision", "recall")
+        ]
+        lines.append(f"{name:{width}}{parts[0]}{parts[1]}{entry['samples']:10d}")
+    lines += ["", "confusion: rows are true, columns predicted"]
+    lines.append(" " * width + "".join(name.rjust(width) for name in names))
+    for name, row in zip(names, result["confusion"], strict=True):
+        lines.append(name.ljust(width) + "".join(str(count).rjust(width) for count in row))
+    return lines
