@@ -9,6 +9,7 @@ every stage. Exit code 1 where anything went wrong.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -36,6 +37,8 @@ def main() -> None:
         "downloads": partial(check_downloads, seed=options.seed),
         "interrupts": partial(check_interrupts, seed=options.seed),
     }
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's `&` ignores it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as `nohup` does this one
     faults = 0
     for name in options.parts or parts:
         began = time.monotonic()

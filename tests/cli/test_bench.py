@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bpnet.cli import bench
+from tests.helpers.places import needs_utf8
 from tests.helpers.tiny import NET, TABLE, TRAIN, bpnet, command, fail, process_environment, succeed
 
 KEYS = {
@@ -127,6 +128,7 @@ def test_what_cannot_be_measured_has_its_exit_code(tmp_path: Path, table: Path) 
     assert "batch_size" in fail(2, "bench", "--config", tmp_path / "wrong.ini")
 
 
+@needs_utf8
 def test_what_fails_while_measuring_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "lost.ini").write_text(NET + TRAIN)
     done = bpnet("bench", "--config", "lost.ini", "--json", cwd=tmp_path)

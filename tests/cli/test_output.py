@@ -15,7 +15,7 @@ from bpnet.cli.output import guarded_streams, note, show, show_json
 from bpnet.errors import BpnetError, ConfigError, NoReaderError, escaped
 from tests.cli.test_train import KEYS
 from tests.conftest import Run
-from tests.helpers.places import PROJECT
+from tests.helpers.places import PROJECT, needs_utf8
 from tests.helpers.tiny import call, command, fail, process_environment, succeed
 
 EVIL = "a\x1b[31m\n\x7f\x9b\u202e\u200bb"
@@ -167,6 +167,7 @@ def test_json_is_plain_and_says_the_same(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs such a file name")
+@needs_utf8
 def test_file_names_of_strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     picture = (PROJECT / "bpnet" / "assets" / "seven.jpg").read_bytes()
@@ -185,6 +186,7 @@ def test_file_names_of_strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs such a file name")
+@needs_utf8
 def test_a_suggested_command_with_a_strange_name_runs(here: Path, tiny_run: Run) -> None:
     assert quoted("a b") == "'a b'"
     word = quoted(EVIL + "'\\")

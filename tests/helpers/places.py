@@ -1,5 +1,6 @@
 """Where the project lies, and the data sets that may lie beside it."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ MNIST_FILES = SHARED / "mnist"
 FASHION_FILES = SHARED / "fashion"
 OWN_IMAGES = SHARED / "own_images"
 
+needs_utf8 = pytest.mark.skipif(
+    sys.getfilesystemencoding() != "utf-8", reason="needs file names in UTF-8"
+)
 needs_data = pytest.mark.skipif(
     not MNIST_FILES.is_dir(), reason="needs the data sets beside the project"
 )
