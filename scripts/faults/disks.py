@@ -74,7 +74,8 @@ def close_while_training(
     run_dir = folder / f"closed-{number}"
     process = start_and_wait(words, run_dir, rng)
     with mounted(run_dir, "--bind", str(run_dir)):
-        subprocess.run(["mount", "-o", "remount,bind,ro", str(run_dir)], check=True)
+        while subprocess.run(["mount", "-o", "remount,bind,ro", str(run_dir)]).returncode:
+            time.sleep(0.001)  # refused while a file is being written there
         message = process.communicate(timeout=120)[1]
     name = f"read-only disk {number}"
     check_failed_run(name, process.returncode, message, run_dir, tally)
