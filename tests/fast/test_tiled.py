@@ -19,6 +19,7 @@ from tests.helpers.fused_cases import (
     results_of,
 )
 from tests.helpers.gradients import assert_close
+from tests.helpers.places import needs_assertions
 
 DRAWN = [draw_tiled(np.random.default_rng(seed)) for seed in range(50)]
 REAL = [  # layers of the presets, and one with more filters than numbers in a window
@@ -130,6 +131,7 @@ def test_a_planted_bug_is_caught(wrong: type[TiledConv], planted: set[str]) -> N
     assert differing(found, expected) == planted
 
 
+@needs_assertions
 def test_a_stride_is_left_to_the_plain_layer() -> None:
     with pytest.raises(AssertionError):
         TiledConv(Conv((1, 9, 9), 2, 3, stride=2))

@@ -17,6 +17,7 @@ from tests.helpers.fused_cases import (
     results_of,
 )
 from tests.helpers.gradients import assert_close
+from tests.helpers.places import needs_assertions
 
 DRAWN = [draw_winograd(np.random.default_rng(seed)) for seed in range(50)]
 REAL = [
@@ -153,6 +154,7 @@ def test_many_channels_and_full_tiles_are_taken(
     assert tile_for(conv, pool_size) == expected
 
 
+@needs_assertions
 @pytest.mark.parametrize(("kernel_size", "stride"), [(5, 1), (3, 2)])
 def test_other_kernels_and_strides_are_left_to_other_layers(kernel_size: int, stride: int) -> None:
     with pytest.raises(AssertionError):

@@ -11,6 +11,9 @@ MNIST_FILES = SHARED / "mnist"
 FASHION_FILES = SHARED / "fashion"
 OWN_IMAGES = SHARED / "own_images"
 
+needs_assertions = pytest.mark.skipif(
+    not __debug__, reason="Python's -O leaves the assertions of the package out"
+)
 needs_utf8 = pytest.mark.skipif(
     sys.getfilesystemencoding() != "utf-8", reason="needs file names in UTF-8"
 )

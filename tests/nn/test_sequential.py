@@ -27,6 +27,7 @@ from bpnet.nn.sequential import Caches, Sequential, Workspace
 from bpnet.nn.stage import Stage
 from bpnet.nn.tanh import Tanh
 from tests.helpers.gradients import TOLERANCE, projection_error
+from tests.helpers.places import needs_assertions
 
 Rng = np.random.Generator
 DRAWS = Draws(seed=5, epoch=0, step=0)
@@ -212,6 +213,7 @@ def test_one_workspace_serves_full_and_short_shards_in_any_order(fast: bool) -> 
         assert workspace.caches(batch) is caches
 
 
+@needs_assertions
 def test_a_larger_batch_than_announced_is_our_own_bug() -> None:
     with pytest.raises(AssertionError):
         Workspace(small_net(), 4, training=True).caches(5)
