@@ -5,7 +5,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bpnet.cli.options import percent
+from bpnet.cli.options import loss_text, percent
 from bpnet.cli.output import note
 from bpnet.training.observer import Observer
 
@@ -46,13 +46,13 @@ class RunDisplay(Observer):
 
 def epoch_line(record: dict[str, Any], epochs: int) -> str:
     """Return an epoch's metrics in one line."""
-    parts = [f"epoch {record['epoch']}/{epochs}", f"loss {record['train_loss']:.4f}"]
+    parts = [f"epoch {record['epoch']}/{epochs}", f"loss {loss_text(record['train_loss'])}"]
     if record["train_accuracy"] is not None:
         parts.append(f"training {percent(record['train_accuracy'])}")
     if record["validation_accuracy"] is not None:
         parts.append(f"validation {percent(record['validation_accuracy'])}")
     elif record["validation_loss"] is not None:
-        parts.append(f"validation loss {record['validation_loss']:.4f}")
+        parts.append(f"validation loss {loss_text(record['validation_loss'])}")
     parts.append(f"{record['seconds']:.1f} s")
     parts.append(f"{record['samples_per_second']:,.0f} samples/s")
     return "  ".join(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bpnet.cli.checkpoints import described
-from bpnet.cli.options import averaged_over, percent
+from bpnet.cli.options import averaged_over, loss_text, percent
 from bpnet.errors import escaped
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def text(result: dict[str, Any]) -> list[str]:
         lines += [f"  {network}" for network in networks]
     if result["views"] > 1:
         lines.append(averaged_over(result["views"]))
-    lines.append(f"loss      {result['loss']:.4f}")
+    lines.append(f"loss      {loss_text(result['loss'])}")
     if "accuracy" in result:
         bounds = f"{percent(result['accuracy_low'])} – {percent(result['accuracy_high'])}"
         lines.append(f"accuracy  {percent(result['accuracy'])}  (95 %: {bounds})")

@@ -100,6 +100,11 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.2f} %"
 
 
+def loss_text(loss: float) -> str:
+    """Return a loss with four decimals, or with an exponent where it has exploded."""
+    return f"{loss:.4f}" if abs(loss) < 1e6 else f"{loss:.4e}"
+
+
 def averaged_over(count: int) -> str:
     """Return the words that name views in a text."""
     return f"averaged over {count} views"

@@ -1,11 +1,11 @@
-"""Tell how a run ended: its score, what to mind, and what to try next."""
+"""Report how a run ended: its score, its warnings, and commands to try next."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpnet.cli.options import command_line, percent
+from bpnet.cli.options import command_line, loss_text, percent
 from bpnet.cli.output import note, show
 from bpnet.cli.run_start import data_option
 
@@ -51,7 +51,7 @@ def tell(result: dict[str, Any], score: Score, commands: list[str]) -> None:
     if result["test_accuracy"] is not None:
         errors = result["test_errors"]
         accuracy = percent(result["test_accuracy"])
-        show(f"test accuracy {accuracy} ({errors} errors), loss {result['test_loss']:.4f}")
+        show(f"test accuracy {accuracy} ({errors} errors), loss {loss_text(result['test_loss'])}")
     else:
         means = f"mae {score.mean_absolute_error:.6g}, mse {score.mean_squared_error:.6g}"
         show(f"test loss {result['test_loss']:.6g}, {means}")

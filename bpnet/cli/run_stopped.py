@@ -1,4 +1,4 @@
-"""Say what became of a run that a signal ended before it was done."""
+"""Report how far a run had come when a signal ended it."""
 
 from __future__ import annotations
 

@@ -173,7 +173,9 @@ def plain(value: Any) -> Any:
 def text(stored: StoredRun) -> list[str]:
     """Return the lines of the text for a run that differs nowhere."""
     progress = stored.progress
-    lines = [f"equal, bit for bit: {len(stored.metrics)} epochs of metrics.jsonl"]
+    count = len(stored.metrics)
+    epochs = "1 epoch" if count == 1 else f"{count} epochs"
+    lines = [f"equal, bit for bit: {epochs} of metrics.jsonl"]
     for checkpoint in filter(None, (stored.best, stored.last)):
         place = checkpoint.record["progress"]
         name, epoch, step = checkpoint.path.name, place["epoch"], place["step"]

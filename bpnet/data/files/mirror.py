@@ -43,7 +43,7 @@ def mirrors_in_order(preferred: str | None, known: Sequence[str]) -> list[str]:
         raise ConfigError(
             "the mirror is not a web address",
             where="--mirror or BPNET_MIRROR",
-            expected="http://… or https://…, the folder that holds the files",
+            expected="the address of the folder that holds the files, with http or https",
             found=without_secrets(preferred),
             hint="for files on this machine use: bpnet data import DIR",
         )
