@@ -25,16 +25,22 @@ DIGITS = ("--train", 1200, "--test", 100)
 def check_downloads(folder: Path, seed: int) -> Tally:
     """Kill both commands again and again."""
     rng, tally = random.Random(seed), Tally()
-    source = data_directory().path
-    source = source / "mnist" if (source / "mnist").is_dir() else source
-    paths = [find_file(source, stem) for stem in STEMS]
-    if all(path is not None and path.suffix == ".gz" for path in paths):
+    source = gzipped_mnist()
+    if source is not None:
         with slow_server(source) as url:
             check_fetch(folder, url, rng, tally)
     else:
         tally.count("parts left out (they need MNIST's gzipped files in BPNET_DATA_DIR)")
     check_synthesize(folder, rng, tally)
     return tally
+
+
+def gzipped_mnist() -> Path | None:
+    """Return the folder of MNIST's gzipped files, if they are where data sets are kept."""
+    source = data_directory().path
+    source = source / "mnist" if (source / "mnist").is_dir() else source
+    paths = [find_file(source, stem) for stem in STEMS]
+    return source if all(path and path.suffix == ".gz" for path in paths) else None
 
 
 def check_fetch(folder: Path, url: str, rng: random.Random, tally: Tally) -> None:

@@ -6,9 +6,11 @@ import random
 import shutil
 import signal
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from bpnet.model.run_files import BEST, LAST
+from faults.downloads import gzipped_mnist, slow_server
 from faults.kills import COMMON, RECIPES
 from faults.runs import Tally, finish, is_whole, left_behind, start
 
@@ -20,7 +22,23 @@ ASSETS = Path(__file__).parents[2] / "bpnet" / "assets"
 def check_interrupts(folder: Path, seed: int) -> Tally:
     """Interrupt every command; each must end with the signal's code and one short message."""
     rng, tally = random.Random(seed), Tally()
-    for name, words in commands(folder).items():
+    with ExitStack() as held:
+        tried = commands(folder)
+        if source := gzipped_mnist():
+            tried |= data_commands(folder, source, held.enter_context(slow_server(source)))
+        else:
+            tally.count("parts left out (they need MNIST's gzipped files in BPNET_DATA_DIR)")
+        interrupt_all(tried, folder, rng, tally)
+    left = {path for path in folder.rglob("*") if path.name.endswith((".tmp", ".lock"))}
+    tally.expect(not left, f"left behind: {left}")
+    return tally
+
+
+def interrupt_all(
+    tried: dict[str, list[object]], folder: Path, rng: random.Random, tally: Tally
+) -> None:
+    """Interrupt every command at moments spread over the time that it takes."""
+    for name, words in tried.items():
         began = time.monotonic()
         done = finish(*words, cwd=folder)
         seconds = time.monotonic() - began
@@ -29,9 +47,17 @@ def check_interrupts(folder: Path, seed: int) -> Tally:
             for moment in range(MOMENTS):
                 wait = seconds * (moment + rng.random()) / MOMENTS
                 interrupt(name, words, number, wait, folder, tally)
-    left = {path for path in folder.rglob("*") if path.name.endswith((".tmp", ".part", ".lock"))}
-    tally.expect(not left, f"left behind: {left}")
-    return tally
+
+
+def data_commands(folder: Path, source: Path, url: str) -> dict[str, list[object]]:
+    """Return a command line for each command that needs MNIST's files; they start from nothing."""
+    place = folder / "imported"
+    place.mkdir()
+    return {
+        "verify": ["data", "verify", "--data-dir", source],
+        "import": ["data", "import", source, "--data-dir", place],
+        "fetch": ["data", "fetch", "--mirror", url, "--data-dir", folder / "fetched"],
+    }
 
 
 def commands(folder: Path) -> dict[str, list[object]]:
@@ -51,6 +77,7 @@ def commands(folder: Path) -> dict[str, list[object]]:
         "summary": ["summary", "lenet5"],
         "gradcheck": ["gradcheck", "--config", "sigmoid"],
         "trace": ["trace", "two-layer"],
+        "verify-run": ["verify-run", folder / "ready", *data],
         "bench": ["bench", "--config", "nielsen"],
         "curves": ["curves", "neuron", "-o", folder / "curves.png"],
     }
@@ -60,6 +87,8 @@ def interrupt(
     name: str, words: list[object], number: int, wait: float, folder: Path, tally: Tally
 ) -> None:
     """Start a command, send it a signal after some seconds, and check how it ends."""
+    for made in (folder / "imported" / "mnist", folder / "fetched"):
+        shutil.rmtree(made, ignore_errors=True)
     process = start(*words, cwd=folder)
     time.sleep(wait)
     process.send_signal(number)
