@@ -1,13 +1,16 @@
 """Show how far a run has come: a live bar on a terminal, one line per epoch elsewhere."""
 
-import sys
-from typing import Any
+from __future__ import annotations
 
-from tqdm import tqdm
+import sys
+from typing import TYPE_CHECKING, Any
 
 from bpnet.cli.options import loss_text, percent
 from bpnet.cli.output import note
 from bpnet.training.observer import Observer
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 class RunDisplay(Observer):
@@ -24,6 +27,8 @@ class RunDisplay(Observer):
     def epoch_started(self, epoch: int, steps: int, done: int) -> None:
         """Open a bar if standard error is a terminal."""
         if sys.stderr.isatty():
+            from tqdm import tqdm  # only what draws bars pays for its import
+
             title = f"epoch {epoch}/{self.epochs}"
             self._bar = tqdm(total=steps, initial=done, desc=title, unit="step", leave=False)
 

@@ -1,11 +1,14 @@
 """Show how far a gradient check has come."""
 
-import sys
-from typing import Any, Self
+from __future__ import annotations
 
-from tqdm import tqdm
+import sys
+from typing import TYPE_CHECKING, Any, Self
 
 from bpnet.teach.gradcheck.gradcheck import CheckObserver
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 class CheckBar(CheckObserver):
@@ -25,6 +28,8 @@ class CheckBar(CheckObserver):
         """Open a bar in place of any earlier one."""
         self.__exit__()
         if sys.stderr.isatty():
+            from tqdm import tqdm  # only what draws bars pays for its import
+
             self._bar = tqdm(total=total, desc="checking", unit="slope", leave=False)
 
     def done(self) -> None:

@@ -1,11 +1,14 @@
 """Show the progress of a download on the terminal."""
 
-from typing import NoReturn
+from __future__ import annotations
 
-from tqdm import tqdm
+from typing import TYPE_CHECKING, NoReturn
 
 from bpnet.cli.output import note
-from bpnet.data.files.download import DownloadObserver
+from bpnet.data.files.remote import DownloadObserver
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 class DownloadProgress(DownloadObserver):
@@ -20,6 +23,8 @@ class DownloadProgress(DownloadObserver):
 
     def start(self, name: str, size: int, done: int) -> None:
         """Draw the bar."""
+        from tqdm import tqdm  # only a download pays for its import
+
         self.bar = tqdm(
             desc=name, total=size, initial=done, unit="B", unit_scale=True, disable=None
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
 from bpnet.data.files.directory import data_directory
-from bpnet.data.files.download import DownloadObserver
+from bpnet.data.files.remote import DownloadObserver
 from bpnet.data.idx_folder import find_idx_folder, load_idx_folder
 from bpnet.data.mnist import load_mnist, mnist_at_hand
 from bpnet.data.synthetic import is_drawn, load_synthetic

@@ -11,10 +11,9 @@ from bpnet.data.dataset import Dataset
 from bpnet.data.files.catalogue import KNOWN, KnownDataset, KnownFile
 from bpnet.data.files.directory import DataDirectory, data_directory
 from bpnet.data.files.disk import disk_errors
-from bpnet.data.files.download import DownloadObserver, download
 from bpnet.data.files.idx import GZIP_MAGIC, content_sha256, read_idx
-from bpnet.data.files.mirror import mirrors_in_order
 from bpnet.data.files.names import find_file, spellings_of_all
+from bpnet.data.files.remote import DownloadObserver, mirrors_in_order
 from bpnet.data.idx_folder import as_dataset
 from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.errors import DataError
@@ -156,6 +155,8 @@ def _obtain(
             if not replace:
                 raise
             progress.note(f"{path} is damaged: downloading it again")
+    from bpnet.data.files.download import download  # takes a tenth of a second
+
     fetched = download(file.remote, folder, mirrors, replace=replace, progress=progress)
     if path is not None and path != fetched:
         with disk_errors("remove the damaged file", path):

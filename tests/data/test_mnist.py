@@ -11,9 +11,9 @@ import pytest
 from bpnet.data.files import catalogue
 from bpnet.data.files.catalogue import FASHION_MNIST, MNIST, KnownDataset, KnownFile
 from bpnet.data.files.directory import data_directory, make_data_directory
-from bpnet.data.files.download import DownloadObserver, RemoteFile
 from bpnet.data.files.idx import content_sha256, write_idx
 from bpnet.data.files.names import STEMS
+from bpnet.data.files.remote import DownloadObserver, RemoteFile
 from bpnet.data.mnist import import_files, inspect_files, load_mnist
 from bpnet.errors import DataError
 from tests.helpers.file_server import FileServer, by_path, serving, status, web_page, whole

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from bpnet.data.files.download import RemoteFile
 from bpnet.data.files.names import STEMS
+from bpnet.data.files.remote import RemoteFile
 
 DIGITS = tuple("0123456789")
 GARMENTS = (

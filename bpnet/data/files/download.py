@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
@@ -21,41 +20,11 @@ from bpnet.data.files.disk import disk_errors
 from bpnet.data.files.lock import exclusive
 from bpnet.data.files.mirror import BLOCK, MirrorError, ask, blocks
 from bpnet.data.files.patience import Allowance, Patience
+from bpnet.data.files.remote import DownloadObserver, RemoteFile
 from bpnet.errors import DataError
 from bpnet.files import remove_leftovers
 
 BUSY = {408, 425, 429}  # answers, besides 5xx, that may be different a little later
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """Describe a file as every mirror should serve it.
-
-    Args:
-        name: the last part of its address, and its name on disk.
-        size: bytes.
-        sha256: the hexadecimal checksum of these bytes.
-    """
-
-    name: str
-    size: int
-    sha256: str
-
-
-class DownloadObserver:
-    """Follow a download. This class shows nothing; a subclass may draw a bar."""
-
-    def note(self, message: str) -> None:
-        """Receive a message that the user may want to see."""
-
-    def start(self, name: str, size: int, done: int) -> None:
-        """Begin a file of `size` bytes, of which `done` are already there."""
-
-    def advance(self, count: int) -> None:
-        """Count `count` more bytes."""
-
-    def stop(self) -> None:
-        """End, whether the file is complete or not."""
 
 
 def download(

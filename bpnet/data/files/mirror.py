@@ -2,11 +2,10 @@
 
 import http.client
 import io
-import os
 import queue
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -14,9 +13,7 @@ import requests
 import urllib3
 
 from bpnet import __version__
-from bpnet.data.files.address import without_secrets
 from bpnet.data.files.patience import Allowance
-from bpnet.errors import ConfigError
 
 BLOCK = 1 << 12  # bytes; an unfinished block is lost when a server stalls
 MOST_REDIRECTS = 10
@@ -28,26 +25,6 @@ class MirrorError(Exception):
     def __init__(self, reason: str, *, try_again: bool) -> None:
         super().__init__(reason)
         self.try_again = try_again
-
-
-def mirrors_in_order(preferred: str | None, known: Sequence[str]) -> list[str]:
-    """Return the mirrors to ask: `preferred`, else BPNET_MIRROR, then those known.
-
-    Raises:
-        ConfigError: the preferred mirror is not a web address.
-    """
-    preferred = preferred or os.environ.get("BPNET_MIRROR")
-    if not preferred:
-        return list(known)
-    if not preferred.lower().startswith(("http://", "https://")):
-        raise ConfigError(
-            "the mirror is not a web address",
-            where="--mirror or BPNET_MIRROR",
-            expected="the address of the folder that holds the files, with http or https",
-            found=without_secrets(preferred),
-            hint="for files on this machine use: bpnet data import DIR",
-        )
-    return list(dict.fromkeys([preferred, *known]))
 
 
 def ask(url: str, *, start: int, timeouts: tuple[float, float], wait: float) -> requests.Response:

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bpnet.data.files.download import DownloadObserver, RemoteFile, download
+from bpnet.data.files.download import download
 from bpnet.data.files.patience import Patience
+from bpnet.data.files.remote import DownloadObserver, RemoteFile
 from bpnet.errors import DataError
 from bpnet.locks import host_name
 from tests.helpers.file_server import (
@@ -331,7 +332,8 @@ class TestProgress:
 SCRIPT = """
 import sys
 from pathlib import Path
-from bpnet.data.files.download import RemoteFile, download
+from bpnet.data.files.download import download
+from bpnet.data.files.remote import RemoteFile
 url, folder, size, sha256 = sys.argv[1:]
 download(RemoteFile("images.gz", int(size), sha256), Path(folder), [url])
 """

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bpnet.data.files.download import DownloadObserver, RemoteFile, download
+from bpnet.data.files.download import download
 from bpnet.data.files.patience import Allowance, Patience
+from bpnet.data.files.remote import DownloadObserver, RemoteFile
 from bpnet.errors import DataError
 from tests.helpers.file_server import (
     Answer,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bpnet.data.files.mirror import mirrors_in_order
+from bpnet.data.files.remote import mirrors_in_order
 from bpnet.errors import ConfigError
 
 
