@@ -1,6 +1,6 @@
 """Read the lines that describe a network: one layer per line, as its class declares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,3 +89,17 @@ def reader(option: Option) -> Callable[[str], Value]:
     if option.type is int:
         return whole(int(option.least), int(option.most))
     return number(option.least, option.below)
+
+
+def unbalanced(specs: Sequence[LayerSpec]) -> list[tuple[LayerSpec, str]]:
+    """Return the lines that begin or end a residual block alone or with nothing in it, and why."""
+    wrong: list[tuple[LayerSpec, str]] = []
+    begun: list[int] = []
+    for place, spec in enumerate(specs):
+        if spec.kind == "residual":
+            begun.append(place)
+        elif spec.kind == "end" and not begun:
+            wrong.append((spec, "`end` has no `residual` before it"))
+        elif spec.kind == "end" and begun.pop() == place - 1:
+            wrong.append((spec, "`residual` needs layers between it and its `end`"))
+    return wrong + [(specs[place], "`residual` has no `end`") for place in begun]

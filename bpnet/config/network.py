@@ -10,6 +10,7 @@ from bpnet.config.settings import Config
 from bpnet.errors import shorten
 from bpnet.nn.layer import Layer, Shape, ShapeError
 from bpnet.nn.registry import find_layer, find_loss
+from bpnet.nn.residual import link, start_of
 
 MOST_PARAMETERS = 25_000_000  # so that predicting takes less than 500 MB, in float64 too
 MOST_ACTIVATIONS = 10_000_000  # numbers that all layers write for one sample; likewise
@@ -63,6 +64,7 @@ def build_layers(
         place = spec.where or "[model] layers, by default"
         try:
             layers.append(build_layer(spec, shape))
+            _check_sum(config, layers)
         except ShapeError as error:
             problems.append(f"{place}: `{spec.text}` does not fit {shape}: {error}")
             return layers
@@ -76,6 +78,7 @@ def build_layers(
             return layers
     if not layers:
         return layers
+    link(layers)
     _check_size(config, layers, problems)
     last = config.model.layers[-1]
     if outputs is not None and shape != (outputs,):
@@ -87,6 +90,19 @@ def build_layers(
         problems.append(f"{last.where}: `{last.text}` would be applied twice: {hint}")
     _check_weights(config, layers, problems)
     return layers
+
+
+def _check_sum(config: Config, layers: list[Layer[Any]]) -> None:
+    """Make sure that the last layer, if it is an `end`, adds what has one shape.
+
+    Raises:
+        ShapeError: it does not.
+    """
+    last = len(layers) - 1
+    start = start_of(layers, last) if layers[last].kind == "end" else None
+    if start is not None and layers[start].output_shape != layers[last].input_shape:
+        where = config.model.layers[start].where
+        raise ShapeError(f"`residual` in {where} adds {layers[start].output_shape} to it")
 
 
 def _flatten_hint(shape: Shape) -> str:

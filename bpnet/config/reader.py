@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bpnet.config.ini import Entry, Ini, Problem, read_ini
-from bpnet.config.layer_lines import LayerSpec, read_layer
+from bpnet.config.layer_lines import LayerSpec, read_layer, unbalanced
 from bpnet.config.settings import Config, DataConfig
 from bpnet.config.values import MOST_NUMBERS, nearest, numbers
 from bpnet.disk import what_is_at
@@ -118,6 +118,10 @@ class ConfigReader:
                 specs.append(read_layer(line, self._place(number)))
             except ValueError as error:
                 self._report(Problem(number, f"[model] layers: {error}"))
+        if len(specs) == len(entry.values):  # else what is missing may be a line that is wrong
+            self.problems += [
+                f"{spec.where}: [model] layers: {why}" for spec, why in unbalanced(specs)
+            ]
         return tuple(specs)
 
     def _weights(

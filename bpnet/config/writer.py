@@ -34,9 +34,19 @@ def _format_key(key: str, value: Any) -> list[str]:
         return [f"{key} = {value}".rstrip()]
     if key == "input_shape":
         return [f"{key} = {' '.join(map(str, value))}".rstrip()]
-    texts = [
-        item.text if isinstance(item, LayerSpec) else " ".join(map(repr, item)) for item in value
-    ]
-    if len(texts) == 1 and key != "layers":
+    if key == "layers":
+        return [f"{key} =", *_indented(value)]
+    texts = [" ".join(map(repr, row)) for row in value]
+    if len(texts) == 1:
         return [f"{key} = {texts[0]}"]
     return [f"{key} =", *(f"    {text}" for text in texts)]
+
+
+def _indented(specs: tuple[LayerSpec, ...]) -> list[str]:
+    """Write layers, those of a residual block further in than its first and last line."""
+    lines, depth = [], 1
+    for spec in specs:
+        depth -= spec.kind == "end"
+        lines.append("    " * depth + spec.text)
+        depth += spec.kind == "residual"
+    return lines

@@ -14,6 +14,7 @@ from bpnet.nn.layer import Array, Layer
 from bpnet.nn.linear import Linear
 from bpnet.nn.norm import BatchNorm
 from bpnet.nn.pool import MaxPool
+from bpnet.nn.residual import link
 from bpnet.nn.sequential import Sequential
 
 
@@ -44,6 +45,7 @@ def fold(network: Sequential) -> Sequential:
             values.append({role: getattr(layer, role) for role in roles})
     if len(layers) == len(network.layers):
         return network
+    link(layers)
     is_plain = all(stage.layer in network.layers for stage in network.stages)
     stages = None if is_plain else fast_stages(layers)
     folded = Sequential(layers, network.loss, network.dtype, stages)

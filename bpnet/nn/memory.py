@@ -46,6 +46,7 @@ class Memory:
     def __init__(self, dtype: DTypeLike, *, training: bool) -> None:
         self.dtype = np.dtype(dtype)
         self.training = training
+        self.open: list[Any] = []  # caches that a later layer will share
         self._blocks: list[NDArray[Any]] = []
         self._next = 0
 
@@ -56,6 +57,7 @@ class Memory:
 
     def rewind(self) -> None:
         """Start over with the first block."""
+        self.open.clear()
         self._next = 0
 
     def array(self, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:

@@ -14,7 +14,8 @@ import bpnet.nn
 from bpnet.nn.layer import Layer
 from bpnet.nn.loss import Loss
 
-FAMILIES = ("activation", "pool", "reshape", "norm")  # files with several kinds, or another name
+# Files with several kinds, or another name.
+FAMILIES = ("activation", "pool", "reshape", "norm", "residual")
 LOSS_FAMILIES = ("loss", "squared_error")
 
 

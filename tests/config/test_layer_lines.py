@@ -2,7 +2,7 @@
 
 import pytest
 
-from bpnet.config.layer_lines import read_layer
+from bpnet.config.layer_lines import read_layer, unbalanced
 from bpnet.config.network import build_layer
 
 WHOLE = "a whole number of at least"
@@ -70,3 +70,46 @@ def test_values_that_are_left_out_are_those_of_the_documents(short: str, full: s
     shape = (5,) if short.startswith("linear") else (2, 5, 5)
     left_out, given = (vars(build_layer(read_layer(line), shape)) for line in (short, full))
     assert left_out == given
+
+
+def lines_of(text: str) -> list[tuple[str, str]]:
+    """Return where `unbalanced` finds something, the lines numbered from 1, and what."""
+    specs = [read_layer(line, str(place)) for place, line in enumerate(text.split(", "), start=1)]
+    return [(spec.where, why) for spec, why in unbalanced(specs)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "relu",
+        "residual, relu, end",
+        "residual, residual, relu, end, relu, end",
+        "residual, relu, residual, relu, end, end, residual, relu, end",
+    ],
+)
+def test_blocks_that_end_are_taken(text: str) -> None:
+    assert lines_of(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("relu, end", [("2", "`end` has no `residual` before it")]),
+        ("relu, residual, relu", [("2", "`residual` has no `end`")]),
+        ("residual, residual, relu, end", [("1", "`residual` has no `end`")]),
+        ("residual, end", [("2", "`residual` needs layers between it and its `end`")]),
+        (
+            "end, residual, residual, end, relu, end, end, residual",
+            [
+                ("1", "`end` has no `residual` before it"),
+                ("4", "`residual` needs layers between it and its `end`"),
+                ("7", "`end` has no `residual` before it"),
+                ("8", "`residual` has no `end`"),
+            ],
+        ),
+    ],
+)
+def test_blocks_without_begin_end_or_layers_are_named(
+    text: str, expected: list[tuple[str, str]]
+) -> None:
+    assert lines_of(text) == expected

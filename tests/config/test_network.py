@@ -24,6 +24,7 @@ def test_every_layer_is_read_with_its_options() -> None:
     assert set(layer_types()) == {
         *("linear", "conv", "maxpool", "avgpool", "flatten", "dropout", "batchnorm", "scale"),
         *("relu", "leaky_relu", "elu", "gelu", "softplus", "sigmoid", "tanh", "softmax"),
+        *("globalavgpool", "residual", "end"),
     }
     assert read_layer("conv 8 kernel=3 stride=2 padding=1 bias=no").options == {
         "out": 8,
@@ -74,6 +75,59 @@ def test_a_layer_that_does_not_fit_names_its_line_and_both_shapes(tmp_path: Path
     message = file_error(tmp_path, text)
     assert "a.ini:4: `conv 4 kernel=27` does not fit (4, 26, 26): " in message
     assert "27" in message.rpartition("(4, 26, 26): ")[2]
+
+
+RESIDUAL = """[model]
+layers =
+    conv 4 kernel=3
+    residual
+        conv 4 kernel=3 padding=1
+        relu
+    end
+    globalavgpool
+    linear 10
+"""
+
+
+def test_a_residual_block_is_read_however_it_is_indented_or_given(tmp_path: Path) -> None:
+    path = tmp_path / "a.ini"
+    path.write_text(RESIDUAL, encoding="utf-8")
+    config = load_config(str(path))
+    kinds = [spec.kind for spec in config.model.layers]
+    assert kinds == ["conv", "residual", "conv", "relu", "end", "globalavgpool", "linear"]
+    flat = ",".join(spec.text for spec in config.model.layers)
+    assert load_config("mlp", (f"model.layers={flat}",)).model.layers == config.model.layers
+    assert "\n    residual\n        conv 4 kernel=3 padding=1\n" in format_config(config)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("    end\n", "", "a.ini:4: [model] layers: `residual` has no `end`"),
+        ("    residual\n", "", "a.ini:6: [model] layers: `end` has no `residual` before it"),
+        (
+            "        conv 4 kernel=3 padding=1\n        relu\n",
+            "",
+            "a.ini:5: [model] layers: `residual` needs layers between it and its `end`",
+        ),
+        (
+            "padding=1",
+            "",
+            "a.ini:7: `end` does not fit (4, 24, 24): `residual` in a.ini:4 adds (4, 26, 26) to it",
+        ),
+    ],
+)
+def test_a_block_that_is_wrong_names_its_lines(
+    tmp_path: Path, old: str, new: str, expected: str
+) -> None:
+    message = file_error(tmp_path, RESIDUAL.replace(old, new))
+    assert expected in message
+
+
+def test_blocks_may_be_nested_as_deeply_as_there_are_lines() -> None:
+    depth = 499
+    layers = ["flatten", *["residual"] * depth, "relu", *["end"] * depth]
+    assert not problems("[model]\nlayers =" + "".join(f"\n    {line}" for line in layers))
 
 
 def test_a_network_beyond_all_memory_names_its_largest_layer(tmp_path: Path) -> None:

@@ -17,12 +17,15 @@ layers =
     maxpool 2
     relu
     avgpool 2
+    globalavgpool
     flatten
     dropout 0.3
     linear 8
     tanh
+    residual
     elu
     gelu
+    end
     softplus
     linear 6
     sigmoid

@@ -16,12 +16,14 @@ from bpnet.nn.conv import Conv
 from bpnet.nn.dropout import Dropout
 from bpnet.nn.elu import ELU
 from bpnet.nn.gelu import GELU
+from bpnet.nn.globalavgpool import GlobalAvgPool
 from bpnet.nn.layer import Array, Layer
 from bpnet.nn.leaky_relu import LeakyReLU
 from bpnet.nn.linear import Linear
 from bpnet.nn.norm import BatchNorm
 from bpnet.nn.pool import MaxPool
 from bpnet.nn.reshape import Flatten
+from bpnet.nn.residual import End, Residual
 from bpnet.nn.scale import Scale
 from bpnet.nn.softmax import Softmax
 from bpnet.nn.softplus import Softplus
@@ -70,6 +72,9 @@ MAKERS: dict[str, Maker] = {
     "winograd": lambda rng: draw_winograd(rng).fused(),
     "maxpool": lambda rng: MaxPool(picture(rng), draw(rng, 1, 4)),
     "avgpool": lambda rng: AvgPool(picture(rng), draw(rng, 1, 4)),
+    "globalavgpool": lambda rng: GlobalAvgPool(picture(rng)),
+    "residual": lambda rng: Residual(any_shape(rng)),
+    "end": lambda rng: End(any_shape(rng)),
     "flatten": lambda rng: Flatten(picture(rng)),
     "relu": lambda rng: ReLU(any_shape(rng)),
     "leaky_relu": lambda rng: LeakyReLU(any_shape(rng), 0.1),

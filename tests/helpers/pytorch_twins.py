@@ -26,6 +26,7 @@ from bpnet.nn.draws import Draws
 from bpnet.nn.dropout import Dropout
 from bpnet.nn.elu import ELU
 from bpnet.nn.gelu import GELU
+from bpnet.nn.globalavgpool import GlobalAvgPool
 from bpnet.nn.layer import Array, Layer
 from bpnet.nn.leaky_relu import LeakyReLU
 from bpnet.nn.linear import Linear
@@ -33,6 +34,7 @@ from bpnet.nn.loss import CrossEntropy, Loss
 from bpnet.nn.norm import BatchNorm
 from bpnet.nn.pool import MaxPool
 from bpnet.nn.reshape import Flatten
+from bpnet.nn.residual import End, Residual
 from bpnet.nn.scale import Scale
 from bpnet.nn.sequential import Sequential, Workspace
 from bpnet.nn.softmax import Softmax
@@ -143,6 +145,9 @@ FORMULAS: dict[type[Layer[Any]], Callable[[LayerTwin, Tensor], Tensor]] = {
     WinogradConv: block,
     MaxPool: lambda twin, x: functional.max_pool2d(x, twin.layer.kernel_size),
     AvgPool: lambda twin, x: functional.avg_pool2d(x, twin.layer.kernel_size),
+    GlobalAvgPool: lambda twin, x: functional.adaptive_avg_pool2d(x, 1).flatten(1),
+    Residual: lambda twin, x: x,
+    End: lambda twin, x: x,  # alone, it adds nothing; a network adds what leads past F
     Flatten: lambda twin, x: x.flatten(1),
     ReLU: lambda twin, x: functional.relu(x),
     LeakyReLU: lambda twin, x: functional.leaky_relu(x, twin.layer.slope),
@@ -242,8 +247,13 @@ class NetworkTwin:
             self.layers[place - 1].keep(mask)
         leaves = {"input": batch_first(inputs).requires_grad_()} | self.parameters
         outputs = leaves["input"]
-        for layer in self.layers:
-            outputs = layer(outputs)
+        past: list[Tensor] = []
+        for twin in self.layers:
+            outputs = twin(outputs)
+            if isinstance(twin.layer, Residual):
+                past.append(outputs)
+            elif isinstance(twin.layer, End):
+                outputs = outputs + past.pop()
         loss = LOSSES[type(self.loss)](self.loss, outputs, targets)
         return {
             "loss": loss.detach().numpy(),

@@ -17,6 +17,7 @@ from bpnet.nn.activation import ReLU
 from bpnet.nn.facts import Mistake, factor, number
 from bpnet.nn.layer import Layer
 from bpnet.nn.registry import find_layer, find_loss, layer_types, loss_types
+from bpnet.nn.residual import ResidualCache
 from bpnet.teach.gradcheck.gradcheck import run_gradcheck
 from bpnet.teach.trace.trace import trace
 from tests.helpers.gradients import Trial
@@ -97,6 +98,8 @@ def test_a_planted_mistake_changes_a_gradient(kind: str) -> None:
     x = rng.normal(size=(*trial.layer.input_shape, 4))
     grad_output = rng.normal(size=(*trial.layer.output_shape, 4))
     cache = trial.cache(4)
+    if isinstance(cache, ResidualCache):
+        cache.grad_past = rng.normal(size=x.shape)
     right = trial.run(x, grad_output, cache)
     trial.forward(x, cache)
     grad_input = trial.layer.mistake.backward(trial.layer, grad_output, cache)

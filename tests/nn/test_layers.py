@@ -9,6 +9,7 @@ import pytest
 from bpnet.nn.activation import Sigmoid
 from bpnet.nn.avgpool import AvgPool
 from bpnet.nn.conv import Conv
+from bpnet.nn.globalavgpool import GlobalAvgPool
 from bpnet.nn.layer import Array, Layer, ShapeError
 from bpnet.nn.linear import Linear, LinearCache
 from bpnet.nn.pool import MaxPool
@@ -212,6 +213,7 @@ def test_outputs_have_the_shape_that_the_layer_announces(kind: str) -> None:
         lambda: MaxPool((9,), 2),
         lambda: AvgPool((1, 8, 3), 4),
         lambda: Softmax((1, 3, 3)),
+        lambda: GlobalAvgPool((9,)),
     ],
 )
 def test_a_shape_that_does_not_fit_is_refused(build: Callable[[], object]) -> None:

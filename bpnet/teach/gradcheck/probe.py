@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bpnet.nn.draws import Draws
 from bpnet.nn.layer import Array
 from bpnet.nn.parameters import FlatArrays
+from bpnet.nn.residual import ResidualCache
 from bpnet.nn.sequential import Sequential, Workspace
 from bpnet.nn.stage import Visitor
 
@@ -63,6 +64,7 @@ class Probe:
         self.batch: int = inputs.shape[-1]
         self._workspace = Workspace(network, self.batch, training=True, wants_input_gradient=True)
         self._caches = self._workspace.caches(self.batch)
+        self._past: list[tuple[int, ResidualCache, Array]] = []
 
     def passes(self) -> Passes:
         """Run forward and backward and keep everything."""
@@ -75,10 +77,22 @@ class Probe:
         assert self._workspace.gradients is not None
         parameters = self._workspace.gradients.like()
         parameters.flat[...] = self._workspace.gradients.flat
-        return Passes([inputs, *copies.outputs], [*copies.gradients[::-1], slope], parameters)
+        values = [inputs, *copies.outputs]
+        self._past = [
+            (number, cache, values[number])
+            for number, cache in enumerate(caches.stages)
+            if isinstance(cache, ResidualCache)
+        ]
+        return Passes(values, [*copies.gradients[::-1], slope], parameters)
 
     def loss(self, x: Array, first: int = 0) -> float:
-        """Return the mean loss where `x` comes into stage `first`; stages before are not run."""
+        """Return the mean loss where `x` comes into stage `first`; stages before are not run.
+
+        What they led past stage `first`, in residual blocks, is what it was in `passes`.
+        """
+        for number, cache, value in self._past:
+            if number < first:
+                cache.x = value
         outputs = self.network.forward(x, self._caches, DRAWS, first=first)
         return self.network.loss.forward(outputs, self.targets, self._caches.loss) / self.batch
 

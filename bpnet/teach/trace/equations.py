@@ -90,6 +90,6 @@ def through(layers: Sequence[Layer[Any]], arriving: str) -> str:
         inner = f"({formula})" if " " in formula else formula
         z = "z" if number == 0 else f"input of {layer.name}"
         error = layer.formulas().error
-        if error is not None and layer.scope != "identity":
+        if error is not None and error != "{error}":
             formula = error.format(error=inner, z=z)
     return formula

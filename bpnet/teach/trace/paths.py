@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.nn.layer import Array, Shape
+from bpnet.nn.residual import link
 from bpnet.teach.trace.jacobian import (
     ELEMENT,
     IDENTITY,
@@ -88,6 +89,8 @@ class Ways:
         sizes: of the numbers that each of these was computed from: see `rate_sizes`.
         grad_output: ∂C/∂output of the last layer (samples, *shape).
         samples: what the samples are called.
+        past: number of the layer to which the outputs of a layer lead past others as well, as
+            those of a `residual` lead to its `end`.
     """
 
     def __init__(
@@ -98,7 +101,9 @@ class Ways:
         sizes: Sequence[Array | None],
         grad_output: Array,
         samples: Sequence[int],
+        past: Mapping[int, int],
     ) -> None:
+        self.past = past
         self.names = names
         self.shapes = shapes
         self.derivatives = derivatives
@@ -122,33 +127,40 @@ class Ways:
             rates: of each layer, laid out as its local derivative is.
             least: added wherever the numbers arrive.
         """
-        arrived = [last + least]
-        for derivative, rate in zip(self.derivatives[:0:-1], rates[:0:-1], strict=True):
-            following = arrived[-1]
-            if derivative.form == IDENTITY:
-                arrived.append(following)
-                continue
-            assert rate is not None
-            if derivative.form == ELEMENT:
-                arrived.append(rate.reshape(following.shape) * following + least)
-            else:
-                arrived.append((rate * following[:, :, None]).sum(axis=1) + least)
-        return arrived[::-1]
+        final = len(self.names) - 1
+        arrived = {final: last + least}
+        for layer in reversed(range(final)):
+            form, rate = self.derivatives[layer + 1].form, rates[layer + 1]
+            through = arrived[layer + 1]
+            if form != IDENTITY:
+                assert rate is not None
+                if form == ELEMENT:
+                    through = rate.reshape(through.shape) * through + least
+                else:
+                    through = (rate * through[:, :, None]).sum(axis=1) + least
+            end = self.past.get(layer)
+            arrived[layer] = through if end is None else through + arrived[end]
+        return [arrived[layer] for layer in range(len(self.names))]
 
     def label(self, layer: int, neuron: int) -> str:
         """Return the name of one output of a layer, such as `1.conv[1,2,2]`."""
         return f"{self.names[layer]}{place(neuron, self.shapes[layer])}"
 
-    def _onward(self, layer: int, sample: int, neuron: int) -> list[tuple[int, float]]:
-        """Return which outputs of a layer an input of it acts on, and at what rate."""
-        derivative = self.derivatives[layer]
+    def _onward(self, layer: int, sample: int, neuron: int) -> Iterator[tuple[int, int, float]]:
+        """Yield on which outputs of which layers an output of a layer acts, and at what rate."""
+        end = self.past.get(layer)
+        if end is not None:
+            yield end, neuron, 1.0
+        derivative = self.derivatives[layer + 1]
         if derivative.form == IDENTITY:
-            return [(neuron, 1.0)]
+            yield layer + 1, neuron, 1.0
+            return
         assert derivative.values is not None
         if derivative.form == ELEMENT:
-            return [(neuron, float(derivative.values[sample].reshape(-1)[neuron]))]
+            yield layer + 1, neuron, float(derivative.values[sample].reshape(-1)[neuron])
+            return
         column = derivative.values[sample, :, neuron]
-        return [(int(k), float(column[k])) for k in np.flatnonzero(column)]
+        yield from ((layer + 1, int(k), float(column[k])) for k in np.flatnonzero(column))
 
     def from_neuron(
         self, layer: int, sample: int, neuron: int
@@ -160,8 +172,8 @@ class Ways:
         if layer == len(self.names) - 1:
             yield (here, LOSS), (float(self.last[sample, neuron]),)
             return
-        for following, rate in self._onward(layer + 1, sample, neuron):
-            for names, rates in self.from_neuron(layer + 1, sample, following):
+        for following, output, rate in self._onward(layer, sample, neuron):
+            for names, rates in self.from_neuron(following, sample, output):
                 yield (here, *names), (rate, *rates)
 
     def from_weight(self, layer: int, name: str, rates: Array) -> tuple[Path, ...]:
@@ -245,6 +257,7 @@ def all_paths(
         list(map(rate_sizes, recorded.calls, recorded.outputs, derivatives)),
         recorded.grad_outputs[-1],
         samples,
+        link(layers),
     )
     rates = {
         f"{number + 1}.{role}": (number, parameter_jacobian(call, role))

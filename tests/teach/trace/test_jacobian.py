@@ -12,6 +12,7 @@ from bpnet.nn.conv import Conv
 from bpnet.nn.dropout import Dropout
 from bpnet.nn.elu import ELU
 from bpnet.nn.gelu import GELU
+from bpnet.nn.globalavgpool import GlobalAvgPool
 from bpnet.nn.layer import Array, Layer
 from bpnet.nn.leaky_relu import LeakyReLU
 from bpnet.nn.linear import Linear
@@ -19,6 +20,7 @@ from bpnet.nn.norm import BatchNorm
 from bpnet.nn.pool import MaxPool
 from bpnet.nn.registry import layer_types
 from bpnet.nn.reshape import Flatten
+from bpnet.nn.residual import End, Residual
 from bpnet.nn.scale import Scale
 from bpnet.nn.softmax import Softmax
 from bpnet.nn.softplus import Softplus
@@ -37,6 +39,9 @@ SMALL: dict[str, Layer[Any]] = {
     "conv_strided": Conv((1, 5, 4), 2, 3, 2, 0, bias=False),
     "maxpool": MaxPool((2, 4, 5), 2),
     "avgpool": AvgPool((2, 4, 5), 2),
+    "globalavgpool": GlobalAvgPool((2, 3, 2)),
+    "residual": Residual((4,)),
+    "end": End((2, 1, 3)),
     "flatten": Flatten((2, 2, 3)),
     "relu": ReLU((4,)),
     "leaky_relu": LeakyReLU((2, 2, 2), 0.1),
