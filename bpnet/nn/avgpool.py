@@ -1,4 +1,4 @@
-"""Make pictures smaller: keep the mean of every K×K block."""
+"""Make pictures smaller: keep the mean of every K×K window."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,28 +15,37 @@ from bpnet.nn.pool import Pool
 class AvgPoolCache:
     """Keep the arrays that a call writes."""
 
+    padded: Array | None
     output: Array
     scratch: Array
-    grad_input: Array
+    grad_padded: Array
 
 
 class AvgPool(Pool[AvgPoolCache]):
-    """Keep the mean of every block: `y = Σ x / K²`, and every place gets `δ / K²` back."""
+    """Keep the mean of every window: `y = Σ x / K²`, and every place gets `δ / K²` back.
+
+    Padding consists of zeros, which count: the sum is always divided by K².
+    """
 
     kind = "avgpool"
     mistake: ClassVar[Mistake] = Mistake(
         "it forgets to divide by the size of a block",
         lambda layer, grad_output, cache: layer.backward(grad_output, cache) * layer.kernel_size**2,
     )
+    border = 0.0
 
     def allocate(self, room: Room) -> AvgPoolCache:
         """Reserve the output, one place's gradient, and the input's."""
-        scratch = room.for_backward(*self.output_shape)
-        return AvgPoolCache(room.array(*self.output_shape), scratch, self._grad_input(room))
+        return AvgPoolCache(
+            padded=self._padded(room),
+            output=room.array(*self.output_shape),
+            scratch=room.for_backward(*self.output_shape),
+            grad_padded=self._grad_padded(room),
+        )
 
     def forward(self, x: Array, cache: AvgPoolCache) -> Array:
         """Return the means, shape (channels, rows, columns, batch)."""
-        places = self._places(x)
+        places = self._places(self._pad(x, cache.padded))
         y = cache.output
         np.copyto(y, places[0])
         for place in places[1:]:
@@ -45,13 +54,18 @@ class AvgPool(Pool[AvgPoolCache]):
         return y
 
     def backward(self, grad_output: Array, cache: AvgPoolCache) -> Array:
-        """Return `∂x = δ / K²` at every place of a block."""
-        np.divide(grad_output, self.kernel_size**2, out=cache.scratch)
-        for place in self._places(cache.grad_input):
-            np.copyto(place, cache.scratch)
-        return cache.grad_input
+        """Return `∂x = δ / K²` at every place of a window, added up."""
+        share = np.divide(grad_output, self.kernel_size**2, out=cache.scratch)
+        if self.overlaps:
+            cache.grad_padded.fill(0)
+        for place in self._places(cache.grad_padded):
+            if self.overlaps:
+                place += share
+            else:
+                np.copyto(place, share)
+        return self._inside(cache.grad_padded)
 
     def formulas(self) -> Formulas:
         """Return the formulas of this layer."""
-        forward, slope = f"y = Σ x / K², K = {self.kernel_size}", "∂y/∂x = 1 / K² within the block"
+        forward, slope = f"y = Σ x / K², {self._size()}", "∂y/∂x = 1 / K² within the block"
         return Formulas(forward, f"{slope}, 0 elsewhere", "∂x = δ / K²")

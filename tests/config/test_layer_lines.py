@@ -35,6 +35,8 @@ def test_the_smallest_values_are_taken(line: str) -> None:
         ("conv 4 kernel=3 stride=0", "stride", f"{WHOLE} 1"),
         ("conv 4 kernel=3 padding=-1", "padding", f"{WHOLE} 0"),
         ("maxpool 0", "size", f"{WHOLE} 1"),
+        ("maxpool 2 stride=0", "stride", f"{WHOLE} 1"),
+        ("avgpool 2 padding=-1", "padding", f"{WHOLE} 0"),
         ("avgpool 0", "size", f"{WHOLE} 1"),
         ("dropout -0.1", "probability", FRACTION),
         ("dropout 1", "probability", FRACTION),
@@ -61,6 +63,8 @@ def test_a_value_beyond_them_is_refused_with_what_is_expected(
     [
         ("linear 3", "linear 3 bias=yes"),
         ("conv 3 kernel=2", "conv 3 kernel=2 stride=1 padding=0 bias=yes"),
+        ("maxpool 2", "maxpool 2 stride=2 padding=0"),
+        ("avgpool 3", "avgpool 3 stride=3 padding=0"),
         ("leaky_relu", "leaky_relu slope=0.01"),
         ("elu", "elu alpha=1"),
         ("batchnorm", "batchnorm momentum=0.1 epsilon=1e-5"),

@@ -69,6 +69,12 @@ def network_of(layers: Sequence[Layer[Any]], dtype: str = "f8", *, fast: bool = 
         ("conv 4 kernel=3, maxpool 3", ["1.conv + 2.maxpool"]),
         ("conv 4 kernel=3", ["1.conv"]),
         ("conv 4 kernel=3 stride=2, relu, maxpool 2", ["1.conv", "2.relu", "3.maxpool"]),
+        ("conv 4 kernel=3, maxpool 3 stride=2, relu", ["1.conv", "2.maxpool", "3.relu"]),
+        ("conv 4 kernel=3, relu, maxpool 2 padding=1", ["1.conv + 2.relu", "3.maxpool"]),
+        (
+            "residual, conv 2 kernel=3 padding=1, relu, conv 2 kernel=1, end, relu",
+            ["1.residual", "2.conv + 3.relu", "4.conv", "5.end", "6.relu"],
+        ),
         ("conv 4 kernel=3, relu, relu", ["1.conv + 2.relu", "3.relu"]),
         ("conv 4 kernel=3, maxpool 2, maxpool 2", ["1.conv + 2.maxpool", "3.maxpool"]),
         ("conv 4 kernel=3, relu, maxpool 2, relu", ["1.conv + 2.relu + 3.maxpool", "4.relu"]),
@@ -242,11 +248,18 @@ ODD_NETS = [  # a block before and behind everything that may stand there
     "conv 4 kernel=5 padding=4 bias=no, batchnorm, relu, maxpool 2, conv 2 kernel=2",
     "conv 3 kernel=3, maxpool 2, maxpool 2, relu, dropout 0.3, conv 2 kernel=2",
     "conv 4 kernel=3, maxpool 1, maxpool 2, relu, relu, avgpool 2",
+    "conv 4 kernel=3, maxpool 3 stride=2 padding=1, relu, avgpool 3 stride=1 padding=1",
+    "conv 4 kernel=3, residual, conv 4 kernel=3 padding=1, relu, conv 4 kernel=1, end, maxpool 2",
+    "residual, batchnorm, relu, conv 2 kernel=3 padding=1, dropout 0.3, end, conv 3 kernel=3, relu",
 ]
+MANY_IN_A_BLOCK = (
+    "conv 16 kernel=3, relu, residual, conv 16 kernel=3 padding=1 bias=no, batchnorm, relu, "
+    "conv 16 kernel=3 padding=1 bias=no, batchnorm, end, relu"
+)
 MANY_CHANNELS = "conv 16 kernel=3, conv 16 kernel=3, relu, conv 16 kernel=3 padding=1, maxpool 2"
 
 
-@pytest.mark.parametrize("text", [*ODD_NETS, MANY_CHANNELS])
+@pytest.mark.parametrize("text", [*ODD_NETS, MANY_CHANNELS, MANY_IN_A_BLOCK])
 def test_fast_and_plain_give_the_same_whatever_stands_beside_a_block(text: str) -> None:
     inputs = [noise(*PICTURE, batch) for batch in (6, 3, 6)]
     fast, plain = (

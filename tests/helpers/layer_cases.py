@@ -55,6 +55,12 @@ def conv(rng: Rng) -> Conv:
     return Conv(picture(rng), draw(rng, 1, 4), kernel, stride, padding, bool(rng.random() < 0.7))
 
 
+def pool(rng: Rng) -> tuple[Any, ...]:
+    """Draw input shape, size, stride and padding of a pool: side by side, overlapping or apart."""
+    size = draw(rng, 1, 4)
+    return picture(rng), size, draw(rng, 1, size + 1), draw(rng, 0, size // 2)
+
+
 def alone(case: Case) -> Layer[Any]:
     """Leave pooling and ReLU out of a fused layer."""
     return replace(case, pool_size=1, relu=False).fused()
@@ -72,6 +78,10 @@ MAKERS: dict[str, Maker] = {
     "winograd": lambda rng: draw_winograd(rng).fused(),
     "maxpool": lambda rng: MaxPool(picture(rng), draw(rng, 1, 4)),
     "avgpool": lambda rng: AvgPool(picture(rng), draw(rng, 1, 4)),
+    "maxpool_strided": lambda rng: MaxPool(*pool(rng)),
+    "maxpool_overlapping": lambda rng: MaxPool(picture(rng), 3, 2, 1),
+    "avgpool_strided": lambda rng: AvgPool(*pool(rng)),
+    "avgpool_overlapping": lambda rng: AvgPool(picture(rng), 3, 2, 1),
     "globalavgpool": lambda rng: GlobalAvgPool(picture(rng)),
     "residual": lambda rng: Residual(any_shape(rng)),
     "end": lambda rng: End(any_shape(rng)),

@@ -137,14 +137,18 @@ def dropout(twin: LayerTwin, x: Tensor) -> Tensor:
     return x * twin.tensors["keep"] / (twin.layer.kept_bytes / 256) if twin.training else x
 
 
+def pool_sizes(twin: LayerTwin) -> tuple[int, int, int]:
+    return twin.layer.kernel_size, twin.layer.stride, twin.layer.padding
+
+
 FORMULAS: dict[type[Layer[Any]], Callable[[LayerTwin, Tensor], Tensor]] = {
     Linear: linear,
     BlockedLinear: linear,
     Conv: conv,
     TiledConv: block,
     WinogradConv: block,
-    MaxPool: lambda twin, x: functional.max_pool2d(x, twin.layer.kernel_size),
-    AvgPool: lambda twin, x: functional.avg_pool2d(x, twin.layer.kernel_size),
+    MaxPool: lambda twin, x: functional.max_pool2d(x, *pool_sizes(twin)),
+    AvgPool: lambda twin, x: functional.avg_pool2d(x, *pool_sizes(twin)),
     GlobalAvgPool: lambda twin, x: functional.adaptive_avg_pool2d(x, 1).flatten(1),
     Residual: lambda twin, x: x,
     End: lambda twin, x: x,  # alone, it adds nothing; a network adds what leads past F

@@ -212,6 +212,8 @@ def test_outputs_have_the_shape_that_the_layer_announces(kind: str) -> None:
         lambda: Conv((1, 3, 8), 4, 5),
         lambda: MaxPool((9,), 2),
         lambda: AvgPool((1, 8, 3), 4),
+        lambda: MaxPool((1, 8, 8), 3, padding=2),
+        lambda: AvgPool((1, 8, 8), 1, padding=1),
         lambda: Softmax((1, 3, 3)),
         lambda: GlobalAvgPool((9,)),
     ],
@@ -223,3 +225,22 @@ def test_a_shape_that_does_not_fit_is_refused(build: Callable[[], object]) -> No
 
 def test_padding_makes_room_for_a_kernel() -> None:
     assert Conv((1, 3, 8), 4, 5, padding=1).output_shape == (4, 1, 6)
+    assert MaxPool((2, 3, 8), 4, padding=1).output_shape == (2, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("pool", "expected"),
+    [
+        (MaxPool((1, 4, 4), 3, 2, 1), [[5, 7], [13, 15]]),
+        (AvgPool((1, 4, 4), 3, 2, 1), [[10 / 9, 24 / 9], [51 / 9, 90 / 9]]),  # zeros count
+        (MaxPool((1, 4, 4), 2, 1), [[5, 6, 7], [9, 10, 11], [13, 14, 15]]),
+        (MaxPool((1, 4, 4), 1, 3), [[0, 3], [12, 15]]),
+    ],
+)
+def test_windows_of_a_pool_may_overlap_lie_apart_and_reach_beyond_the_border(
+    pool: Layer[Any], expected: list[list[float]]
+) -> None:
+    x = np.arange(16.0).reshape(1, 4, 4, 1)
+    trial = Trial(pool, np.random.default_rng(0))
+    found = trial.forward(x, trial.cache(1))[0, ..., 0]
+    np.testing.assert_allclose(found, np.array(expected), rtol=1e-15)

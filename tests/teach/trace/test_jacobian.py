@@ -125,13 +125,13 @@ def test_local_derivatives_agree_with_differences(name: str) -> None:
 
 def test_the_form_tells_how_a_layer_acts() -> None:
     forms = {name: local_derivative(call_of(layer)[0]).form for name, layer in SMALL.items()}
-    matrices = {"linear", "conv", "conv_strided", "maxpool", "avgpool", "softmax"}
+    matrices = {"linear", "conv", "conv_strided", "maxpool", "avgpool", "globalavgpool", "softmax"}
     assert {name for name, form in forms.items() if form == "matrix"} == matrices
     assert {name for name, form in forms.items() if form == "mixed"} == {
         "batchnorm",
         "batchnorm_pictures",
     }
-    assert [name for name, form in forms.items() if form == "identity"] == ["flatten"]
+    assert [name for name, form in forms.items() if form == "identity"] == ["residual", "flatten"]
 
 
 @pytest.mark.parametrize("name", [name for name, layer in SMALL.items() if layer.parameter_shapes])
