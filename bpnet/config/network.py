@@ -40,7 +40,8 @@ def build_layer(spec: LayerSpec, input_shape: Shape) -> Layer[Any]:
     """
     layer: Any = find_layer(spec.kind)
     arguments = {option.name: option.argument for option in layer.options}
-    built: Layer[Any] = layer(
+    make = getattr(layer, "of_line", layer)  # some values have a simpler layer
+    built: Layer[Any] = make(
         input_shape, **{arguments[name]: value for name, value in spec.options.items()}
     )
     return built

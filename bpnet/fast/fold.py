@@ -16,6 +16,7 @@ from bpnet.nn.norm import BatchNorm
 from bpnet.nn.pool import MaxPool
 from bpnet.nn.residual import link
 from bpnet.nn.sequential import Sequential
+from bpnet.nn.sliding_pool import SlidingMaxPool
 
 
 def fold(network: Sequential) -> Sequential:
@@ -84,7 +85,8 @@ def folded_values(values: Mapping[str, Array], norm: BatchNorm) -> dict[str, Arr
 def affine_before(layers: Sequence[Layer[Any]], norm: BatchNorm) -> int | None:
     """Return the number of the layer that can take in a batch normalisation after all of these."""
     place = len(layers) - 1
-    if place > 0 and type(layers[place]) is MaxPool and (norm.weight >= 0).all():
+    pools = (MaxPool, SlidingMaxPool)
+    if place > 0 and type(layers[place]) in pools and (norm.weight >= 0).all():
         place -= 1
     return place if place >= 0 and type(layers[place]) in (Conv, Linear) else None
 

@@ -49,7 +49,7 @@ def _stage_at(layers: Sequence[Layer[Any]], position: int) -> Stage:
     for following in layers[position + 1 : position + 3]:
         if type(following) is ReLU and not relu:
             relu = True
-        elif type(following) is MaxPool and following.is_tiling and pool_size == 1:
+        elif type(following) is MaxPool and pool_size == 1:
             pool_size = following.kernel_size
         else:
             break

@@ -8,7 +8,7 @@ import numpy as np
 from bpnet.nn.facts import Formulas, Mistake
 from bpnet.nn.layer import Array
 from bpnet.nn.memory import Room
-from bpnet.nn.pool import Pool
+from bpnet.nn.sliding_pool import SlidingPool
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class AvgPoolCache:
     grad_padded: Array
 
 
-class AvgPool(Pool[AvgPoolCache]):
+class AvgPool(SlidingPool[AvgPoolCache]):
     """Keep the mean of every window: `y = Σ x / K²`, and every place gets `δ / K²` back.
 
     Padding consists of zeros, which count: the sum is always divided by K².
@@ -67,5 +67,5 @@ class AvgPool(Pool[AvgPoolCache]):
 
     def formulas(self) -> Formulas:
         """Return the formulas of this layer."""
-        forward, slope = f"y = Σ x / K², {self._size()}", "∂y/∂x = 1 / K² within the block"
+        forward, slope = f"y = Σ x / K², {self._sizes()}", "∂y/∂x = 1 / K² within the block"
         return Formulas(forward, f"{slope}, 0 elsewhere", "∂x = δ / K²")

@@ -1,6 +1,5 @@
-"""Make pictures smaller: keep the maximum of every K×K window."""
+"""Make pictures smaller: keep the maximum of every K×K block."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,121 +13,48 @@ from bpnet.nn.memory import Room
 
 
 class Pool(Layer[Cache]):
-    """Slide a window over each channel; by default its places are K×K blocks side by side.
-
-    Rows and columns that fill no window are left out.
+    """Divide each channel into K×K blocks; rows and columns that fill no block are left out.
 
     Args:
         input_shape: (channels, height, width).
-        kernel_size: side of a window, K, in pixels.
-        stride: pixels from one window to the next; K by default.
-        padding: rows and columns added on every side, at most half of K.
+        kernel_size: side of a block in pixels.
     """
 
-    options = (
-        Option("size", "kernel_size", int, 1, MOST_PIXELS, positional=True),
-        Option("stride", "stride", int, 1, MOST_PIXELS),
-        Option("padding", "padding", int, 0, MOST_PIXELS),
-    )
-    border: ClassVar[float]  # what padding consists of
+    options = (Option("size", "kernel_size", int, 1, MOST_PIXELS, positional=True),)
 
-    def __init__(
-        self, input_shape: Shape, kernel_size: int, stride: int | None = None, padding: int = 0
-    ) -> None:
+    def __init__(self, input_shape: Shape, kernel_size: int) -> None:
         if len(input_shape) != 3:
             raise ShapeError(f"{self.kind} takes a picture (channels, height, width)")
-        channels, *sides = input_shape
-        if kernel_size > min(sides) + 2 * padding:
+        channels, height, width = input_shape
+        if kernel_size > min(height, width):
             raise ShapeError(f"a block of {kernel_size} is larger than the picture")
-        if 2 * padding > kernel_size:
-            raise ShapeError(f"padding is at most half of the block, {kernel_size // 2} pixels")
+        super().__init__(input_shape, (channels, height // kernel_size, width // kernel_size))
         self.kernel_size = kernel_size
-        self.stride = stride or kernel_size
-        self.padding = padding
-        self.padded_shape = (channels, *(side + 2 * padding for side in sides))
-        height, width = ((side - kernel_size) // self.stride + 1 for side in self.padded_shape[1:])
-        super().__init__(input_shape, (channels, height, width))
-
-    @property
-    def is_tiling(self) -> bool:
-        """Return whether windows lie side by side, with nothing between or around them."""
-        return self.stride == self.kernel_size and not self.padding
-
-    @property
-    def overlaps(self) -> bool:
-        """Return whether windows share pixels, whose gradients add up."""
-        return self.stride < self.kernel_size
 
     def _places(self, picture: Array) -> list[NDArray[Any]]:
-        """View the K² places of all windows, row by row: each (channels, rows, columns, batch)."""
+        """View the K² places of all blocks, row by row: each (channels, rows, columns, batch)."""
         _, rows, columns = self.output_shape
-        k, step = self.kernel_size, self.stride
-        down, across = step * (rows - 1) + 1, step * (columns - 1) + 1
-        return [
-            picture[:, row : row + down : step, column : column + across : step]
-            for row in range(k)
-            for column in range(k)
-        ]
+        k = self.kernel_size
+        whole = picture[:, : rows * k, : columns * k]
+        return [whole[:, row::k, column::k] for row in range(k) for column in range(k)]
 
-    def _inside(self, padded: Array) -> Array:
-        """View a padded picture without its border."""
+    def _grad_input(self, room: Room) -> Array:
+        """Reserve the input's gradient, zero where no block reaches."""
         _, height, width = self.input_shape
-        return padded[:, self.padding :, self.padding :][:, :height, :width]
-
-    def _pad(self, x: Array, padded: Array | None) -> Array:
-        """Return the picture with its border, if it has one."""
-        if padded is None:
-            return x
-        self._inside(padded)[...] = x  # the border stays as it is
-        return padded
-
-    def _padded(self, room: Room) -> Array | None:
-        """Reserve the padded picture, with its border; None where there is no padding."""
-        if not self.padding:
-            return None
-        padded = room.zeros(*self.padded_shape)
-        padded.fill(self.border)
-        return padded
-
-    def _grad_padded(self, room: Room) -> Array:
-        """Reserve the padded picture's gradient, zero where no window reaches."""
-        covered = (self.stride * places for places in self.output_shape[1:])
-        is_covered = self.is_tiling and (*covered,) == self.padded_shape[1:]
-        if room.training and not is_covered and not self.overlaps:
-            return room.zeros(*self.padded_shape)
-        return room.for_backward(*self.padded_shape)
-
-    def _size(self) -> str:
-        """Return size, stride and padding for formulas."""
-        size = f"K = {self.kernel_size}"
-        size += f", stride {self.stride}" if self.stride != self.kernel_size else ""
-        return size + (f", padding {self.padding}" if self.padding else "")
-
-    def activations(self) -> int:
-        """Return the numbers of the output and of the picture with its border, if it has one."""
-        padded = int(np.prod(self.padded_shape)) if self.padding else 0
-        return super().activations() + padded
+        left_over = height % self.kernel_size or width % self.kernel_size
+        if left_over and room.training:
+            return room.zeros(*self.input_shape)
+        return room.for_backward(*self.input_shape)
 
 
 @dataclass(slots=True)
 class MaxPoolCache:
-    """Keep which place of each window held its maximum.
+    """Keep which place of each block held its maximum."""
 
-    Args:
-        padded: input with its border, or None where there is none.
-        output: (channels, rows, columns, batch).
-        is_maximum: one mask per place.
-        found: where an earlier place was as large.
-        scratch: a place's part of the gradient, where windows overlap.
-        grad_padded: gradient of the padded input.
-    """
-
-    padded: Array | None
     output: Array
     is_maximum: list[NDArray[np.bool_]]
     found: NDArray[np.bool_]
-    scratch: Array | None
-    grad_padded: Array
+    grad_input: Array
 
 
 def _every_place(layer: Any, grad_output: Array, cache: Any) -> Array:
@@ -139,33 +65,30 @@ def _every_place(layer: Any, grad_output: Array, cache: Any) -> Array:
 
 
 class MaxPool(Pool[MaxPoolCache]):
-    """Keep the largest value of every window: `y = max x`, and the gradient goes where it was.
+    """Keep the largest value of every block: `y = max x`, and the gradient goes where it was.
 
-    Among equal values the first in reading order gets the gradient. Padding is never the largest.
+    Among equal values the first in reading order gets the gradient.
     """
 
     kind = "maxpool"
     mistake: ClassVar[Mistake] = Mistake(
         "every place of a block gets the gradient, not the maximum alone", _every_place
     )
-    border = -math.inf
 
     def allocate(self, room: Room) -> MaxPoolCache:
-        """Reserve the output and, for training, one mask per place of a window."""
+        """Reserve the output and, for training, one mask per place of a block."""
         shape = self.output_shape
         masks = self.kernel_size**2 if room.training else 0
         return MaxPoolCache(
-            padded=self._padded(room),
             output=room.array(*shape),
             is_maximum=[room.array(*shape, dtype=np.bool_) for _ in range(masks)],
             found=room.for_backward(*shape, dtype=np.bool_),
-            scratch=room.for_backward(*shape) if self.overlaps else None,
-            grad_padded=self._grad_padded(room),
+            grad_input=self._grad_input(room),
         )
 
     def forward(self, x: Array, cache: MaxPoolCache) -> Array:
         """Return the maxima, shape (channels, rows, columns, batch)."""
-        places = self._places(self._pad(x, cache.padded))
+        places = self._places(x)
         y = cache.output
         np.copyto(y, places[0])
         for place in places[1:]:
@@ -179,20 +102,15 @@ class MaxPool(Pool[MaxPoolCache]):
         return y
 
     def backward(self, grad_output: Array, cache: MaxPoolCache) -> Array:
-        """Return `∂x = δ` at the maximum of each window, added up, and 0 elsewhere."""
-        if cache.scratch is not None:
-            cache.grad_padded.fill(0)
-        for place, mask in zip(self._places(cache.grad_padded), cache.is_maximum, strict=True):
-            if cache.scratch is None:
-                np.multiply(grad_output, mask, out=place)
-            else:
-                place += np.multiply(grad_output, mask, out=cache.scratch)
-        return self._inside(cache.grad_padded)
+        """Return `∂x = δ` at the maximum of each block and 0 elsewhere."""
+        for place, mask in zip(self._places(cache.grad_input), cache.is_maximum, strict=True):
+            np.multiply(grad_output, mask, out=place)
+        return cache.grad_input
 
     def formulas(self) -> Formulas:
         """Return the formulas of this layer."""
         return Formulas(
-            f"y = max x, {self._size()}",
+            f"y = max x, K = {self.kernel_size}",
             "∂y/∂x = 1 at the maximum of each block, 0 elsewhere",
             "∂x = δ at the maximum of each block",
         )

@@ -15,7 +15,7 @@ from bpnet.nn.layer import Layer
 from bpnet.nn.loss import Loss
 
 # Files with several kinds, or another name.
-FAMILIES = ("activation", "pool", "reshape", "norm", "residual")
+FAMILIES = ("activation", "reshape", "norm", "sliding_pool", "residual")
 LOSS_FAMILIES = ("loss", "squared_error")
 
 

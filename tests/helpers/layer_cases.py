@@ -25,6 +25,7 @@ from bpnet.nn.pool import MaxPool
 from bpnet.nn.reshape import Flatten
 from bpnet.nn.residual import End, Residual
 from bpnet.nn.scale import Scale
+from bpnet.nn.sliding_pool import SlidingMaxPool
 from bpnet.nn.softmax import Softmax
 from bpnet.nn.softplus import Softplus
 from bpnet.nn.tanh import Tanh
@@ -78,8 +79,8 @@ MAKERS: dict[str, Maker] = {
     "winograd": lambda rng: draw_winograd(rng).fused(),
     "maxpool": lambda rng: MaxPool(picture(rng), draw(rng, 1, 4)),
     "avgpool": lambda rng: AvgPool(picture(rng), draw(rng, 1, 4)),
-    "maxpool_strided": lambda rng: MaxPool(*pool(rng)),
-    "maxpool_overlapping": lambda rng: MaxPool(picture(rng), 3, 2, 1),
+    "maxpool_strided": lambda rng: SlidingMaxPool(*pool(rng)),
+    "maxpool_overlapping": lambda rng: SlidingMaxPool(picture(rng), 3, 2, 1),
     "avgpool_strided": lambda rng: AvgPool(*pool(rng)),
     "avgpool_overlapping": lambda rng: AvgPool(picture(rng), 3, 2, 1),
     "globalavgpool": lambda rng: GlobalAvgPool(picture(rng)),

@@ -37,6 +37,7 @@ from bpnet.nn.reshape import Flatten
 from bpnet.nn.residual import End, Residual
 from bpnet.nn.scale import Scale
 from bpnet.nn.sequential import Sequential, Workspace
+from bpnet.nn.sliding_pool import SlidingMaxPool
 from bpnet.nn.softmax import Softmax
 from bpnet.nn.softplus import Softplus
 from bpnet.nn.squared_error import MeanSquaredError, QuadraticCost
@@ -147,7 +148,8 @@ FORMULAS: dict[type[Layer[Any]], Callable[[LayerTwin, Tensor], Tensor]] = {
     Conv: conv,
     TiledConv: block,
     WinogradConv: block,
-    MaxPool: lambda twin, x: functional.max_pool2d(x, *pool_sizes(twin)),
+    MaxPool: lambda twin, x: functional.max_pool2d(x, twin.layer.kernel_size),
+    SlidingMaxPool: lambda twin, x: functional.max_pool2d(x, *pool_sizes(twin)),
     AvgPool: lambda twin, x: functional.avg_pool2d(x, *pool_sizes(twin)),
     GlobalAvgPool: lambda twin, x: functional.adaptive_avg_pool2d(x, 1).flatten(1),
     Residual: lambda twin, x: x,

@@ -13,6 +13,7 @@ from bpnet.nn.globalavgpool import GlobalAvgPool
 from bpnet.nn.layer import Array, Layer, ShapeError
 from bpnet.nn.linear import Linear, LinearCache
 from bpnet.nn.pool import MaxPool
+from bpnet.nn.sliding_pool import SlidingMaxPool
 from bpnet.nn.softmax import Softmax
 from tests.helpers.gradients import TOLERANCE, Trial, assert_close, projection_error
 from tests.helpers.layer_cases import every_layer, inputs_for, one_case, trial_of
@@ -212,7 +213,7 @@ def test_outputs_have_the_shape_that_the_layer_announces(kind: str) -> None:
         lambda: Conv((1, 3, 8), 4, 5),
         lambda: MaxPool((9,), 2),
         lambda: AvgPool((1, 8, 3), 4),
-        lambda: MaxPool((1, 8, 8), 3, padding=2),
+        lambda: SlidingMaxPool((1, 8, 8), 3, padding=2),
         lambda: AvgPool((1, 8, 8), 1, padding=1),
         lambda: Softmax((1, 3, 3)),
         lambda: GlobalAvgPool((9,)),
@@ -225,16 +226,16 @@ def test_a_shape_that_does_not_fit_is_refused(build: Callable[[], object]) -> No
 
 def test_padding_makes_room_for_a_kernel() -> None:
     assert Conv((1, 3, 8), 4, 5, padding=1).output_shape == (4, 1, 6)
-    assert MaxPool((2, 3, 8), 4, padding=1).output_shape == (2, 1, 2)
+    assert SlidingMaxPool((2, 3, 8), 4, padding=1).output_shape == (2, 1, 2)
 
 
 @pytest.mark.parametrize(
     ("pool", "expected"),
     [
-        (MaxPool((1, 4, 4), 3, 2, 1), [[5, 7], [13, 15]]),
+        (SlidingMaxPool((1, 4, 4), 3, 2, 1), [[5, 7], [13, 15]]),
         (AvgPool((1, 4, 4), 3, 2, 1), [[10 / 9, 24 / 9], [51 / 9, 90 / 9]]),  # zeros count
-        (MaxPool((1, 4, 4), 2, 1), [[5, 6, 7], [9, 10, 11], [13, 14, 15]]),
-        (MaxPool((1, 4, 4), 1, 3), [[0, 3], [12, 15]]),
+        (SlidingMaxPool((1, 4, 4), 2, 1), [[5, 6, 7], [9, 10, 11], [13, 14, 15]]),
+        (SlidingMaxPool((1, 4, 4), 1, 3), [[0, 3], [12, 15]]),
     ],
 )
 def test_windows_of_a_pool_may_overlap_lie_apart_and_reach_beyond_the_border(

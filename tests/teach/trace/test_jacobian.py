@@ -22,6 +22,7 @@ from bpnet.nn.registry import layer_types
 from bpnet.nn.reshape import Flatten
 from bpnet.nn.residual import End, Residual
 from bpnet.nn.scale import Scale
+from bpnet.nn.sliding_pool import SlidingMaxPool
 from bpnet.nn.softmax import Softmax
 from bpnet.nn.softplus import Softplus
 from bpnet.nn.tanh import Tanh
@@ -38,7 +39,9 @@ SMALL: dict[str, Layer[Any]] = {
     "conv": Conv((2, 3, 4), 2, 2, 1, 1),
     "conv_strided": Conv((1, 5, 4), 2, 3, 2, 0, bias=False),
     "maxpool": MaxPool((2, 4, 5), 2),
+    "maxpool_sliding": SlidingMaxPool((1, 4, 5), 3, 2, 1),
     "avgpool": AvgPool((2, 4, 5), 2),
+    "avgpool_sliding": AvgPool((1, 4, 5), 3, 1, 1),
     "globalavgpool": GlobalAvgPool((2, 3, 2)),
     "residual": Residual((4,)),
     "end": End((2, 1, 3)),
@@ -126,6 +129,7 @@ def test_local_derivatives_agree_with_differences(name: str) -> None:
 def test_the_form_tells_how_a_layer_acts() -> None:
     forms = {name: local_derivative(call_of(layer)[0]).form for name, layer in SMALL.items()}
     matrices = {"linear", "conv", "conv_strided", "maxpool", "avgpool", "globalavgpool", "softmax"}
+    matrices |= {"maxpool_sliding", "avgpool_sliding"}
     assert {name for name, form in forms.items() if form == "matrix"} == matrices
     assert {name for name, form in forms.items() if form == "mixed"} == {
         "batchnorm",
