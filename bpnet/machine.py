@@ -32,6 +32,42 @@ def blas_description() -> list[dict[str, Any]]:
     return [{key: library.get(key) for key in keys} for library in _blas().info()]
 
 
+def blas_kernel() -> str:
+    """Return the name of the BLAS's code for this kind of processor, such as `Haswell`."""
+    names = (library.get("architecture") for library in _blas().info())
+    return next((name for name in names if name), "unknown")
+
+
+@lru_cache(maxsize=1)
+def cache_bytes(processor: Path = Path("/sys/devices/system/cpu/cpu0")) -> dict[str, int]:
+    """Return how much of each level of cache a core has, by `L1` (of data), `L2` and `L3`.
+
+    Where several cores share a cache, a core has its part of it. Levels that the system does not
+    report are left out.
+
+    Args:
+        processor: where Linux describes it; there may be others, but which one computes is unknown.
+    """
+    found: dict[str, int] = {}
+    with suppress(OSError, ValueError, LookupError):
+        threads = _count(processor / "topology/thread_siblings_list")
+        for cache in sorted(processor.glob("cache/index*")):
+            kind, level, size = (
+                (cache / name).read_text(encoding="ascii").strip()
+                for name in ("type", "level", "size")
+            )
+            if kind != "Instruction":
+                cores = max(1, _count(cache / "shared_cpu_list") // threads)
+                found[f"L{level}"] = int(size[:-1]) * {"K": 2**10, "M": 2**20}[size[-1]] // cores
+    return found
+
+
+def _count(path: Path) -> int:
+    """Return how many processors a list such as `0-3,8` names."""
+    spans = (span.split("-") for span in path.read_text(encoding="ascii").strip().split(","))
+    return sum(int(span[-1]) - int(span[0]) + 1 for span in spans)
+
+
 def available_cores() -> int:
     """Return how many processors this process may run on."""
     if hasattr(os, "sched_getaffinity"):

@@ -39,12 +39,16 @@ SECONDS = 6.0  # of timing, per config and batch size
 @click.option(
     "--workers", metavar="N|KIND", help='For example 2, threads, processes, "2 threads" or auto.'
 )
+@click.option(
+    "--show-choices", is_flag=True, help="Show which sizes fit this processor; measure nothing."
+)
 @click.option("--layers", is_flag=True, help="Show each layer even if there are several configs.")
 @as_json
 def command(
     sources: tuple[str, ...],
     batch_sizes: tuple[int, ...],
     workers: str | None,
+    show_choices: bool,
     layers: bool,
     as_json: bool,
 ) -> None:
@@ -56,7 +60,15 @@ def command(
     """
     from bpnet.bench.measure import run_bench
     from bpnet.cli.signals import stop_request
+    from bpnet.fast.sizes import describe_choice
 
+    if show_choices:
+        choice = describe_choice()
+        if as_json:
+            show_json(choice)
+        else:
+            show(*choice_lines(choice))
+        return
     works = [work for source in sources for work in find_works(source, batch_sizes, workers)]
     with stop_request() as stop:
 
@@ -122,6 +134,17 @@ def text(found: dict[str, Any], layers: bool) -> list[str]:
         for result in results:
             lines += ["", *layer_lines(result)]
     return lines
+
+
+def choice_lines(choice: dict[str, Any]) -> list[str]:
+    """Return what was found of the processor, and the sizes that were chosen."""
+    caches = choice["cache_bytes"].items()
+    found = [f"{level} {size // 1024}K" for level, size in caches] or ["caches unknown"]
+    return [
+        f"BLAS kernel {choice['kernel']}; of a core: {', '.join(found)}",
+        f"sizes for {choice['chosen_for']}",
+        *(f"  {name:<19}{size:>10,}" for name, size in choice["sizes"].items()),
+    ]
 
 
 def layer_lines(result: dict[str, Any]) -> list[str]:

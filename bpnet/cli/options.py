@@ -95,6 +95,15 @@ def quoted(word: str) -> str:
     return f"$'{shown.decode()}'"
 
 
+def as_on(processor: str) -> str:
+    """Return what a command begins with to compute as on another processor.
+
+    OpenBLAS obeys where this one has the other's instructions.
+    """
+    kernel = processor.partition(" ")[0]
+    return f"OPENBLAS_CORETYPE={quoted(kernel)} BPNET_PROCESSOR={quoted(processor)}"
+
+
 def percent(fraction: float) -> str:
     """Return a fraction as a percentage with two decimals."""
     return f"{100 * fraction:.2f} %"

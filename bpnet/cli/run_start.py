@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from bpnet.cli.checkpoints import described
+from bpnet.cli.options import as_on
 from bpnet.cli.output import note
 from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.errors import BpnetError
@@ -86,10 +87,22 @@ def prepare(
 
     if start.saved is not None:
         demand_same_data(start.saved, dataset.fingerprint())
+        warn_of_other_sizes(start.saved.path.parent)
     model = prepare_model(config, dataset)
     if start.saved is None:
         check_shard_sizes(model, len(dataset.train) - config.data.validation)
     return model, take_weights(model, start.weights)
+
+
+def warn_of_other_sizes(run_dir: Path) -> None:
+    """Warn where a run goes on with sizes that fit another processor than before."""
+    from bpnet.training.stored_run import other_processor
+
+    if other := other_processor(run_dir):
+        note(
+            f"warning: the sizes of this run were chosen for another processor, {other}: it goes "
+            f"on, but rounds differently; to go on as before, begin the command with {as_on(other)}"
+        )
 
 
 def take_weights(model: Model, weights: Checkpoint | None) -> dict[str, str] | None:

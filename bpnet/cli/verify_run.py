@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli import options
-from bpnet.cli.options import PATH, data_dir
+from bpnet.cli.options import PATH, as_on, data_dir
 from bpnet.cli.output import note, show, show_json
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def command(run_dir: Path, data_dir: Path | None, workers: str | None, as_json: 
     Every metric is compared, and every bit of last.npz and best.npz, where the run was when they
     were written; only times may differ. The run may still be under way; nothing is written. Another
     processor or other libraries round differently: both are then named, with how far apart the
-    results are. The exit code is 1 if anything differs.
+    results are, and which BPNET_PROCESSOR has the sizes of the run chosen here. The exit code is 1
+    if anything differs.
     """
     from bpnet.cli.bars import RunDisplay
     from bpnet.cli.download_progress import DownloadProgress
@@ -40,7 +41,7 @@ def command(run_dir: Path, data_dir: Path | None, workers: str | None, as_json: 
     from bpnet.errors import WorkerError
     from bpnet.machine import blas_threads
     from bpnet.training.run import choose_workers, prepare_model
-    from bpnet.training.stored_run import machine_differences, read_run
+    from bpnet.training.stored_run import machine_differences, other_processor, read_run
     from bpnet.training.verify import Replay, replay, take_first_weights
 
     wanted = None if workers is None else load_overrides((f"train.workers={workers}",)).train
@@ -51,6 +52,8 @@ def command(run_dir: Path, data_dir: Path | None, workers: str | None, as_json: 
     dataset = load_dataset(config, data_dir, progress=DownloadProgress())
     machine = machine_differences(run_dir)
     tell_machine(machine)
+    if other := other_processor(run_dir):
+        note(f"bpnet: to choose sizes as there, begin the command with {as_on(other)}")
     model = prepare_model(config, dataset)
     take_first_weights(model, stored)
     with blas_threads(config.train.blas_threads), choose_workers(config) as pool:

@@ -24,8 +24,9 @@ class BlockedDropout(Dropout):
         The flags become numbers before they are multiplied: a mixed product takes twice as long.
         """
         whole, flags, result = x.reshape(-1), keep.reshape(-1), out.reshape(-1)
-        for start in range(0, x.size, sizes.DROPOUT_BLOCK):
-            block = slice(start, start + sizes.DROPOUT_BLOCK)
+        size = sizes.chosen().dropout_block
+        for start in range(0, x.size, size):
+            block = slice(start, start + size)
             np.copyto(result[block], flags[block])
             result[block] *= 256 / self.kept_bytes
             result[block] *= whole[block]

@@ -76,7 +76,8 @@ def row_blocks(rows: int, products_per_row: int) -> int:
     Blocks of at least 8 rows whose products are small, if there are any: seen to take between
     three quarters and all of the time of one large product.
     """
-    for blocks in range(1, rows // sizes.FEWEST_ROWS + 1):
-        if rows % blocks == 0 and rows // blocks * products_per_row <= sizes.SMALL_PRODUCT:
+    fit = sizes.chosen()
+    for blocks in range(1, rows // fit.fewest_rows + 1):
+        if rows % blocks == 0 and rows // blocks * products_per_row <= fit.small_product:
             return blocks
     return 1

@@ -1,26 +1,94 @@
-"""Fit work to the processor: what its caches hold, and what its BLAS multiplies without copies.
+"""Choose the sizes that fit work to the processor: what its caches hold, what its BLAS packs.
 
-They decide in what order things are computed, and which of two equal ways is taken: changing one
-changes no more than rounding. They were measured on processors with AVX-512 and 1 to 2 MB of
-second-level cache for each core.
+They decide in what order things are computed, and which of two equal ways is taken: other sizes
+change no more than rounding. They follow from the name of the BLAS kernel and the size of a core's
+second-level cache, never from a timing: the same processor takes the same sizes every time, and so
+computes the same bits.
 """
 
-# Matrix products
-SMALL_PRODUCT = 1_000_000  # multiply-adds up to which OpenBLAS packs nothing
-FEWEST_ROWS = 8  # of a block of rows that is multiplied on its own
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
 
-# Convolutions
-MICRO_BATCH = 32  # samples whose convolutions a core's own cache holds
-MANY_FILTERS = 24  # from here on, products cost more than copying the input once more
-TILED_BLOCK = 300_000  # numbers that a block of rows writes: they should stay in the cache
-WINOGRAD_BLOCK = 900_000  # numbers that a block of tiles writes: likewise
-WINOGRAD_STRIP = 150_000  # numbers of the input's gradient that are added up at a time
-FEWEST_CHANNELS = 16  # with which Winograd's way is faster
-LEAST_COVERED = 0.75  # fraction of the outputs computed that way that must be wanted
+from bpnet.fast.processor import Processor, this_processor
+from bpnet.machine import blas_kernel, cache_bytes
 
-# Passes over memory
-DROPOUT_BLOCK = 2**15  # activations at a time
-PARAMETER_BLOCK = 2**16  # parameters at a time: all passes over them find them in the cache
-LARGE_WEIGHT = 2**18  # weights that are more than the cache should be filled with
-LARGE_WEIGHT_BLOCK = 2**18  # of their gradient at a time
-UFUNC_BUFFER = 512  # elements; NumPy's 8192 make short strided runs 3–4 times slower
+UFUNC_BUFFER = 512  # elements; NumPy's 8192 make short strided runs 3–4 times slower anywhere
+MEASURED_CACHE = 2**20  # bytes: with 1 to 2 MB for each core, the sizes below were found best
+# OpenBLAS's kernels for AVX-512 multiply small matrices as they lie (its issue 3335).
+PACKS_NO_SMALL_PRODUCTS = ("SkylakeX", "Cooperlake", "SapphireRapids")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Hold all sizes that depend on the processor; numbers are those of an array.
+
+    Args:
+        small_product: multiply-adds up to which the BLAS packs nothing; 0 where it always packs,
+            so that a product is never cut.
+        fewest_rows: of a block of rows that is multiplied on its own.
+        micro_batch: samples whose convolutions a core's own cache holds.
+        many_filters: from here on, products cost more than copying the input once more.
+        tiled_block: numbers that a block of rows writes: they should stay in the cache.
+        winograd_block: numbers that a block of tiles writes: likewise.
+        winograd_strip: numbers of the input's gradient that are added up at a time.
+        fewest_channels: with which Winograd's way is faster.
+        least_covered: fraction of the outputs computed that way that must be wanted.
+        dropout_block: activations at a time.
+        parameter_block: parameters at a time: all passes over them find them in the cache.
+        large_weight: weights that are more than the cache should be filled with.
+        large_weight_block: of their gradient at a time.
+    """
+
+    small_product: int = 1_000_000
+    fewest_rows: int = 8
+    micro_batch: int = 32
+    many_filters: int = 24
+    tiled_block: int = 300_000
+    winograd_block: int = 900_000
+    winograd_strip: int = 150_000
+    fewest_channels: int = 16
+    least_covered: float = 0.75
+    dropout_block: int = 2**15
+    parameter_block: int = 2**16
+    large_weight: int = 2**18
+    large_weight_block: int = 2**18
+
+
+def sizes_for(processor: Processor) -> Sizes:
+    """Return the sizes for a processor: blocks shrink with a cache smaller than those measured."""
+    cache = min(processor.l2_bytes, MEASURED_CACHE)
+
+    def part(numbers: int) -> int:
+        return numbers * cache // MEASURED_CACHE
+
+    return Sizes(
+        small_product=Sizes.small_product if processor.kernel in PACKS_NO_SMALL_PRODUCTS else 0,
+        tiled_block=part(300_000),
+        winograd_block=part(900_000),
+        winograd_strip=part(150_000),
+        dropout_block=part(2**15),
+        parameter_block=part(2**16),
+        large_weight=part(2**18),
+        large_weight_block=part(2**18),
+    )
+
+
+@lru_cache(maxsize=1)
+def chosen() -> Sizes:
+    """Return the sizes for this processor, or for the one that BPNET_PROCESSOR names.
+
+    Raises:
+        ConfigError: BPNET_PROCESSOR names none.
+    """
+    return sizes_for(this_processor())
+
+
+def describe_choice() -> dict[str, Any]:
+    """Return what was found of this processor, which one the sizes are for, and the sizes."""
+    return {
+        "kernel": blas_kernel(),
+        "cache_bytes": cache_bytes(),
+        "chosen_for": str(this_processor()),
+        "sizes": asdict(chosen()),
+    }

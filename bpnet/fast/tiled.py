@@ -95,7 +95,7 @@ class TiledConv(FusedConv[TiledCache]):
     def __init__(self, conv: Conv, pool_size: int = 1, relu: bool = False) -> None:
         super().__init__(conv, pool_size, relu, tile=pool_size)
         self.selects = pool_size > 1 or relu
-        self.spread = 1 if self.output_shape[0] >= sizes.MANY_FILTERS else pool_size
+        self.spread = 1 if self.output_shape[0] >= sizes.chosen().many_filters else pool_size
         self.steps = pool_size // self.spread
         self.layout = FilterLayout(self.parameter_shapes["weight"], self.spread)
         self.side = self.layout.side
@@ -107,7 +107,7 @@ class TiledConv(FusedConv[TiledCache]):
         tall, wide = self.layout.shape
         across = out_width * batch
         per_row = self.steps**2 * (tall + wide) * across
-        per_block = max(1, min(out_height, sizes.TILED_BLOCK // per_row))
+        per_block = max(1, min(out_height, sizes.chosen().tiled_block // per_row))
         grad_parted = room.for_input_gradient(*self.parted_shape)
         turned = (wide, tall) if self.layout.turned else (tall, wide)
         return TiledCache(

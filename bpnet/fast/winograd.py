@@ -25,12 +25,12 @@ def tile_for(conv: Conv, pool_size: int) -> int | None:
     """
     if conv.kernel_size != 3 or conv.stride != 1:
         return None
-    if min(conv.input_shape[0], conv.output_shape[0]) < sizes.FEWEST_CHANNELS:
+    if min(conv.input_shape[0], conv.output_shape[0]) < sizes.chosen().fewest_channels:
         return None
     height, width = (side // pool_size * pool_size for side in conv.output_shape[1:])
     for tile in (4, 2):
         computed = tile**2 * -(-height // tile) * -(-width // tile)
-        if tile % pool_size == 0 and height * width >= sizes.LEAST_COVERED * computed:
+        if tile % pool_size == 0 and height * width >= sizes.chosen().least_covered * computed:
             return tile
     return None
 
@@ -95,7 +95,8 @@ class WinogradConv(FusedConv[WinogradCache]):
         """Reserve blocks: of inputs and masks all, of everything else one that all of them use."""
         in_channels, out_channels = self.input_shape[0], self.output_shape[0]
         numbers = self.points * (2 * in_channels + out_channels) + self.tile**2 * out_channels
-        blocks_per_row = min(self.across, -(-self.across * batch * numbers // sizes.WINOGRAD_BLOCK))
+        most = sizes.chosen().winograd_block
+        blocks_per_row = min(self.across, -(-self.across * batch * numbers // most))
         widest = -(-self.across // blocks_per_row)
         pool, side = self.pool_size, self.tile // self.pool_size
         windows = memory.array(in_channels * self.points * widest * batch)
@@ -238,7 +239,7 @@ class WinogradConv(FusedConv[WinogradCache]):
         """Return (in_channels, height, T, ⌈width / T⌉, batch) of as many rows as fit the cache."""
         channels, _, parts, groups = self.parted_shape
         per_row = channels * self.tile * parts * groups * batch
-        rows = min(self.rows, max(1, sizes.WINOGRAD_STRIP // per_row))
+        rows = min(self.rows, max(1, sizes.chosen().winograd_strip // per_row))
         return (channels, self.tile * (rows - 1) + self.window, parts, groups, batch)
 
     def _rows_of(self, strip: Array) -> int:

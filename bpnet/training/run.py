@@ -17,6 +17,7 @@ from bpnet.config.values import worker_choice
 from bpnet.config.writer import format_config
 from bpnet.data.dataset import Dataset
 from bpnet.data.split import split_samples
+from bpnet.fast import sizes
 from bpnet.files import atomic_write, write_text
 from bpnet.machine import available_cores, blas_description, cpu_name
 from bpnet.model.build import build_model
@@ -40,9 +41,10 @@ def prepare_model(config: Config, dataset: Dataset) -> Model:
 
     Raises:
         ConfigError: the network does not fit the data or the memory of this machine, or cannot be
-            split as the config says.
+            split as the config says; or BPNET_PROCESSOR names no processor.
         DataError: validation would leave nothing to train on.
     """
+    sizes.chosen()  # raises before anything is written
     training, _ = split_samples(config, dataset)
     targets = dataset.train.targets
     outputs = len(dataset.class_names) if targets.ndim == 1 else targets.shape[1]
@@ -78,6 +80,7 @@ def describe_run(run_dir: Path, trainer: Trainer) -> None:
         "workers": trainer.workers.count,
         "workers_are": trainer.engine.kind,
         "blas": blas_description(),
+        "processor": sizes.describe_choice(),
     }
     if trainer.started_from is not None:
         environment["started_from"] = trainer.started_from

@@ -14,12 +14,15 @@ from bpnet.config.loading import load_config
 from bpnet.config.settings import Config
 from bpnet.disk import DIRECTORY, NOTHING, what_is_at
 from bpnet.errors import CheckpointError
+from bpnet.fast.sizes import describe_choice
 from bpnet.machine import blas_description, cpu_name
 from bpnet.model.checkpoint import Checkpoint, load_checkpoint
 from bpnet.model.run_files import BEST, CONFIG, ENVIRONMENT, METRICS, demand_file, read_text
 from bpnet.training.differences import Difference, config_differences, value_differences
 from bpnet.training.progress import Progress
 from bpnet.training.resume import demand_progress, load_for_resume
+
+CHOSEN_FOR = "processor.chosen_for"
 
 
 @dataclass(frozen=True)
@@ -99,18 +102,44 @@ def stored_config_differences(stored: StoredRun) -> list[Difference]:
 
 
 def machine_differences(run_dir: Path) -> list[Difference] | None:
-    """Return what may change the last bits: other libraries, another processor.
+    """Return what may change the last bits: other libraries, another processor, other sizes.
 
     Returns:
         Differences between `environment.json` and this machine; None if that file cannot be read.
     """
+    stored = _read_environment(run_dir)
+    if stored is None:
+        return None
     now: dict[str, Any] = {"bpnet": __version__, "numpy": np.__version__, "cpu": cpu_name()}
     now["blas"] = blas_description()
+    chosen_for, sizes = _choice(stored)
+    if chosen_for is not None:  # earlier versions note no choice
+        here = describe_choice()
+        now[CHOSEN_FOR], stored[CHOSEN_FOR] = here["chosen_for"], chosen_for
+        if here["chosen_for"] == chosen_for:
+            now["sizes"], stored["sizes"] = here["sizes"], sizes
+    found = value_differences(0, ENVIRONMENT, {key: stored.get(key) for key in now}, now)
+    return [difference for difference in found if not difference.key.endswith("num_threads")]
+
+
+def other_processor(run_dir: Path) -> str | None:
+    """Return the processor for which a run's sizes were chosen, if here others are chosen."""
+    chosen_for, _ = _choice(_read_environment(run_dir) or {})
+    return None if chosen_for in (None, describe_choice()["chosen_for"]) else chosen_for
+
+
+def _read_environment(run_dir: Path) -> dict[str, Any] | None:
+    """Return what `environment.json` holds, or None if it cannot be read."""
     try:
         stored = json.loads(read_text(run_dir / ENVIRONMENT))
     except (CheckpointError, ValueError, RecursionError):
         return None
-    if not isinstance(stored, dict):
-        return None
-    found = value_differences(0, ENVIRONMENT, {key: stored.get(key) for key in now}, now)
-    return [difference for difference in found if not difference.key.endswith("num_threads")]
+    return stored if isinstance(stored, dict) else None
+
+
+def _choice(environment: dict[str, Any]) -> tuple[str | None, Any]:
+    """Return for which processor a run's sizes were chosen, and the sizes."""
+    processor = environment.get("processor")
+    if not isinstance(processor, dict) or not isinstance(processor.get("chosen_for"), str):
+        return None, None
+    return processor["chosen_for"], processor.get("sizes")

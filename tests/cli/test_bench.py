@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bpnet.cli import bench
+from bpnet.fast.sizes import describe_choice
 from tests.helpers.places import needs_utf8
 from tests.helpers.tiny import NET, TABLE, TRAIN, bpnet, command, fail, process_environment, succeed
 
@@ -192,6 +193,18 @@ def runs_in(group: int) -> Callable[[Path], bool]:
 def test_a_process_that_goes_on_is_found() -> None:
     if sys.platform == "linux":
         assert any(map(runs_in(os.getpgrp()), Path("/proc").glob("[0-9]*/stat")))
+
+
+def test_choices_are_shown_and_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bpnet.bench.measure.run_bench", None)
+    found = json.loads(succeed("bench", "--show-choices", "--json").out)
+    assert found == describe_choice()
+    text = succeed("bench", "--show-choices").out
+    assert f"BLAS kernel {found['kernel']}" in text
+    assert f"sizes for {found['chosen_for']}" in text
+    for name, size in found["sizes"].items():
+        assert f"  {name} " in text
+        assert f" {size:,}" in text
 
 
 def test_help_lists_options_and_presets() -> None:

@@ -8,9 +8,18 @@ import numpy as np
 import pytest
 
 from bpnet.data.dataset import Dataset, Samples
+from bpnet.fast.sizes import describe_choice
 from bpnet.model.checkpoint import load_checkpoint
 from tests.conftest import TINY
-from tests.helpers.tiny import call, draw_dataset, draw_samples, fail, succeed, write_idx_folder
+from tests.helpers.tiny import (
+    bpnet,
+    call,
+    draw_dataset,
+    draw_samples,
+    fail,
+    succeed,
+    write_idx_folder,
+)
 
 
 def advised(message: str) -> list[str]:
@@ -74,6 +83,29 @@ def test_other_data_in_another_place_are_refused(here: Path) -> None:
     for where in (("--data-dir", "other"), ("--set", "data.path=other")):
         assert "other data" in fail(4, "train", "--resume", "run", "--epochs", "+1", *where)
     assert {path.name: path.read_bytes() for path in (here / "run").iterdir()} == before
+
+
+def test_a_run_that_goes_on_with_other_sizes_says_so(here: Path) -> None:
+    succeed("train", "--config", TINY, "--run-dir", "run")
+    assert "sizes" not in succeed("train", "--resume", "run", "--epochs", "+1").err
+    environment = json.loads((here / "run" / "environment.json").read_text())
+    assert environment["processor"] == describe_choice()
+    environment["processor"]["chosen_for"] = "Abacus 512K"
+    (here / "run" / "environment.json").write_text(json.dumps(environment))
+    err = succeed("train", "--resume", "run", "--epochs", "+1").err
+    assert "chosen for another processor, Abacus 512K" in err
+    assert "OPENBLAS_CORETYPE=Abacus BPNET_PROCESSOR='Abacus 512K'" in err
+    assert "sizes" not in succeed("train", "--resume", "run", "--epochs", "+1").err
+
+
+def test_a_processor_that_is_none_is_a_usage_error(here: Path) -> None:
+    done = bpnet("train", "--config", TINY, "--run-dir", "run", cwd=here, BPNET_PROCESSOR="fast")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[:2] == [
+        "bpnet: this names no processor",
+        "  where: BPNET_PROCESSOR",
+    ]
+    assert not (here / "run").exists()
 
 
 # The weights of another run

@@ -93,6 +93,32 @@ def test_another_machine_is_named_and_how_far_apart_the_results_are(run_dir: Pat
     assert "try: a machine like the one it was trained on" in message
 
 
+def test_other_sizes_are_named_and_how_to_have_them_chosen(run_dir: Path) -> None:
+    def elsewhere(environment: dict[str, Any]) -> None:
+        environment["processor"]["chosen_for"] = "Abacus 512K"
+
+    change_json(run_dir / "environment.json", elsewhere)
+    err = succeed("verify-run", run_dir).err
+    assert "processor.chosen_for Abacus 512K, here " in err
+    assert "begin the command with OPENBLAS_CORETYPE=Abacus BPNET_PROCESSOR='Abacus 512K'" in err
+
+
+def test_other_sizes_for_the_same_processor_are_named(run_dir: Path) -> None:
+    def earlier(environment: dict[str, Any]) -> None:
+        environment["processor"]["sizes"]["micro_batch"] = 17
+
+    change_json(run_dir / "environment.json", earlier)
+    err = succeed("verify-run", run_dir).err
+    assert "sizes.micro_batch 17, here 32" in err
+    assert "BPNET_PROCESSOR" not in err
+
+
+@pytest.mark.parametrize("processor", [None, [], {}, {"chosen_for": 3}])
+def test_a_run_that_notes_no_sizes_is_verified_without_them(run_dir: Path, processor: Any) -> None:
+    change_json(run_dir / "environment.json", lambda one: one.update(processor=processor))
+    assert "elsewhere" not in succeed("verify-run", run_dir).err
+
+
 @pytest.mark.parametrize("text", [None, "{", "[]"])
 def test_an_unknown_machine_is_said(run_dir: Path, text: str | None) -> None:
     path = run_dir / "environment.json"
@@ -171,7 +197,8 @@ def test_other_kernels_really_round_differently(run_dir: Path) -> None:
         pytest.skip("needs OpenBLAS")
     done = bpnet("verify-run", run_dir, "--json", cwd=run_dir, OPENBLAS_CORETYPE="Prescott")
     said = json.loads(done.stdout)
-    assert [one["key"] for one in said["environment"]] == ["blas[0].architecture"]
+    other = ["blas[0].architecture", "processor.chosen_for"]
+    assert [one["key"] for one in said["environment"]] == other
     assert "architecture" in done.stderr
     assert done.returncode == (0 if said["equal"] else 1)
     assert said["equal"] or said["largest_relative_difference"] < 0.1

@@ -68,7 +68,7 @@ def test_the_cases_differ_in_all_that_matters(monkeypatch: pytest.MonkeyPatch) -
     left_over = [case.conv().output_shape[1] % case.pool_size for case in DRAWN]
     assert {0, 1, 2} == set(left_over)
     pooled = [case for case in DRAWN if case.pool_size > 1]
-    assert {case.filters >= sizes.MANY_FILTERS for case in pooled} == {True, False}
+    assert {case.filters >= sizes.chosen().many_filters for case in pooled} == {True, False}
     shapes = [allocate(case).filters.shape for case in (*DRAWN, *REAL)]
     assert {tall > wide for tall, wide in shapes} == {True, False}
     counts = []

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from numpy.typing import DTypeLike, NDArray
 
-from bpnet.fast import sizes
 from bpnet.fast.fused import FusedConv
 from bpnet.fast.peaks import Flags, mark_first
 from bpnet.fast.tiled import TiledConv
@@ -18,6 +17,7 @@ from bpnet.nn.conv import Conv
 from bpnet.nn.layer import Array, Layer
 from bpnet.nn.memory import Memory, Room
 from bpnet.nn.pool import MaxPool
+from tests.helpers.fitting import fit
 from tests.helpers.gradients import Trial, assert_close
 
 CLEAR = 1e-3  # what decides further from a tie than this is decided alike by every rounding
@@ -169,8 +169,7 @@ def is_clear(case: Case, parameters: Mapping[str, Array], x: Array) -> NDArray[n
 
 def cut_into_blocks(monkeypatch: pytest.MonkeyPatch, numbers: int) -> None:
     """Let blocks of both fused layers, and strips of a gradient, hold at most that many numbers."""
-    for name in ("TILED_BLOCK", "WINOGRAD_BLOCK", "WINOGRAD_STRIP"):
-        monkeypatch.setattr(sizes, name, numbers)
+    fit(monkeypatch, tiled_block=numbers, winograd_block=numbers, winograd_strip=numbers)
 
 
 def count_blocks(cache: Any) -> int:

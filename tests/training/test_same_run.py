@@ -14,6 +14,7 @@ from bpnet.training.resume import load_for_resume
 from bpnet.training.run import prepare_model
 from bpnet.training.step.batch import Batch
 from bpnet.training.step.sample_shard import SampleShard
+from tests.helpers.fitting import fit
 from tests.helpers.runs import RICH, STEPS, assert_same_run, resume
 from tests.helpers.tiny import (
     NET,
@@ -113,7 +114,7 @@ def test_micro_batches_do_not_decide_results(
 ) -> None:
     config = read_config(NET + TRAIN, "model.dtype=float64", "train.grad_clip=0.1")
     whole = train(config, tmp_path / "whole")
-    monkeypatch.setattr("bpnet.fast.sizes.MICRO_BATCH", micro_batch)
+    fit(monkeypatch, micro_batch=micro_batch)
     several = train(config, tmp_path / "shards")
     np.testing.assert_allclose(weights(several.model), weights(whole.model), rtol=1e-9, atol=1e-12)
     for one, other in zip(whole.progress.history, several.progress.history, strict=True):
@@ -125,7 +126,7 @@ def test_a_shard_that_is_normalised_is_never_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(read_config(RICH), tmp_path / "whole")
-    monkeypatch.setattr("bpnet.fast.sizes.MICRO_BATCH", 3)
+    fit(monkeypatch, micro_batch=3)
     train(read_config(RICH), tmp_path / "shards")
     assert_same_run(tmp_path / "whole", tmp_path / "shards")
 

@@ -20,6 +20,7 @@ from bpnet.nn.sequential import Workspace
 from bpnet.training import textbook
 from bpnet.training.loop import Trainer
 from bpnet.training.optimizers import OPTIMIZERS, build_optimizer
+from tests.helpers.fitting import fit
 from tests.helpers.tiny import NET, TRAIN, draw_dataset, new_trainer, read_config
 
 PACKAGE = Path(bpnet.__file__).parent
@@ -111,9 +112,7 @@ def test_any_split_takes_the_textbooks_step_within_rounding(
     more: tuple[str, ...],
     fast: bool,
 ) -> None:
-    monkeypatch.setattr("bpnet.fast.sizes.MICRO_BATCH", 3)
-    monkeypatch.setattr("bpnet.fast.sizes.LARGE_WEIGHT", 1)
-    monkeypatch.setattr("bpnet.fast.sizes.PARAMETER_BLOCK", 5)
+    fit(monkeypatch, micro_batch=3, large_weight=1, parameter_block=5)
     trainer, losses = by_engine(config_of(layers, "model.dtype=float64", *more), tmp_path)
     model, expected = by_textbook(trainer, fast=fast)
     np.testing.assert_allclose(losses, expected, rtol=1e-10)

@@ -59,7 +59,7 @@ class LargeWeight:
         """
         rows, columns = self._shape
         own = split_evenly(columns, shards, number)
-        width = max(1, sizes.LARGE_WEIGHT_BLOCK // rows)
+        width = max(1, sizes.chosen().large_weight_block // rows)
         grad_weight = aligned_zeros(rows * width, self._inputs.dtype)
         slices = []
         for start in range(own.start, own.stop, width):
@@ -90,7 +90,7 @@ def large_weights(network: Sequential, most: int) -> list[LargeWeight]:
     found = []
     for number, stage in enumerate(network.stages):
         layer = stage.layer
-        if isinstance(layer, BlockedLinear) and layer.weight.size >= sizes.LARGE_WEIGHT:
+        if isinstance(layer, BlockedLinear) and layer.weight.size >= sizes.chosen().large_weight:
             gathered = most * sum(layer.weight.shape)
             if gathered <= 2 * layer.weight.size:
                 found.append(LargeWeight(number, f"{stage.position + 1}.weight", layer, most))

@@ -183,4 +183,4 @@ def micro_batch_size(network: Sequential, shard: int) -> int:
     )
     if not convolves or any(layer.scope == "batch" for layer in layers):
         return shard
-    return min(shard, sizes.MICRO_BATCH)
+    return min(shard, sizes.chosen().micro_batch)

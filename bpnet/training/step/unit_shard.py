@@ -228,7 +228,7 @@ class UnitShard:
         units, name = self._units, f"{self._shared.place.first + 1}.weight"
         in_features = self._own[0].input_shape[0]
         blocks = (units.stop - units.start) // height
-        together = max(1, sizes.PARAMETER_BLOCK // (height * in_features))
+        together = max(1, sizes.chosen().parameter_block // (height * in_features))
         memory = aligned_zeros(together * height * in_features, self.model.network.dtype)
         gradient = memory.reshape(-1, in_features)
         slices = []

@@ -95,6 +95,6 @@ class Update:
 
 def blocks(span: slice) -> list[slice]:
     """Cut a span into blocks."""
-    size = sizes.PARAMETER_BLOCK
+    size = sizes.chosen().parameter_block
     starts = range(span.start, span.stop, size)
     return [slice(start, min(start + size, span.stop)) for start in starts]

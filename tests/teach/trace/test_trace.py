@@ -10,6 +10,7 @@ from bpnet.data.table import load_table
 from bpnet.errors import ConfigError, DivergedError
 from bpnet.teach.trace.step_trace import StepTrace
 from bpnet.teach.trace.trace import trace
+from tests.helpers.fitting import fit
 from tests.helpers.tiny import after, read_config, train
 
 CHAIN = """
@@ -288,7 +289,7 @@ def test_more_numbers_than_a_document_should_hold_are_refused() -> None:
 def test_dropout_drops_what_training_drops_however_it_is_split(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("bpnet.fast.sizes.MICRO_BATCH", 5)
+    fit(monkeypatch, micro_batch=5)
     rows = "\n".join(" ".join(str((i * k) % 7) for k in range(1, 17)) for i in range(70))
     targets = "\n".join("1 0" if i % 2 else "0 1" for i in range(70))
     many = (f"data.inputs={rows}", f"data.targets={targets}", "train.batch_size=64")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from bpnet.config.settings import Config
-from bpnet.fast import sizes
 from bpnet.model.workers import Workers
 from bpnet.training.run import prepare_model
 from bpnet.training.step.large_weight import LargeWeight, large_weights
 from bpnet.training.step.sample_shard import SampleShard
+from tests.helpers.fitting import fit
 from tests.helpers.runs import assert_same_run
 from tests.helpers.tiny import (
     NET,
@@ -28,8 +28,7 @@ EXACT = "model.dtype=float64"
 
 @pytest.fixture
 def all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sizes, "LARGE_WEIGHT", 1)
-    monkeypatch.setattr(sizes, "LARGE_WEIGHT_BLOCK", 50)  # several blocks, the last one smaller
+    fit(monkeypatch, large_weight=1, large_weight_block=50)  # several blocks, the last one smaller
 
 
 def config(*settings: str, shards: int = 3, batch_size: int = 5) -> Config:
@@ -64,11 +63,10 @@ def test_small_ones_are_left_to_their_layer() -> None:
 def test_they_are_trained_as_by_their_layer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str, micro_batch: int
 ) -> None:
-    monkeypatch.setattr("bpnet.fast.sizes.MICRO_BATCH", micro_batch)
+    fit(monkeypatch, micro_batch=micro_batch)
     settings = (f"optimizer.{rule}", "optimizer.weight_decay=0.01", "train.ema=0.9")
     plain = train(config(*settings), tmp_path / "plain")
-    monkeypatch.setattr(sizes, "LARGE_WEIGHT", 1)
-    monkeypatch.setattr(sizes, "LARGE_WEIGHT_BLOCK", 50)
+    fit(monkeypatch, large_weight=1, large_weight_block=50)
     large = train(config(*settings), tmp_path / "large")
     shard = large.engine.shards[0]
     assert isinstance(shard, SampleShard)
@@ -121,7 +119,7 @@ def test_what_they_have_seen_stays_until_it_is_gathered(
     settings = {"shards": 2, "batch_size": 4, "epochs": 1}
     net = with_settings(read_config(text, EXACT), "train", **settings)
     plain = train(net, tmp_path / "plain")
-    monkeypatch.setattr(sizes, "LARGE_WEIGHT", 1)
+    fit(monkeypatch, large_weight=1)
     large = train(net, tmp_path / "large")
     shard = large.engine.shards[0]
     assert isinstance(shard, SampleShard)

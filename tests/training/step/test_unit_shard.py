@@ -18,6 +18,7 @@ from bpnet.training.parameter_slice import ParameterSlice
 from bpnet.training.step.batch import Batch
 from bpnet.training.step.unit_shard import UnitShard
 from bpnet.training.step.update import Update
+from tests.helpers.fitting import fit
 from tests.helpers.gradients import projection_error
 from tests.helpers.tiny import (
     NET,
@@ -101,7 +102,7 @@ def test_rows_in_several_blocks_learn_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layers = "flatten, linear 48, relu, linear 3"
-    monkeypatch.setattr("bpnet.fast.sizes.SMALL_PRODUCT", 8 * 64 * 16)
+    fit(monkeypatch, small_product=8 * 64 * 16)
     assert row_blocks(24, 64 * 16) == 3
     for more in ((), ("train.grad_clip=0.01",)):
         whole = trained(tmp_path / "whole", layers, 1, "samples", *more)

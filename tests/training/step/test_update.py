@@ -15,6 +15,7 @@ from bpnet.training.parameter_slice import ParameterSlice
 from bpnet.training.run import prepare_model
 from bpnet.training.step.batch import Batch, split_evenly
 from bpnet.training.step.update import Update
+from tests.helpers.fitting import fit
 from tests.helpers.tiny import draw_dataset, read_config
 
 SHAPES = {"1.weight": (5, 4), "1.bias": (5,), "2.weight": (3, 5), "2.bias": (3,)}
@@ -201,7 +202,7 @@ def test_blocks_give_the_same_bits_as_one_block(
         return trial.parameters.flat.tobytes()
 
     whole = weights()
-    monkeypatch.setattr("bpnet.fast.sizes.PARAMETER_BLOCK", block)
+    fit(monkeypatch, parameter_block=block)
     assert len(Trial().spans(1)[0]) == -(-35 // block) + -(-8 // block)  # weights, then biases
     assert weights() == whole
 

@@ -1,0 +1,48 @@
+"""What the system tells of the processor's caches."""
+
+from pathlib import Path
+
+import pytest
+
+from bpnet.machine import blas_kernel, cache_bytes
+
+KILO, MEGA = 2**10, 2**20
+
+
+def write_processor(folder: Path, siblings: str, caches: list[tuple[str, int, str, str]]) -> Path:
+    """Write what Linux tells of a processor: kind, level, size and users of each cache."""
+    (folder / "topology").mkdir(parents=True)
+    (folder / "topology" / "thread_siblings_list").write_text(f"{siblings}\n")
+    for number, values in enumerate(caches):
+        cache = folder / "cache" / f"index{number}"
+        cache.mkdir(parents=True)
+        for name, value in zip(("type", "level", "size", "shared_cpu_list"), values, strict=True):
+            (cache / name).write_text(f"{value}\n")
+    return folder
+
+
+def test_threads_of_one_core_share_what_is_its_own(tmp_path: Path) -> None:
+    caches = [
+        ("Data", 1, "32K", "0,4"),
+        ("Instruction", 1, "64K", "0,4"),
+        ("Unified", 2, "512K", "0,4"),
+        ("Unified", 3, "16M", "0-7"),
+    ]
+    found = cache_bytes(write_processor(tmp_path, "0,4", caches))
+    assert found == {"L1": 32 * KILO, "L2": 512 * KILO, "L3": 4 * MEGA}
+
+
+def test_cores_that_share_a_cache_have_a_part_each(tmp_path: Path) -> None:
+    caches = [("Data", 1, "32K", "0"), ("Unified", 2, "2048K", "0-3")]
+    assert cache_bytes(write_processor(tmp_path, "0", caches)) == {"L1": 32 * KILO, "L2": MEGA // 2}
+
+
+@pytest.mark.parametrize("size", ["", "512", "many"])
+def test_what_cannot_be_read_is_left_out(tmp_path: Path, size: str) -> None:
+    caches = [("Data", 1, "32K", "0"), ("Unified", 2, size, "0")]
+    assert cache_bytes(write_processor(tmp_path / "cpu", "0", caches)) == {"L1": 32 * KILO}
+    assert cache_bytes(tmp_path / "nowhere") == {}
+
+
+def test_the_kernel_has_a_name() -> None:
+    assert blas_kernel().isidentifier()
