@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
+from typing import Any
 
 import pytest
 
-from bpnet.cli import gradcheck
+from bpnet.cli import bench, gradcheck
 from bpnet.cli.group import COMMANDS
 from bpnet.config.layer_lines import usage
 from bpnet.config.loading import load_config
@@ -22,7 +23,7 @@ from bpnet.nn.registry import layer_types, loss_types
 from bpnet.training.optimizers import OPTIMIZERS
 from tests.conftest import Run
 from tests.helpers.places import MNIST_FILES, PROJECT
-from tests.helpers.tiny import Answer, call, succeed
+from tests.helpers.tiny import TABLE, Answer, call, succeed
 from tests.test_structure import LEVELS
 
 NAMES = ("README.md", "configs/README.md", "scripts/README.md", "bpnet/README.md")
@@ -278,6 +279,25 @@ def test_documents_tell_of_no_particular_machine(name: str) -> None:
 
 
 # --- JSON
+
+
+def keys_of(found: Any) -> set[str]:
+    """Return the keys of a JSON document, those within it included."""
+    if isinstance(found, list):
+        return set().union(*map(keys_of, found))
+    if not isinstance(found, dict):
+        return set()
+    return set(found).union(*map(keys_of, found.values()))
+
+
+def test_the_keys_of_the_bench_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    section = DOCUMENTS["bpnet/README.md"].partition("\n## JSON\n")[2].partition("\n## ")[0]
+    (told,) = (row[1] for row in cells(section) if row[0] == "`bench`")
+    monkeypatch.setattr(bench, "SECONDS", 0.05)
+    (tmp_path / "table.ini").write_text(TABLE, encoding="utf-8")
+    found = json.loads(succeed("bench", "--config", tmp_path / "table.ini", "--json").out)
+    found["blas"] = None  # what threadpoolctl reports
+    assert keys_of(found) == {key for part in quoted(told) for key in part.split(", ")}
 
 
 def test_the_keys_of_each_json_document_are_listed(digit_run: Run) -> None:

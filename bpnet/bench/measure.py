@@ -89,5 +89,9 @@ def _result(
         "peak_rss_mb": peak / 1e6 if peak else None,
         "memory_method": method,
         "inference_samples_per_second": speed["inference_samples_per_second"],
+        "others_share": speed["others_share"],
+        "stolen_share": speed["stolen_share"],
+        "disturbed": speed["disturbed"],
+        "rounds": speed["rounds"],
         **passes,
     }

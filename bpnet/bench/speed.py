@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from bpnet.bench.work import bare, batches, repeat, samples_for, typical
+from bpnet.bench.load import LoadMeter
+from bpnet.bench.rounds import Round, counted, describe_load, speeds, take_rounds
+from bpnet.bench.work import bare, batches, samples_for
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.machine import blas_threads
@@ -32,7 +34,9 @@ def open_trainer(config: Config, dataset: Dataset) -> Iterator[Trainer]:
 
 
 def measure_speed(config: Config, seconds: float) -> dict[str, Any]:
-    """Return speeds in samples per second, the workers, and the memory this process has taken.
+    """Return speeds in samples per second, workers, what others took, and this process's memory.
+
+    Rounds that others disturbed do not count if there are calm ones.
 
     Args:
         config: what to train.
@@ -40,12 +44,21 @@ def measure_speed(config: Config, seconds: float) -> dict[str, Any]:
     """
     config = bare(config)
     dataset = samples_for(config)
+    meter = LoadMeter()
     with open_trainer(config, dataset) as trainer:
+        size = min(config.train.batch_size, len(trainer.samples))
+        with trainer.engine:
+            training = take_rounds(steps(trainer), seconds * 0.6, meter)
+        pictures, inference = time_inference(trainer, dataset.test, seconds * 0.4, meter)
         return {
             "workers": trainer.workers.count,
             "workers_are": trainer.engine.kind,
-            **training_speed(trainer, seconds * 0.6),
-            "inference_samples_per_second": inference_speed(trainer, dataset.test, seconds * 0.4),
+            **speeds(counted(training), size),
+            "inference_samples_per_second": speeds(counted(inference), pictures)[
+                "samples_per_second"
+            ],
+            **describe_load(training, inference),
+            "rounds": [one.describe(size) for one in training],
             "largest_resident_bytes": largest_resident_bytes(),
         }
 
@@ -57,19 +70,10 @@ def steps(trainer: Trainer) -> Callable[[], float]:
     return lambda: trainer.step(next(indices))
 
 
-def training_speed(trainer: Trainer, seconds: float) -> dict[str, float]:
-    """Return the samples per second of the 10th-percentile step, and of the mean one."""
-    with trainer.engine:
-        times = repeat(steps(trainer), seconds)
-    size = min(trainer.config.train.batch_size, len(trainer.samples))
-    return {
-        "samples_per_second": size / typical(times),
-        "mean_samples_per_second": size / float(np.mean(times)),
-    }
-
-
-def inference_speed(trainer: Trainer, samples: Samples, seconds: float) -> float:
-    """Return the samples per second of the 10th-percentile pass over the test samples."""
+def time_inference(
+    trainer: Trainer, samples: Samples, seconds: float, meter: LoadMeter
+) -> tuple[int, list[Round]]:
+    """Return how many samples a pass over the test samples takes, and rounds of such passes."""
 
     def score(count: int) -> None:
         index = np.resize(np.arange(len(samples)), count)
@@ -79,7 +83,7 @@ def inference_speed(trainer: Trainer, samples: Samples, seconds: float) -> float
     score(FIRST_LOOK)
     in_time = FIRST_LOOK * seconds / (time.perf_counter() - start)
     count = int(min(INFERENCE, max(FIRST_LOOK, in_time)))
-    return count / typical(repeat(lambda: score(count), seconds))
+    return count, take_rounds(lambda: score(count), seconds, meter)
 
 
 def largest_resident_bytes() -> int | None:

@@ -55,8 +55,11 @@ def command(
     """Measure training and inference speed against this machine's matrix-multiply peak.
 
     Training steps are timed as `train` takes them, on random pictures, without augmentation,
-    averaged weights or validation; the 10th-percentile step counts. Each config takes about ten
-    seconds. Operations are those of the plain algorithms, so faster ones may beat the peak.
+    averaged weights or validation; the 10th-percentile step counts, and the mean is shown beside
+    it. Rounds in which other programs, or the machine beneath a virtual one, took more than 5 % of
+    the processors' time do not count; where all rounds did, the figures are marked. Each config
+    takes about ten seconds. Operations are those of the plain algorithms, so faster ones may beat
+    the peak.
     """
     from bpnet.bench.measure import run_bench
     from bpnet.cli.signals import stop_request
@@ -102,17 +105,25 @@ def announce(work: Work) -> None:
 
 def text(found: dict[str, Any], layers: bool) -> list[str]:
     """Return everything as lines of text."""
+    from bpnet.bench.load import DISTURBED
     from bpnet.bench.measure import PROPORTIONAL
 
     results = found["results"]
     cores = "1 core" if found["cores"] == 1 else f"{found['cores']} cores"
     lines = [f"{found['cpu']}: {found['gemm_gflops']:.0f} GFLOP/s in float32 products on {cores}"]
     width = max(len("config"), *(len(Path(result["config"]).stem) for result in results))
-    row = f"{{:<{width}}}{{:>7}}{{:>9}}{{:>15}}{{:>10}}{{:>9}}{{:>16}}{{:>11}}".format
+    row = (
+        f"{{:<{width}}}{{:>7}}{{:>9}}{{:>15}}{{:>11}}{{:>10}}{{:>9}}{{:>16}}{{:>11}}{{:>9}}".format
+    )
     lines.append("")
-    lines.append(row("", "", "", "training", "", "share of", "inference", "peak"))
     lines.append(
-        row("config", "batch", "workers", "samples/s", "GFLOP/s", "peak", "samples/s", "memory")
+        row("", "", "", "training", "their", "", "share of", "inference", "peak", "used by")
+    )
+    lines.append(
+        row(
+            *("config", "batch", "workers", "samples/s", "mean", "GFLOP/s", "peak", "samples/s"),
+            *("memory", "others"),
+        )
     )
     for result in results:
         memory = result["peak_rss_mb"]
@@ -122,11 +133,17 @@ def text(found: dict[str, Any], layers: bool) -> list[str]:
                 result["batch_size"],
                 result["workers"],
                 f"{result['samples_per_second']:,.0f}",
+                f"{result['mean_samples_per_second']:,.0f}",
                 f"{result['gflops']:.1f}",
                 f"{100 * result['fraction_of_peak']:.1f} %",
                 f"{result['inference_samples_per_second']:,.0f}",
                 "–" if memory is None else f"{memory:.0f} MB",
+                used_by_others(result),
             )
+        )
+    if any(result["disturbed"] for result in results):
+        lines.append(
+            f"* disturbed: others took more than {DISTURBED:.0%} of the processors in every round"
         )
     if any(result["memory_method"] != PROPORTIONAL for result in results):
         lines.append("memory: of one process only, all that this system reports")
@@ -145,6 +162,14 @@ def choice_lines(choice: dict[str, Any]) -> list[str]:
         f"sizes for {choice['chosen_for']}",
         *(f"  {name:<19}{size:>10,}" for name, size in choice["sizes"].items()),
     ]
+
+
+def used_by_others(result: dict[str, Any]) -> str:
+    """Return the share of the processors that others, or the machine beneath, took meanwhile."""
+    if result["others_share"] is None:
+        return "–"
+    mark = "*" if result["disturbed"] else ""
+    return f"{result['others_share'] + result['stolen_share']:.0%}{mark}"
 
 
 def layer_lines(result: dict[str, Any]) -> list[str]:

@@ -27,9 +27,17 @@ KEYS = {
     "fraction_of_peak": float,
     "peak_rss_mb": float,
     "inference_samples_per_second": float,
+    "others_share": float | None,
+    "stolen_share": float | None,
+    "disturbed": bool | None,
+    "rounds": list,
     "layers": list,
     "matmul_seconds": float,
     "other_seconds": float,
+}
+ROUND_KEYS = {
+    *("samples_per_second", "mean_samples_per_second"),
+    *("others_share", "stolen_share", "disturbed"),
 }
 LAYER_KEYS = ["name", "forward_seconds", "backward_seconds", "gflops"]
 
@@ -66,6 +74,8 @@ def test_the_json_document_has_these_keys(table: Path) -> None:
         assert names == ["input", "1.linear", "2.tanh", "3.linear", "loss"]
         assert all(list(layer) == LAYER_KEYS for layer in result["layers"])
         assert result["layers"][0]["backward_seconds"] is None
+        assert result["rounds"]
+        assert all(one.keys() == ROUND_KEYS for one in result["rounds"])
     assert "table, batch 2" in answer.err
 
 
@@ -74,7 +84,7 @@ def test_a_reader_gets_a_table_and_the_layers_of_one_config(table: Path) -> None
     heads = [number for number, line in enumerate(lines) if line.startswith("config ")]
     words = lines[heads[0] + 1].split()
     assert words[:3] == ["table", "64", "1"]
-    assert words[-1] == "MB"
+    assert words[-2] == "MB"
     (start,) = (number for number, line in enumerate(lines) if line.startswith("layer "))
     assert [line.split()[0] for line in lines[start + 1 :]][:5] == [
         *("input", "1.linear", "2.tanh", "3.linear", "loss")
@@ -97,19 +107,35 @@ def result(name: str) -> dict[str, Any]:
     }
     memory = {"peak_rss_mb": None, "memory_method": None}
     share = {"gflops": 50.0, "fraction_of_peak": 0.25}
-    return {"config": name, "batch_size": 64} | times | speed | memory | share
+    load = {"others_share": None, "stolen_share": None, "disturbed": None}
+    return {"config": name, "batch_size": 64} | times | speed | memory | share | load
 
 
 def test_the_table_reads_like_this() -> None:
     found = {"cpu": "A chip", "cores": 2, "gemm_gflops": 200.0, "results": [result("mlp")]}
     lines = bench.text(found, layers=False)
     assert lines[0] == "A chip: 200 GFLOP/s in float32 products on 2 cores"
-    assert lines[4].split() == ["mlp", "64", "2", "12,346", "50.0", "25.0", "%", "1,000,000", "–"]
+    assert lines[4].split() == [
+        *("mlp", "64", "2", "12,346", "10,000", "50.0", "25.0", "%", "1,000,000", "–", "–")
+    ]
     assert "all that this system reports" in lines[5]
     assert lines[7] == "mlp, batch 64: one worker, 32 samples, microseconds"
     assert lines[9].split() == ["1.flatten", "1", "–", "–"]
     assert lines[10].split() == ["2.linear", "2", "500", "1.2"]
     assert lines[11] == "matrix products take 300 of 400 (75 %)"
+
+
+def test_figures_without_a_calm_round_are_marked() -> None:
+    found: dict[str, Any] = {"cpu": "A chip", "cores": 2, "gemm_gflops": 200.0}
+    calm = {"others_share": 0.02, "stolen_share": 0.01, "disturbed": False}
+    busy = {"others_share": 0.37, "stolen_share": 0.01, "disturbed": True}
+    found["results"] = [result("mlp") | calm, result("fast") | busy]
+    lines = bench.text(found, layers=False)
+    assert lines[4].endswith(" 3%")
+    assert lines[5].endswith(" 38%*")
+    assert "* disturbed: others took more than 5% of the processors in every round" in lines
+    found["results"].pop()
+    assert "disturbed" not in "\n".join(bench.text(found, layers=False))
 
 
 def test_layers_of_many_configs_are_shown_on_demand() -> None:
