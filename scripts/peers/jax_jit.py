@@ -1,4 +1,4 @@
-"""Train with JAX: the whole step compiled, its weights updated in place."""
+"""Train with JAX: a step compiled, or a loop of many; weights are updated in place."""
 
 from functools import partial
 from typing import Any
@@ -7,17 +7,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from numpy.typing import NDArray
 
-from peers.work import LEARNING_RATE, MOMENTUM, Step, Work
+from peers.work import (
+    LEARNING_RATE,
+    MOMENTUM,
+    Index,
+    Training,
+    Weights,
+    Work,
+    channels_last,
+    one_by_one,
+)
 
 VERSION = jax.__version__
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 Parameters = list[tuple[Any, Any] | None]
 
 
-def build(work: Work, mode: str) -> Step:
-    """Return the training step; there is one mode, `jit`."""
+def train(work: Work, mode: str) -> Training:
+    """Return the training in one mode: `jit`, a call per step, or `scan`, a call per block."""
     images, labels = jnp.asarray(work.inputs()[..., None]), jnp.asarray(work.labels)
     forward = partial(apply, work)
 
@@ -25,37 +33,52 @@ def build(work: Work, mode: str) -> Step:
         logits = jax.nn.log_softmax(forward(parameters, x, key))
         return -jnp.take_along_axis(logits, y[:, None], axis=1).mean()
 
-    @partial(jax.jit, donate_argnums=(0, 1))
-    def update(parameters: Parameters, velocity: Parameters, index: Any, key: Any) -> Any:
+    def update(images: Any, labels: Any, state: Any, index: Any) -> Any:
+        parameters, velocity, key = state
         key, drawn = jax.random.split(key)
         gradient = jax.grad(loss_of)(parameters, images[index], labels[index], drawn)
         velocity = jax.tree.map(lambda v, g: MOMENTUM * v - LEARNING_RATE * g, velocity, gradient)
         parameters = jax.tree.map(lambda w, v: w + v, parameters, velocity)
-        return parameters, velocity, key
+        return (parameters, velocity, key), None
+
+    @partial(jax.jit, donate_argnums=0)
+    def block_of_steps(state: Any, images: Any, labels: Any, block: Any) -> Any:
+        of_these = partial(update, images, labels)
+        return (lax.scan(of_these, state, block) if mode == "scan" else of_these(state, block))[0]
 
     start = starting_weights(work)
-    state = [start, jax.tree.map(jnp.zeros_like, start), jax.random.key(0)]
+    state = [(start, jax.tree.map(jnp.zeros_like, start), jax.random.key(0))]
 
-    def step(index: NDArray[np.int64]) -> None:
-        state[:] = update(state[0], state[1], index, state[2])
+    def steps(block: Index) -> None:
+        state[0] = block_of_steps(state[0], images, labels, block)
         jax.block_until_ready(state[0])
 
-    return step
+    def weights() -> Weights:
+        return field_shapes(work, [pair for pair in state[0][0] if pair is not None])
+
+    return Training(steps if mode == "scan" else one_by_one(steps), weights)
 
 
 def starting_weights(work: Work) -> Parameters:
     """Return a (weight, bias) pair per layer, None for layers that have none."""
-    rng = np.random.default_rng(0)
+    values = iter(channels_last(work, work.weights()))
     parameters: Parameters = []
-    for spec, inputs, outputs in work.layers():
+    for spec, _, _ in work.layers():
         if spec.kind not in {"linear", "conv"}:
             parameters.append(None)
             continue
-        side = (spec.options["kernel"],) * 2 if spec.kind == "conv" else ()
-        shape = (*side, inputs[0], outputs[0])
-        weight = rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:-1]))
-        parameters.append((jnp.asarray(weight, jnp.float32), jnp.zeros(outputs[0])))
+        axes = (2, 3, 1, 0) if spec.kind == "conv" else (1, 0)
+        parameters.append((jnp.asarray(next(values).transpose(axes)), jnp.asarray(next(values))))
     return parameters
+
+
+def field_shapes(work: Work, pairs: list[tuple[Any, Any]]) -> Weights:
+    """Return weights as `Work.weights` does."""
+    values: Weights = []
+    for weight, bias in pairs:
+        axes = (3, 2, 0, 1) if weight.ndim == 4 else (1, 0)
+        values += [np.array(weight).transpose(axes), np.array(bias)]
+    return channels_last(work, values, back=True)
 
 
 def apply(work: Work, parameters: Parameters, x: Any, key: Any) -> Any:

@@ -2,20 +2,23 @@
 
 import numpy as np
 import sklearn
-from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import ThreadpoolController
 
-from peers.work import LEARNING_RATE, MOMENTUM, Step, Work
+from peers.work import LEARNING_RATE, MOMENTUM, Index, Training, Weights, Work, one_by_one
 
 VERSION = sklearn.__version__
 
 
-def build(work: Work, mode: str) -> Step | None:
-    """Return the training step, or None for networks with convolutions; one mode, `sgd`."""
+def train(work: Work, mode: str) -> Training:
+    """Return the training; one mode, `sgd`.
+
+    Raises:
+        NotImplementedError: the network has other layers.
+    """
     lines = [(spec, outputs) for spec, _, outputs in work.layers()]
     if any(spec.kind not in {"flatten", "linear", "relu"} for spec, _ in lines):
-        return None
+        raise NotImplementedError("it has only perceptrons")
     network = MLPClassifier(
         [outputs[0] for spec, outputs in lines if spec.kind == "linear"][:-1],
         solver="sgd",
@@ -27,8 +30,20 @@ def build(work: Work, mode: str) -> Step | None:
     )
     images, labels = work.inputs().reshape(len(work.images), -1), work.labels
     ThreadpoolController().limit(limits=2)
+    network.partial_fit(images[:1], labels[:1], classes=np.arange(10))  # makes its arrays
+    start = work.weights()
+    for own, value in zip(network.coefs_, start[::2], strict=True):
+        own[...] = value.T
+    for own, value in zip(network.intercepts_, start[1::2], strict=True):
+        own[...] = value
+    for velocity in network._optimizer.velocities:
+        velocity[...] = 0
 
-    def step(index: NDArray[np.int64]) -> None:
-        network.partial_fit(images[index], labels[index], classes=np.arange(10))
+    def step(index: Index) -> None:
+        network.partial_fit(images[index], labels[index])
 
-    return step
+    def weights() -> Weights:
+        pairs = zip(network.coefs_, network.intercepts_, strict=True)
+        return [value for weight, bias in pairs for value in (weight.T.copy(), bias)]
+
+    return Training(one_by_one(step), weights)

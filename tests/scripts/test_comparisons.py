@@ -1,11 +1,15 @@
 """What the scripts compare: the same work, whatever a preset distorts or averages."""
 
+import argparse
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from bpnet.bench.load import Load
 from bpnet.config.loading import load_config
 from bpnet.config.presets import preset_paths
 from tests.helpers.places import PROJECT
@@ -18,8 +22,12 @@ NETS = ("mlp", "mlp800", "lenet5", "fast", "convnet")
 def script(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(SCRIPTS))
     yield import_module
-    for name in ("measure_overheads", "peers", "peers.work"):
-        sys.modules.pop(name, None)
+    for name in list(sys.modules):
+        if (
+            name in {"measure_overheads", "compare_frameworks", "provenance"}
+            or name.split(".")[0] == "peers"
+        ):
+            del sys.modules[name]
 
 
 def test_presets_distort_and_average(script: Any) -> None:
@@ -46,3 +54,147 @@ def test_other_frameworks_are_given_the_same_work(
     assert config.augment.is_identity
     assert (config.train.ema, config.train.label_smoothing, config.data.validation) == (0, 0, 0)
     assert not config.optimizer.nesterov
+
+
+def test_compared_steps_have_no_dropout_and_few_pictures(
+    script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = script("peers.work")
+    monkeypatch.setattr(work, "PICTURES", 10)
+    made = work.make_work("convnet", 64)
+    still = made.still(4)
+    assert "dropout" in {spec.kind for spec, _, _ in made.layers()}
+    assert "dropout" not in {spec.kind for spec, _, _ in still.layers()}
+    assert len(still.images) == len(still.labels) == 4
+    for one, other in zip(made.weights(), still.weights(), strict=True):
+        assert one.shape == other.shape
+
+
+def test_weights_turn_to_channels_last_and_back(script: Any) -> None:
+    work = script("peers.work").make_work("lenet5", 64)
+    weights = work.weights()
+    turned = script("peers.work").channels_last(work, weights)
+    assert not np.array_equal(turned[4], weights[4])  # behind the flatten
+    image = np.random.default_rng(0).random((16, 5, 5))
+    np.testing.assert_allclose(
+        weights[4] @ image.reshape(-1), turned[4] @ image.transpose(1, 2, 0).reshape(-1), rtol=1e-5
+    )
+    back = script("peers.work").channels_last(work, turned, back=True)
+    for one, other in zip(weights, back, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_framework_is_started_compared_and_timed(script: Any) -> None:
+    contest = script("peers.contestant")
+    task = contest.Task("train", "mlp", 64)
+    with contest.Contestant("bpnet", ("numpy_bpnet", "own"), task, {}) as one:
+        start = script("peers.work").make_work("mlp", 64).weights()
+        assert contest.deviation(start, one.results, start) == 1
+        assert contest.deviation(start, one.results, one.results) == 0
+        one.take_turn(0.1)
+        assert 0 < one.best.step <= one.best.mean * 1.001
+        assert one.version.startswith("0.")
+    with pytest.raises(contest.AbsentError, match="no_such"):
+        contest.Contestant("none", ("no_such", "own"), task, {})
+
+
+CALM, BUSY = Load(0.0, 0.0), Load(0.5, 0.0)
+
+
+def fake_contestants(script: Any, stories: dict[str, Any]) -> Any:
+    """Return what stands for `Contestant`: frameworks with results and turns made up in advance."""
+    contest = script("peers.contestant")
+
+    class Fake:
+        def __init__(self, name: str, command: object, task: object, environment: object) -> None:
+            story = stories[name]
+            if isinstance(story, str):
+                raise contest.AbsentError(story)
+            self.name, self.version, self.peak = name, "1.0", 10**8
+            self.results = [np.full(3, story["result"], np.float32)]
+            self._planned = iter(story["turns"])
+            self.turns: list[Any] = []
+
+        def __enter__(self) -> Any:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            pass
+
+        def close(self) -> None:
+            pass
+
+        def take_turn(self, seconds: float) -> None:
+            step, load = next(self._planned)
+            self.turns.append(contest.Turn(step, step, load))
+
+        calm, best = contest.Contestant.calm, contest.Contestant.best
+
+    return Fake
+
+
+def test_who_cheats_is_absent_and_disturbed_turns_do_not_count(
+    script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare = script("compare_frameworks")
+    slow, quick = (0.002, CALM), (0.001, BUSY)
+    stories = {
+        "bpnet": {"result": 1.0, "turns": [slow, quick, slow]},
+        "honest": {"result": 1.0001, "turns": [(0.004, CALM), (0.003, CALM)]},
+        "restless": {"result": 1.0, "turns": [quick] * 4},
+        "cheat": {"result": 1.01, "turns": []},
+        "absent": "not installed",
+    }
+    names = {name: (name, "own") for name in stories}
+    monkeypatch.setitem(compare.FRAMEWORKS, "answer", names)
+    monkeypatch.setattr(compare, "Contestant", fake_contestants(script, stories))
+    monkeypatch.setattr(compare, "commit", lambda: "a")
+    options = argparse.Namespace(only=[], rounds=2, seconds=1.0)
+    task = script("peers.contestant").Task("answer", "mlp", 1000)
+    row = compare.measure(task, "Haswell", options)
+    assert set(row["absent"]) == {"cheat", "absent"}
+    assert "other work" in row["absent"]["cheat"]
+    found = {one["name"]: one for one in row["frameworks"]}
+    assert (found["bpnet"]["turns"], found["bpnet"]["calm_turns"]) == (3, 2)
+    assert found["bpnet"]["seconds"] == 0.002
+    assert (found["restless"]["turns"], found["restless"]["calm_turns"]) == (4, 0)
+    assert compare.cells(row) == [
+        *("`mlp`", "1,000", "500.00", "333.33", "**1000.00***", "–", "–"),
+        *("restless", "0.50*", "100", "–"),
+    ]
+    text = "\n".join(compare.notes([row]))
+    assert "absent: not installed" in text
+    assert "* in each of its turns" in text
+
+
+def test_rows_are_kept_by_task_and_kernel(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare, task = (
+        script("compare_frameworks"),
+        script("peers.contestant").Task("train", "mlp", 64),
+    )
+    monkeypatch.setattr(compare, "cpu_name", lambda: "A chip")
+    monkeypatch.setattr(compare, "commit", lambda: "a")
+    path = tmp_path / "rows.jsonl"
+    assert compare.kept(path, task, None) is None
+    compare.keep(path, vars(task) | {"kernel": None, "cpu": "A chip", "commit": "a"})
+    assert compare.kept(path, task, None) is not None
+    assert compare.kept(path, task, "Haswell") is None
+    for other in ("b", "a-dirty"):
+        monkeypatch.setattr(compare, "commit", lambda other=other: other)
+        assert compare.kept(path, task, None) is None
+
+
+def test_a_kernel_limits_every_library_that_can_be(script: Any) -> None:
+    kernels = script("peers.kernels")
+    avx2 = kernels.environment("Haswell")
+    assert avx2["OPENBLAS_CORETYPE"] == "Haswell"
+    assert avx2["ATEN_CPU_CAPABILITY"] == "avx2"
+    assert avx2["XLA_FLAGS"] == "--xla_cpu_max_isa=AVX2"
+    assert set(kernels.environment("SkylakeX")) == {"OPENBLAS_CORETYPE", "TORCHINDUCTOR_CACHE_DIR"}
+    folder = "TORCHINDUCTOR_CACHE_DIR"
+    assert kernels.environment("Haswell")[folder] != kernels.environment(None)[folder]
+    for kernel in ("Haswell", "SkylakeX"):
+        assert kernel in kernels.description(kernel)
+    assert "ONNX Runtime cannot be limited" in kernels.description("Haswell")
