@@ -2,6 +2,7 @@
 
 import platformdirs
 
+CACHE = platformdirs.user_cache_path("bpnet", appauthor=False) / "peers"  # of compiled code
 AVX2 = ("Haswell", "Zen")  # OpenBLAS's kernels for processors without AVX-512
 LIMITS = {
     "ATEN_CPU_CAPABILITY": "avx2",  # PyTorch's own loops, and those that it compiles
@@ -19,7 +20,7 @@ def environment(kernel: str | None) -> dict[str, str]:
     Args:
         kernel: as OpenBLAS calls it, such as Haswell or SkylakeX; None for this processor's own.
     """
-    compiled = platformdirs.user_cache_path("bpnet") / "inductor" / (kernel or "own")
+    compiled = CACHE / "inductor" / (kernel or "own")
     common = {"TORCHINDUCTOR_CACHE_DIR": str(compiled)}  # shared, it crashes or computes NaN
     if kernel is None:
         return common

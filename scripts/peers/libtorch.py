@@ -10,15 +10,16 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from bpnet.files import atomic_write
+from peers.kernels import CACHE
 from peers.work import LEARNING_RATE, MOMENTUM, Index, Training, Weights, Work, channels_last
 
 SOURCE = Path(__file__).with_suffix(".cpp")
@@ -50,7 +51,7 @@ def library() -> Any:
         NotImplementedError: there is no compiler, or it fails.
     """
     key = hashlib.sha256(SOURCE.read_bytes() + f"{VERSION} {FOLDER} {OPTIONS}".encode())
-    cache = platformdirs.user_cache_path("bpnet") / "libtorch"
+    cache = CACHE / "libtorch"
     target = cache / f"{key.hexdigest()[:16]}.so"
     if not target.exists():
         cache.mkdir(parents=True, exist_ok=True)
@@ -63,8 +64,6 @@ def library() -> Any:
 
 def build() -> bytes:
     """Return the compiled library."""
-    import tempfile
-
     compiler = shutil.which(COMPILER)
     if compiler is None:
         raise NotImplementedError(f"there is no compiler {COMPILER}")

@@ -1,6 +1,7 @@
 """What the scripts compare: the same work, whatever a preset distorts or averages."""
 
 import argparse
+import json
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,7 @@ from bpnet.config.presets import preset_paths
 from tests.helpers.places import PROJECT
 
 SCRIPTS = PROJECT / "scripts"
+SCRIPT_NAMES = {"measure_overheads", "compare_frameworks", "compare_whole_run", "provenance"}
 NETS = ("mlp", "mlp800", "lenet5", "fast", "convnet")
 
 
@@ -23,10 +25,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(SCRIPTS))
     yield import_module
     for name in list(sys.modules):
-        if (
-            name in {"measure_overheads", "compare_frameworks", "provenance"}
-            or name.split(".")[0] == "peers"
-        ):
+        if name in SCRIPT_NAMES or name.split(".")[0] == "peers":
             del sys.modules[name]
 
 
@@ -198,3 +197,48 @@ def test_a_kernel_limits_every_library_that_can_be(script: Any) -> None:
     for kernel in ("Haswell", "SkylakeX"):
         assert kernel in kernels.description(kernel)
     assert "ONNX Runtime cannot be limited" in kernels.description("Haswell")
+
+
+def test_the_twin_is_told_the_whole_recipe(script: Any) -> None:
+    whole = script("compare_whole_run")
+    recipe = json.loads(whole.recipe_of(load_config("fast")))
+    assert recipe["layers"][0] == ["conv", 1, {"out": 24, "kernel": 5}]
+    assert recipe["layers"][-1] == ["linear", 256, {"out": 10}]
+    config = load_config("fast")
+    for room in (config.train, config.optimizer, config.schedule):
+        values = vars(room)
+        assert all(values[key] == recipe[key] for key in values.keys() & recipe.keys())
+    keys = {"label_smoothing", "nesterov", "weight_decay", "momentum", "learning_rate", "rise"}
+    assert keys <= recipe.keys()
+
+
+@pytest.mark.parametrize("name", ["lenet5", "best", "nielsen", "mlp"])
+def test_a_recipe_that_the_twin_does_not_know_is_refused(script: Any, name: str) -> None:
+    with pytest.raises(SystemExit, match="the twin knows only"):
+        script("compare_whole_run").recipe_of(load_config(name))
+
+
+def test_the_whole_command_is_run_as_a_user_does(script: Any, tmp_path: Path) -> None:
+    whole = script("compare_whole_run")
+    own, twin = whole.commands("fast", "{}", tmp_path, 3, "run")
+    assert own[1:5] == ["-m", "bpnet", "train", "--config"]
+    assert {"--seed", "3"} <= set(own)
+    assert twin[1:] == [str(SCRIPTS / "peers/pytorch_run.py"), str(tmp_path / "mnist"), "{}", "3"]
+    code = "import json; print(json.dumps({'test_accuracy': 0.5}))"
+    done = whole.run([sys.executable, "-c", code], None)
+    assert done.seconds > 0
+    assert done.accuracy == 0.5
+
+
+def test_calm_rounds_alone_count_in_the_ratio(script: Any) -> None:
+    whole = script("compare_whole_run")
+
+    def pair(own: float, twin: float, *, disturbed: bool | None = False) -> Any:
+        return [whole.Run(own, 0.99, None), whole.Run(twin, 0.98, disturbed)]
+
+    rounds = [pair(2, 4), pair(9, 1, disturbed=True), pair(3, 6), pair(1, 2, disturbed=None)]
+    assert len(whole.calm(rounds)) == 3
+    lines = whole.report(rounds)
+    assert "| bpnet | 2.00 | 1.00 – 3.00 | 99.00 |" in lines
+    assert lines[-1] == "Ratio of the medians: 0.50 (3 calm rounds of 4)"
+    assert "all disturbed" in whole.report([pair(1, 2, disturbed=True)])[-1]
