@@ -39,7 +39,7 @@ def read_layer(line: str, where: str = "") -> LayerSpec:
     if len(line) > LONGEST_LAYER:
         raise ValueError(f"a layer takes at most {LONGEST_LAYER} characters, found {quoted(line)}")
     kind, *words = line.split()
-    layer = find_layer(kind)
+    layer = find_layer(kind, [word.partition("=")[0] for word in words if "=" in word])
     if layer is None:
         known = layer_types()
         near = nearest(kind, known)

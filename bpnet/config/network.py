@@ -10,7 +10,6 @@ from bpnet.config.settings import Config
 from bpnet.errors import shorten
 from bpnet.nn.layer import Layer, Shape, ShapeError
 from bpnet.nn.registry import find_layer, find_loss
-from bpnet.nn.residual import link, start_of
 
 MOST_PARAMETERS = 25_000_000  # so that predicting takes less than 500 MB, in float64 too
 MOST_ACTIVATIONS = 10_000_000  # numbers that all layers write for one sample; likewise
@@ -38,10 +37,9 @@ def build_layer(spec: LayerSpec, input_shape: Shape) -> Layer[Any]:
     Raises:
         ShapeError: the layer cannot take this shape.
     """
-    layer: Any = find_layer(spec.kind)
+    layer: Any = find_layer(spec.kind, spec.options)
     arguments = {option.name: option.argument for option in layer.options}
-    make = getattr(layer, "of_line", layer)  # some values have a simpler layer
-    built: Layer[Any] = make(
+    built: Layer[Any] = layer(
         input_shape, **{arguments[name]: value for name, value in spec.options.items()}
     )
     return built
@@ -65,7 +63,8 @@ def build_layers(
         place = spec.where or "[model] layers, by default"
         try:
             layers.append(build_layer(spec, shape))
-            _check_sum(config, layers)
+            if spec.kind == "end":
+                _close_block(config, layers)
         except ShapeError as error:
             problems.append(f"{place}: `{spec.text}` does not fit {shape}: {error}")
             return layers
@@ -79,7 +78,6 @@ def build_layers(
             return layers
     if not layers:
         return layers
-    link(layers)
     _check_size(config, layers, problems)
     last = config.model.layers[-1]
     if outputs is not None and shape != (outputs,):
@@ -93,17 +91,20 @@ def build_layers(
     return layers
 
 
-def _check_sum(config: Config, layers: list[Layer[Any]]) -> None:
-    """Make sure that the last layer, if it is an `end`, adds what has one shape.
+def _close_block(config: Config, layers: list[Layer[Any]]) -> None:
+    """Let the last layer, an `end`, and its `residual` know each other.
 
     Raises:
-        ShapeError: it does not.
+        ShapeError: they differ in shape.
     """
-    last = len(layers) - 1
-    start = start_of(layers, last) if layers[last].kind == "end" else None
-    if start is not None and layers[start].output_shape != layers[last].input_shape:
+    from bpnet.nn.residual import link  # only networks with blocks load it
+
+    end = len(layers) - 1
+    start = next((start for start, last in link(layers).items() if last == end), end)
+    added, shape = layers[start].output_shape, layers[end].input_shape
+    if added != shape:
         where = config.model.layers[start].where
-        raise ShapeError(f"`residual` in {where} adds {layers[start].output_shape} to it")
+        raise ShapeError(f"`residual` in {where} adds {added} to it")
 
 
 def _flatten_hint(shape: Shape) -> str:

@@ -35,6 +35,7 @@ class Sizes:
         fewest_channels: with which Winograd's way is faster.
         least_covered: fraction of the outputs computed that way that must be wanted.
         dropout_block: activations at a time.
+        norm_block: numbers of the channels that are normalised together.
         parameter_block: parameters at a time: all passes over them find them in the cache.
         large_weight: weights that are more than the cache should be filled with.
         large_weight_block: of their gradient at a time.
@@ -50,6 +51,7 @@ class Sizes:
     fewest_channels: int = 16
     least_covered: float = 0.75
     dropout_block: int = 2**15
+    norm_block: int = 2**15
     parameter_block: int = 2**16
     large_weight: int = 2**18
     large_weight_block: int = 2**18
@@ -68,6 +70,7 @@ def sizes_for(processor: Processor) -> Sizes:
         winograd_block=part(900_000),
         winograd_strip=part(150_000),
         dropout_block=part(2**15),
+        norm_block=part(2**15),
         parameter_block=part(2**16),
         large_weight=part(2**18),
         large_weight_block=part(2**18),

@@ -7,6 +7,7 @@ from typing import Any
 from bpnet.fast.dropout import BlockedDropout
 from bpnet.fast.fused import FusedConv
 from bpnet.fast.linear import BlockedLinear
+from bpnet.fast.norm import FusedNorm
 from bpnet.fast.tiled import TiledConv
 from bpnet.fast.winograd import WinogradConv, tile_for
 from bpnet.nn.activation import ReLU
@@ -14,23 +15,29 @@ from bpnet.nn.conv import Conv
 from bpnet.nn.dropout import Dropout
 from bpnet.nn.layer import Layer
 from bpnet.nn.linear import Linear
+from bpnet.nn.norm import BatchNorm
 from bpnet.nn.pool import MaxPool
+from bpnet.nn.residual import End
+from bpnet.nn.sliding_pool import SlidingMaxPool
 from bpnet.nn.stage import Stage
 
-# Their backward reads neither the input nor the output of forward.
+# Their backward reads neither the input nor the output of forward,
 READS_NOTHING = (FusedConv, BlockedDropout)
+# or not the output, and the input only before it writes the gradient there.
+READS_NO_OUTPUT = (*READS_NOTHING, FusedNorm)
 
 
 def fast_stages(layers: Sequence[Layer[Any]]) -> list[Stage]:
     """Return stages that compute the same, the fastest way that their shapes allow.
 
-    An unstrided convolution takes along a maximum pooling and a ReLU after it, in either order.
+    An unstrided convolution takes along a maximum pooling and a ReLU after it, in either order;
+    batch normalisation takes along the end of a residual block and then a ReLU.
     """
     stages: list[Stage] = []
     position = 0
     while position < len(layers):
         stage = _stage_at(layers, position)
-        if stages and all(isinstance(s.layer, READS_NOTHING) for s in (stages[-1], stage)):
+        if stages and all(isinstance(s.layer, READS_NO_OUTPUT) for s in (stages[-1], stage)):
             stage = dataclasses.replace(stage, overwrites_input=True)
         stages.append(stage)
         position += stage.count
@@ -43,18 +50,30 @@ def _stage_at(layers: Sequence[Layer[Any]], position: int) -> Stage:
         return Stage(BlockedLinear(layer), position)
     if type(layer) is Dropout:
         return Stage(BlockedDropout(layer), position)
+    if type(layer) is BatchNorm:
+        following = [type(layer) for layer in layers[position + 1 : position + 3]]
+        adds = following[:1] == [End]
+        relu = following[adds : adds + 1] == [ReLU]
+        return Stage(FusedNorm(layer, adds=adds, relu=relu), position, 1 + adds + relu)
     if type(layer) is not Conv or layer.stride != 1:
         return Stage(layer, position)
     pool_size, relu, count = 1, False, 1
-    for following in layers[position + 1 : position + 3]:
-        if type(following) is ReLU and not relu:
+    for after in layers[position + 1 : position + 3]:
+        if type(after) is ReLU and not relu:
             relu = True
-        elif type(following) is MaxPool and pool_size == 1:
-            pool_size = following.kernel_size
+        elif pool_size == 1 and _block_side(after):
+            pool_size = _block_side(after)
         else:
             break
         count += 1
     return Stage(fast_conv(layer, pool_size, relu), position, count)
+
+
+def _block_side(layer: Layer[Any]) -> int:
+    """Return the side of the blocks of which a layer keeps the maximum; 0 for any other layer."""
+    if type(layer) is MaxPool or (type(layer) is SlidingMaxPool and layer.tiles):
+        return layer.kernel_size
+    return 0
 
 
 def fast_conv(conv: Conv, pool_size: int, relu: bool) -> FusedConv[Any]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bpnet.nn.facts import Formulas, Mistake, Option
-from bpnet.nn.layer import Array, Layer, Shape
+from bpnet.nn.layer import Array, Cache, Layer, Shape
 from bpnet.nn.memory import Room
 
 
@@ -33,29 +33,20 @@ def _constant_statistics(layer: Any, grad_output: Array, cache: Any) -> Array:
     return grad_input
 
 
-class BatchNorm(Layer[BatchNormCache]):
-    """Normalise each channel over the shard: `y = γ x̂ + β`, `x̂ = (x − μ) / √(σ² + ε)`.
-
-    Training takes μ and σ² from the shard's own samples (a ghost batch) and keeps running ones
-    for evaluation: `μ_run ← (1 − m) μ_run + m μ`, with the unbiased variance, shard by shard.
+class Norm(Layer[Cache]):
+    """Hold what every way to compute a batch normalisation has: sizes, parameters, statistics.
 
     Args:
         input_shape: (features,) or (channels, height, width).
         momentum: m, the weight of the newest shard.
         epsilon: ε, added to the variance.
-
-    Source: Ioffe and Szegedy, 2015, algorithm 1; ghost batches: Hoffer, Hubara and Soudry, 2017.
     """
 
-    kind = "batchnorm"
     options = (
         Option("momentum", "momentum", float, 0, below=1),
         Option("epsilon", "epsilon", float, 0, below=1),
     )
     scope = "batch"
-    mistake: ClassVar[Mistake] = Mistake(
-        "it takes mean and variance for constants", _constant_statistics
-    )
     weight: Array  # γ, (channels,)
     bias: Array  # β, (channels,)
     running_mean: Array  # (channels,)
@@ -72,6 +63,28 @@ class BatchNorm(Layer[BatchNormCache]):
     def initial_state(self) -> dict[str, float]:
         """Return mean 0 and variance 1."""
         return {"running_mean": 0.0, "running_variance": 1.0}
+
+    def mix(self, mean: Array, variance: Array, count: int) -> None:
+        """Mix the mean and variance of `count` numbers a channel into the running ones."""
+        unbiased = variance * (count / max(count - 1, 1))
+        for running, fresh in ((self.running_mean, mean), (self.running_variance, unbiased)):
+            running *= 1 - self.momentum
+            running += self.momentum * fresh
+
+
+class BatchNorm(Norm[BatchNormCache]):
+    """Normalise each channel over the shard: `y = γ x̂ + β`, `x̂ = (x − μ) / √(σ² + ε)`.
+
+    Training takes μ and σ² from the shard's own samples (a ghost batch) and keeps running ones
+    for evaluation: `μ_run ← (1 − m) μ_run + m μ`, with the unbiased variance, shard by shard.
+
+    Source: Ioffe and Szegedy, 2015, algorithm 1; ghost batches: Hoffer, Hubara and Soudry, 2017.
+    """
+
+    kind = "batchnorm"
+    mistake: ClassVar[Mistake] = Mistake(
+        "it takes mean and variance for constants", _constant_statistics
+    )
 
     def allocate(self, room: Room) -> BatchNormCache:
         """Reserve the normalised input, the output and the statistics of this shard."""
@@ -127,11 +140,7 @@ class BatchNorm(Layer[BatchNormCache]):
 
     def update_running(self, cache: BatchNormCache) -> None:
         """Mix one shard's statistics into the running ones; called in shard order."""
-        count = cache.normalised[0].size
-        unbiased = cache.variance * (count / max(count - 1, 1))
-        for running, fresh in ((self.running_mean, cache.mean), (self.running_variance, unbiased)):
-            running *= 1 - self.momentum
-            running += self.momentum * fresh
+        self.mix(cache.mean, cache.variance, cache.output[0].size)
 
     def formulas(self) -> Formulas:
         """Return the formulas of this layer."""

@@ -5,7 +5,7 @@ files of this folder: so a new one is one file, and a config loads little more t
 """
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -15,13 +15,22 @@ from bpnet.nn.layer import Layer
 from bpnet.nn.loss import Loss
 
 # Files with several kinds, or another name.
-FAMILIES = ("activation", "reshape", "norm", "sliding_pool", "residual")
+FAMILIES = ("activation", "pool", "reshape", "norm", "sliding_pool", "residual")
 LOSS_FAMILIES = ("loss", "squared_error")
 
 
-def find_layer(kind: str) -> type[Layer[Any]] | None:
-    """Return the layer of that kind, or None."""
-    found = next((cls for cls in _search(kind, FAMILIES) if issubclass(cls, Layer)), None)
+def find_layer(kind: str, values: Collection[str] = ()) -> type[Layer[Any]] | None:
+    """Return the layer of that kind, or None.
+
+    Some kinds have a simple layer, and one that takes more values: the first is returned whose line
+    may hold all of these.
+    """
+    found = None
+    for layer in _search(kind, FAMILIES):
+        if issubclass(layer, Layer):
+            found = layer
+            if {option.name for option in layer.options}.issuperset(values):
+                break
     return found or layer_types().get(kind)
 
 
@@ -39,10 +48,9 @@ def build_loss(kind: str, outputs: int, label_smoothing: float = 0.0) -> Loss:
 
 
 def layer_types() -> dict[str, type[Layer[Any]]]:
-    """Return all layers by their kind."""
-    return {
-        cls.kind: cls for name in file_names() for cls in _kinds(name) if issubclass(cls, Layer)
-    }
+    """Return all layers by their kind: of several, the one that takes the most values."""
+    found = [cls for name in file_names() for cls in _kinds(name) if issubclass(cls, Layer)]
+    return {cls.kind: cls for cls in sorted(found, key=lambda cls: len(cls.options))}
 
 
 def loss_types() -> dict[str, type[Loss]]:

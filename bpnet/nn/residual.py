@@ -114,28 +114,19 @@ class End(Layer[EndCache]):
         return Formulas(f"y = F + output of {past}", "∂y/∂F = 1", "∂F = δ", error="{error}")
 
 
-def start_of(layers: Sequence[Layer[Any]], end: int) -> int | None:
-    """Return the number of the `residual` whose block layer `end` ends; None if there is none."""
-    depth = 0
-    for number in range(end, -1, -1):
-        depth += (layers[number].kind == End.kind) - (layers[number].kind == Residual.kind)
-        if depth == 0:
-            return number
-    return None
-
-
 def link(layers: Sequence[Layer[Any]]) -> dict[int, int]:
-    """Let every `residual` and its `end` know each other; return where each block ends.
+    """Let every `residual` and its `end` know each other: the last one that is still open.
 
     Returns:
-        The number of its `end` by that of a `residual`.
+        The number of the `end` by that of its `residual`.
     """
-    ends = {}
+    ends: dict[int, int] = {}
+    open_ones: list[tuple[int, Residual]] = []
     for number, layer in enumerate(layers):
-        place = start_of(layers, number) if isinstance(layer, End) else None
-        if isinstance(layer, End) and place is not None:
-            start = layers[place]
-            assert isinstance(start, Residual)
-            start.end, layer.start = layer, start
+        if isinstance(layer, Residual):
+            open_ones.append((number, layer))
+        elif isinstance(layer, End) and open_ones:
+            place, layer.start = open_ones.pop()
+            layer.start.end = layer
             ends[place] = number
     return ends

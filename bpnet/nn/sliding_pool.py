@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from bpnet.nn.facts import MOST_PIXELS, Formulas, Mistake, Option
 from bpnet.nn.layer import Array, Cache, Layer, Shape, ShapeError
 from bpnet.nn.memory import Room
-from bpnet.nn.pool import MaxPool
 
 
 class SlidingPool(Layer[Cache]):
@@ -47,6 +46,11 @@ class SlidingPool(Layer[Cache]):
         self.padded_shape = (channels, *(side + 2 * padding for side in sides))
         height, width = ((side - kernel_size) // self.stride + 1 for side in self.padded_shape[1:])
         super().__init__(input_shape, (channels, height, width))
+
+    @property
+    def tiles(self) -> bool:
+        """Return whether windows lie side by side, with no border around them."""
+        return self.stride == self.kernel_size and not self.padding
 
     @property
     def overlaps(self) -> bool:
@@ -87,8 +91,8 @@ class SlidingPool(Layer[Cache]):
     def _grad_padded(self, room: Room) -> Array:
         """Reserve the padded picture's gradient, which is 0 where no window reaches."""
         covered = tuple(self.stride * places for places in self.output_shape[1:])
-        is_tiled = self.stride == self.kernel_size and covered == self.padded_shape[1:]
-        if room.training and not is_tiled and not self.overlaps:
+        is_covered = self.tiles and covered == self.padded_shape[1:]
+        if room.training and not is_covered and not self.overlaps:
             return room.zeros(*self.padded_shape)
         return room.for_backward(*self.padded_shape)
 
@@ -142,14 +146,6 @@ class SlidingMaxPool(SlidingPool[SlidingMaxPoolCache]):
         "every place of a block gets the gradient, not the maximum alone", _every_place
     )
     border = -math.inf
-
-    @classmethod
-    def of_line(cls, input_shape: Shape, **sizes: int) -> Layer[Any]:
-        """Return the simpler layer where windows are blocks side by side: same results, faster."""
-        layer = cls(input_shape, **sizes)
-        if layer.stride != layer.kernel_size or layer.padding:
-            return layer
-        return MaxPool(input_shape, layer.kernel_size)
 
     def allocate(self, room: Room) -> SlidingMaxPoolCache:
         """Reserve the output and, for training, one mask per place of a window."""

@@ -63,7 +63,6 @@ def test_a_value_beyond_them_is_refused_with_what_is_expected(
     [
         ("linear 3", "linear 3 bias=yes"),
         ("conv 3 kernel=2", "conv 3 kernel=2 stride=1 padding=0 bias=yes"),
-        ("maxpool 2", "maxpool 2 stride=2 padding=0"),
         ("avgpool 3", "avgpool 3 stride=3 padding=0"),
         ("leaky_relu", "leaky_relu slope=0.01"),
         ("elu", "elu alpha=1"),

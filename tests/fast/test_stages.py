@@ -69,11 +69,21 @@ def network_of(layers: Sequence[Layer[Any]], dtype: str = "f8", *, fast: bool = 
         ("conv 4 kernel=3, maxpool 3", ["1.conv + 2.maxpool"]),
         ("conv 4 kernel=3", ["1.conv"]),
         ("conv 4 kernel=3 stride=2, relu, maxpool 2", ["1.conv", "2.relu", "3.maxpool"]),
+        ("conv 4 kernel=3, maxpool 2 stride=2 padding=0", ["1.conv + 2.maxpool"]),
         ("conv 4 kernel=3, maxpool 3 stride=2, relu", ["1.conv", "2.maxpool", "3.relu"]),
         ("conv 4 kernel=3, relu, maxpool 2 padding=1", ["1.conv + 2.relu", "3.maxpool"]),
         (
             "residual, conv 2 kernel=3 padding=1, relu, conv 2 kernel=1, end, relu",
             ["1.residual", "2.conv + 3.relu", "4.conv", "5.end", "6.relu"],
+        ),
+        ("batchnorm, tanh, relu", ["1.batchnorm", "2.tanh", "3.relu"]),
+        (
+            "residual, batchnorm, end, residual, batchnorm, end, relu",
+            ["1.residual", "2.batchnorm + 3.end", "4.residual", "5.batchnorm + 6.end + 7.relu"],
+        ),
+        (
+            "residual, scale 2, batchnorm, relu, end, relu",
+            ["1.residual", "2.scale", "3.batchnorm + 4.relu", "5.end", "6.relu"],
         ),
         ("conv 4 kernel=3, relu, relu", ["1.conv + 2.relu", "3.relu"]),
         ("conv 4 kernel=3, maxpool 2, maxpool 2", ["1.conv + 2.maxpool", "3.maxpool"]),
@@ -82,7 +92,7 @@ def network_of(layers: Sequence[Layer[Any]], dtype: str = "f8", *, fast: bool = 
             "conv 4 kernel=3, maxpool 2, relu, maxpool 2",
             ["1.conv + 2.maxpool + 3.relu", "4.maxpool"],
         ),
-        ("conv 4 kernel=3, batchnorm, relu", ["1.conv", "2.batchnorm", "3.relu"]),
+        ("conv 4 kernel=3, batchnorm, relu", ["1.conv", "2.batchnorm + 3.relu"]),
         ("conv 4 kernel=3, relu, batchnorm", ["1.conv + 2.relu", "3.batchnorm"]),
         ("conv 4 kernel=3, tanh, maxpool 2", ["1.conv", "2.tanh", "3.maxpool"]),
         ("conv 4 kernel=3, leaky_relu", ["1.conv", "2.leaky_relu"]),
@@ -94,7 +104,7 @@ def network_of(layers: Sequence[Layer[Any]], dtype: str = "f8", *, fast: bool = 
         ),
     ],
 )
-def test_a_convolution_takes_pooling_and_relu_along(text: str, expected: list[str]) -> None:
+def test_a_layer_takes_along_what_is_computed_with_it(text: str, expected: list[str]) -> None:
     layers = layers_of(text)
     names = [stage.layer.name for stage in network_of(layers).stages]
     assert names == expected

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bpnet.fast.dropout import BlockedDropout
 from bpnet.fast.linear import BlockedLinear
+from bpnet.fast.norm import FusedNorm
 from bpnet.nn.activation import ReLU, Sigmoid
 from bpnet.nn.avgpool import AvgPool
 from bpnet.nn.conv import Conv
@@ -100,6 +101,9 @@ MAKERS: dict[str, Maker] = {
     "softmax": lambda rng: Softmax((draw(rng, 2, 9),)),
     "dropout": lambda rng: Dropout(any_shape(rng), 0.4),
     "batchnorm": lambda rng: BatchNorm(any_shape(rng), 0.2, 1e-4),
+    "norm_fused": lambda rng: FusedNorm(BatchNorm(any_shape(rng), 0.2, 1e-4)),
+    "norm_fused_relu": lambda rng: FusedNorm(BatchNorm(picture(rng)), relu=True),
+    "norm_fused_end": lambda rng: FusedNorm(BatchNorm(any_shape(rng)), adds=True),
     "scale": lambda rng: Scale(any_shape(rng), -1.7),
 }
 every_layer = pytest.mark.parametrize("kind", MAKERS)

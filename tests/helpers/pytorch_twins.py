@@ -16,6 +16,7 @@ from torch.nn import functional
 from bpnet.config.settings import OptimizerConfig
 from bpnet.fast.dropout import BlockedDropout
 from bpnet.fast.linear import BlockedLinear
+from bpnet.fast.norm import FusedNorm
 from bpnet.fast.tiled import TiledConv
 from bpnet.fast.winograd import WinogradConv
 from bpnet.nn.activation import ReLU, Sigmoid
@@ -133,6 +134,11 @@ def batchnorm(twin: LayerTwin, x: Tensor) -> Tensor:
     return functional.batch_norm(x, *running, *scale, twin.training, *constants)
 
 
+def fused_norm(twin: LayerTwin, x: Tensor) -> Tensor:
+    y = batchnorm(twin, x)
+    return functional.relu(y) if twin.layer.relu else y
+
+
 def dropout(twin: LayerTwin, x: Tensor) -> Tensor:
     """Divide what stays on by 1 − p, which bpnet rounds to a multiple of 1/256."""
     return x * twin.tensors["keep"] / (twin.layer.kept_bytes / 256) if twin.training else x
@@ -166,6 +172,7 @@ FORMULAS: dict[type[Layer[Any]], Callable[[LayerTwin, Tensor], Tensor]] = {
     Dropout: dropout,
     BlockedDropout: dropout,
     BatchNorm: batchnorm,
+    FusedNorm: fused_norm,
     Scale: lambda twin, x: x * twin.layer.factor,
 }
 

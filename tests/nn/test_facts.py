@@ -16,8 +16,10 @@ from bpnet.nn import registry
 from bpnet.nn.activation import ReLU
 from bpnet.nn.facts import Mistake, factor, number
 from bpnet.nn.layer import Layer
+from bpnet.nn.pool import MaxPool
 from bpnet.nn.registry import find_layer, find_loss, layer_types, loss_types
 from bpnet.nn.residual import ResidualCache
+from bpnet.nn.sliding_pool import SlidingMaxPool
 from bpnet.teach.gradcheck.gradcheck import run_gradcheck
 from bpnet.teach.trace.trace import trace
 from tests.helpers.gradients import Trial
@@ -129,7 +131,14 @@ def test_what_a_layer_mixes_is_what_it_says(kind: str) -> None:
 
 @every_kind
 def test_every_kind_is_found_by_its_name(kind: str) -> None:
-    assert find_layer(kind) is layer_types()[kind]
+    layer = layer_types()[kind]
+    assert find_layer(kind, [option.name for option in layer.options]) is layer
+
+
+def test_of_two_layers_the_simple_one_is_found_that_takes_all_values() -> None:
+    assert find_layer("maxpool") is find_layer("maxpool", ["size"]) is MaxPool
+    for values in (["stride"], ["padding", "size"], ["unknown"]):
+        assert find_layer("maxpool", values) is SlidingMaxPool
 
 
 def test_every_loss_is_found_by_its_name() -> None:

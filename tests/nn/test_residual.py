@@ -12,7 +12,7 @@ from bpnet.nn.init import initialise
 from bpnet.nn.layer import Array, Layer
 from bpnet.nn.loss import CrossEntropy
 from bpnet.nn.memory import Memory, Room
-from bpnet.nn.residual import End, Residual, link, start_of
+from bpnet.nn.residual import End, Residual, link
 from bpnet.nn.scale import Scale
 from bpnet.nn.sequential import Sequential, Workspace
 from tests.helpers.gradients import TOLERANCE, assert_close, projection_error
@@ -134,7 +134,6 @@ def test_every_end_closes_the_last_open_block() -> None:
     network = network_of("residual, residual, gelu, end, residual, tanh, end, end")
     layers = network.layers
     assert link(layers) == {0: 7, 1: 3, 4: 6}
-    assert [start_of(layers, number) for number in (3, 6, 7)] == [1, 4, 0]
     assert layers[0].formulas().backward == "∂x = δ + δ of 8.end"
     assert layers[3].formulas().forward == "y = F + output of 2.residual"
 
@@ -142,7 +141,6 @@ def test_every_end_closes_the_last_open_block() -> None:
 def test_an_end_alone_belongs_to_nothing() -> None:
     layers: list[Layer[Any]] = [Scale((2,), 2.0), End((2,))]
     assert link(layers) == {}
-    assert start_of(layers, 1) is None
 
 
 def test_no_block_stays_open_in_the_memory_of_another_size() -> None:
