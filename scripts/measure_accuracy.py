@@ -34,6 +34,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from provenance import ROOT, UnknownCommitError, commit
 
 from bpnet.machine import blas_description, cpu_name
@@ -54,6 +55,7 @@ class Conditions:
         dataset: what is scored, if it is not the preset's own.
         cpu: the processor's name.
         blas: the kernels that multiply matrices.
+        numpy: its version.
     """
 
     commit: str
@@ -61,6 +63,7 @@ class Conditions:
     dataset: str | None
     cpu: str
     blas: str
+    numpy: str
 
     def record(self) -> Result:
         """Return them as they stand in a file."""
@@ -232,9 +235,10 @@ def main() -> None:
         parser.error("files have changed since the last commit: commit them, or give --dirty")
     blas = str(blas_description()[0]["architecture"])
     settings = tuple(options.settings)
-    conditions = Conditions(code, settings, options.dataset, cpu_name(), blas)
+    conditions = Conditions(code, settings, options.dataset, cpu_name(), blas, np.__version__)
     results = Results(options.results, conditions)
-    print(f"{datetime.now(UTC):%Y-%m-%d}, commit {code}, {cpu_name()}, BLAS kernels {blas}\n")
+    print(f"{datetime.now(UTC):%Y-%m-%d}, commit {code}, {cpu_name()}, BLAS kernels {blas}, "
+          f"NumPy {np.__version__}\n")  # fmt: skip
     print("| preset | epochs | test accuracy, % (mean ± s.d.) | s.e. of the mean | runs | range "
           "| binomial s.e. | wall time, s | samples/s |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|", flush=True)

@@ -25,7 +25,14 @@ Parameters = list[tuple[Any, Any] | None]
 
 
 def train(work: Work, mode: str) -> Training:
-    """Return the training in one mode: `jit`, a call per step, or `scan`, a call per block."""
+    """Return the training in one mode: `jit`, a call per step, or `scan`, a call per block.
+
+    Raises:
+        NotImplementedError: a scan of convolutions, for which XLA has slow code within loops only
+            (`lenet5`: a quarter of the speed of `jit`).
+    """
+    if mode == "scan" and any(spec.kind == "conv" for spec, _, _ in work.layers()):
+        raise NotImplementedError("within a scan, convolutions take several times as long")
     images, labels = jnp.asarray(work.inputs()[..., None]), jnp.asarray(work.labels)
     forward = partial(apply, work)
 
