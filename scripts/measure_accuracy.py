@@ -37,7 +37,8 @@ from typing import Any
 import numpy as np
 from provenance import ROOT, UnknownCommitError, commit
 
-from bpnet.machine import blas_description, cpu_name
+from bpnet.fast.processor import this_processor
+from bpnet.machine import blas_kernel, cpu_name
 
 RESULTS = Path("runs", "accuracy.jsonl")
 FEWEST = {"best": 5, "fashion": 5}  # runs from which a ± is given; of all other presets TEN
@@ -55,6 +56,7 @@ class Conditions:
         dataset: what is scored, if it is not the preset's own.
         cpu: the processor's name.
         blas: the kernels that multiply matrices.
+        sizes: the processor that sizes are chosen for.
         numpy: its version.
     """
 
@@ -63,6 +65,7 @@ class Conditions:
     dataset: str | None
     cpu: str
     blas: str
+    sizes: str
     numpy: str
 
     def record(self) -> Result:
@@ -233,12 +236,14 @@ def main() -> None:
         parser.error(str(error))
     if code.endswith("-dirty") and not options.dirty:
         parser.error("files have changed since the last commit: commit them, or give --dirty")
-    blas = str(blas_description()[0]["architecture"])
+    blas, sizes = blas_kernel(), str(this_processor())
     settings = tuple(options.settings)
-    conditions = Conditions(code, settings, options.dataset, cpu_name(), blas, np.__version__)
+    conditions = Conditions(
+        code, settings, options.dataset, cpu_name(), blas, sizes, np.__version__
+    )
     results = Results(options.results, conditions)
     print(f"{datetime.now(UTC):%Y-%m-%d}, commit {code}, {cpu_name()}, BLAS kernels {blas}, "
-          f"NumPy {np.__version__}\n")  # fmt: skip
+          f"sizes for {sizes}, NumPy {np.__version__}\n")  # fmt: skip
     print("| preset | epochs | test accuracy, % (mean ± s.d.) | s.e. of the mean | runs | range "
           "| binomial s.e. | wall time, s | samples/s |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|", flush=True)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 import bpnet
 from bpnet.data.dataset import Dataset, Samples
-from bpnet.machine import blas_description, blas_threads
+from bpnet.fast.processor import this_processor
+from bpnet.machine import blas_kernel, blas_threads
 from bpnet.model.build import build_model
 from bpnet.model.ensemble import Answers, Ensemble
 from bpnet.model.score import block_size
@@ -19,7 +20,7 @@ from bpnet.training.loop import Trainer
 from bpnet.training.run import choose_workers, prepare_model
 from peers.work import Answer, Training, Work, flat_list, one_by_one
 
-VERSION = f"{bpnet.__version__} (OpenBLAS's kernels {blas_description()[0]['architecture']})"
+VERSION = f"{bpnet.__version__} (kernels {blas_kernel()}, sizes for {this_processor()})"
 
 
 def train(work: Work, mode: str) -> Training:
