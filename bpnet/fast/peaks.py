@@ -28,7 +28,7 @@ def mark_first(
     found: Flags,
     is_largest: Sequence[Flags],
     *,
-    positive: bool,
+    above: Array | float | None,
 ) -> None:
     """Mark at which place the largest value stands: among equal ones at the first.
 
@@ -37,13 +37,13 @@ def mark_first(
         largest: `max_k x_k`.
         found: to work in.
         is_largest: one mask per place, overwritten.
-        positive: whether a place is marked only where the largest value is above 0.
+        above: a place is marked only where the largest value is above this, if given.
     """
-    if len(places) == 1 and positive:
-        np.greater(largest, 0, out=is_largest[0])
+    if len(places) == 1 and above is not None:
+        np.greater(largest, above, out=is_largest[0])
         return
-    if positive:
-        np.less_equal(largest, 0, out=found)
+    if above is not None:
+        np.less_equal(largest, above, out=found)
     else:
         found.fill(False)
     for place, mask in zip(places[:-1], is_largest[:-1], strict=True):
@@ -59,13 +59,10 @@ def send_back(grad: Array, is_largest: Sequence[Flags], places: Sequence[Array])
     The flags become numbers before they are multiplied: a mixed product takes twice as long.
 
     Args:
-        grad: gradient of the largest values; may be the only place itself.
+        grad: gradient of the largest values; lies elsewhere than the places.
         is_largest: one mask per place.
         places: overwritten.
     """
-    if len(places) == 1:
-        np.multiply(grad, is_largest[0], out=places[0])
-        return
     for mask, place in zip(is_largest, places, strict=True):
         np.copyto(place, mask)
         np.multiply(place, grad, out=place)

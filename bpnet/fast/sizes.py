@@ -26,10 +26,10 @@ class Sizes:
     Args:
         small_product: multiply-adds up to which the BLAS packs nothing; 0 where it always packs,
             so that a product is never cut.
+        small_gradient: outputs of a product `δ xᵀ` up to which the same holds; 0 likewise.
         fewest_rows: of a block of rows that is multiplied on its own.
         micro_batch: samples whose convolutions a core's own cache holds.
-        many_filters: from here on, products cost more than copying the input once more.
-        tiled_block: numbers that a block of rows writes: they should stay in the cache.
+        row_block: numbers that a block of rows writes: they should stay in the cache.
         winograd_block: numbers that a block of tiles writes: likewise.
         winograd_strip: numbers of the input's gradient that are added up at a time.
         fewest_channels: with which Winograd's way is faster.
@@ -42,10 +42,10 @@ class Sizes:
     """
 
     small_product: int = 1_000_000
+    small_gradient: int = 1_200
     fewest_rows: int = 8
     micro_batch: int = 32
-    many_filters: int = 24
-    tiled_block: int = 300_000
+    row_block: int = 300_000
     winograd_block: int = 900_000
     winograd_strip: int = 150_000
     fewest_channels: int = 16
@@ -64,9 +64,11 @@ def sizes_for(processor: Processor) -> Sizes:
     def part(numbers: int) -> int:
         return numbers * cache // MEASURED_CACHE
 
+    packs_nothing = processor.kernel in PACKS_NO_SMALL_PRODUCTS
     return Sizes(
-        small_product=Sizes.small_product if processor.kernel in PACKS_NO_SMALL_PRODUCTS else 0,
-        tiled_block=part(300_000),
+        small_product=Sizes.small_product if packs_nothing else 0,
+        small_gradient=Sizes.small_gradient if packs_nothing else 0,
+        row_block=part(300_000),
         winograd_block=part(900_000),
         winograd_strip=part(150_000),
         dropout_block=part(2**15),

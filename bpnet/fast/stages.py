@@ -4,12 +4,13 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from bpnet.fast import sizes
+from bpnet.fast.direct import DirectConv
 from bpnet.fast.dropout import BlockedDropout
 from bpnet.fast.fused import FusedConv
 from bpnet.fast.linear import BlockedLinear
 from bpnet.fast.norm import FusedNorm
-from bpnet.fast.tiled import TiledConv
-from bpnet.fast.winograd import WinogradConv, tile_for
+from bpnet.fast.winograd_rows import WinogradRowConv
 from bpnet.nn.activation import ReLU
 from bpnet.nn.conv import Conv
 from bpnet.nn.dropout import Dropout
@@ -79,6 +80,28 @@ def _block_side(layer: Layer[Any]) -> int:
 def fast_conv(conv: Conv, pool_size: int, relu: bool) -> FusedConv[Any]:
     """Return the fastest form of a convolution with pooling and ReLU."""
     tile = tile_for(conv, pool_size)
-    if tile is not None:
-        return WinogradConv(conv, tile, pool_size, relu)
-    return TiledConv(conv, pool_size, relu)
+    if tile is None:
+        return DirectConv(conv, pool_size, relu)
+    if tile == pool_size == 2:
+        return WinogradRowConv(conv, relu)
+    from bpnet.fast.winograd import WinogradConv  # not needed to read a picture
+
+    return WinogradConv(conv, tile, pool_size, relu)
+
+
+def tile_for(conv: Conv, pool_size: int) -> int | None:
+    """Return the side of the tiles with which a convolution is fastest this way, if it is.
+
+    It must be 3×3, unstrided, with many channels, and tiles must not reach far beyond the output.
+    Large tiles need fewer products, small ones end closer to the border.
+    """
+    if conv.kernel_size != 3 or conv.stride != 1:
+        return None
+    if min(conv.input_shape[0], conv.output_shape[0]) < sizes.chosen().fewest_channels:
+        return None
+    height, width = (side // pool_size * pool_size for side in conv.output_shape[1:])
+    for tile in (4, 2):
+        computed = tile**2 * -(-height // tile) * -(-width // tile)
+        if tile % pool_size == 0 and height * width >= sizes.chosen().least_covered * computed:
+            return tile
+    return None

@@ -10,29 +10,12 @@ from numpy.typing import NDArray
 from bpnet.fast import sizes
 from bpnet.fast.fused import FusedConv
 from bpnet.fast.peaks import Flags, keep_largest, mark_first, send_back
+from bpnet.fast.row_products import OuterProducts
 from bpnet.fast.winograd_cache import Tiles, WinogradCache
 from bpnet.fast.winograd_maps import Maps
 from bpnet.nn.conv import Conv
 from bpnet.nn.layer import Array
 from bpnet.nn.memory import Memory, Room
-
-
-def tile_for(conv: Conv, pool_size: int) -> int | None:
-    """Return the side of the tiles with which a convolution is fastest this way, if it is.
-
-    It must be 3×3, unstrided, with many channels, and tiles must not reach far beyond the output.
-    Large tiles need fewer products, small ones end closer to the border.
-    """
-    if conv.kernel_size != 3 or conv.stride != 1:
-        return None
-    if min(conv.input_shape[0], conv.output_shape[0]) < sizes.chosen().fewest_channels:
-        return None
-    height, width = (side // pool_size * pool_size for side in conv.output_shape[1:])
-    for tile in (4, 2):
-        computed = tile**2 * -(-height // tile) * -(-width // tile)
-        if tile % pool_size == 0 and height * width >= sizes.chosen().least_covered * computed:
-            return tile
-    return None
 
 
 class WinogradConv(FusedConv[WinogradCache]):
@@ -84,7 +67,7 @@ class WinogradConv(FusedConv[WinogradCache]):
             ones=np.ones(blocks[0].inputs.shape[-1], dtype=memory.dtype),
             zeros=np.zeros((blocks[0].windows.shape[-2], batch), dtype=memory.dtype),
             gradients=room.gradients,
-            grad_filters=memory.for_backward(2, self.points, out_channels, in_channels),
+            grad_filters=OuterProducts(self.points, 1, out_channels, in_channels, memory),
             grad_plane=memory.zeros(*whole) if memory.training and not fits else None,
             grad_inputs=memory.array(blocks[0].inputs.size if room.wants_input_gradient else 0),
             strip=strip,
@@ -173,10 +156,12 @@ class WinogradConv(FusedConv[WinogradCache]):
             largest = block.largest
             keep_largest(block.places, largest)
         if block.is_largest:
-            mark_first(block.places, largest, block.found, block.is_largest, positive=self.relu)
+            above = 0 if self.relu else None
+            mark_first(block.places, largest, block.found, block.is_largest, above=above)
         if self.relu:
-            np.maximum(largest, zeros[: largest.shape[-2]], out=largest)
-        np.copyto(output, largest)
+            np.maximum(largest, zeros[: largest.shape[-2]], out=output)
+        else:
+            np.copyto(output, largest)
 
     def backward(self, grad_output: Array, cache: WinogradCache) -> Array:
         """Write `dg = Gᵀ dU G` and `db = δ 1`; return the sum of the windows' `dd = B dV Bᵀ`."""
@@ -184,9 +169,8 @@ class WinogradConv(FusedConv[WinogradCache]):
         if cache.grad_plane is not None:
             self._covered(cache.grad_plane)[...] = grad_output  # the rest stays zero
         plane = self._by_tile(grad_output if cache.grad_plane is None else cache.grad_plane)
-        grad_filters, of_block = cache.grad_filters
-        for summed in (grad_filters, *cache.gradients.values()):
-            summed.fill(0)
+        if self.has_bias:
+            cache.gradients["bias"].fill(0)
         if cache.strip is not None:
             cache.strip.fill(0)
         if cache.grad_input is not None:
@@ -199,15 +183,18 @@ class WinogradConv(FusedConv[WinogradCache]):
             else:
                 np.copyto(block.places[0], block.largest)
             _by_channel(maps.outputs.T, block.sums, block.products)
-            np.matmul(block.products, block.inputs.transpose(0, 2, 1), out=of_block)
-            grad_filters += of_block
+            is_first = block is cache.blocks[0]
+            cache.grad_filters.add(
+                block.products[:, None], block.inputs[:, None], is_first=is_first
+            )
             if self.has_bias:
                 products = block.products[self.one_one]
                 cache.gradients["bias"] += products @ cache.ones[: products.shape[-1]]
             if cache.strip is not None:
                 self._send_to_input(block, cache)
         grad_weight = cache.gradients["weight"].reshape(-1, 9)
-        np.matmul(grad_filters.reshape(self.points, -1).T, maps.filters, out=grad_weight)
+        grad_filters = cache.grad_filters.result().reshape(self.points, -1)
+        np.matmul(grad_filters.T, maps.filters, out=grad_weight)
         return grad_output if cache.grad_input is None else cache.grad_input
 
     def kinks(self, cache: WinogradCache) -> Sequence[Flags]:

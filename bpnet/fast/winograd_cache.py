@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bpnet.fast.peaks import Flags
+from bpnet.fast.row_products import OuterProducts
 from bpnet.fast.winograd_maps import Maps
 from bpnet.nn.layer import Array
 
@@ -53,7 +54,7 @@ class WinogradCache:
         ones: as long as a block is wide.
         zeros: as many as a block is wide, (tiles, batch).
         gradients: of weight and bias.
-        grad_filters: dU of all blocks so far, and of one.
+        grad_filters: dU.
         grad_plane: gradient of the output with zeros beyond it, or None where tiles cover it.
         grad_inputs: dV of one block; over V itself, it would have to be written to memory.
         strip: gradient of the rows of the padded input that some rows of windows see,
@@ -70,7 +71,7 @@ class WinogradCache:
     ones: Array
     zeros: Array
     gradients: Mapping[str, Array]
-    grad_filters: Array
+    grad_filters: OuterProducts
     grad_plane: Array | None
     grad_inputs: Array
     strip: Array | None

@@ -9,10 +9,11 @@ import pytest
 from bpnet.config.layer_lines import read_layer
 from bpnet.config.loading import load_config
 from bpnet.config.network import build_layer, build_layers
-from bpnet.fast import tiled, winograd
+from bpnet.fast import rows
+from bpnet.fast.direct import DirectConv
 from bpnet.fast.stages import fast_conv, fast_stages
-from bpnet.fast.tiled import TiledConv
 from bpnet.fast.winograd import WinogradConv
+from bpnet.fast.winograd_rows import WinogradRowConv
 from bpnet.model.build import build_model
 from bpnet.model.inputs import Normalization
 from bpnet.nn.conv import Conv
@@ -134,11 +135,11 @@ def test_many_channels_are_left_to_the_products_that_are_fewer() -> None:
     assert isinstance(fast, WinogradConv)
     assert (fast.tile, fast.pool_size, fast.relu) == (4, 2, True)
     other = fast_conv(small, 3, relu=False)
-    assert isinstance(other, TiledConv)
+    assert isinstance(other, DirectConv)
     assert (other.pool_size, other.relu) == (3, False)
-    for pool_size, tile in ((1, 2), (2, 2), (3, None)):
+    for pool_size, kind in ((1, WinogradConv), (2, WinogradRowConv), (3, DirectConv)):
         ragged = fast_conv(Conv((24, 12, 12), 32, 3), pool_size, relu=True)
-        assert (ragged.tile if isinstance(ragged, WinogradConv) else None) == tile
+        assert type(ragged) is kind
 
 
 def test_a_convolution_with_a_stride_stays_the_plain_one() -> None:
@@ -151,7 +152,7 @@ def test_a_model_is_fast_and_its_layers_are_the_plain_ones() -> None:
     network = build_model(config, (1, 28, 28), 10, Normalization()).network
     assert [type(layer) for layer in network.layers if layer.kind == "conv"] == [Conv, Conv]
     kinds = [type(stage.layer) for stage in network.stages]
-    assert kinds[:2] == [TiledConv, WinogradConv]
+    assert kinds[:2] == [DirectConv, WinogradConv]
     assert sum(stage.count for stage in network.stages) == len(network.layers)
 
 
@@ -298,18 +299,14 @@ def test_blocks_that_differ_from_batch_to_batch_leave_later_layers_alone(
 # What would be wrong
 
 
-@pytest.mark.parametrize(("module", "block"), [(tiled, 1), (winograd, 4)])
-def test_a_gradient_at_the_place_behind_is_caught(
-    module: Any, block: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "mark_first", mark_behind)
+def test_a_gradient_at_the_place_behind_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "mark_first", mark_behind)
     inputs = [noise(1, 28, 28, 3)]
     [fast], [plain] = (
         results_of(preset_layers("fast"), inputs, fast=fast, wants_input_gradient=False)
         for fast in (True, False)
     )
-    behind = {"1.weight"} if block == 1 else {"1.weight", "1.bias", "4.weight"}
-    assert differing(fast, plain, 1e-11) == behind
+    assert differing(fast, plain, 1e-11) == {"1.weight", "1.bias", "4.weight"}
 
 
 def test_a_block_without_its_relu_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,7 +315,7 @@ def test_a_block_without_its_relu_is_caught(monkeypatch: pytest.MonkeyPatch) -> 
     [plain] = results_of(lambda: layers_of(text), inputs, fast=False)
     network = network_of(layers_of(text))
     block = network.stages[0].layer
-    assert isinstance(block, TiledConv)
+    assert isinstance(block, DirectConv)
     block.relu = False
     workspace = Workspace(network, 3, training=True, wants_input_gradient=True)
     found = step_results(network, workspace, inputs[0])

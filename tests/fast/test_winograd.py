@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from bpnet.fast.winograd import WinogradConv, tile_for
+from bpnet.fast.stages import tile_for
+from bpnet.fast.winograd import WinogradConv
 from bpnet.fast.winograd_cache import WinogradCache
 from bpnet.fast.winograd_maps import MATRICES
 from bpnet.nn.conv import Conv

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import DTypeLike, NDArray
 
+from bpnet.fast.direct import DirectConv
 from bpnet.fast.fused import FusedConv
 from bpnet.fast.peaks import Flags, mark_first
-from bpnet.fast.tiled import TiledConv
 from bpnet.fast.winograd import WinogradConv
+from bpnet.fast.winograd_rows import WinogradRowConv
 from bpnet.nn.activation import ReLU
 from bpnet.nn.conv import Conv
 from bpnet.nn.layer import Array, Layer
@@ -60,7 +61,8 @@ class Case:
     Args:
         input_shape: (in_channels, height, width).
         filters: number of filters.
-        tile: side of Winograd's tiles; 0 stands for the layer that unrolls tiles.
+        tile: side of Winograd's tiles; 0 stands for the layer that multiplies filters as they are.
+        in_rows: whether Winograd's way is used in the columns alone.
     """
 
     input_shape: tuple[int, int, int]
@@ -72,14 +74,17 @@ class Case:
     relu: bool = False
     batch: int = 1
     tile: int = 0
+    in_rows: bool = False
 
     def conv(self) -> Conv:
         return Conv(self.input_shape, self.filters, self.kernel_size, 1, self.padding, self.bias)
 
     def fused(self) -> FusedConv[Any]:
+        if self.in_rows:
+            return WinogradRowConv(self.conv(), self.relu)
         if self.tile:
             return WinogradConv(self.conv(), self.tile, self.pool_size, self.relu)
-        return TiledConv(self.conv(), self.pool_size, self.relu)
+        return DirectConv(self.conv(), self.pool_size, self.relu)
 
     def plain(self) -> Chain:
         layers: list[Layer[Any]] = [self.conv()]
@@ -90,7 +95,7 @@ class Case:
         return Chain(layers)
 
 
-def draw_tiled(rng: np.random.Generator) -> Case:
+def draw_direct(rng: np.random.Generator) -> Case:
     """Draw a case in which pooling may leave rows over, or padding be wider than the kernel."""
     kernel, pool = (int(rng.integers(1, most + 1)) for most in (5, 3))
     padding = int(rng.choice([0, 0, 1, 2, 3]))
@@ -101,6 +106,12 @@ def draw_winograd(rng: np.random.Generator) -> Case:
     """Draw a case in which tiles may reach beyond the output."""
     tile, pool = [(2, 1), (2, 2), (4, 1), (4, 2), (4, 4)][rng.integers(5)]
     return _draw_case(rng, 3, pool, int(rng.choice([0, 0, 1, 2, 5])), tile)
+
+
+def draw_winograd_rows(rng: np.random.Generator) -> Case:
+    """Draw a case in which pooling may leave a row or a column over."""
+    case = _draw_case(rng, 3, 2, int(rng.choice([0, 0, 1, 2, 5])), tile=2)
+    return dataclasses.replace(case, in_rows=True)
 
 
 def _draw_case(rng: np.random.Generator, kernel: int, pool: int, padding: int, tile: int) -> Case:
@@ -168,13 +179,13 @@ def is_clear(case: Case, parameters: Mapping[str, Array], x: Array) -> NDArray[n
 
 
 def cut_into_blocks(monkeypatch: pytest.MonkeyPatch, numbers: int) -> None:
-    """Let blocks of both fused layers, and strips of a gradient, hold at most that many numbers."""
-    fit(monkeypatch, tiled_block=numbers, winograd_block=numbers, winograd_strip=numbers)
+    """Let blocks of all fused layers, and strips of a gradient, hold at most that many numbers."""
+    fit(monkeypatch, row_block=numbers, winograd_block=numbers, winograd_strip=numbers)
 
 
 def count_blocks(cache: Any) -> int:
     """Return into how many blocks a fused layer's work is cut."""
-    return len(cache.rows if hasattr(cache, "rows") else cache.blocks)
+    return len(cache.blocks)
 
 
 def mark_behind(
@@ -183,8 +194,8 @@ def mark_behind(
     found: Flags,
     is_largest: Sequence[Flags],
     *,
-    positive: bool,
+    above: Array | float | None,
 ) -> None:
     """Mark the place behind that of the first largest value: a bug to be found."""
     behind = [*is_largest[1:], is_largest[0]]
-    mark_first(places, largest, found, behind, positive=positive)
+    mark_first(places, largest, found, behind, above=above)

@@ -30,7 +30,7 @@ from bpnet.nn.sliding_pool import SlidingMaxPool
 from bpnet.nn.softmax import Softmax
 from bpnet.nn.softplus import Softplus
 from bpnet.nn.tanh import Tanh
-from tests.helpers.fused_cases import Case, draw_tiled, draw_winograd
+from tests.helpers.fused_cases import Case, draw_direct, draw_winograd, draw_winograd_rows
 from tests.helpers.gradients import Trial
 
 Rng = np.random.Generator
@@ -74,10 +74,11 @@ MAKERS: dict[str, Maker] = {
     "conv_plain": lambda rng: Conv(picture(rng), 3, 3),
     "conv_padded": lambda rng: Conv(picture(rng), 2, 5, 1, 2),
     "conv_strided": lambda rng: Conv(picture(rng), 2, 3, 2, 1, bias=False),
-    "conv_tiled": lambda rng: alone(draw_tiled(rng)),
+    "conv_direct": lambda rng: alone(draw_direct(rng)),
     "conv_winograd": lambda rng: alone(draw_winograd(rng)),
-    "tiled": lambda rng: draw_tiled(rng).fused(),
+    "direct": lambda rng: draw_direct(rng).fused(),
     "winograd": lambda rng: draw_winograd(rng).fused(),
+    "winograd_rows": lambda rng: draw_winograd_rows(rng).fused(),
     "maxpool": lambda rng: MaxPool(picture(rng), draw(rng, 1, 4)),
     "avgpool": lambda rng: AvgPool(picture(rng), draw(rng, 1, 4)),
     "maxpool_strided": lambda rng: SlidingMaxPool(*pool(rng)),

@@ -14,11 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from bpnet.config.settings import OptimizerConfig
+from bpnet.fast.direct import DirectConv
 from bpnet.fast.dropout import BlockedDropout
 from bpnet.fast.linear import BlockedLinear
 from bpnet.fast.norm import FusedNorm
-from bpnet.fast.tiled import TiledConv
 from bpnet.fast.winograd import WinogradConv
+from bpnet.fast.winograd_rows import WinogradRowConv
 from bpnet.nn.activation import ReLU, Sigmoid
 from bpnet.nn.avgpool import AvgPool
 from bpnet.nn.binary_cross_entropy import BinaryCrossEntropy
@@ -152,8 +153,9 @@ FORMULAS: dict[type[Layer[Any]], Callable[[LayerTwin, Tensor], Tensor]] = {
     Linear: linear,
     BlockedLinear: linear,
     Conv: conv,
-    TiledConv: block,
+    DirectConv: block,
     WinogradConv: block,
+    WinogradRowConv: block,
     MaxPool: lambda twin, x: functional.max_pool2d(x, twin.layer.kernel_size),
     SlidingMaxPool: lambda twin, x: functional.max_pool2d(x, *pool_sizes(twin)),
     AvgPool: lambda twin, x: functional.avg_pool2d(x, *pool_sizes(twin)),

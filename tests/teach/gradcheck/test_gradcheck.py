@@ -10,8 +10,8 @@ import pytest
 from bpnet.config.loading import load_config
 from bpnet.config.presets import example_paths, preset_paths
 from bpnet.errors import ConfigError
-from bpnet.fast.tiled import TiledConv
-from bpnet.fast.winograd import WinogradConv
+from bpnet.fast.direct import DirectConv
+from bpnet.fast.winograd_rows import WinogradRowConv
 from bpnet.nn.facts import Mistake
 from bpnet.nn.layer import Array
 from bpnet.nn.linear import Linear
@@ -40,7 +40,10 @@ def test_every_preset_and_example_passes(name: str) -> None:
 def test_every_parameter_the_inputs_the_loss_and_the_fast_paths_are_checked() -> None:
     report = check(load_config("fast"))
     rows = {(row.gradient.layer, row.gradient.parameter) for row in report.checks}
-    blocks = "WinogradConv: 4.conv + 5.maxpool + 6.relu", "TiledConv: 1.conv + 2.maxpool + 3.relu"
+    blocks = (
+        "WinogradRowConv: 4.conv + 5.maxpool + 6.relu",
+        "DirectConv: 1.conv + 2.maxpool + 3.relu",
+    )
     assert {(name, "input") for name in ("1.conv", "2.maxpool", "3.relu", "7.flatten")} <= rows
     assert {("1.conv", "1.weight"), ("8.linear", "8.bias"), ("cross_entropy", "outputs")} <= rows
     assert {(block, role) for block in blocks for role in ("input",)} <= rows
@@ -114,7 +117,7 @@ def test_a_parameter_gradient_wrong_by_a_thousandth_is_found_in_its_own_row(
     assert wrong_rows(check(config, name)) == {(name, f"{number}.{role}")}
 
 
-@pytest.mark.parametrize("block", [TiledConv, WinogradConv])
+@pytest.mark.parametrize("block", [DirectConv, WinogradRowConv])
 def test_a_wrong_fast_path_is_found(block: type[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     right = block.backward
 
