@@ -59,6 +59,7 @@ class RandomConfig:
 
     def __init__(self, seed: int, number: int) -> None:
         self.rng = np.random.default_rng((seed, number))
+        self.rng_of_blocks = np.random.default_rng((seed, number, 1))  # leaves other draws alone
         self.sections: dict[str, dict[str, object]] = {}
         self._draw()
 
@@ -132,11 +133,28 @@ class RandomConfig:
             layers += [*self._between(0.5), self.one_of("maxpool 2", "avgpool 2")]
         layers += ["flatten", f"linear {self.whole(5, 12)}"]
         layers += [*self._between(0.0 if is_split_by_units else 0.4), f"linear {CLASSES}"]
+        if not is_split_by_units:
+            layers = self._with_blocks(layers)
         self.set("model", layers="".join(f"\n    {layer}" for layer in layers))
         if "batchnorm" in layers[layers.index("flatten") :]:
             self._give_every_shard_two_samples()
         self.set("model", dtype=self.one_of("float32", "float64"))
         self.set("model", 0.4, init=self.one_of("glorot", "lecun"))
+
+    def _with_blocks(self, layers: list[str]) -> list[str]:
+        """Put a residual block behind some layers with weights, and let some pools overlap."""
+        kinds = {"conv": "conv {} kernel=3 padding=1", "linear": "linear {}"}
+        result: list[str] = []
+        for line in layers:
+            kind, *values = line.split()
+            if kind in ("maxpool", "avgpool") and self.rng_of_blocks.random() < 0.3:
+                line = f"{kind} 3 stride=2 padding=1"
+            result.append(line)
+            if kind in kinds and line is not layers[-1] and self.rng_of_blocks.random() < 0.3:
+                same_shape = kinds[kind].format(values[0])
+                norm = ["batchnorm"] * (kind == "conv" and self.rng_of_blocks.random() < 0.5)
+                result += ["residual", same_shape, *norm, "end"]
+        return result
 
     def _give_every_shard_two_samples(self) -> None:
         """Draw the size of batches anew: batch normalisation learns nothing from one sample."""

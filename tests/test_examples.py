@@ -20,7 +20,7 @@ from tests.helpers.tiny import fail, succeed
 
 NAMES = (
     *("chain", "conv", "keras", "keras-classes", "neuron", "neuron-cross-entropy"),
-    *("sigmoid", "two-layer", "two-paths"),
+    *("residual", "sigmoid", "two-layer", "two-paths"),
 )
 
 
@@ -196,6 +196,17 @@ def test_the_gradients_of_two_paths_add_up(tmp_path: Path) -> None:
     assert seen.gradients["4.weight"].ravel().tolist() == [12, -2]
     assert seen.grad_input.item() == (upper + lower) * 1.5
     assert trained("two-paths", tmp_path, "--epochs", 1)["1.weight"].item() == 1.496
+
+
+def test_a_closed_block_hands_on_what_comes_past_it(tmp_path: Path) -> None:
+    seen = look_at("residual")
+    assert seen.outputs[-1].ravel().tolist() == [5, -2]
+    assert seen.outputs[-2].ravel().tolist() == [3, 0]
+    assert seen.loss == (4.5 + 2) / 2
+    first, second = -3 * 1.5 - 3, 0 + 2
+    assert seen.gradients["1.weight"].item() == (first * 1 + second * -1) / 2 == -4.75
+    assert (seen.grad_input.ravel() * 2).tolist() == [first * 2, second * 2]
+    assert trained("residual", tmp_path, "--epochs", 1)["1.weight"].item() == 2.475
 
 
 # 5: two layers

@@ -41,6 +41,20 @@ FOLDED = [
         "conv maxpool batchnorm flatten linear",
     ),
 ]
+IN_BLOCKS = [
+    (
+        "conv 4 kernel=3, residual, conv 4 kernel=3 padding=1 bias=no, batchnorm, relu, "
+        "conv 4 kernel=3 padding=1, batchnorm, end, relu, flatten, linear 3",
+        "conv residual conv relu conv end relu flatten linear",
+    ),
+    (
+        "residual, batchnorm, residual, conv 2 kernel=1, batchnorm, end, end, batchnorm, "
+        "conv 3 kernel=3, maxpool 3 stride=2 padding=1, batchnorm, globalavgpool, linear 3",
+        "residual batchnorm residual conv end end batchnorm conv maxpool batchnorm globalavgpool "
+        "linear",
+    ),
+]
+FOLDED += IN_BLOCKS
 LEFT_ALONE = [
     "conv 4 kernel=3, maxpool 2, batchnorm, flatten, linear 3",
     "conv 4 kernel=3, relu, batchnorm, flatten, linear 3",

@@ -44,7 +44,7 @@ class Perceptron:
             before, between = layers[:first], layers[first + 1 : second]
             after = layers[second + 1 :]
             if (
-                all(layer.scope == "identity" for layer in before)
+                all(layer.scope == "identity" and layer.kind != "residual" for layer in before)
                 and all(layer.scope == "element" for layer in between)
                 and not any(layer.parameter_shapes for layer in (*between, *after))
                 and not any(layer.draws for layer in after)

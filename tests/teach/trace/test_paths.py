@@ -267,3 +267,51 @@ def test_only_fully_connected_networks_have_the_equations() -> None:
     assert traced(PICTURES, "conv 1 kernel=2, flatten, linear 2").equations == ()
     assert traced(VECTORS, "linear 2, batchnorm").equations == ()
     assert traced(TABLE, "", "model.layers=sigmoid").equations == ()
+
+
+# Residual blocks
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "linear 2, residual, linear 2, tanh, end, linear 2",
+        "residual, residual, linear 2, end, leaky_relu slope=0.5, end, linear 2",
+        "linear 2, residual, scale 2, residual, tanh, end, end",
+        "linear 2, residual, scale 2, end, residual, tanh, end",
+    ],
+)
+def test_paths_through_and_past_blocks_add_up_to_the_gradient(layers: str) -> None:
+    lines = "".join(f"    {line}\n" for line in layers.split(", "))
+    [step] = trace(
+        read_config(VECTORS.replace("0.5 -1.5 2", "0.5 -1").replace("-1 2 0.25", "2 1") + lines), 1
+    )
+    assert step.paths is not None
+    elements = [element for of_one in step.paths.values() for element in of_one]
+    assert all(element.agrees for element in elements if element.paths is not None)
+    lengths = {len(p.through) for element in elements for p in element.paths or ()}
+    assert len(lengths) > 1, "some lead past, some through"
+
+
+def test_every_block_doubles_the_ways() -> None:
+    blocks = "    residual\n    scale 0.5\n    end\n" * 70
+    [step] = trace(
+        read_config(
+            TWO_WAYS.partition("[model]")[0]
+            + f"[model]\nlayers =\n    linear 1\n{blocks}[train]\nloss = mse\n"
+        ),
+        1,
+    )
+    assert step.paths is not None
+    assert step.paths["1.weight"][0].count == 2**70
+    np.testing.assert_allclose(
+        step.parameters["1.bias"].grad, 1.5**70 * step.layers[-1].grad_output[0]
+    )
+
+
+def test_equations_name_what_comes_past_a_block() -> None:
+    text = VECTORS + "    linear 3\n    residual\n    linear 3\n    tanh\n    end\n    linear 2\n"
+    [step] = trace(read_config(text), 1)
+    formulas = {equation.name: equation.formula for equation in step.equations}
+    assert formulas["δ of 3.linear"] == "((6.weight)ᵀ δ of 6.linear) ⊙ tanh'(z)"
+    assert formulas["δ of 1.linear"] == "((3.weight)ᵀ δ of 3.linear) + δ of 5.end"
