@@ -38,7 +38,8 @@ class Sizes:
         norm_block: numbers of the channels that are normalised together.
         parameter_block: parameters at a time: all passes over them find them in the cache.
         large_weight: weights that are more than the cache should be filled with.
-        large_weight_block: of their gradient at a time.
+        gradient_block: numbers of a gradient that are computed at a time, where it is moved along
+            while it is at hand.
     """
 
     small_product: int = 1_000_000
@@ -54,7 +55,7 @@ class Sizes:
     norm_block: int = 2**15
     parameter_block: int = 2**16
     large_weight: int = 2**18
-    large_weight_block: int = 2**18
+    gradient_block: int = 2**18
 
 
 def sizes_for(processor: Processor) -> Sizes:
@@ -75,7 +76,7 @@ def sizes_for(processor: Processor) -> Sizes:
         norm_block=part(2**15),
         parameter_block=part(2**16),
         large_weight=part(2**18),
-        large_weight_block=part(2**18),
+        gradient_block=part(2**18),
     )
 
 

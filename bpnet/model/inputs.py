@@ -50,24 +50,18 @@ def mean_and_deviation(values: NDArray[Any], index: NDArray[np.int64]) -> tuple[
     return float(chosen.mean()), float(chosen.std())
 
 
-def to_inputs(
-    samples: NDArray[Any], normalization: Normalization, out: Array, rows: Array | None = None
-) -> Array:
+def to_inputs(samples: NDArray[Any], normalization: Normalization, out: Array) -> Array:
     """Turn samples (batch, …) into network inputs (…, batch): the one place that does so.
 
     Args:
         samples: pictures (batch, height, width) in uint8, or numbers (batch, *input_shape).
         normalization: applied to every number.
         out: inputs (*input_shape, batch), overwritten.
-        rows: gets the same inputs sample by sample (batch, features), if given.
     """
     stored = samples.reshape(len(samples), -1)
-    columns = out.reshape(stored.shape[::-1])
-    inputs = columns.T if rows is None else rows
+    inputs = out.reshape(stored.shape[::-1]).T
     np.copyto(inputs, stored, casting="same_kind")
     inputs *= normalization.scale
     if normalization.offset:
         inputs += normalization.offset
-    if rows is not None:
-        np.copyto(columns, rows.T)
     return out

@@ -52,15 +52,9 @@ class Feed:
         self._samples.inputs.take(index, axis=0, out=stored, mode="clip")
         self._augment(stored, index, epoch, out)
 
-    def convert(self, seen: NDArray[Any], out: Array, rows: Array | None = None) -> Array:
-        """Turn gathered samples into inputs.
-
-        Args:
-            seen: samples (batch, …).
-            out: inputs (*input_shape, batch), overwritten.
-            rows: gets the same inputs sample by sample (batch, features), if given.
-        """
-        return to_inputs(seen, self._normalization, out, rows)
+    def convert(self, seen: NDArray[Any], out: Array) -> Array:
+        """Turn gathered samples (batch, …) into inputs (*input_shape, batch), which it returns."""
+        return to_inputs(seen, self._normalization, out)
 
     def fill(self, index: NDArray[np.int64], epoch: int, out: Array) -> Array:
         """Write the samples with these numbers to `out` (*input_shape, batch)."""

@@ -59,7 +59,7 @@ class LargeWeight:
         """
         rows, columns = self._shape
         own = split_evenly(columns, shards, number)
-        width = max(1, sizes.chosen().large_weight_block // rows)
+        width = max(1, sizes.chosen().gradient_block // rows)
         grad_weight = aligned_zeros(rows * width, self._inputs.dtype)
         slices = []
         for start in range(own.start, own.stop, width):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -26,15 +27,30 @@ from bpnet.training.step.perceptron import SharedArrays, unit_layers, unit_views
 from bpnet.training.step.update import Update
 
 
+@dataclass(frozen=True, slots=True)
+class RowBlock:
+    """Hold some rows of the first layer's weights, whose gradient is one matrix product.
+
+    Args:
+        units: which of the shard's own units they belong to.
+        height: rows in each of the equal products that this one is cut into.
+        gradient: where it is written (rows, in_features).
+        slices: the same rows as the update takes them.
+    """
+
+    units: slice
+    height: int
+    gradient: Array
+    slices: list[ParameterSlice]
+
+
 @dataclass(slots=True)
 class UnitCache:
     """Keep what one shard's calls with one number of samples write.
 
     Args:
-        inputs: the whole batch (in_features, batch), and
-        rows: the same sample by sample (batch, in_features).
-        height: rows of the first layer's weights that are multiplied at a time.
-        blocks: which of these belong together, and the slice of the weights that they are.
+        inputs: the whole batch (in_features, batch), in memory sample by sample as it is stored.
+        blocks: of the first layer's weights, which are multiplied and moved at a time.
         sums: what each shard adds to the outputs (shards, outputs, batch), shared.
         own: one cache per layer of this shard.
         tail: one per layer after the second linear one.
@@ -44,9 +60,7 @@ class UnitCache:
     """
 
     inputs: Array
-    rows: Array
-    height: int
-    blocks: list[tuple[slice, ParameterSlice]]
+    blocks: list[RowBlock]
     sums: Array
     own: list[Any]
     tail: list[Any]
@@ -103,6 +117,14 @@ class UnitShard:
         self._loss_sum = 0.0
 
     @property
+    def is_last(self) -> bool:
+        """Return whether this shard takes care of what is not divided.
+
+        It is the last one, since the first one's process has the loop to run, too.
+        """
+        return self.number == self.count - 1
+
+    @property
     def phases(self) -> Sequence[Phase]:
         """Return: distorting; hidden units; gradient and update, which are apart when clipping."""
         first = [self.distort] if self._feed.augments else []
@@ -128,19 +150,18 @@ class UnitShard:
             stored = self._shared.stored[: len(batch.index)]
         else:
             self._feed.gather(batch.index, batch.epoch, stored)
-        return self._feed.convert(stored, cache.inputs, cache.rows)
+        return self._feed.convert(stored, cache.inputs)
 
     def activate(self, batch: Batch) -> None:
-        """Compute this shard's units, and what they add to the outputs."""
+        """Compute this shard's units, and what they add to the outputs, in `sums`."""
         cache, inputs = self.cache(batch), self.inputs(batch)
         draws = None
         if self._draws:
             seed, units = self.model.config.train.seed, self._units
             draws = Draws(seed, batch.epoch, batch.step, 0, units, self._all_units)
         a = forward_through(self._own, cache.own, inputs, draws)
-        if self._output_bias and self.number == 0:
+        if self._output_bias and self.is_last:
             a += self.model.network.parameters.views[self._output_bias][:, None]
-        np.copyto(cache.sums[self.number], a)
 
     def finish(self, batch: Batch) -> None:
         """Differentiate and update this shard's weights, unless the loss is not finite.
@@ -151,53 +172,54 @@ class UnitShard:
         if not math.isfinite(self._loss_sum):
             return
         self._update.apply(self._slices, batch)
-        for rows in self._differentiate_rows(delta, batch):
-            self._update.apply([rows], batch)
+        for slices in self._differentiate_rows(delta, batch):
+            self._update.apply(slices, batch)
 
     def differentiate(self, batch: Batch) -> None:
         """Compute the gradient of this shard's weights, and measure it."""
         delta = self._differentiate_outputs(batch)
-        rows = list(self._differentiate_rows(delta, batch))
-        total = self._update.add_up([*self._slices, *rows], 1)
+        total = self._update.add_up(self._slices, 1)
+        for slices in self._differentiate_rows(delta, batch):
+            total += self._update.add_up(slices, 1)
         self._shared.totals[self.number, 2] = total
 
     def _differentiate_outputs(self, batch: Batch) -> Array:
         """Compute the loss and all gradients but that of the first layer's weights; return δ¹.
 
-        Every shard computes the same loss; only the first one counts.
+        Every shard computes the same loss; only the last one counts.
         """
         cache, network = self.cache(batch), self.model.network
         z = np.add.reduce(cache.sums, axis=0, out=cache.outputs)
         z = forward_through(self._tail, cache.tail, z)
         self._loss_sum = network.loss.forward(z, self._feed.targets(batch.index), cache.loss)
-        if self.number == 0:
-            self._shared.totals[0] = self._loss_sum, cache.loss.correct, 0
+        if self.is_last:
+            self._shared.totals[self.number, :2] = self._loss_sum, cache.loss.correct
         delta = network.loss.backward(z, cache.loss, len(batch.index))
         delta = backward_through(self._tail, cache.tail, delta)
-        if self._output_bias and self.number == 0:
+        if self._output_bias and self.is_last:
             np.matmul(delta, cache.ones, out=self._shared.gradients.views[self._output_bias])
         delta = backward_through(self._own[1:], cache.own[1:], delta)
         if "bias" in self._gradients[0]:
             np.matmul(delta, cache.ones, out=self._gradients[0]["bias"])
         return delta
 
-    def _differentiate_rows(self, delta: Array, batch: Batch) -> Iterator[ParameterSlice]:
-        """Write `dW¹ = δ¹ xᵀ` block by block, and return the slice of each when it is written."""
+    def _differentiate_rows(self, delta: Array, batch: Batch) -> Iterator[list[ParameterSlice]]:
+        """Write `dW¹ = δ¹ xᵀ` block by block, and return the slices of each when it is written."""
         cache = self.cache(batch)
-        x_transposed = cache.rows
-        delta = delta.reshape(-1, cache.height, delta.shape[-1])
-        for blocks, rows in cache.blocks:
-            grad_weight = rows.gradient.reshape(-1, cache.height, x_transposed.shape[1])
-            np.matmul(delta[blocks], x_transposed, out=grad_weight)
-            yield rows
+        in_features, samples = cache.inputs.shape
+        for block in cache.blocks:
+            own = delta[block.units].reshape(-1, block.height, samples)
+            grad_weight = block.gradient.reshape(-1, block.height, in_features)
+            np.matmul(own, cache.inputs.T, out=grad_weight)
+            yield block.slices
 
     def move(self, batch: Batch) -> None:
         """Update this shard's weights along the clipped gradient."""
         totals = self._shared.totals
         if math.isfinite(self._loss_sum):
             factor = self._update.optimizer.clipping_factor(float(totals[:, 2].sum()))
-            rows = [rows for _, rows in self.cache(batch).blocks]
-            self._update.apply([*self._slices, *rows], batch, factor)
+            rows = [block.slices for block in self.cache(batch).blocks]
+            self._update.apply([*self._slices, *chain(*rows)], batch, factor)
 
     def _slice(
         self, name: str, where: Any, *, decays: bool, gradient: Array | None = None
@@ -215,29 +237,45 @@ class UnitShard:
         slices = [self._slice(f"{place.second + 1}.weight", (slice(None), units), decays=True)]
         if "bias" in self._gradients[0]:
             slices.append(self._slice(f"{place.first + 1}.bias", units, decays=False))
-        if self._output_bias and self.number == 0:
+        if self._output_bias and self.is_last:
             slices.append(self._slice(self._output_bias, slice(None), decays=False))
         return slices
 
-    def _row_slices(self, height: int) -> list[tuple[slice, ParameterSlice]]:
-        """Return this shard's rows of the first layer, some blocks of this height at a time.
+    def _row_blocks(self, height: int) -> list[RowBlock]:
+        """Return this shard's rows of the first layer in blocks that are computed one by one.
 
         All have the same memory for their gradient, which the core's own cache then holds, unless
         the whole gradient is measured before it is used.
+
+        Args:
+            height: rows that are best multiplied at a time.
         """
-        units, name = self._units, f"{self._shared.place.first + 1}.weight"
-        in_features = self._own[0].input_shape[0]
-        blocks = (units.stop - units.start) // height
-        together = max(1, sizes.chosen().parameter_block // (height * in_features))
-        memory = aligned_zeros(together * height * in_features, self.model.network.dtype)
-        gradient = memory.reshape(-1, in_features)
-        slices = []
-        for start in range(0, blocks, together):
-            stop = min(start + together, blocks)
-            rows = slice(units.start + start * height, units.start + stop * height)
-            own = None if self._update.clips else gradient[: (stop - start) * height]
-            slices.append((slice(start, stop), self._slice(name, rows, decays=True, gradient=own)))
-        return slices
+        name, units = f"{self._shared.place.first + 1}.weight", self._units
+        count, in_features = units.stop - units.start, self._own[0].input_shape[0]
+        moved = max(1, sizes.chosen().parameter_block // in_features)
+        if height < count:
+            together = max(1, moved // height) * height
+        else:  # the BLAS packs its operands, the inputs anew for every block
+            most = max(1, sizes.chosen().gradient_block // in_features)
+            together = max(1, split_evenly(count, -(-count // most) or 1, 0).stop)
+        memory = aligned_zeros(together * in_features, self.model.network.dtype)
+        blocks = []
+        for start in range(0, count, together):
+            own = slice(start, min(start + together, count))
+            gradient = memory.reshape(-1, in_features)[: own.stop - start]
+            if self._update.clips:
+                gradient = self._shared.gradients.views[name][units][own]
+            slices = [
+                self._slice(
+                    name,
+                    slice(units.start + row, units.start + min(row + moved, own.stop)),
+                    decays=True,
+                    gradient=gradient[row - start : row - start + moved],
+                )
+                for row in range(start, own.stop, moved)
+            ]
+            blocks.append(RowBlock(own, min(height, len(gradient)), gradient, slices))
+        return blocks[::-1]  # the last rows' weights are still in the cache, then the first ones
 
     def cache(self, batch: Batch) -> UnitCache:
         """Return the caches for this many samples, made at the first such call."""
@@ -250,18 +288,17 @@ class UnitShard:
         network, memory = self.model.network, self._memory
         units = self._units.stop - self._units.start
         in_features = self._own[0].input_shape[0]
-        height = units // row_blocks(units, in_features * batch) or 1
         own = [
             layer.allocate(Room(batch, memory, gradients, layer is not self._own[0]))
             for layer, gradients in zip(self._own, self._gradients, strict=True)
         ]
+        sums = self._shared.sums(batch)
+        own[-1].output = sums[self.number]
         room = Room(batch, memory, wants_input_gradient=True)
         return UnitCache(
-            inputs=memory.array(in_features, batch),
-            rows=memory.array(batch, in_features),
-            height=height,
-            blocks=self._row_slices(height),
-            sums=self._shared.sums(batch),
+            inputs=memory.array(batch, in_features).T,
+            blocks=self._row_blocks(units // row_blocks(units, in_features * batch)),
+            sums=sums,
             own=own,
             tail=[layer.allocate(room) for layer in self._tail],
             outputs=memory.array(network.layers[self._shared.place.second].output_shape[0], batch),

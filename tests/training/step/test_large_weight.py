@@ -28,7 +28,7 @@ EXACT = "model.dtype=float64"
 
 @pytest.fixture
 def all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    fit(monkeypatch, large_weight=1, large_weight_block=50)  # several blocks, the last one smaller
+    fit(monkeypatch, large_weight=1, gradient_block=50)  # several blocks, the last one smaller
 
 
 def config(*settings: str, shards: int = 3, batch_size: int = 5) -> Config:
@@ -66,7 +66,7 @@ def test_they_are_trained_as_by_their_layer(
     fit(monkeypatch, micro_batch=micro_batch)
     settings = (f"optimizer.{rule}", "optimizer.weight_decay=0.01", "train.ema=0.9")
     plain = train(config(*settings), tmp_path / "plain")
-    fit(monkeypatch, large_weight=1, large_weight_block=50)
+    fit(monkeypatch, large_weight=1, gradient_block=50)
     large = train(config(*settings), tmp_path / "large")
     shard = large.engine.shards[0]
     assert isinstance(shard, SampleShard)

@@ -138,9 +138,9 @@ def silent(self: UnitShard, batch: Batch) -> None:
 def lazy(self: UnitShard, batch: Batch) -> Array:
     """Leave one sample of the batch before in its place."""
     cache = self.cache(batch)
-    before = cache.rows[0].copy()
+    before = cache.inputs[:, 0].copy()
     inputs = INPUTS(self, batch)
-    inputs[:, 0] = cache.rows[0] = before
+    inputs[:, 0] = before
     return inputs
 
 
