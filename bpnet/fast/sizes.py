@@ -28,7 +28,8 @@ class Sizes:
             so that a product is never cut.
         small_gradient: outputs of a product `δ xᵀ` up to which the same holds; 0 likewise.
         fewest_rows: of a block of rows that is multiplied on its own.
-        micro_batch: samples whose convolutions a core's own cache holds.
+        micro_batch: samples of a convolutional network that are computed at a time, at most.
+        micro_batch_block: numbers that all its layers write for them, at most.
         row_block: numbers that a block of rows writes: they should stay in the cache.
         winograd_block: numbers that a block of tiles writes: likewise.
         winograd_strip: numbers of the input's gradient that are added up at a time.
@@ -45,7 +46,8 @@ class Sizes:
     small_product: int = 1_000_000
     small_gradient: int = 1_200
     fewest_rows: int = 8
-    micro_batch: int = 32
+    micro_batch: int = 64
+    micro_batch_block: int = 2_000_000
     row_block: int = 300_000
     winograd_block: int = 900_000
     winograd_strip: int = 150_000
@@ -69,6 +71,7 @@ def sizes_for(processor: Processor) -> Sizes:
     return Sizes(
         small_product=Sizes.small_product if packs_nothing else 0,
         small_gradient=Sizes.small_gradient if packs_nothing else 0,
+        micro_batch_block=part(2_000_000),
         row_block=part(300_000),
         winograd_block=part(900_000),
         winograd_strip=part(150_000),

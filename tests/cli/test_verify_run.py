@@ -109,7 +109,7 @@ def test_other_sizes_for_the_same_processor_are_named(run_dir: Path) -> None:
 
     change_json(run_dir / "environment.json", earlier)
     err = succeed("verify-run", run_dir).err
-    assert "sizes.micro_batch 17, here 32" in err
+    assert "sizes.micro_batch 17, here 64" in err
     assert "BPNET_PROCESSOR" not in err
 
 

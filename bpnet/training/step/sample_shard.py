@@ -21,6 +21,8 @@ from bpnet.training.step.feed import Feed
 from bpnet.training.step.large_weight import LargeWeight
 from bpnet.training.step.update import Update
 
+FEWEST_SAMPLES = 16  # of a micro-batch: with fewer, every product is slow
+
 
 class SampleShard:
     """Compute loss and gradient of one shard of each batch, then update one span of the weights.
@@ -174,8 +176,8 @@ class SampleShard:
 def micro_batch_size(network: Sequential, shard: int) -> int:
     """Return how many samples of a shard are computed at a time.
 
-    Convolutions are faster while a core's own cache holds what they write; a layer that works
-    across the samples of a shard needs them all.
+    Many samples make large matrix products, and few need little memory, of which a core's own
+    cache holds more; a layer that works across the samples of a shard needs them all.
     """
     layers = network.layers
     convolves = any(
@@ -183,4 +185,9 @@ def micro_batch_size(network: Sequential, shard: int) -> int:
     )
     if not convolves or any(layer.scope == "batch" for layer in layers):
         return shard
-    return min(shard, sizes.chosen().micro_batch)
+    fit = sizes.chosen()
+    written = sum(stage.layer.activations() for stage in network.stages)
+    samples = fit.micro_batch
+    while samples > FEWEST_SAMPLES and samples * written > fit.micro_batch_block:
+        samples //= 2
+    return min(shard, samples)
