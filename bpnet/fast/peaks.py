@@ -56,13 +56,17 @@ def mark_first(
 def send_back(grad: Array, is_largest: Sequence[Flags], places: Sequence[Array]) -> None:
     """Write the gradient to the marked places and 0 to all others.
 
-    The flags become numbers before they are multiplied: a mixed product takes twice as long.
+    Where the gradient is read several times, the flags become numbers before they are multiplied: a
+    mixed product takes twice as long while all of it is in the cache.
 
     Args:
-        grad: gradient of the largest values; lies elsewhere than the places.
+        grad: gradient of the largest values; may be the only place itself.
         is_largest: one mask per place.
         places: overwritten.
     """
+    if len(places) == 1:
+        np.multiply(grad, is_largest[0], out=places[0])
+        return
     for mask, place in zip(is_largest, places, strict=True):
         np.copyto(place, mask)
         np.multiply(place, grad, out=place)

@@ -170,9 +170,11 @@ class RowConv(FusedConv[RowCache]):
         filters = cache.filters.reshape(self.points, 1, self.out, -1)
         output = by_row(cache.output)
         for block in cache.blocks:
-            np.matmul(filters, self._seen(cache, block), out=block.products)
-            self.combine(block.products)
-            self._finish(block, output[block.rows], cache.zeros)
+            y = output[block.rows]
+            products = block.products if self.pool_size > 1 else y[None]
+            np.matmul(filters, self._seen(cache, block), out=products)
+            self.combine(products)
+            self._finish(block, y, cache.zeros)
         return cache.output
 
     def _seen(self, cache: RowCache, block: Block) -> Array:
@@ -182,21 +184,21 @@ class RowConv(FusedConv[RowCache]):
 
     def _finish(self, block: Block, output: Array, zeros: Array) -> None:
         """Pool, note where the gradient will go, add the bias, and apply ReLU."""
-        largest = block.places[0]
-        if len(block.places) > 1:
-            largest = block.largest
-            keep_largest(block.places, largest)
+        largest, places = output, [output]
+        if self.pool_size > 1:
+            largest, places = block.largest, block.places
+            keep_largest(places, largest)
         bias = self.bias[:, None] if self.has_bias else None
         if block.is_largest:
             above = None if not self.relu else 0 if bias is None else -bias
-            mark_first(block.places, largest, block.found, block.is_largest, above=above)
+            mark_first(places, largest, block.found, block.is_largest, above=above)
         if self.relu:
             if bias is not None:
                 np.add(largest, bias, out=largest)
             np.maximum(largest, zeros, out=output)
         elif bias is not None:
             np.add(largest, bias, out=output)
-        else:
+        elif self.pool_size > 1:
             np.copyto(output, largest)
 
     def backward(self, grad_output: Array, cache: RowCache) -> Array:

@@ -159,9 +159,8 @@ class WinogradConv(FusedConv[WinogradCache]):
             above = 0 if self.relu else None
             mark_first(block.places, largest, block.found, block.is_largest, above=above)
         if self.relu:
-            np.maximum(largest, zeros[: largest.shape[-2]], out=output)
-        else:
-            np.copyto(output, largest)
+            np.maximum(largest, zeros[: largest.shape[-2]], out=largest)
+        np.copyto(output, largest)  # in short runs, which only copies write fast
 
     def backward(self, grad_output: Array, cache: WinogradCache) -> Array:
         """Write `dg = Gᵀ dU G` and `db = δ 1`; return the sum of the windows' `dd = B dV Bᵀ`."""

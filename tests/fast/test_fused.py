@@ -290,3 +290,9 @@ def first_largest(values: Array, nowhere: NDArray[np.bool_]) -> NDArray[np.bool_
     first = np.arange(len(values))[:, None, None] == values.argmax(axis=0)
     marked: NDArray[np.bool_] = first & ~nowhere
     return marked
+
+
+def test_a_gradient_may_be_sent_back_to_where_it_lies() -> None:
+    grad = np.arange(4.0)
+    send_back(grad, [np.array([True, False, True, True])], [grad])
+    np.testing.assert_array_equal(grad, [0, 0, 2, 3])
