@@ -226,7 +226,7 @@ layers =
     flatten
     linear 10
 [train]
-batch_size = 100
+batch_size = 200
 shards = {shards}
 """
 
