@@ -5,18 +5,24 @@ from __future__ import annotations
 import math
 import os
 import platform
-from contextlib import AbstractContextManager, suppress
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from threadpoolctl import ThreadpoolController
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
+OPENBLAS_THREADS = "OPENBLAS_NUM_THREADS"  # read when OpenBLAS is loaded
 MEMORY_UNKNOWN = 1 << 62  # bytes: nothing is too much where the system does not tell
 
 
 @lru_cache(maxsize=1)
 def _blas() -> ThreadpoolController:
+    from threadpoolctl import ThreadpoolController
+
     return ThreadpoolController()  # finding the libraries takes 200 µs: once is enough
 
 
@@ -24,6 +30,29 @@ def blas_threads(count: int) -> AbstractContextManager[Any]:
     """Give every matrix product `count` threads until the context ends."""
     limits: AbstractContextManager[Any] = _blas().limit(limits=count, user_api="blas")
     return limits
+
+
+@contextmanager
+def single_blas_thread() -> Iterator[None]:
+    """Give every matrix product one thread until the context ends.
+
+    Where NumPy is still to be loaded, its BLAS is told so from the start: that keeps it from
+    starting threads, and saves looking for the library in this process, 5 ms.
+    """
+    if "numpy" in sys.modules:
+        with blas_threads(1):
+            yield
+        return
+    before = os.environ.get(OPENBLAS_THREADS)
+    os.environ[OPENBLAS_THREADS] = "1"
+    try:
+        import numpy  # noqa: F401 - reads the variable
+    finally:
+        if before is None:
+            del os.environ[OPENBLAS_THREADS]
+        else:
+            os.environ[OPENBLAS_THREADS] = before
+    yield
 
 
 def blas_description() -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ Little is imported before signals are caught, so that Ctrl-C has an answer from 
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import signal
 import sys
@@ -18,9 +19,12 @@ from bpnet.errors import BpnetError, escaped
 if TYPE_CHECKING:
     import click
 
+LOOK_FOR_GARBAGE = 100_000  # objects: modules that are loaded are none
+
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    gc.set_threshold(LOOK_FOR_GARBAGE)
     open_standard_streams()
     handle_signals(StopAtOnce())
     debug = "--debug" in sys.argv
@@ -30,6 +34,7 @@ def main() -> None:
     except StopSignal as stop:  # it came while the last message was written
         code = stop.exit_code
     handle_signals(signal.SIG_DFL)  # all is done: the interpreter's own end needs no message
+    gc.freeze()  # nor need the interpreter look for any at its end: 20 ms
     sys.exit(code)
 
 

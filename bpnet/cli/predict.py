@@ -79,18 +79,19 @@ def command(
     Drawings, scans and photographs will do, dark on light or light on dark. A blank picture gets
     a warning and no digit.
     """
-    from bpnet.machine import blas_threads
-    from bpnet.model.checkpoint import demand_finite
-    from bpnet.model.ensemble import Answers, Ensemble
+    from bpnet.machine import single_blas_thread
 
     if explain is not None:
         check_explanation(explain, images)
-    opened = open_checkpoint(checkpoint or WEIGHTS)
-    if checkpoint is not None and not as_json:
-        note(f"checkpoint {described(opened.name, opened.epoch)}")
-    model = opened.checkpoint.model(fast=False)  # for one digit, the textbook is fast enough
-    check_reads_digits(model)
-    with blas_threads(1):  # products this small would only wait for a second thread
+    with single_blas_thread():  # products this small would only wait for a second thread
+        from bpnet.model.checkpoint import demand_finite
+        from bpnet.model.ensemble import Answers, Ensemble
+
+        opened = open_checkpoint(checkpoint or WEIGHTS)
+        if checkpoint is not None and not as_json:
+            note(f"checkpoint {described(opened.name, opened.epoch)}")
+        model = opened.checkpoint.model(fast=False)  # for one digit, the textbook is fast enough
+        check_reads_digits(model)
         readings, unreadable = read_all(images, segment=segment)
         answers = Answers(Ensemble([model], views), most=1)
         for reading in readings:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 
 from bpnet.errors import quoted
 
@@ -25,6 +24,8 @@ Value = int | float | bool
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that was probably meant, or None."""
+    from difflib import get_close_matches  # only where a word is wrong
+
     near = get_close_matches(word, known, n=1) if len(word) < 100 else []
     return near[0] if near else None
 

@@ -104,7 +104,10 @@ def connected_parts(
         np.minimum.at(root, root[other], lowest)
         while not np.array_equal(root, root[root]):
             root = root[root]
-    return np.unique(root, return_inverse=True)[1].reshape(-1)
+    is_root = np.zeros(nodes, dtype=np.int64)
+    is_root[root] = 1
+    numbered: NDArray[np.int64] = (np.cumsum(is_root) - 1)[root]
+    return numbered
 
 
 def _extreme(

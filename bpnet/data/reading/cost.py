@@ -4,8 +4,9 @@ A file of a few hundred bytes can declare a picture that takes gigabytes, or min
 """
 
 import struct
+from typing import Any
 
-from PIL import Image, JpegImagePlugin, TiffImagePlugin
+from PIL import Image
 
 MOST_BYTES = 128 << 20  # of a picture file
 MOST_MEMORY = 430_000_000  # bytes for the file, the decoder and the picture
@@ -23,7 +24,8 @@ FORMATS = (  # that are read: no program is started, no picture hides within ano
 )
 NARROW = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # bytes of a pixel; else 4
 BESIDES = {"WEBP": 16, "AVIF": 10, "JPEG2000": 16}  # that the decoder takes, as measured
-ORIENTATION = 274
+JPEGS = ("JPEG", "MPO")  # an MPO is a JPEG file that more pictures follow
+BITS_PER_SAMPLE, ORIENTATION, ROWS_PER_STRIP, TILE_WIDTH, TILE_LENGTH = 258, 274, 278, 322, 323
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 TEXT = (1, 2, 7)  # types of tags that stay bytes
 
@@ -48,21 +50,19 @@ def what_is_too_much(image: Image.Image, full: tuple[int, int], content: bytes) 
     )
     if is_slow or (image.format == "JPEG2000" and len(content) > MOST_WAVELETS):
         return f"{shape} in {len(content):,} bytes of a kind that is slow to decode"
-    if isinstance(image, JpegImagePlugin.JpegImageFile):
+    if image.format in JPEGS:
         scans, kept = _jpeg_scans(image, full, content)
         if scans * full[0] * full[1] > MOST_SCANNED:
             return f"{shape} in {scans:,} scans"
         memory += kept
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
+    if image.format == "TIFF":
         memory += _tiff_block(image)
     if memory > MOST_MEMORY:
         return f"{shape}, which take {memory / 1e6:,.0f} MB to decode"
     return None
 
 
-def _jpeg_scans(
-    image: JpegImagePlugin.JpegImageFile, full: tuple[int, int], content: bytes
-) -> tuple[int, int]:
+def _jpeg_scans(image: Any, full: tuple[int, int], content: bytes) -> tuple[int, int]:
     """Return the number of scans, and the bytes that the decoder keeps between them."""
     start = image.fp.tell() if image.fp else 0  # where the first scan begins
     scans = 1 + content.count(b"\xff\xda", start)
@@ -72,14 +72,14 @@ def _jpeg_scans(
     return scans, 2 * full[0] * full[1] * sum(samples) // max(1, *samples)
 
 
-def _tiff_block(image: TiffImagePlugin.TiffImageFile) -> int:
+def _tiff_block(image: Any) -> int:
     """Return the bytes of one strip or tile, and of a second picture where it is turned."""
     tags = image.tag_v2
-    width = tags.get(TiffImagePlugin.TILEWIDTH, image.width)
-    rows = tags.get(TiffImagePlugin.TILELENGTH)
+    width = tags.get(TILE_WIDTH, image.width)
+    rows = tags.get(TILE_LENGTH)
     if rows is None:
-        rows = min(tags.get(TiffImagePlugin.ROWSPERSTRIP, image.height), image.height)
-    bits = sum(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+        rows = min(tags.get(ROWS_PER_STRIP, image.height), image.height)
+    bits = sum(tags.get(BITS_PER_SAMPLE, (1,)))
     turned = 4 * image.width * image.height if tags.get(ORIENTATION, 1) != 1 else 0
     return int(width * rows * bits) // 8 + turned
 

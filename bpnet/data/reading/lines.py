@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.reading.components import connected_components
-from bpnet.data.reading.resample import Plane
+from bpnet.data.reading.resample import Plane, percentiles
 
 SMALLEST_PAGE = 40  # pixels of the longer side: in less, strokes are as thin and as long as lines
 THICKNESS = 1 / 50  # of the longer side: the thickest that a ruled line may be
@@ -106,7 +106,7 @@ def inside_frame(grey: Plane) -> tuple[slice, slice]:
     it there is paper with something on it: otherwise it may be a 0 drawn with a ruler.
     """
     everything = (slice(0, grey.shape[0]), slice(0, grey.shape[1]))
-    lowest, middle, highest = np.percentile(grey, [1, 50, 99])
+    lowest, middle, highest = percentiles(grey, 1, 50, 99)
     contrast = highest - lowest
     for marked in (grey < middle - STANDS_OUT * contrast, grey > middle + STANDS_OUT * contrast):
         top, bottom = frame_ends(marked.mean(axis=1) > FRAMED)

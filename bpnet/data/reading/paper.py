@@ -6,8 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.reading.components import connected_components
-from bpnet.data.reading.morphology import closing, fill_basins, neighbourhood, stroke_width
-from bpnet.data.reading.resample import Plane, fill_gaps, median_surface, resample, shrink_to
+from bpnet.data.reading.morphology import (
+    closing,
+    edge_padded,
+    fill_basins,
+    neighbourhood,
+    stroke_width,
+)
+from bpnet.data.reading.resample import (
+    Plane,
+    fill_gaps,
+    median_surface,
+    percentiles,
+    resample,
+    shrink_to,
+)
 
 CELLS = 64  # along the longer side of the coarse picture in which the paper is estimated
 FLAT = 4 / 255  # how far drawn paper strays from its one colour
@@ -59,7 +72,7 @@ def measured(strength: Plane) -> Ink:
     What lies on the other side of the paper's grey than the ink is paper alone.
     """
     paper = strength[strength <= 0]
-    beyond = float(np.median(-paper)) / MEDIAN_DISTANCE if len(paper) else 0.0
+    beyond = percentiles(-paper, 50)[0] / MEDIAN_DISTANCE if len(paper) else 0.0
     noise = max(beyond, roughness(strength))
     return Ink(strength, noise, stroke_level(strength, noise))
 
@@ -77,12 +90,12 @@ def roughness(plane: Plane) -> float:
     """
     if min(plane.shape) < CELLS // 4:
         return 0.0
-    return float(np.median(np.abs(plane - blurred(plane)))) / MEDIAN_DISTANCE / 0.8
+    return percentiles(np.abs(plane - blurred(plane)), 50)[0] / MEDIAN_DISTANCE / 0.8
 
 
 def blurred(plane: Plane) -> Plane:
     """Average each pixel with its neighbours, weighted 1–2–1 down and across."""
-    padded = np.pad(plane, 1, mode="edge")
+    padded = edge_padded(plane)
     rows = padded[:-2] + 2 * padded[1:-1] + padded[2:]
     result: Plane = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 16
     return result
@@ -166,7 +179,7 @@ def paper_under(grey: Plane, coarse: Plane, depth: Plane) -> Plane:
     bare = neighbourhood(np.minimum, bare.astype(np.float32)) > 0
     if not bare.any():
         return np.full_like(grey, coarse.max())
-    usual = float(np.median(coarse[bare]))
+    usual = percentiles(coarse[bare], 50)[0]
     if np.mean(np.abs(coarse[bare] - usual) <= FLAT) > 0.9:
         return np.full_like(grey, usual)
     return resample(fill_gaps(coarse, bare), *grey.shape)
@@ -175,4 +188,4 @@ def paper_under(grey: Plane, coarse: Plane, depth: Plane) -> Plane:
 def stroke_level(strength: Plane, noise: float) -> float:
     """Return the strength of a usual stroke, or 0 if nothing stands out from the noise."""
     candidates = strength[strength > max(4 * noise, PALEST)]
-    return float(np.percentile(candidates, 90)) if len(candidates) else 0.0
+    return percentiles(candidates, 90)[0] if len(candidates) else 0.0

@@ -15,6 +15,7 @@ from bpnet.disk import DIRECTORY, FILE, NOTHING, reason, what_is_at
 from bpnet.errors import DataError
 
 LONGEST_SIDE = 320  # pixels; more take longer and read no better
+PNG = b"\x89PNG\r\n\x1a\n"  # how such a file begins
 STRIP = 1 << 20  # pixels converted at a time
 GAP = 2.0  # a picture is first halved, thirded … to at least so many times its size
 
@@ -74,7 +75,7 @@ def _decode(content: bytes, name: str) -> Colours:
     if not tags_fit(content):
         raise _too_large(name, "tags that take more memory than that")
     try:
-        image: Image.Image = Image.open(BytesIO(content), formats=FORMATS)
+        image = _opened(content)
     except Image.DecompressionBombError as error:
         raise _too_large(name, str(error)) from error
     except Exception as error:  # on damaged bytes Pillow's decoders raise errors of many kinds
@@ -91,6 +92,15 @@ def _decode(content: bytes, name: str) -> Colours:
     if pixels is None:
         raise _too_large(name, too_much)
     return pixels if pixels.shape[2] == 3 else lay_on_paper(pixels[:, :, :3], pixels[:, :, 3])
+
+
+def _opened(content: bytes) -> Image.Image:
+    """Open a picture without decoding it; for a PNG, Pillow need not load its other formats."""
+    if content.startswith(PNG):
+        from PIL.PngImagePlugin import PngImageFile
+
+        return PngImageFile(BytesIO(content))
+    return Image.open(BytesIO(content), formats=FORMATS)
 
 
 def _too_large(name: str, found: str | None) -> DataError:

@@ -64,3 +64,14 @@ def fill_gaps(plane: Plane, known: NDArray[np.bool_]) -> Plane:
     coarse = fill_gaps(average, weight > 1e-6)
     filled: Plane = np.where(known, plane, resample(coarse, height, width))
     return filled
+
+
+def percentiles(values: NDArray[np.floating], *wanted: float) -> list[float]:
+    """Return the numbers below which these percentages of the values lie, interpolated linearly.
+
+    `np.percentile` gives the same, and loads NumPy's masked arrays first: 8 ms.
+    """
+    ordered = np.sort(values, axis=None)
+    places = [percent / 100 * (len(ordered) - 1) for percent in wanted]
+    found = np.interp(places, np.arange(len(ordered)), ordered)
+    return [float(value) for value in found]
