@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 from bpnet.model.model import Model
 from bpnet.nn.layer import Array
 from bpnet.nn.loss import CrossEntropy, Loss, LossCache
+from bpnet.nn.memory import Memory, Room
 from bpnet.nn.sequential import Workspace
 
 if TYPE_CHECKING:
     from bpnet.data.distortion.views import Views
+    from bpnet.fast.inference.program import Program
+
+Solver = Callable[[NDArray[Any]], Array]
 
 LEAST = float(np.finfo(np.float32).tiny)  # probability: its logarithm, −87, is still a number
 
@@ -26,8 +30,8 @@ class Ensemble:
 
         p̄(x) = 1 / (M N) Σ_m Σ_k p_m(view_k(x)).
 
-    Batch normalisation is folded (`fast/fold.py`); a network that has some keeps the weights of
-    this moment.
+    Batch normalisation is folded (`fast/fold.py`), and perceptrons become lists of calls
+    (`fast/inference`): such networks keep the weights of the moment at which that is done.
 
     Args:
         models: they take the same samples and answer with the same classes, or with equally many
@@ -39,6 +43,7 @@ class Ensemble:
 
     def __init__(self, models: Sequence[Model], views: int = 1) -> None:
         self.members = [model.folded() for model in models]
+        self._programs: dict[bool, list[Program | None]] = {}
         self.views = views
         self.averages = len(self.members) > 1 or views > 1
 
@@ -54,6 +59,17 @@ class Ensemble:
             return CrossEntropy(len(first.class_names))
         return first.network.loss
 
+    def programs(self, most: int) -> list[Program | None]:
+        """Return each network's program for calls with up to `most` samples, if it has one."""
+        if all(model.is_plain for model in self.members):
+            return [None] * len(self.members)
+        from bpnet.model.ready import program_of  # plain networks load nothing fast
+
+        single = most == 1
+        if single not in self._programs:
+            self._programs[single] = [program_of(model, most) for model in self.members]
+        return self._programs[single]
+
 
 class Answers:
     """Compute an ensemble's answers in memory of its own; so every worker needs one.
@@ -66,9 +82,11 @@ class Answers:
     def __init__(self, ensemble: Ensemble, most: int) -> None:
         self.loss = ensemble.loss
         self._ensemble = ensemble
-        self._workspaces = [
-            Workspace(model.network, most, training=False) for model in ensemble.members
+        self._solvers = [
+            solver(model, program, most)
+            for model, program in zip(ensemble.members, ensemble.programs(most), strict=True)
         ]
+        self._caches: dict[int, LossCache] = {}
         self._views: Views | None = None
         if ensemble.views > 1:
             from bpnet.data.distortion.views import Views  # one view needs no distortion
@@ -88,7 +106,7 @@ class Answers:
         summed over all networks and views: so a sure no loses no more digits than a sure yes.
         """
         if not self._ensemble.averages:
-            return self._ensemble.members[0].outputs(samples, self._workspaces[0])
+            return self._solvers[0](samples)
         if self.loss.applies == "softmax":
             mean = self._mean(samples, lambda loss, outputs: loss.probabilities(outputs))
             return np.log(np.maximum(mean, LEAST))
@@ -104,7 +122,11 @@ class Answers:
 
     def loss_cache(self, batch: int) -> LossCache:
         """Return the cache with which `self.loss` scores `batch` samples."""
-        return self._workspaces[0].caches(batch).loss
+        if batch not in self._caches:
+            dtype = self._ensemble.members[0].network.dtype
+            room = Room(batch, Memory(dtype, training=False))
+            self._caches[batch] = self.loss.allocate(room)
+        return self._caches[batch]
 
     def _mean(self, samples: NDArray[Any], meaning: Callable[[Loss, Array], Array]) -> Array:
         """Return the mean (outputs, batch) of what all outputs mean, in float64."""
@@ -120,8 +142,24 @@ class Answers:
         """Yield what each network's outputs for each view mean, valid until the next one."""
         for number in range(self._ensemble.views):
             seen = samples if self._views is None else self._views.show(samples, number)
-            for model, workspace in zip(self._ensemble.members, self._workspaces, strict=True):
-                yield meaning(model.network.loss, model.outputs(seen, workspace))
+            for model, outputs in zip(self._ensemble.members, self._solvers, strict=True):
+                yield meaning(model.network.loss, outputs(seen))
+
+
+def solver(model: Model, program: Program | None, most: int) -> Solver:
+    """Return a function from samples (batch, …) to outputs (outputs, batch).
+
+    Args:
+        model: the network.
+        program: its program, if it has one for so many samples.
+        most: samples of the largest call.
+    """
+    if program is None:
+        workspace = Workspace(model.network, most, training=False)
+        return lambda samples: model.outputs(samples, workspace)
+    from bpnet.model.ready import ReadyPlans
+
+    return ReadyPlans(program, model.network.loss.outputs, most).outputs
 
 
 def log_probabilities(loss: Loss, outputs: Array) -> Array:

@@ -38,6 +38,11 @@ class Model:
         """Return whether this network answers pictures of 28×28 pixels with classes."""
         return self.network.input_shape == (1, 28, 28) and bool(self.class_names)
 
+    @property
+    def is_plain(self) -> bool:
+        """Return whether each layer computes on its own, as textbooks do."""
+        return all(stage.layer in self.network.layers for stage in self.network.stages)
+
     def folded(self) -> Model:
         """Return a model that answers the same with batch normalisation folded: see `fold`.
 

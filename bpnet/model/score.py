@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from bpnet.data.dataset import Samples
 from bpnet.model.ensemble import Answers, Ensemble
+from bpnet.model.forks import CAN_FORK, map_forked
 from bpnet.model.model import Model
-from bpnet.model.workers import Workers
+from bpnet.model.workers import Workers, worker_settings
 
 BLOCK = 64  # samples at a time: memory stays small, and products large enough
+PERCEPTRON_BLOCK = 1000  # without convolutions numbers are few, and short calls cost most
+FORKED_WORK = 2e9  # multiply-adds from which processes repay their 5 ms
 MOST_NUMBERS = 25_000_000  # that the layers write for a block: fewer samples where they need more
 
 
@@ -89,18 +92,28 @@ def evaluate(
     """Score a model, or several together, on all samples or on those with the given numbers.
 
     The samples are scored in blocks whose sums are added in order, so that the result does not
-    depend on the number of workers.
+    depend on the number of workers, or on what they are.
     """
     ensemble = model if isinstance(model, Ensemble) else Ensemble([model])
     chosen = np.arange(len(samples)) if index is None else index
     size = block_size(ensemble)
     blocks = [chosen[start : start + size] for start in range(0, len(chosen), size)]
+    most = min(size, len(chosen))
+    if workers.count > 1 and workers.kind != "threads" and _repays_forks(ensemble, len(chosen)):
+        answers = Answers(ensemble, most)  # each process writes to a copy of its own
+        with worker_settings():
+            return _combine(
+                map_forked(
+                    lambda number: _score_block(answers, samples, blocks[number]),
+                    len(blocks),
+                    workers.count,
+                )
+            )
     scores: list[Score] = [Score(0, 0.0)] * len(blocks)
-
     failed = threading.Event()  # Ctrl-C included: no worker need finish its blocks
 
     def score_every(first: int) -> None:
-        answers = Answers(ensemble, min(size, len(chosen)))
+        answers = Answers(ensemble, most)
         for number in range(first, len(blocks), workers.count):
             if failed.is_set():
                 return
@@ -114,18 +127,30 @@ def evaluate(
     return _combine(scores)
 
 
+def _repays_forks(ensemble: Ensemble, samples: int) -> bool:
+    """Return whether processes are faster than threads: with many calls that are short."""
+    if not CAN_FORK or None not in ensemble.programs(BLOCK):
+        return False
+    layers = [layer for model in ensemble.members for layer in model.network.layers]
+    work = sum(layer.multiply_adds() for layer in layers) * ensemble.views * samples
+    return work >= FORKED_WORK
+
+
 def block_size(ensemble: Ensemble) -> int:
     """Return how many samples are scored at a time."""
     layers = [layer for model in ensemble.members for layer in model.network.layers]
     numbers = sum(layer.activations() for layer in layers)
-    return max(1, min(BLOCK, MOST_NUMBERS // numbers))
+    most = BLOCK if None in ensemble.programs(BLOCK) else PERCEPTRON_BLOCK
+    return max(1, min(most, MOST_NUMBERS // numbers))
 
 
 def _score_block(answers: Answers, samples: Samples, index: NDArray[np.int64]) -> Score:
     """Score one block; errors of numbers are returned as sums."""
     loss = answers.loss
     targets = samples.targets[index]
-    outputs = answers.outputs(samples.inputs[index])
+    whole = slice(index[0], index[-1] + 1)  # what lies in a row need not be gathered
+    in_row = len(index) == whole.stop - whole.start and bool((np.diff(index) == 1).all())
+    outputs = answers.outputs(samples.inputs[whole if in_row else index])
     cache = answers.loss_cache(len(index))
     total = loss.forward(outputs, targets, cache)
     if targets.ndim == 1:

@@ -72,7 +72,7 @@ def softmax(logits: Array, out: Array) -> Array:
 
     The largest logit is taken away first, so that no power overflows.
     """
-    np.subtract(logits, logits.max(axis=0), out=out)
+    np.subtract(logits, np.maximum.reduce(logits, axis=0), out=out)
     np.exp(out, out=out)
-    out /= out.sum(axis=0)
+    out /= np.add.reduce(out, axis=0)
     return out

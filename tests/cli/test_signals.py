@@ -12,8 +12,8 @@ import pytest
 
 from bpnet.cli.signals import ONE_WISH, StopAtOnce, StopRequest, StopSignal
 from bpnet.model.checkpoint import load_checkpoint
+from bpnet.model.forks import CAN_FORK
 from bpnet.training import run as runs
-from bpnet.training.step.processes import CAN_FORK
 from tests.cli.test_train_process import start
 from tests.conftest import TINY
 from tests.helpers.process_cases import children_of, eventually, lives

@@ -10,11 +10,11 @@ import pytest
 from bpnet.config.settings import Config
 from bpnet.errors import DivergedError
 from bpnet.model.checkpoint import load_checkpoint
+from bpnet.model.forks import CAN_FORK
 from bpnet.model.workers import Workers
 from bpnet.training.divergence import diverged
 from bpnet.training.loop import Trainer
 from bpnet.training.run import final_score, prepare_model
-from bpnet.training.step.processes import CAN_FORK
 from tests.helpers.runs import STEPS
 from tests.helpers.tiny import NET, TRAIN, after, draw_dataset, read_config, train
 

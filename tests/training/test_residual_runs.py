@@ -8,8 +8,8 @@ import pytest
 from bpnet.config.writer import format_config
 from bpnet.errors import ConfigError
 from bpnet.model.checkpoint import load_checkpoint
+from bpnet.model.forks import CAN_FORK
 from bpnet.training.run import prepare_model
-from bpnet.training.step.processes import CAN_FORK
 from bpnet.training.transfer import take_weights
 from tests.helpers.forged import forge_record
 from tests.helpers.runs import RICH, assert_same_run, resume

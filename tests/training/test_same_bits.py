@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from bpnet.config.settings import Config
+from bpnet.model.forks import CAN_FORK
 from bpnet.model.workers import Workers
 from bpnet.training.loop import Trainer
 from bpnet.training.optimizers import OPTIMIZERS
 from bpnet.training.parameter_slice import ParameterSlice
 from bpnet.training.step.batch import Batch
-from bpnet.training.step.processes import CAN_FORK, ProcessExecutor
+from bpnet.training.step.processes import ProcessExecutor
 from bpnet.training.step.threads import ThreadExecutor
 from bpnet.training.step.update import Update
 from tests.helpers.runs import RICH, assert_same_run

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bpnet.data.dataset import Samples
 from bpnet.errors import ConfigError
+from bpnet.model.forks import CAN_FORK
 from bpnet.model.model import Model
 from bpnet.model.workers import Workers
 from bpnet.nn.layer import Array
@@ -20,7 +21,7 @@ from bpnet.training.optimizer import Optimizer
 from bpnet.training.step.batch import Batch, Shard
 from bpnet.training.step.large_weight import large_weights
 from bpnet.training.step.perceptron import SharedArrays
-from bpnet.training.step.processes import CAN_FORK, ProcessExecutor
+from bpnet.training.step.processes import ProcessExecutor
 from bpnet.training.step.sample_shard import SampleShard
 from bpnet.training.step.threads import ThreadExecutor
 from bpnet.training.step.unit_shard import UnitShard

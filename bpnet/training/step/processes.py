@@ -8,28 +8,23 @@ from __future__ import annotations
 
 import os
 import pickle
-import platform
-import signal
-import sys
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
 import numpy as np
 
+from bpnet.model.forks import fork
 from bpnet.model.workers import worker_settings
 from bpnet.nn.memory import shared_zeros
 from bpnet.training.step.barrier import Barrier
 from bpnet.training.step.batch import Batch, Shard
 from bpnet.training.step.children import Children
 
-# Elsewhere the system's own libraries forbid it, or the processor may show writes out of order.
-CAN_FORK = sys.platform == "linux" and platform.machine() == "x86_64"
 FAILED = 1
 ENDING = -1
-SIGNALS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]
 
 
 class ProcessExecutor:
@@ -126,27 +121,9 @@ class ProcessExecutor:
     def _fork(self) -> None:
         ours, theirs = Pipe(duplex=False)
         number = len(self.children) + 1
-        parent = os.getpid()
-        with warnings.catch_warnings(), _signals_kept_back():
-            # Python warns of forking beside threads: the child takes none of their locks.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
-            if child:
-                self.children.append(child)
-            else:
-                self._begin(number, parent, theirs)
+        self.children.append(fork(partial(self._serve, number, os.getpid(), theirs)))
         theirs.close()
         self._errors.append(ours)
-
-    def _begin(self, number: int, parent: int, errors: Connection) -> None:
-        """Serve in a new process, which never returns: its stack belongs to the parent."""
-        try:
-            for name in SIGNALS:
-                signal.signal(name, signal.SIG_IGN)  # the parent finishes the step, then ends us
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-            self._serve(number, parent, errors)
-        finally:
-            os._exit(0)
 
     def _serve(self, number: int, parent: int, errors: Connection) -> None:
         """Take step after step until the parent leaves its context or dies."""
@@ -179,13 +156,3 @@ def _pickled(error: BaseException) -> bytes:
         return text
     except Exception:
         return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
-
-
-@contextmanager
-def _signals_kept_back() -> Iterator[None]:
-    """Let signals reach this process only after the block: a new one must not unwind our stack."""
-    previous = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, previous)

@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from bpnet.errors import BpnetError
+from bpnet.model.forks import CAN_FORK
 from bpnet.nn.memory import shared_zeros
 from bpnet.training.step.barrier import LONGEST_SLEEP, Barrier
-from bpnet.training.step.processes import CAN_FORK
 from tests.helpers.process_cases import exit_code, fork, no_hanging, processor_time
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="this system cannot fork safely")

@@ -9,10 +9,10 @@ from functools import partial
 import pytest
 
 from bpnet.errors import WorkerError
+from bpnet.model.forks import CAN_FORK
 from bpnet.training.step import children as module
 from bpnet.training.step.batch import Batch
 from bpnet.training.step.children import Children
-from bpnet.training.step.processes import CAN_FORK
 from tests.helpers.process_cases import (
     BATCH,
     assert_all_ended,

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from bpnet.errors import BpnetError, ConfigError
+from bpnet.model.forks import CAN_FORK
 from bpnet.model.workers import Workers
 from bpnet.nn.memory import shared_zeros
 from bpnet.training.step import children
 from bpnet.training.step.batch import Batch, Phase
-from bpnet.training.step.processes import CAN_FORK, ProcessExecutor
+from bpnet.training.step.processes import ProcessExecutor
 from tests.helpers.process_cases import (
     Work,
     eventually,

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from bpnet.errors import BpnetError
+from bpnet.model.forks import CAN_FORK
 from bpnet.model.workers import Workers
 from bpnet.nn.memory import shared_zeros
 from bpnet.training.loop import Trainer
 from bpnet.training.step.batch import Batch
 from bpnet.training.step.engine import build_executor
-from bpnet.training.step.processes import CAN_FORK, ProcessExecutor
+from bpnet.training.step.processes import ProcessExecutor
 from bpnet.training.step.threads import ThreadExecutor
 from tests.helpers.process_cases import (
     BATCH,

@@ -16,11 +16,12 @@ import pytest
 from bpnet.config.values import worker_choice
 from bpnet.errors import ConfigError
 from bpnet.model.checkpoint import load_checkpoint
+from bpnet.model.forks import CAN_FORK
 from bpnet.model.workers import Workers
 from bpnet.training.resume import load_for_resume
 from bpnet.training.run import choose_workers
 from bpnet.training.step.engine import build_executor
-from bpnet.training.step.processes import CAN_FORK, ProcessExecutor
+from bpnet.training.step.processes import ProcessExecutor
 from bpnet.training.step.threads import ThreadExecutor
 from tests.helpers.process_cases import children_of, eventually, lives, no_hanging
 from tests.helpers.runs import resume

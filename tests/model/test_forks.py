@@ -1,0 +1,86 @@
+"""Forked processes: the same results as without, whatever happens to them."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from bpnet.data.dataset import Samples
+from bpnet.model import score as scoring
+from bpnet.model.forks import CAN_FORK, map_forked
+from bpnet.model.score import evaluate
+from bpnet.model.workers import Workers
+from bpnet.training.run import prepare_model
+from tests.helpers.tiny import NET, TRAIN, draw_dataset, draw_samples, read_config
+
+pytestmark = pytest.mark.skipif(not CAN_FORK, reason="this system cannot fork safely")
+
+
+@pytest.mark.parametrize(("count", "processes"), [(7, 1), (7, 2), (7, 3), (2, 5), (0, 2)])
+def test_results_come_in_order(count: int, processes: int) -> None:
+    assert map_forked(lambda number: number**2, count, processes) == [n**2 for n in range(count)]
+
+
+def test_other_processes_take_part() -> None:
+    found = map_forked(lambda number: os.getpid(), 6, 3)
+    assert found[0] == found[3] == os.getpid()
+    assert len(set(found)) == 3
+
+
+def test_what_a_killed_process_owes_is_computed_here() -> None:
+    parent = os.getpid()
+
+    def squared(number: int) -> int:
+        if os.getpid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number**2
+
+    assert map_forked(squared, 5, 2) == [0, 1, 4, 9, 16]
+
+
+def test_an_error_is_raised_as_without_processes() -> None:
+    def refuse(number: int) -> int:
+        if number == 3:
+            raise KeyError(number)
+        return number
+
+    with pytest.raises(KeyError, match="3"):
+        map_forked(refuse, 5, 2)
+
+
+def test_who_is_interrupted_leaves_no_process() -> None:
+    def interrupted(number: int) -> int:
+        if number == 0:
+            raise KeyboardInterrupt
+        signal.pause()
+        return number
+
+    with pytest.raises(KeyboardInterrupt):
+        map_forked(interrupted, 4, 2)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_processes_score_as_threads_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = prepare_model(read_config(NET + TRAIN), draw_dataset())
+    samples = Samples(*(getattr(draw_samples(300, 5), name) for name in ("inputs", "targets")))
+    calls: list[int] = []
+
+    def counted(*arguments: object) -> list[object]:
+        calls.append(1)
+        return map_forked(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(scoring, "map_forked", counted)
+    monkeypatch.setattr(scoring, "FORKED_WORK", 0)
+    with Workers(2, "threads") as threads, Workers(2) as processes, Workers(1) as alone:
+        by_thread = evaluate(model, samples, threads)
+        assert not calls
+        by_process = evaluate(model, samples, processes)
+        assert len(calls) == 1
+        by_one = evaluate(model, samples, alone)
+    assert by_thread.loss == by_process.loss == by_one.loss
+    for score in (by_thread, by_process, by_one):
+        assert score.confusion is not None
+        assert score.confusion.sum() == 300
+        assert np.trace(score.confusion) == by_one.correct
