@@ -87,32 +87,41 @@ class SharedArrays:
         return self._sums[: int(np.prod(shape))].reshape(shape)
 
 
-def unit_layers(model: Model, place: Perceptron, units: slice) -> list[Layer[Any]]:
-    """Return the layers of some hidden units, the fastest way, on the model's own parameters.
-
-    They are these units' rows of the first layer, the activations, and their columns of the second.
-    """
-    first, second = (model.network.layers[number] for number in (place.first, place.second))
+def layers_between(model: Model, place: Perceptron, units: slice) -> list[Layer[Any]]:
+    """Return the layers between the two linear ones for some hidden units, the fastest way."""
     size = (units.stop - units.start,)
-    between = model.config.model.layers[place.first + 1 : place.second]
-    plain: list[Layer[Any]] = [
-        Linear(first.input_shape, size[0], "bias" in first.parameter_shapes),
-        *(build_layer(spec, size) for spec in between),
-        Linear(size, second.output_shape[0], bias=False),
-    ]
-    layers = [stage.layer for stage in fast_stages(plain)]
-    for position, layer in enumerate(layers, start=place.first + 1):
+    specs = model.config.model.layers[place.first + 1 : place.second]
+    layers = [stage.layer for stage in fast_stages([build_layer(spec, size) for spec in specs])]
+    for position, layer in enumerate(layers, start=place.first + 2):
         layer.position = position
-    rows, columns = unit_views(model.network.parameters, place, units)
-    layers[0].bind(rows, {})
-    layers[-1].bind(columns, {})
     return layers
 
 
-def unit_views(
-    arrays: FlatArrays, place: Perceptron, units: slice
-) -> tuple[dict[str, Array], dict[str, Array]]:
-    """View some units' rows of the first layer and columns of the second, by role."""
-    first, second = (arrays.of_layer(number + 1) for number in (place.first, place.second))
-    rows = {role: view[units] for role, view in first.items()}
-    return rows, {"weight": second["weight"][:, units]}
+@dataclass(frozen=True, slots=True)
+class UnitArrays:
+    """Hold what belongs to some hidden units, of the parameters or of their gradients.
+
+    Args:
+        rows: of the first layer's weights (units, in_features).
+        bias: of these units as a column (units, 1), where there is one.
+        columns: of the second layer's weights (outputs, units).
+        output_bias: of all outputs as a column (outputs, 1), where it is wanted and there is one.
+    """
+
+    rows: Array
+    bias: Array | None
+    columns: Array
+    output_bias: Array | None
+
+    @classmethod
+    def of(
+        cls, arrays: FlatArrays, place: Perceptron, units: slice, *, has_output_bias: bool
+    ) -> UnitArrays:
+        """View them."""
+        first, second = (arrays.of_layer(number + 1) for number in (place.first, place.second))
+        return cls(
+            first["weight"][units],
+            first["bias"][units, None] if "bias" in first else None,
+            second["weight"][:, units],
+            second["bias"][:, None] if has_output_bias and "bias" in second else None,
+        )

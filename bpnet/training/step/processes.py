@@ -48,8 +48,9 @@ class ProcessExecutor:
         self._own = [shard.phases for shard in shards[::count]]
         self._phases = len(shards[0].phases)
         self._index = shared_zeros(most, np.int64).view(np.int64)
-        self._batch = shared_zeros(4, np.float64)  # samples, epoch, step, learning rate
-        self._state = shared_zeros(count, np.int64)
+        # Views of memory, whose elements are read and written faster than those of arrays.
+        self._batch = shared_zeros(4, np.float64).data.cast("B").cast("d")
+        self._state = shared_zeros(count, np.int64).data.cast("B").cast("q")
         self._children = Children()
         self.barrier = Barrier(count, self._children.demand)
         self._errors: list[Connection] = []
@@ -66,7 +67,8 @@ class ProcessExecutor:
 
     def __enter__(self) -> ProcessExecutor:
         self.barrier = Barrier(self.count, self._children.demand)
-        self._state[:] = 0
+        for number in range(self.count):
+            self._state[number] = 0
         try:
             for _ in range(1, self.count):
                 self._fork()
@@ -92,7 +94,9 @@ class ProcessExecutor:
             BaseException: what a shard raised; the others finish the step first.
         """
         self._index[: len(batch.index)] = batch.index
-        self._batch[:] = len(batch.index), batch.epoch, batch.step, batch.learning_rate
+        numbers = len(batch.index), batch.epoch, batch.step, batch.learning_rate
+        for place, number in enumerate(numbers):
+            self._batch[place] = number
         self.barrier.wait()
         failure = self.take_phases(batch)
         self.barrier.wait()

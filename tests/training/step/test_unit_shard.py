@@ -236,7 +236,7 @@ def test_two_dropouts_drop_different_units(tmp_path: Path) -> None:
 def dropped(shard: Any) -> list[NDArray[np.bool_]]:
     """Return which activations each dropout layer of a shard kept in its last step."""
     (cache,) = [shard.cache(Batch(np.arange(8), 0, 0, 0.0))]
-    return [own.keep.copy() for own in cache.own if hasattr(own, "keep")]
+    return [own.keep.copy() for own in cache.between if hasattr(own, "keep")]
 
 
 # What cannot be divided
