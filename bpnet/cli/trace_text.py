@@ -21,8 +21,9 @@ from bpnet.teach.trace.layout import (
     told_apart,
     words,
 )
-from bpnet.teach.trace.paths import MOST_LISTED, MOST_PATHS, ElementPaths, Path
+from bpnet.teach.trace.paths import MOST_LISTED, MOST_PATHS, ElementPaths
 from bpnet.teach.trace.step_trace import LayerTrace, StepTrace
+from bpnet.teach.trace.ways import Path
 from bpnet.training.optimizers import OPTIMIZERS
 
 ONE = Cell((("", ("1",)),))

@@ -31,7 +31,7 @@ class ResidualCache:
 class Residual(Layer[ResidualCache]):
     """Begin `y = x + F(x)`: hand x on to F, whose layers follow, and past them to `end`.
 
-    What goes two ways comes back on both: `∂x = δ_F + δ_y`, with δ_F = (dF/dx)ᵀ δ_y out of F.
+    What goes two ways comes back on both: `∂x = δ + δ of end`, the one (dF/dx)ᵀ times the other.
 
     Source: He, Zhang, Ren and Sun, 2016.
     """
@@ -59,7 +59,7 @@ class Residual(Layer[ResidualCache]):
         return x
 
     def backward(self, grad_output: Array, cache: ResidualCache) -> Array:
-        """Return `δ_F + δ_y`."""
+        """Return δ, which comes out of F, and that of `end`, which comes past it, in one."""
         return np.add(grad_output, cache.grad_past, out=cache.grad_input)
 
     def activations(self) -> int:
