@@ -12,7 +12,7 @@ from bpnet.fast.inference.program import Program, can_plan
 from bpnet.model.model import Model
 from bpnet.nn.layer import Array
 
-PLAN_BLOCK = 250  # samples in a call: products are large, and a core's own cache holds them
+PLAN_BLOCK = 500  # samples in a call: enough for large products, few enough for the cache
 MOST_PLANS = 4  # numbers of samples for which calls are kept ready
 
 

@@ -1,24 +1,17 @@
 """Score a model on samples it was not trained on."""
 
 import math
-import threading
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.dataset import Samples
+from bpnet.model.blocks import by_blocks
 from bpnet.model.ensemble import Answers, Ensemble
-from bpnet.model.forks import CAN_FORK, map_forked
 from bpnet.model.model import Model
-from bpnet.model.workers import Workers, worker_settings
-
-BLOCK = 64  # samples at a time: memory stays small, and products large enough
-PERCEPTRON_BLOCK = 1000  # without convolutions numbers are few, and short calls cost most
-FORKED_WORK = 2e9  # multiply-adds from which processes repay their 5 ms
-MOST_NUMBERS = 25_000_000  # that the layers write for a block: fewer samples where they need more
+from bpnet.model.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -95,73 +88,30 @@ def evaluate(
     depend on the number of workers, or on what they are.
     """
     ensemble = model if isinstance(model, Ensemble) else Ensemble([model])
-    chosen = np.arange(len(samples)) if index is None else index
-    size = block_size(ensemble)
-    blocks = [chosen[start : start + size] for start in range(0, len(chosen), size)]
-    most = min(size, len(chosen))
-    if workers.count > 1 and workers.kind != "threads" and _repays_forks(ensemble, len(chosen)):
-        answers = Answers(ensemble, most)  # each process writes to a copy of its own
-        with worker_settings():
-            return _combine(
-                map_forked(
-                    lambda number: _score_block(answers, samples, blocks[number]),
-                    len(blocks),
-                    workers.count,
-                )
-            )
-    scores: list[Score] = [Score(0, 0.0)] * len(blocks)
-    failed = threading.Event()  # Ctrl-C included: no worker need finish its blocks
 
-    def score_every(first: int) -> None:
-        answers = Answers(ensemble, most)
-        for number in range(first, len(blocks), workers.count):
-            if failed.is_set():
-                return
-            try:
-                scores[number] = _score_block(answers, samples, blocks[number])
-            except BaseException:
-                failed.set()
-                raise
+    def score(answers: Answers, block: slice) -> Score:
+        return _score_block(answers, samples, block if index is None else index[block])
 
-    workers.run([partial(score_every, first) for first in range(workers.count)])
-    return _combine(scores)
+    return _combine(by_blocks(ensemble, len(samples if index is None else index), workers, score))
 
 
-def _repays_forks(ensemble: Ensemble, samples: int) -> bool:
-    """Return whether processes are faster than threads: with many calls that are short."""
-    if not CAN_FORK or None not in ensemble.programs(BLOCK):
-        return False
-    layers = [layer for model in ensemble.members for layer in model.network.layers]
-    work = sum(layer.multiply_adds() for layer in layers) * ensemble.views * samples
-    return work >= FORKED_WORK
-
-
-def block_size(ensemble: Ensemble) -> int:
-    """Return how many samples are scored at a time."""
-    layers = [layer for model in ensemble.members for layer in model.network.layers]
-    numbers = sum(layer.activations() for layer in layers)
-    most = BLOCK if None in ensemble.programs(BLOCK) else PERCEPTRON_BLOCK
-    return max(1, min(most, MOST_NUMBERS // numbers))
-
-
-def _score_block(answers: Answers, samples: Samples, index: NDArray[np.int64]) -> Score:
+def _score_block(answers: Answers, samples: Samples, block: slice | NDArray[np.int64]) -> Score:
     """Score one block; errors of numbers are returned as sums."""
     loss = answers.loss
-    targets = samples.targets[index]
-    whole = slice(index[0], index[-1] + 1)  # what lies in a row need not be gathered
-    in_row = len(index) == whole.stop - whole.start and bool((np.diff(index) == 1).all())
-    outputs = answers.outputs(samples.inputs[whole if in_row else index])
-    cache = answers.loss_cache(len(index))
+    targets = samples.targets[block]
+    count = len(targets)
+    outputs = answers.outputs(samples.inputs[block])
+    cache = answers.loss_cache(count)
     total = loss.forward(outputs, targets, cache)
     if targets.ndim == 1:
         classes = len(outputs)
         pairs = targets * classes + outputs.argmax(axis=0)
         confusion = np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
-        return Score(len(index), total, int(np.trace(confusion)), confusion)
+        return Score(count, total, int(np.trace(confusion)), confusion)
     error = np.abs(loss.estimates(outputs) - targets.T)
     correct = cache.correct if loss.answers_questions else None
     squared = float(np.square(error).mean(axis=0).sum())
-    return Score(len(index), total, correct, None, float(error.mean(axis=0).sum()), squared)
+    return Score(count, total, correct, None, float(error.mean(axis=0).sum()), squared)
 
 
 def _combine(blocks: list[Score]) -> Score:

@@ -8,7 +8,7 @@ import pytest
 
 from bpnet.bench.isolated import family
 from bpnet.data.dataset import Samples
-from bpnet.model import score as scoring
+from bpnet.model import blocks as blocking
 from bpnet.model.forks import CAN_FORK, map_forked
 from bpnet.model.score import evaluate
 from bpnet.model.workers import Workers
@@ -72,8 +72,8 @@ def test_processes_score_as_threads_do(monkeypatch: pytest.MonkeyPatch) -> None:
         calls.append(1)
         return map_forked(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(scoring, "map_forked", counted)
-    monkeypatch.setattr(scoring, "FORKED_WORK", 0)
+    monkeypatch.setattr(blocking, "map_forked", counted)
+    monkeypatch.setattr(blocking, "FORKED_WORK", 0)
     with Workers(2, "threads") as threads, Workers(2) as processes, Workers(1) as alone:
         by_thread = evaluate(model, samples, threads)
         assert not calls

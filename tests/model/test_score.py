@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from bpnet.data.dataset import Samples
 from bpnet.data.table import load_table
+from bpnet.model.blocks import block_size
 from bpnet.model.ensemble import Answers, Ensemble
 from bpnet.model.model import Model
-from bpnet.model.score import Score, block_size, evaluate, per_class, wilson_interval
+from bpnet.model.score import Score, evaluate, per_class, wilson_interval
 from bpnet.model.workers import Workers
 from bpnet.nn.sequential import Workspace
 from bpnet.training.run import prepare_model
@@ -83,7 +83,7 @@ def test_a_network_that_needs_much_memory_is_scored_in_smaller_blocks(
     numbers = sum(layer.activations() for layer in model.network.layers)
     whole = score(model, draw_samples(50, 3))
     assert block_size(Ensemble([model])) == 64
-    monkeypatch.setattr("bpnet.model.score.MOST_NUMBERS", 5 * numbers)
+    monkeypatch.setattr("bpnet.model.blocks.MOST_NUMBERS", 5 * numbers)
     assert block_size(Ensemble([model])) == 5
     small = score(model, draw_samples(50, 3))
     assert (small.correct, small.samples) == (whole.correct, 50)
@@ -95,8 +95,8 @@ def test_who_is_interrupted_waits_for_no_other_block(
 ) -> None:
     scored = []
 
-    def interrupted(answers: Answers, samples: Samples, index: NDArray[np.int64]) -> Score:
-        scored.append(index[0])
+    def interrupted(answers: Answers, samples: Samples, block: slice) -> Score:
+        scored.append(block)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("bpnet.model.score._score_block", interrupted)
