@@ -50,7 +50,7 @@ class ReadyPlans:
     def outputs(self, samples: NDArray[Any]) -> Array:
         """Return outputs (outputs, batch) for samples (batch, …), valid until the next call."""
         if len(samples) == 1:
-            return self._plan(1).run(samples).T
+            return (self._plans.get(1) or self._plan(1)).run(samples).T
         for start in range(0, len(samples), PLAN_BLOCK):
             some = samples[start : start + PLAN_BLOCK]
             found = self._plan(len(some)).run(some)

@@ -13,6 +13,7 @@ from bpnet.fast.inference.plan import Plan
 from bpnet.nn.conv import Conv
 from bpnet.nn.layer import Array, Shape
 from bpnet.nn.linear import Linear
+from bpnet.nn.memory import aligned_zeros
 
 SHORT_RUN = 16  # numbers of a window's row: shorter runs are copied one offset at a time
 
@@ -31,8 +32,7 @@ class Product:
         weight = linear.weight.reshape(-1, *shape)
         self.bias = shifted(weight, linear.bias if linear.has_bias else None, meaning)
         rows = np.moveaxis(weight, 1, -1).reshape(len(weight), -1)  # channels last
-        self.weight = np.ascontiguousarray(rows.T, dtype=dtype)
-        self.weight *= meaning.scale
+        self.weight = scaled(rows.T, meaning.scale, dtype)
         self.numbers = len(weight)
 
     def write(self, x: Array, plan: Plan) -> Array:
@@ -67,8 +67,7 @@ class Convolution:
         self.channels = conv.input_shape[0]
         self.by_column = self.kernel * self.channels < SHORT_RUN
         matrix = weight.transpose(2, 3, 1, 0).reshape(-1, filters)  # channels last
-        self.weight = np.ascontiguousarray(matrix, dtype=dtype)
-        self.weight *= meaning.scale
+        self.weight = scaled(matrix, meaning.scale, dtype)
         computed = math.prod(self.output_shape) * pool**2
         windows = computed // filters * len(self.weight)
         padded = self.border.numbers(conv.input_shape)
@@ -162,6 +161,12 @@ class Border:
         inside = padded[:, self.width :, self.width :][:, :height, :width]
         plan.call(np.copyto, inside, x)
         return padded
+
+
+def scaled(matrix: Array, scale: float, dtype: DTypeLike) -> Array:
+    """Return `s W` in memory of its own that begins with a cache line."""
+    weight: Array = aligned_zeros(matrix.size, dtype).reshape(matrix.shape)
+    return np.multiply(matrix, scale, out=weight, dtype=weight.dtype, casting="same_kind")
 
 
 def shifted(weight: NDArray[Any], bias: Array | None, meaning: Meaning) -> Numbers:
