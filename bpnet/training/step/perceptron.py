@@ -10,8 +10,10 @@ import numpy as np
 from bpnet.config.network import build_layer
 from bpnet.data.dataset import Samples
 from bpnet.errors import ConfigError
+from bpnet.fast.relu import InPlaceReLU
 from bpnet.fast.stages import fast_stages
 from bpnet.model.model import Model
+from bpnet.nn.activation import ReLU
 from bpnet.nn.layer import Array, Layer
 from bpnet.nn.linear import Linear
 from bpnet.nn.memory import shared_zeros
@@ -88,10 +90,15 @@ class SharedArrays:
 
 
 def layers_between(model: Model, place: Perceptron, units: slice) -> list[Layer[Any]]:
-    """Return the layers between the two linear ones for some hidden units, the fastest way."""
+    """Return the layers between the two linear ones for some hidden units, the fastest way.
+
+    Nobody but the first of them reads what comes out of a linear layer.
+    """
     size = (units.stop - units.start,)
     specs = model.config.model.layers[place.first + 1 : place.second]
     layers = [stage.layer for stage in fast_stages([build_layer(spec, size) for spec in specs])]
+    if layers and type(layers[0]) is ReLU:
+        layers[0] = InPlaceReLU(layers[0])
     for position, layer in enumerate(layers, start=place.first + 2):
         layer.position = position
     return layers

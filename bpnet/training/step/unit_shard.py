@@ -44,6 +44,7 @@ class UnitCache:
         outputs: their sum (outputs, batch).
         tail: one cache per layer after the second linear one.
         loss: the loss's cache.
+        delta: gradient of the outputs (outputs, batch), in memory sample by sample.
         grad_hidden: gradient of what comes into the second linear layer (units, batch).
         ones: (batch, 1).
         blocks: of the first layer's weights, as they are differentiated and moved.
@@ -61,6 +62,7 @@ class UnitCache:
     outputs: Array
     tail: list[Any]
     loss: LossCache
+    delta: Array
     grad_hidden: Array
     ones: Array
     blocks: list[RowBlock]
@@ -189,7 +191,8 @@ class UnitShard:
         delta = backward_through(self._tail, cache.tail, delta)
         if gradients.output_bias is not None:
             np.matmul(delta, cache.ones, out=gradients.output_bias)
-        np.matmul(delta, cache.hidden.T, out=gradients.columns)
+        np.copyto(cache.delta, delta)  # turned: SkylakeX kernels then multiply twice as fast
+        np.matmul(cache.delta, cache.hidden.T, out=gradients.columns)
         np.matmul(self._parameters.columns.T, delta, out=cache.grad_hidden)
         delta = backward_through(self._between, cache.between, cache.grad_hidden)
         if gradients.bias is not None:
@@ -256,6 +259,7 @@ class UnitShard:
             outputs=memory.array(*sums.shape[1:]),
             tail=[layer.allocate(room) for layer in self._tail],
             loss=network.loss.allocate(room),
+            delta=memory.array(batch, sums.shape[1]).T,
             grad_hidden=memory.array(units, batch),
             ones=np.ones((batch, 1), dtype=memory.dtype),
             blocks=weight_rows(name, self._units, height, self._update, self._shared.gradients),
