@@ -1,10 +1,14 @@
 """What the system tells of the processor's caches."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from bpnet.machine import blas_kernel, cache_bytes
+from bpnet.machine import blas_description, blas_kernel, cache_bytes, single_blas_thread
+from tests.helpers.places import PROJECT
+from tests.helpers.tiny import process_environment
 
 KILO, MEGA = 2**10, 2**20
 
@@ -46,3 +50,23 @@ def test_what_cannot_be_read_is_left_out(tmp_path: Path, size: str) -> None:
 
 def test_the_kernel_has_a_name() -> None:
     assert blas_kernel().isidentifier()
+
+
+@pytest.mark.parametrize("before", [None, "7"])
+def test_numpy_may_be_told_to_use_one_thread_before_it_is_loaded(before: str | None) -> None:
+    code = (
+        "import os, sys\n"
+        "from bpnet.machine import blas_description, single_blas_thread\n"
+        "assert 'numpy' not in sys.modules\n"
+        "with single_blas_thread():\n"
+        "    print(os.environ.get('OPENBLAS_NUM_THREADS'), blas_description()[0]['num_threads'])\n"
+    )
+    environment = {**process_environment(), "OPENBLAS_NUM_THREADS": before or ""}
+    if before is None:
+        del environment["OPENBLAS_NUM_THREADS"]
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=PROJECT, capture_output=True, text=True
+    )
+    assert done.stdout == f"{before} 1\n", done.stderr
+    with single_blas_thread():  # NumPy is loaded here, so the library itself is told
+        assert blas_description()[0]["num_threads"] == 1

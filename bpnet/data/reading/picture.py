@@ -15,7 +15,7 @@ from bpnet.disk import DIRECTORY, FILE, NOTHING, reason, what_is_at
 from bpnet.errors import DataError
 
 LONGEST_SIDE = 320  # pixels; more take longer and read no better
-PNG = b"\x89PNG\r\n\x1a\n"  # how such a file begins
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"  # how such files begin
 STRIP = 1 << 20  # pixels converted at a time
 GAP = 2.0  # a picture is first halved, thirded … to at least so many times its size
 
@@ -95,12 +95,25 @@ def _decode(content: bytes, name: str) -> Colours:
 
 
 def _opened(content: bytes) -> Image.Image:
-    """Open a picture without decoding it; for a PNG, Pillow need not load its other formats."""
+    """Open a picture without decoding it; for the usual kinds, Pillow need not load all others.
+
+    Raises:
+        DecompressionBombError: it declares more pixels than Pillow allows.
+    """
+    image: Image.Image
     if content.startswith(PNG):
         from PIL.PngImagePlugin import PngImageFile
 
-        return PngImageFile(BytesIO(content))
-    return Image.open(BytesIO(content), formats=FORMATS)
+        image = PngImageFile(BytesIO(content))
+    elif content.startswith(JPEG):
+        from PIL.JpegImagePlugin import jpeg_factory
+
+        image = jpeg_factory(BytesIO(content))
+    else:
+        return Image.open(BytesIO(content), formats=FORMATS)
+    if image.width * image.height > 2 * (Image.MAX_IMAGE_PIXELS or math.inf):
+        raise Image.DecompressionBombError(f"{image.width}×{image.height} pixels")
+    return image
 
 
 def _too_large(name: str, found: str | None) -> DataError:

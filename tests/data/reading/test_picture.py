@@ -20,12 +20,12 @@ def png(width: int = 60, height: int = 40) -> bytes:
     return file.getvalue()
 
 
-def png_that_claims(width: int, height: int) -> bytes:
+def png_that_claims(width: int, height: int, *, grey: bool = False) -> bytes:
     def chunk(kind: bytes, content: bytes) -> bytes:
         checksum = struct.pack(">I", zlib.crc32(kind + content))
         return struct.pack(">I", len(content)) + kind + content + checksum
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8, 0 if grey else 2, 0, 0, 0)
     pixels = zlib.compress(bytes(100))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels)
 
@@ -61,6 +61,7 @@ BAD_CONTENT = {
     "only a header": (png_that_claims(50, 50), "damaged"),
     "huge": (png_that_claims(12_000, 12_000), "too large"),
     "a bomb": (png_that_claims(60_000, 60_000), "too large"),
+    "a grey bomb": (png_that_claims(20_000, 20_000, grey=True), "too large"),
     "PostScript": (
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n",
         "PostScript",
