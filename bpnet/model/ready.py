@@ -13,6 +13,7 @@ from bpnet.model.model import Model
 from bpnet.nn.layer import Array
 
 PLAN_BLOCK = 500  # samples in a call: enough for large products, few enough for the cache
+MOST_NUMBERS = 5_000_000  # that a plan writes: fewer samples where they need more
 MOST_PLANS = 4  # numbers of samples for which calls are kept ready
 
 
@@ -45,14 +46,15 @@ class ReadyPlans:
     def __init__(self, program: Program, outputs: int, most: int) -> None:
         self._program = program
         self._plans: dict[int, Plan] = {}
+        self._block = max(1, min(PLAN_BLOCK, MOST_NUMBERS // program.numbers))
         self._outputs = np.empty((outputs, most), program.dtype)
 
     def outputs(self, samples: NDArray[Any]) -> Array:
         """Return outputs (outputs, batch) for samples (batch, …), valid until the next call."""
         if len(samples) == 1:
             return (self._plans.get(1) or self._plan(1)).run(samples).T
-        for start in range(0, len(samples), PLAN_BLOCK):
-            some = samples[start : start + PLAN_BLOCK]
+        for start in range(0, len(samples), self._block):
+            some = samples[start : start + self._block]
             found = self._plan(len(some)).run(some)
             np.copyto(self._outputs[:, start : start + len(some)], found.T)
         return self._outputs[:, : len(samples)]

@@ -53,6 +53,23 @@ def test_no_more_plans_are_kept_than_a_few() -> None:
     assert written == [*range(1, MOST_PLANS + 2), 1]
 
 
+def test_samples_that_need_much_memory_are_taken_fewer_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = program_of(prepare_model(read_config(PERCEPTRON + TRAIN), draw_dataset()), 10)
+    assert program is not None
+    assert program.numbers > np.prod(program.input_shape)  # these are counted, too
+    samples = draw_samples(10, 5).inputs
+    whole = ReadyPlans(program, 3, 10).outputs(samples)
+    sizes = []
+    plan = program.plan
+    program.plan = lambda batch: sizes.append(batch) or plan(batch)  # type: ignore[method-assign, func-returns-value]
+    monkeypatch.setattr("bpnet.model.ready.MOST_NUMBERS", 4 * program.numbers)
+    few = ReadyPlans(program, 3, 10).outputs(samples)
+    assert sizes == [4, 2]
+    np.testing.assert_allclose(few, whole, rtol=1e-4, atol=1e-5)
+
+
 def test_a_plain_network_stays_plain(model: Model) -> None:
     assert program_of(model.plain(), 1) is None
     assert program_of(model, 1) is not None

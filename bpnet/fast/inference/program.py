@@ -53,8 +53,8 @@ class Program:
 
     @property
     def numbers(self) -> int:
-        """Return how many numbers the step that writes most writes for one sample."""
-        return max([math.prod(self.input_shape), *(step.numbers for step in self.steps)])
+        """Return how many numbers a plan writes for one sample, the inputs included."""
+        return math.prod(self.input_shape) + sum(step.numbers for step in self.steps)
 
     def plan(self, batch: int) -> Plan:
         """Return the calls for this number of samples."""
