@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.nn.layer import Array
+
+COUNTED = 1 << 18  # bytes whose greys are counted at a time
 
 
 @dataclass(frozen=True)
@@ -34,20 +37,33 @@ class Normalization:
 
 
 def mean_and_deviation(values: NDArray[Any], index: NDArray[np.int64]) -> tuple[float, float]:
-    """Return both over all numbers of the chosen samples.
-
-    The samples are read in blocks: a copy of them all in float64 would take 8 times their memory.
-    """
-    blocks = np.array_split(index, max(1, len(index) // 2000))
+    """Return both over all numbers of the chosen samples."""
     if values.dtype == np.uint8:  # exact, from how often each of the 256 greys occurs
         greys = np.arange(256.0)
-        times = np.zeros(256)
-        for block in blocks:
-            times += np.bincount(values[block].reshape(-1), minlength=256)
+        times = grey_counts(values, index).astype(np.float64)
         mean = float(times @ greys / times.sum())
         return mean, float(np.sqrt(times @ (greys - mean) ** 2 / times.sum()))
     chosen = values[index]
     return float(chosen.mean()), float(chosen.std())
+
+
+def grey_counts(values: NDArray[np.uint8], index: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how often each of the 256 greys occurs in the chosen samples.
+
+    Two neighbouring bytes are counted as one number of 16 bits, which takes half the time. A block
+    of samples stays in the processor's cache, since counting turns each number into 64 bits.
+    """
+    size = math.prod(values.shape[1:])
+    pairs = np.zeros((256, 256), dtype=np.int64)
+    single = np.zeros(256, dtype=np.int64)
+    for block in np.array_split(index, max(1, len(index) * size // COUNTED)):
+        chosen = values[block].reshape(-1)
+        even = len(chosen) // 2 * 2
+        pairs += np.bincount(chosen[:even].view(np.uint16), minlength=1 << 16).reshape(256, 256)
+        single += np.bincount(chosen[even:], minlength=256)
+    single += pairs.sum(axis=0)
+    single += pairs.sum(axis=1)
+    return single
 
 
 def to_inputs(samples: NDArray[Any], normalization: Normalization, out: Array) -> Array:

@@ -9,15 +9,21 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 LINE = 64  # bytes of a cache line, and of the widest register
+LARGE = 1 << 16  # bytes of a vector that is worth pages of its own
 
 
 def aligned_zeros(size: int, dtype: DTypeLike) -> NDArray[Any]:
     """Return a vector of zeros that begins with a cache line.
 
     Small matrix products, whose operands are not packed first, have been seen to take a fifth
-    longer where every load of a register touches two lines.
+    longer where every load of a register touches two lines. A large vector has pages of its own:
+    none takes memory before it is written to, also where another process is to write there, and
+    all of them go back to the system with it.
     """
     bytes_needed = size * np.dtype(dtype).itemsize
+    if bytes_needed >= LARGE and hasattr(mmap, "MAP_PRIVATE"):
+        pages = mmap.mmap(-1, bytes_needed, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        return np.frombuffer(pages, dtype=dtype, count=size)
     memory = np.zeros(bytes_needed + LINE, dtype=np.uint8)
     start = -memory.ctypes.data % LINE
     return memory[start : start + bytes_needed].view(dtype)

@@ -131,15 +131,14 @@ class Trainer:
         self._began = time.perf_counter() - self.progress.seconds
         if self.progress.step == 0:
             self.save()
+            first = self.probe()
+            self.progress.first_loss = first if math.isfinite(first) else None
         self.engine.executor.watch(should_stop)
         with self.engine:
-            if self.progress.step == 0:
-                first = self.probe()
-                self.progress.first_loss = first if math.isfinite(first) else None
             finished = self._run_epochs(should_stop)
-            if finished:
-                self.last_loss = self.probe()
-            return finished
+        if finished:
+            self.last_loss = self.probe()
+        return finished
 
     def _run_epochs(self, should_stop: Callable[[], bool]) -> bool:
         """Train epoch after epoch; return whether all are done."""

@@ -11,6 +11,7 @@ import pytest
 from bpnet.errors import CheckpointError
 from bpnet.model.checkpoint import load_checkpoint
 from bpnet.model.run_files import checkpoint_path
+from bpnet.training import saving
 from bpnet.training.saving import save_checkpoint
 from tests.conftest import Run
 from tests.helpers.tiny import draw_dataset, read_config, train
@@ -30,7 +31,11 @@ def test_a_full_disk_leaves_the_old_file_whole(
     def fail(*args: object, **options: object) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    target = {"fsync": (os, "fsync"), "write": (np, "savez"), "replace": (Path, "replace")}
+    target = {
+        "fsync": (os, "fsync"),
+        "write": (saving, "write_archive"),
+        "replace": (Path, "replace"),
+    }
     monkeypatch.setattr(*target[failing], fail)
     with pytest.raises(CheckpointError, match="No space left on device") as caught:
         save_checkpoint(path, checkpoint.record, {"parameters/1.weight": np.zeros(3)})

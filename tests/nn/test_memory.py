@@ -1,9 +1,13 @@
 """What layers are given to work in: element type, size, and the same blocks again."""
 
+import mmap
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from bpnet.nn.memory import Memory, Room
+from bpnet.nn.memory import LARGE, LINE, Memory, Room, aligned_zeros
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -27,3 +31,30 @@ def test_shorter_batches_work_in_the_blocks_of_longer_ones() -> None:
     assert not np.shares_memory(again[0], again[1])
     memory.rewind()
     assert memory.array(4, 9).shape == (4, 9)  # a block that is too small is replaced
+
+
+@pytest.mark.parametrize("size", [1, 1000, LARGE])
+def test_vectors_are_zero_and_begin_with_a_cache_line(size: int) -> None:
+    for dtype in (np.float32, np.float64, np.bool_):
+        vector = aligned_zeros(size, dtype)
+        assert (vector.size, vector.dtype) == (size, np.dtype(dtype))
+        assert not vector.any()
+        assert vector.ctypes.data % LINE == 0
+        vector[-1] = 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_large_vectors_take_memory_only_where_they_are_written() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
+    size = 8 << 20
+    again = [aligned_zeros(size, np.uint8) for _ in range(2)]
+    del again  # what the allocator learns from it must not make it keep the next ones
+    before = resident()
+    vector = aligned_zeros(size, np.uint8)
+    assert resident() - before < size // 8
+    vector[:] = 1
+    assert resident() - before > size // 2
+    del vector
+    assert resident() - before < size // 8
