@@ -18,6 +18,7 @@ LONGEST = 300  # lines
 # that fits a module tells its level and room.
 LEVELS: dict[str, tuple[int, str]] = {
     "bpnet": (0, "version"),
+    "bpnet.background": (0, "background"),
     "bpnet.errors": (0, "errors"),
     "bpnet.disk": (0, "disk"),
     "bpnet.files": (0, "files"),

@@ -92,6 +92,7 @@ def command(
     The run directory holds config.ini, environment.json, metrics.jsonl and two checkpoints,
     last.npz and best.npz. Ctrl-C finishes the current step, saves, and shows how to continue.
     """
+    from bpnet.background import Background
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.cli.dry_run import check
     from bpnet.data.load import load_dataset, with_data_dir
@@ -114,7 +115,9 @@ def command(
             check(start, config, data_dir, as_json=as_json)
             return
         dataset = load_dataset(config, data_dir, mirror=mirror, progress=DownloadProgress())
+        fingerprint = Background(dataset.fingerprint)  # wanted later: it is kept
         model, origin = prepare(start, config, dataset)
+        fingerprint.result()
         if run_dir is None or not in_place:
             run_dir = run_dir or default_run_dir(source or ("resumed" if resume else "retrained"))
             run_dir = held.enter_context(claimed_run_dir(run_dir, resumes=False))

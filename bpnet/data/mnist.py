@@ -2,11 +2,13 @@
 
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
+from bpnet.background import Background
 from bpnet.data.dataset import Dataset
 from bpnet.data.files.catalogue import KNOWN, KnownDataset, KnownFile
 from bpnet.data.files.directory import DataDirectory, data_directory
@@ -72,7 +74,7 @@ def load_mnist(
     folder = dataset_folder(known, directory)
     mirrors = mirrors_in_order(mirror, known.mirrors)
     progress = progress or DownloadObserver()
-    arrays = [
+    arrays = _read_all(known, folder) or [
         _obtain(file, folder, mirrors, progress, replace=directory.is_own) for file in known.files
     ]
     return as_dataset(known.name, arrays, known.class_names)
@@ -141,6 +143,18 @@ def import_files(known: KnownDataset, source: Path, data_dir: Path | None = None
         for file, report in zip(known.files, reports, strict=True)
         if report.path is not None
     ]
+
+
+def _read_all(known: KnownDataset, folder: Path) -> list[NDArray[Any]] | None:
+    """Return the arrays of all files, read side by side; None where one is missing or damaged."""
+    files = [(file, find_file(folder, file.stem)) for file in known.files]
+    if any(path is None for _, path in files):
+        return None
+    reading = [Background(partial(_read_checked, path, file)) for file, path in files if path]
+    try:
+        return [array.result() for array in reading]
+    except DataError:
+        return None
 
 
 def _obtain(
