@@ -16,6 +16,7 @@ from bpnet.model.workers import Workers, worker_settings
 from bpnet.nn.layer import Array
 
 BLOCK = 64  # samples at a time: memory stays small, and products large enough
+LARGE_BLOCK = 5_000_000  # numbers that the layers write: beyond, half of BLOCK is as fast
 PERCEPTRON_BLOCK = 1000  # without convolutions numbers are few, and short calls cost most
 MOST_NUMBERS = 25_000_000  # that the layers write for a block: fewer samples where they need more
 FORKED_WORK = 2e9  # multiply-adds from which processes repay their 8 ms
@@ -27,7 +28,9 @@ def block_size(ensemble: Ensemble) -> int:
     """Return how many samples are answered at a time."""
     layers = [layer for model in ensemble.members for layer in model.network.layers]
     numbers = sum(layer.activations() for layer in layers)
-    most = BLOCK if None in ensemble.programs(BLOCK) else PERCEPTRON_BLOCK
+    most = PERCEPTRON_BLOCK
+    if None in ensemble.programs(BLOCK):
+        most = BLOCK if BLOCK * numbers <= LARGE_BLOCK else BLOCK // 2
     return max(1, min(most, MOST_NUMBERS // numbers))
 
 

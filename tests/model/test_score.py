@@ -83,6 +83,8 @@ def test_a_network_that_needs_much_memory_is_scored_in_smaller_blocks(
     numbers = sum(layer.activations() for layer in model.network.layers)
     whole = score(model, draw_samples(50, 3))
     assert block_size(Ensemble([model])) == 64
+    monkeypatch.setattr("bpnet.model.blocks.LARGE_BLOCK", 63 * numbers)
+    assert block_size(Ensemble([model])) == 32
     monkeypatch.setattr("bpnet.model.blocks.MOST_NUMBERS", 5 * numbers)
     assert block_size(Ensemble([model])) == 5
     small = score(model, draw_samples(50, 3))
