@@ -1,7 +1,7 @@
 """Train presets with several seeds and write the table of results.
 
     python scripts/measure_accuracy.py [--seeds 101-110] [--side-by-side] [--results FILE]
-        [--data-dir DIR] [--dataset NAME] [--set SECTION.KEY=VALUE]… PRESET …
+        [--keep DIR] [--data-dir DIR] [--dataset NAME] [--set SECTION.KEY=VALUE]… PRESET …
 
 Each run trains on all training samples for the preset's fixed number of epochs; its last weights
 (averaged ones, if they are kept) read the test set once. Nothing is chosen on the test set.
@@ -16,11 +16,15 @@ Wall time is that of the whole `bpnet train` command, start and test included, a
 machine for itself. `--side-by-side` measures accuracy alone: two runs at a time, each with one
 worker. Their results are the same, since bits do not depend on workers. Wall time is then that of
 the seeds that were, or will be, measured without this option.
+
+`--keep` keeps each run's weights as `DIR/PRESET-SEED.npz`, so that `bpnet eval` can let several
+answer together.
 """
 
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -139,6 +143,9 @@ def measure(preset: str, seed: int, conditions: Conditions, options: argparse.Na
         wall = time.perf_counter() - began
         others = ["--dataset", conditions.dataset] if conditions.dataset else []
         score = bpnet("eval", run_dir, *others, *where)
+        if options.keep:
+            options.keep.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(Path(run_dir, "best.npz"), options.keep / f"{preset}-{seed}.npz")
     if commit() != conditions.commit:
         raise SystemExit("the code has changed since the measurement began")
     alone = not options.side_by_side
@@ -225,6 +232,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=seed_list, default="1-10", metavar="A-B")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE")
     parser.add_argument("--side-by-side", action="store_true", help="accuracy alone, two at a time")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the weights there")
     parser.add_argument("--dirty", action="store_true", help="measure uncommitted changes")
     parser.add_argument("--data-dir", help="directory of the data sets")
     parser.add_argument("--dataset", help="score on this data set instead of the preset's own")

@@ -36,6 +36,9 @@ class FakeBench:
         if command == "train":
             self.seed = int(words[words.index("--seed") + 1])
             self.trained.append((self.seed, "--workers" not in words))
+            run_dir = Path(words[words.index("--run-dir") + 1])
+            run_dir.mkdir()
+            (run_dir / "best.npz").write_text(f"weights of seed {self.seed}")
             return {"epochs": 2, "samples_per_second": 1000.0}
         return {"samples": 10000, "accuracy": 0.99 + self.seed / 1e5 + self.shift}
 
@@ -116,6 +119,15 @@ class Pool:
         pass
 
     map = staticmethod(map)
+
+
+def test_weights_are_kept_where_that_is_asked_for(
+    script: Any, fake: FakeBench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept, results = tmp_path / "kept", tmp_path / "results.jsonl"
+    run(script, monkeypatch, "--results", results, "--keep", kept, "mlp", "--seeds", "101-102")
+    assert (kept / "mlp-102.npz").read_text() == "weights of seed 102"
+    assert len(list(kept.iterdir())) == len(fake.trained) == 2
 
 
 def test_changed_files_are_refused_unless_asked_for(
