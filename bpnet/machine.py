@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
+UNKNOWN = "unknown"  # kernel, where the BLAS names none
 OPENBLAS_THREADS = "OPENBLAS_NUM_THREADS"  # read when OpenBLAS is loaded
 MEMORY_UNKNOWN = 1 << 62  # bytes: nothing is too much where the system does not tell
 
@@ -64,7 +65,7 @@ def blas_description() -> list[dict[str, Any]]:
 def blas_kernel() -> str:
     """Return the name of the BLAS's code for this kind of processor, such as `Haswell`."""
     names = (library.get("architecture") for library in _blas().info())
-    return next((name for name in names if name), "unknown")
+    return next((name for name in names if name), UNKNOWN)
 
 
 @lru_cache(maxsize=1)

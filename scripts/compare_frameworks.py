@@ -67,7 +67,7 @@ Row = dict[str, Any]
 def measure(task: Task, kernel: str | None, options: argparse.Namespace) -> Row:
     """Let all that can take part do a task in turn; return what they did, in plain numbers."""
     row: Row = {"kind": task.kind, "preset": task.preset, "batch_size": task.batch_size}
-    row |= {"kernel": kernel, "cpu": cpu_name(), "commit": commit()}
+    row |= {"kernel": kernel, "cpu": cpu_name(), "commit": commit(), **turns(options)}
     row |= {"absent": {}, "frameworks": []}
     work = make_work(task.preset, task.batch_size).still(1)
     contestants: list[Contestant] = []
@@ -158,14 +158,20 @@ def notes(rows: list[Row]) -> list[str]:
     return lines
 
 
-def kept(path: Path | None, task: Task, kernel: str | None) -> Row | None:
-    """Return the row of a task that a file holds already, of this commit and kind of processor."""
+def turns(options: argparse.Namespace) -> Row:
+    """Return who takes turns, how many, and how long they are."""
+    return {"only": options.only, "rounds": options.rounds, "seconds": options.seconds}
+
+
+def kept(task: Task, kernel: str | None, options: argparse.Namespace) -> Row | None:
+    """Return the row of a task that the file holds, of this commit, processor and turns."""
+    path = options.results
     lines = path.read_text().splitlines() if path is not None and path.exists() else []
-    wanted = vars(task) | {"kernel": kernel, "cpu": cpu_name(), "commit": commit()}
+    wanted = vars(task) | {"kernel": kernel, "cpu": cpu_name(), "commit": commit()} | turns(options)
     if wanted["commit"].endswith("-dirty"):
         return None  # the changes may have been others
     for row in map(json.loads, lines):
-        if all(row[key] == value for key, value in wanted.items()):
+        if all(row.get(key) == value for key, value in wanted.items()):
             return dict(row)
     return None
 
@@ -200,7 +206,7 @@ def main() -> None:
             for preset in options.presets:
                 for size in options.batch_size or SIZES[kind]:
                     task = Task(kind, preset, size)
-                    row = kept(options.results, task, kernel)
+                    row = kept(task, kernel, options)
                     if row is None:
                         row = measure(task, kernel, options)
                         keep(options.results, row)

@@ -18,7 +18,7 @@ worker. Their results are the same, since bits do not depend on workers. Wall ti
 the seeds that were, or will be, measured without this option.
 
 `--keep` keeps each run's weights as `DIR/PRESET-SEED.npz`, so that `bpnet eval` can let several
-answer together.
+answer together; a run whose weights are not there is made again.
 """
 
 import argparse
@@ -96,7 +96,7 @@ class Results:
             return []
         wanted = self.conditions.record() | {"preset": preset, "seed": seed}
         records = map(json.loads, self.path.read_text(encoding="utf-8").splitlines())
-        return [one for one in records if all(one[key] == wanted[key] for key in wanted)]
+        return [one for one in records if all(one.get(key) == wanted[key] for key in wanted)]
 
     def add(self, result: Result) -> None:
         """Append a result.
@@ -145,7 +145,7 @@ def measure(preset: str, seed: int, conditions: Conditions, options: argparse.Na
         score = bpnet("eval", run_dir, *others, *where)
         if options.keep:
             options.keep.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(Path(run_dir, "best.npz"), options.keep / f"{preset}-{seed}.npz")
+            shutil.copyfile(Path(run_dir, "best.npz"), kept_weights(options.keep, preset, seed))
     if commit() != conditions.commit:
         raise SystemExit("the code has changed since the measurement began")
     alone = not options.side_by_side
@@ -162,6 +162,11 @@ def measure(preset: str, seed: int, conditions: Conditions, options: argparse.Na
     }
 
 
+def kept_weights(folder: Path, preset: str, seed: int) -> Path:
+    """Return where `--keep` keeps the weights of a run."""
+    return folder / f"{preset}-{seed}.npz"
+
+
 def complete(
     preset: str, seeds: Sequence[int], results: Results, options: argparse.Namespace
 ) -> list[Result]:
@@ -171,6 +176,8 @@ def complete(
         found = results.of(preset, seed)
         timed = [one for one in found if one["wall"] is not None]
         enough = found if options.side_by_side else timed
+        if options.keep and not kept_weights(options.keep, preset, seed).exists():
+            enough = []
         if not enough:
             enough = [measure(preset, seed, results.conditions, options)]
             results.add(enough[0])

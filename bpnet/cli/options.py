@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from bpnet.machine import UNKNOWN
+
 MOST_VIEWS = 100
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -98,10 +100,11 @@ def quoted(word: str) -> str:
 def as_on(processor: str) -> str:
     """Return what a command begins with to compute as on another processor.
 
-    OpenBLAS obeys where this one has the other's instructions.
+    OpenBLAS obeys where this one has the other's instructions; other libraries name no kernel.
     """
     kernel = processor.partition(" ")[0]
-    return f"OPENBLAS_CORETYPE={quoted(kernel)} BPNET_PROCESSOR={quoted(processor)}"
+    sizes = f"BPNET_PROCESSOR={quoted(processor)}"
+    return sizes if kernel == UNKNOWN else f"OPENBLAS_CORETYPE={quoted(kernel)} {sizes}"
 
 
 def percent(fraction: float) -> str:

@@ -19,7 +19,7 @@ class Processor:
 
     Args:
         kernel: the matrix products' code, by the name that the BLAS gives it.
-        l2_bytes: of the second-level cache that a core has.
+        l2_bytes: of the second-level cache that a core has, a multiple of 1024.
     """
 
     kernel: str
@@ -27,7 +27,7 @@ class Processor:
 
     def __str__(self) -> str:
         """Return the spelling in BPNET_PROCESSOR: `Haswell 512K`."""
-        return f"{self.kernel} {self.l2_bytes / 2**10:g}K"
+        return f"{self.kernel} {self.l2_bytes // 2**10}K"
 
 
 def this_processor() -> Processor:
@@ -38,7 +38,7 @@ def this_processor() -> Processor:
     """
     if text := os.environ.get(VARIABLE):
         return parse_processor(text)
-    return Processor(blas_kernel(), cache_bytes().get("L2", USUAL_CACHE))
+    return Processor(blas_kernel(), _whole(cache_bytes().get("L2", USUAL_CACHE)))
 
 
 def parse_processor(text: str) -> Processor:
@@ -49,7 +49,7 @@ def parse_processor(text: str) -> Processor:
     """
     if found := re.fullmatch(r"\s*(\w+)\s+(\d{1,7}(?:\.\d{1,4})?)([KM])\s*", text, re.ASCII):
         kernel, number, unit = found.groups()
-        size = int(float(number) * UNITS[unit])
+        size = _whole(int(float(number) * UNITS[unit]))
         if LEAST_CACHE <= size <= MOST_CACHE:
             return Processor(kernel, size)
     raise ConfigError(
@@ -60,3 +60,8 @@ def parse_processor(text: str) -> Processor:
         found=quoted(text),
         hint="`bpnet bench --show-choices` shows the name of this one",
     )
+
+
+def _whole(size: int) -> int:
+    """Round a size down to what its spelling can say, so that this names the same processor."""
+    return size // UNITS["K"] * UNITS["K"]

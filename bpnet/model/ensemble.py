@@ -117,7 +117,7 @@ class Answers:
         return self._mean(samples, lambda loss, outputs: loss.estimates(outputs))
 
     def probabilities(self, samples: NDArray[Any]) -> Array:
-        """Return the class probabilities (batch, classes) of samples (batch, …)."""
+        """Return the class probabilities (batch, classes) of up to `most` samples (batch, …)."""
         return self.loss.probabilities(self.outputs(samples)).T
 
     def loss_cache(self, batch: int) -> LossCache:

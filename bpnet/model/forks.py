@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import platform
+import select
 import signal
 import sys
 import warnings
@@ -21,6 +22,8 @@ Result = TypeVar("Result")
 
 # Elsewhere the system's own libraries forbid it, or the processor may show writes out of order.
 CAN_FORK = sys.platform == "linux" and platform.machine() == "x86_64"
+LOOK = 0.1  # seconds between two looks at a process that has delivered nothing yet
+PATIENCE = 2.0  # seconds for a stopped one; what it owes is then computed here
 SIGNALS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]
 
 
@@ -44,29 +47,44 @@ def fork(serve: Callable[[], object]) -> int:
 def map_forked(function: Callable[[int], Result], count: int, processes: int) -> list[Result]:
     """Return `function(0) … function(count − 1)`, of which process k computes every k-th.
 
-    What a process does not deliver, because it was killed or the function raised an error there,
-    is computed here in the end: so an error is the same as without processes.
+    What a process does not deliver, because it was killed, stopped, never made, or the function
+    raised an error there, is computed here in the end: so an error is the same as without
+    processes.
     """
     parent = os.getpid()
     results: dict[int, Result] = {}
     with ExitStack() as held:
-        pipes = []
+        children: dict[int, int] = {}  # and the pipe of each
         for first in range(1, processes):
-            reading, writing = os.pipe()
             numbers = range(first, count, processes)
-            child = fork(partial(_deliver, function, numbers, writing, parent))
+            try:
+                child, reading = _process(partial(_deliver, function, numbers), parent)
+            except OSError:  # no more of them, or of their pipes, are allowed, or fit the memory
+                break
+            held.callback(os.close, reading)
             held.callback(_end, child)
-            os.close(writing)
-            pipes.append(held.enter_context(os.fdopen(reading, "rb")))
+            children[child] = reading
         for number in range(0, count, processes):
             results[number] = function(number)
-        for pipe in pipes:
+        for child, pipe in children.items():
             with suppress(EOFError, pickle.UnpicklingError):
-                results |= pickle.load(pipe)
+                results |= pickle.loads(_received(child, pipe))
         for number in range(count):
             if number not in results:
                 results[number] = function(number)
     return [results[number] for number in range(count)]
+
+
+def _process(deliver: Callable[[int, int], object], parent: int) -> tuple[int, int]:
+    """Make a process that delivers; return its number, and where what it writes can be read."""
+    reading, writing = os.pipe()
+    try:
+        return fork(partial(deliver, writing, parent)), reading
+    except OSError:
+        os.close(reading)
+        raise
+    finally:
+        os.close(writing)
 
 
 def _deliver(function: Callable[[int], object], numbers: range, writing: int, parent: int) -> None:
@@ -78,6 +96,27 @@ def _deliver(function: Callable[[int], object], numbers: range, writing: int, pa
         results[number] = function(number)
     with os.fdopen(writing, "wb") as pipe:
         pickle.dump(results, pipe)
+
+
+def _received(child: int, pipe: int) -> bytes:
+    """Return what a process writes until its end, or until it has been stopped for too long."""
+    parts, stopped = [], 0.0
+    while stopped < PATIENCE:
+        if not select.select([pipe], [], [], LOOK)[0]:
+            stopped = stopped + LOOK if _is_stopped(child) else 0.0
+        elif part := os.read(pipe, 1 << 16):
+            parts.append(part)
+        else:
+            break
+    return b"".join(parts)
+
+
+def _is_stopped(child: int) -> bool:
+    """Return whether a process has been stopped, as by `kill -STOP`, and does not go on."""
+    try:
+        return os.waitid(os.P_PID, child, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # where SIGCHLD is ignored, the system forgets the dead
+        return False
 
 
 def _end(child: int) -> None:

@@ -1,5 +1,6 @@
 """Reserve the arrays that a step writes, once and for all."""
 
+import errno
 import mmap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ def aligned_zeros(size: int, dtype: DTypeLike) -> NDArray[Any]:
     """
     bytes_needed = size * np.dtype(dtype).itemsize
     if bytes_needed >= LARGE and hasattr(mmap, "MAP_PRIVATE"):
-        pages = mmap.mmap(-1, bytes_needed, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        pages = _pages(bytes_needed, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         return np.frombuffer(pages, dtype=dtype, count=size)
     memory = np.zeros(bytes_needed + LINE, dtype=np.uint8)
     start = -memory.ctypes.data % LINE
@@ -34,8 +35,23 @@ def shared_zeros(size: int, dtype: DTypeLike) -> NDArray[np.floating]:
 
     The memory has no name: it is gone with the last process that uses it.
     """
-    memory = mmap.mmap(-1, max(1, size * np.dtype(dtype).itemsize))
-    return np.frombuffer(memory, dtype=dtype, count=size)
+    bytes_needed = max(1, size * np.dtype(dtype).itemsize)
+    pages = _pages(bytes_needed, mmap.MAP_SHARED | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(pages, dtype=dtype, count=size)
+
+
+def _pages(size: int, flags: int) -> mmap.mmap:
+    """Return fresh pages of zeros.
+
+    Raises:
+        MemoryError: the system has none left.
+    """
+    try:
+        return mmap.mmap(-1, size, flags=flags)
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
+        raise MemoryError(f"no memory for {size:,} bytes") from error
 
 
 class Memory:

@@ -71,7 +71,8 @@ def write_archive(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write the same bytes as `numpy.savez`, but without its copy of up to 16 MB of each array."""
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
-            plain = np.ascontiguousarray(array)
+            columns_first = array.flags.fnc  # so stored, as NumPy does
+            plain = np.ascontiguousarray(array.T if columns_first else array)
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 npy.write_array_header_1_0(member, npy.header_data_from_array_1_0(array))
                 member.write(plain.data if plain.size else b"")

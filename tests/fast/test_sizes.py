@@ -3,13 +3,14 @@
 import subprocess
 import sys
 from dataclasses import asdict, replace
+from functools import partial
 
 import pytest
 
 from bpnet.errors import ConfigError
-from bpnet.fast import sizes
+from bpnet.fast import processor
 from bpnet.fast.linear import row_blocks
-from bpnet.fast.processor import Processor, parse_processor
+from bpnet.fast.processor import Processor, parse_processor, this_processor
 from bpnet.fast.sizes import Sizes, sizes_for
 from tests.helpers.fitting import fit
 from tests.helpers.tiny import process_environment
@@ -84,6 +85,15 @@ def test_the_variable_decides_for_a_whole_process() -> None:
     assert f"'parameter_block': {Sizes.parameter_block // 4}" in told["Haswell 256K"]
 
 
-def test_the_same_choice_every_time() -> None:
-    sizes.chosen.cache_clear()
-    assert sizes.describe_choice() == sizes.describe_choice()
+def test_the_same_choice_in_every_process() -> None:
+    code = "from bpnet.fast import sizes; print(sizes.describe_choice())"
+    words = [sys.executable, "-c", code]
+    told = [subprocess.check_output(words, env=process_environment()) for _ in range(2)]
+    assert told[0] == told[1]
+
+
+def test_any_cache_has_a_spelling_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for size in (2**21 // 3, 2**30, 3 * 2**19 + 5):
+        monkeypatch.setattr(processor, "cache_bytes", partial(dict, L2=size))
+        found = this_processor()
+        assert parse_processor(str(found)) == found

@@ -1,7 +1,10 @@
 """Forked processes: the same results as without, whatever happens to them."""
 
+import errno
 import os
 import signal
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from bpnet.bench.isolated import family
 from bpnet.data.dataset import Samples
 from bpnet.model import blocks as blocking
+from bpnet.model import forks
 from bpnet.model.forks import CAN_FORK, map_forked
 from bpnet.model.score import evaluate
 from bpnet.model.workers import Workers
@@ -38,6 +42,49 @@ def test_what_a_killed_process_owes_is_computed_here() -> None:
         return number**2
 
     assert map_forked(squared, 5, 2) == [0, 1, 4, 9, 16]
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_what_a_stopped_process_owes_is_computed_here(
+    after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forks, "PATIENCE", 0.2)
+    parent = os.getpid()
+
+    def squared(number: int) -> int:
+        if os.getpid() != parent and number > after:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return number**2
+
+    before = family(parent)
+    assert map_forked(squared, 5, 2) == [0, 1, 4, 9, 16]
+    assert family(parent) == before
+
+
+def test_a_process_that_goes_on_is_waited_for() -> None:
+    parent = os.getpid()
+
+    def named(number: int) -> int:
+        if os.getpid() != parent:
+            waker = f"sleep 0.3; kill -CONT {os.getpid()}"
+            subprocess.Popen(["sh", "-c", waker], start_new_session=True)
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return os.getpid()
+
+    assert map_forked(named, 2, 2)[1] != parent
+
+
+@pytest.mark.parametrize("call", ["fork", "pipe"])
+def test_without_further_processes_all_is_computed_here(
+    call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    monkeypatch.setattr(os, call, refuse)
+    assert map_forked(lambda number: number**2, 5, 3) == [0, 1, 4, 9, 16]
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_an_error_is_raised_as_without_processes() -> None:

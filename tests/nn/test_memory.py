@@ -1,13 +1,15 @@
 """What layers are given to work in: element type, size, and the same blocks again."""
 
+import errno
 import mmap
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from bpnet.nn.memory import LARGE, LINE, Memory, Room, aligned_zeros
+from bpnet.nn.memory import LARGE, LINE, Memory, Room, aligned_zeros, shared_zeros
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -58,3 +60,15 @@ def test_large_vectors_take_memory_only_where_they_are_written() -> None:
     assert resident() - before > size // 2
     del vector
     assert resident() - before < size // 8
+
+
+@pytest.mark.parametrize("reserve", [aligned_zeros, shared_zeros])
+def test_what_the_system_cannot_give_is_a_lack_of_memory(
+    reserve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(mmap, "mmap", refuse)
+    with pytest.raises(MemoryError, match="4,194,304 bytes"):
+        reserve(1 << 20, np.float32)

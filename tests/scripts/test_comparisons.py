@@ -176,13 +176,17 @@ def test_rows_are_kept_by_task_and_kernel(
     monkeypatch.setattr(compare, "cpu_name", lambda: "A chip")
     monkeypatch.setattr(compare, "commit", lambda: "a")
     path = tmp_path / "rows.jsonl"
-    assert compare.kept(path, task, None) is None
-    compare.keep(path, vars(task) | {"kernel": None, "cpu": "A chip", "commit": "a"})
-    assert compare.kept(path, task, None) is not None
-    assert compare.kept(path, task, "Haswell") is None
+    options = argparse.Namespace(results=path, only=[], rounds=5, seconds=1.5)
+    assert compare.kept(task, None, options) is None
+    row = vars(task) | {"kernel": None, "cpu": "A chip", "commit": "a"} | compare.turns(options)
+    compare.keep(path, row)
+    assert compare.kept(task, None, options) is not None
+    assert compare.kept(task, "Haswell", options) is None
+    fewer = argparse.Namespace(results=path, only=["JAX"], rounds=5, seconds=1.5)
+    assert compare.kept(task, None, fewer) is None
     for other in ("b", "a-dirty"):
         monkeypatch.setattr(compare, "commit", lambda other=other: other)
-        assert compare.kept(path, task, None) is None
+        assert compare.kept(task, None, options) is None
 
 
 def test_a_kernel_limits_every_library_that_can_be(script: Any) -> None:

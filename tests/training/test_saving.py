@@ -15,6 +15,7 @@ def test_archives_are_those_of_numpy() -> None:
         "record": np.frombuffer(b"text", dtype=np.uint8),
         "parameters/1.weight": table.astype(np.float32),
         "parameters/2.weight": table[:, 1:3],  # a view, not contiguous
+        "parameters/3.weight": table.T,  # columns first
         "state/nothing": np.zeros((0, 2)),
     }
     ours, numpys = io.BytesIO(), io.BytesIO()

@@ -152,7 +152,7 @@ def can_plan(layers: Sequence[Layer[Any]]) -> bool:
         if not is_function and layer.kind not in KINDS:
             return False
         if layer.kind == "flatten":
-            is_flat = math.prod(layer.input_shape) != max(layer.input_shape)
+            is_flat = len(layer.input_shape) > 1
         elif layer.kind == "linear":
             is_flat = False
     return not is_flat

@@ -118,6 +118,16 @@ def test_layers_whose_order_of_numbers_matters_are_left(text: str) -> None:
     assert not can_plan(network_of(text).layers)
 
 
+@pytest.mark.parametrize("shape", [(5, 1, 1), (1, 1, 5), (1, 5, 1)])
+def test_a_line_of_pixels_is_no_vector_before_a_linear_layer(shape: tuple[int, ...]) -> None:
+    assert not can_plan(network_of("flatten, residual, linear 5, relu, end", shape).layers)
+    network = network_of("flatten, relu, linear 4, relu, linear 3", shape)
+    assert can_plan(network.layers)
+    samples = np.random.default_rng(1).normal(size=(3, *shape))
+    plan = Program(network.layers, "f8", SCALE, OFFSET).plan(3)
+    assert_close(plan.run(samples), outputs_of(network, samples))
+
+
 @pytest.mark.parametrize("limit", ["MOST_NUMBERS", "MOST_WEIGHTS"])
 def test_what_would_take_much_memory_is_left(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network = network_of("flatten, linear 5, relu, linear 3")
