@@ -29,11 +29,19 @@ from bpnet.bench.load import LoadMeter
 from bpnet.config.loading import load_config
 from bpnet.config.network import build_layers
 from bpnet.config.settings import AugmentConfig, Config
-from bpnet.data.files.directory import data_directory
+from bpnet.data.files.catalogue import MNIST
+from bpnet.data.files.directory import DataDirectory, data_directory
+from bpnet.data.mnist import dataset_folder
 from bpnet.machine import cpu_name
 
 TWIN = Path(__file__).parent / "peers" / "pytorch_run.py"
-KNOWN = ("linear", "conv", "maxpool", "relu", "flatten")
+KNOWN: dict[str, set[str]] = {  # layers of the twin, with their options
+    "linear": {"out"},
+    "conv": {"out", "kernel", "padding"},
+    "maxpool": {"size"},
+    "relu": set(),
+    "flatten": set(),
+}
 
 
 @dataclass(frozen=True)
@@ -57,9 +65,11 @@ def recipe_of(config: Config) -> str:
     Raises:
         SystemExit: the twin cannot do all that the preset does.
     """
-    kinds = {spec.kind for spec in config.model.layers}
+    layers = config.model.layers
     other = (
-        kinds - set(KNOWN)
+        any(spec.kind not in KNOWN or set(spec.options) - KNOWN[spec.kind] for spec in layers)
+        or config.data.dataset != "mnist"
+        or config.model.dtype != "float32"
         or config.augment != AugmentConfig()
         or config.data.validation
         or config.data.normalize != "standard"
@@ -71,14 +81,14 @@ def recipe_of(config: Config) -> str:
         or config.schedule.name != "one_cycle"
     )
     if other:
-        raise SystemExit("the twin knows only plain networks on all pictures, with one_cycle")
-    layers = build_layers(config, (1, 28, 28), 10, [])
+        raise SystemExit("the twin knows only plain networks on all of MNIST, with one_cycle")
+    built = build_layers(config, (1, 28, 28), 10, [])
     train, optimizer, schedule = config.train, config.optimizer, config.schedule
     return json.dumps(
         {
             "layers": [
                 [spec.kind, layer.input_shape[0], dict(spec.options)]
-                for spec, layer in zip(config.model.layers, layers, strict=True)
+                for spec, layer in zip(layers, built, strict=True)
             ],
             "epochs": train.epochs,
             "batch_size": train.batch_size,
@@ -95,38 +105,47 @@ def recipe_of(config: Config) -> str:
 
 
 def run(command: list[str], kernel: str | None) -> Run:
-    """Run a command that prints JSON with its `test_accuracy`."""
+    """Run a command that prints JSON with its `test_accuracy`.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     meter = LoadMeter()
     began = time.perf_counter()
     done = subprocess.run(
         command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        check=True,
-        env=os.environ | environment(kernel) | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        env=os.environ | environment(kernel) | {"PYTHONPATH": path},
     )
     seconds = time.perf_counter() - began
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}\nfailed: {done.stderr.strip()}")
     return Run(seconds, json.loads(done.stdout)["test_accuracy"], meter.read().disturbed)
 
 
-def commands(preset: str, recipe: str, folder: Path, seed: int, run_dir: str) -> list[list[str]]:
+def commands(
+    preset: str, recipe: str, directory: DataDirectory, seed: int, run_dir: str
+) -> list[list[str]]:
     """Return the command of bpnet and that of its twin."""
-    words = ["train", "--config", preset, "--seed", str(seed), "--data-dir", str(folder)]
+    files = dataset_folder(MNIST, directory)
+    words = ["train", "--config", preset, "--seed", str(seed), "--data-dir", str(directory.path)]
     return [
         [sys.executable, "-m", "bpnet", *words, "--run-dir", run_dir, "--json"],
-        [sys.executable, str(TWIN), str(folder / "mnist"), recipe, str(seed)],
+        [sys.executable, str(TWIN), str(files), recipe, str(seed)],
     ]
 
 
 def compare(options: argparse.Namespace, kernel: str | None) -> list[list[Run]]:
     """Run both in turn until there are enough calm rounds, in twice as many at most."""
     recipe = recipe_of(load_config(options.preset))
-    folder = data_directory(options.data_dir).path
+    directory = data_directory(options.data_dir)
     rounds: list[list[Run]] = []
     while len(calm(rounds)) < options.rounds and len(rounds) < 2 * options.rounds:
         seed = options.first_seed + len(rounds)
         with tempfile.TemporaryDirectory() as place:
-            pair = commands(options.preset, recipe, folder, seed, f"{place}/run")
+            pair = commands(options.preset, recipe, directory, seed, f"{place}/run")
             rounds.append([run(command, kernel) for command in pair])
     return rounds
 

@@ -28,7 +28,11 @@ class Round:
     load: Load
 
     def describe(self, samples: int) -> dict[str, Any]:
-        """Return the round in plain numbers; an action takes so many samples."""
+        """Return the round in plain numbers.
+
+        Args:
+            samples: how many samples the action takes each time.
+        """
         return {
             **speeds([self], samples),
             "others_share": self.load.others,

@@ -40,7 +40,7 @@ def by_blocks(
     workers: Workers,
     compute: Callable[[Answers, slice], Result],
 ) -> list[Result]:
-    """Return `compute(answers, block)` for every block of so many samples, in order.
+    """Return `compute(answers, block)` for every block of the samples, in order.
 
     Blocks do not depend on the workers, nor do their results: these are the same bits whether
     threads or processes compute them.

@@ -151,7 +151,7 @@ def solver(model: Model, program: Program | None, most: int) -> Solver:
 
     Args:
         model: the network.
-        program: its program, if it has one for so many samples.
+        program: its program for calls of that size, or None if it has none.
         most: samples of the largest call.
     """
     if program is None:

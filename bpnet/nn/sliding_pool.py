@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bpnet.nn.facts import MOST_PIXELS, Formulas, Mistake, Option
 from bpnet.nn.layer import Array, Cache, Layer, Shape, ShapeError
 from bpnet.nn.memory import Room
+from bpnet.nn.pool import MaxPool
 
 
 class SlidingPool(Layer[Cache]):
@@ -128,13 +129,6 @@ class SlidingMaxPoolCache:
     grad_padded: Array
 
 
-def _every_place(layer: Any, grad_output: Array, cache: Any) -> Array:
-    for mask in cache.is_maximum:
-        mask.fill(True)
-    grad_input: Array = layer.backward(grad_output, cache)
-    return grad_input
-
-
 class SlidingMaxPool(SlidingPool[SlidingMaxPoolCache]):
     """Keep the largest value of every window: `y = max x`; `∂x = Σ δ` over where x was largest.
 
@@ -142,9 +136,7 @@ class SlidingMaxPool(SlidingPool[SlidingMaxPoolCache]):
     """
 
     kind = "maxpool"
-    mistake: ClassVar[Mistake] = Mistake(
-        "every place of a block gets the gradient, not the maximum alone", _every_place
-    )
+    mistake: ClassVar[Mistake] = MaxPool.mistake
     border = -math.inf
 
     def allocate(self, room: Room) -> SlidingMaxPoolCache:

@@ -13,6 +13,7 @@ import pytest
 from bpnet.bench.load import Load
 from bpnet.config.loading import load_config
 from bpnet.config.presets import preset_paths
+from bpnet.data.files.directory import DataDirectory
 from tests.helpers.places import PROJECT
 
 SCRIPTS = PROJECT / "scripts"
@@ -222,9 +223,25 @@ def test_a_recipe_that_the_twin_does_not_know_is_refused(script: Any, name: str)
         script("compare_whole_run").recipe_of(load_config(name))
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "data.dataset=fashion_mnist",
+        "model.dtype=float64",
+        "model.layers=flatten,linear 10 bias=no",
+        "model.layers=conv 4 kernel=3 stride=2,flatten,linear 10",
+        "model.layers=maxpool 3 stride=2,flatten,linear 10",
+    ],
+)
+def test_what_the_twin_would_do_otherwise_is_refused(script: Any, setting: str) -> None:
+    with pytest.raises(SystemExit, match="the twin knows only"):
+        script("compare_whole_run").recipe_of(load_config("fast", (setting,)))
+
+
 def test_the_whole_command_is_run_as_a_user_does(script: Any, tmp_path: Path) -> None:
     whole = script("compare_whole_run")
-    own, twin = whole.commands("fast", "{}", tmp_path, 3, "run")
+    directory = DataDirectory(tmp_path, is_own=False)
+    own, twin = whole.commands("fast", "{}", directory, 3, "run")
     assert own[1:5] == ["-m", "bpnet", "train", "--config"]
     assert {"--seed", "3"} <= set(own)
     assert twin[1:] == [str(SCRIPTS / "peers/pytorch_run.py"), str(tmp_path / "mnist"), "{}", "3"]
@@ -232,6 +249,8 @@ def test_the_whole_command_is_run_as_a_user_does(script: Any, tmp_path: Path) ->
     done = whole.run([sys.executable, "-c", code], None)
     assert done.seconds > 0
     assert done.accuracy == 0.5
+    with pytest.raises(SystemExit, match="no such digit"):
+        whole.run([sys.executable, "-c", "raise SystemExit('no such digit')"], None)
 
 
 def test_calm_rounds_alone_count_in_the_ratio(script: Any) -> None:

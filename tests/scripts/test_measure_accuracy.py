@@ -128,6 +128,22 @@ def test_weights_are_kept_where_that_is_asked_for(
     run(script, monkeypatch, "--results", results, "--keep", kept, "mlp", "--seeds", "101-102")
     assert (kept / "mlp-102.npz").read_text() == "weights of seed 102"
     assert len(list(kept.iterdir())) == len(fake.trained) == 2
+    (kept / "mlp-101.npz").unlink()  # a result without its weights is measured again
+    run(script, monkeypatch, "--results", results, "--keep", kept, "mlp", "--seeds", "101-102")
+    assert (kept / "mlp-101.npz").exists()
+    assert [seed for seed, _ in fake.trained] == [101, 102, 101]
+
+
+def test_results_that_lack_a_condition_are_of_other_conditions(
+    script: Any, fake: FakeBench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    results = tmp_path / "results.jsonl"
+    run(script, monkeypatch, "--results", results, "mlp", "--seeds", "101")
+    old = json.loads(results.read_text())
+    del old["sizes"]
+    results.write_text(json.dumps(old) + "\n")
+    run(script, monkeypatch, "--results", results, "mlp", "--seeds", "101")
+    assert [seed for seed, _ in fake.trained] == [101, 101]
 
 
 def test_changed_files_are_refused_unless_asked_for(

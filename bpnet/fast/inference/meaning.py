@@ -1,4 +1,4 @@
-"""Say what stored activations stand for, so that biases and normalisation cost nothing."""
+"""Store activations without their scale and offset, which the next product takes in for free."""
 
 from __future__ import annotations
 
