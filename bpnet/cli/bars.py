@@ -18,10 +18,12 @@ class RunDisplay(Observer):
 
     Args:
         epochs: epochs of the run.
+        loss_name: what the training loss is called.
     """
 
-    def __init__(self, epochs: int) -> None:
+    def __init__(self, epochs: int, loss_name: str = "loss") -> None:
         self.epochs = epochs
+        self.loss_name = loss_name
         self._bar: tqdm[Any] | None = None
 
     def epoch_started(self, epoch: int, steps: int, done: int) -> None:
@@ -35,12 +37,12 @@ class RunDisplay(Observer):
     def step_done(self, loss: float) -> None:
         """Move the bar."""
         if self._bar is not None and self._bar.update():
-            self._bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            self._bar.set_postfix_str(f"{self.loss_name}={loss:.3f}", refresh=False)
 
     def epoch_ended(self, record: dict[str, Any]) -> None:
         """Close the bar and write the epoch's line."""
         self.close()
-        note(epoch_line(record, self.epochs))
+        note(epoch_line(record, self.epochs, self.loss_name))
 
     def close(self) -> None:
         """Remove the bar."""
@@ -49,15 +51,15 @@ class RunDisplay(Observer):
             self._bar = None
 
 
-def epoch_line(record: dict[str, Any], epochs: int) -> str:
+def epoch_line(record: dict[str, Any], epochs: int, loss_name: str = "loss") -> str:
     """Return an epoch's metrics in one line."""
-    parts = [f"epoch {record['epoch']}/{epochs}", f"loss {loss_text(record['train_loss'])}"]
+    parts = [f"epoch {record['epoch']}/{epochs}", f"{loss_name} {loss_text(record['train_loss'])}"]
     if record["train_accuracy"] is not None:
         parts.append(f"training {percent(record['train_accuracy'])}")
     if record["validation_accuracy"] is not None:
         parts.append(f"validation {percent(record['validation_accuracy'])}")
     elif record["validation_loss"] is not None:
-        parts.append(f"validation loss {loss_text(record['validation_loss'])}")
+        parts.append(f"validation {loss_name} {loss_text(record['validation_loss'])}")
     parts.append(f"{record['seconds']:.1f} s")
     parts.append(f"{record['samples_per_second']:,.0f} samples/s")
     return "  ".join(parts)

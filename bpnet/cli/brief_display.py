@@ -12,6 +12,7 @@ class BriefDisplay(RunDisplay):
 
     Args:
         epochs: epochs of the run.
+        loss_name: what the training loss is called.
     """
 
     def epoch_ended(self, record: dict[str, Any]) -> None:

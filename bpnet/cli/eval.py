@@ -34,7 +34,7 @@ def no_nan(context: click.Context, option: click.Parameter, value: float | None)
     return value
 
 
-@click.command(short_help="Score a checkpoint: loss, accuracy, 95 % interval, errors.")
+@click.command(short_help="Score a checkpoint: loss, accuracy, errors, calibration.")
 @click.argument(
     "checkpoints",
     nargs=-1,
@@ -75,10 +75,11 @@ def command(
 ) -> None:
     """Score a checkpoint: loss, accuracy and its 95 % interval, and where it goes wrong.
 
+    The loss of class probabilities is their cross-entropy, whatever the network was trained with.
+    The calibration error is how far they are, on average, from the part of answers that is right.
     Several checkpoints answer together, with the mean of their class probabilities, or of their
     estimates of plain numbers. They must take the same samples and know the same classes; the
-    data set is that of the first. The loss of mean probabilities is their cross-entropy, whatever
-    the networks were trained with.
+    data set is that of the first.
     """
     opened = list(map(open_checkpoint, checkpoints))
     saved = [one.checkpoint for one in opened]
@@ -90,11 +91,13 @@ def command(
     samples, index = choose_samples(models[0].config, data, split)
     score = score_together(models, [one.path for one in saved], views, samples, index)
     result = origin(opened) | {"dataset": data.name, "split": split, "views": views}
-    result |= describe(score, models[0])
+    result |= describe(score, models)
     if as_json:
         show_json(result)
     else:
-        show(*text(result))
+        on_itself = split == "test" and data.has_no_test
+        place = "on the table itself" if on_itself else f"{data.name}, {split}"
+        show(*text(result, place))
     check_gate(score, min_accuracy)
 
 

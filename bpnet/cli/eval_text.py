@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bpnet.cli.checkpoints import described
@@ -13,24 +14,29 @@ if TYPE_CHECKING:
     from bpnet.model.score import Score
 
 
-def describe(score: Score, model: Model) -> dict[str, Any]:
-    """Return a score in plain values."""
+def describe(score: Score, models: Sequence[Model]) -> dict[str, Any]:
+    """Return the score of one network, or of several together, in plain values."""
     from bpnet.model.score import per_class, wilson_interval
 
+    one = models[0] if len(models) == 1 else None
     result: dict[str, Any] = {"samples": score.samples, "loss": score.loss}
+    result["training_loss"] = None if one is None else score.training_loss
     if score.correct is not None:
         low, high = wilson_interval(score.correct, score.samples)
         result |= {"accuracy": score.accuracy, "accuracy_low": low, "accuracy_high": high}
         result["errors"] = score.errors
     if score.confusion is None:
         return result | {"mae": score.mean_absolute_error, "mse": score.mean_squared_error}
-    result["per_class"] = per_class(score.confusion, model.class_names)
+    result["calibration_error"] = score.calibration_error
+    result["brier_score"] = score.brier_score
+    result["temperature"] = None if one is None else one.temperature
+    result["per_class"] = per_class(score.confusion, models[0].class_names)
     return result | {"confusion": score.confusion.tolist()}
 
 
-def text(result: dict[str, Any]) -> list[str]:
-    """Return the score as lines of text."""
-    lines = [f"{result['dataset']}, {result['split']}: {result['samples']} samples"]
+def text(result: dict[str, Any], place: str) -> list[str]:
+    """Return the score as lines of text; the first one says on what samples it was reached."""
+    lines = [f"{place}: {result['samples']} samples"]
     networks = list(map(described, result["checkpoints"], result["epochs"]))
     if len(networks) == 1:
         lines.append(f"checkpoint {networks[0]}")
@@ -39,14 +45,17 @@ def text(result: dict[str, Any]) -> list[str]:
         lines += [f"  {network}" for network in networks]
     if result["views"] > 1:
         lines.append(averaged_over(result["views"]))
-    lines.append(f"loss      {loss_text(result['loss'])}")
+    lines.append(f"loss               {loss_text(result['loss'])}")
     if "accuracy" in result:
         bounds = f"{percent(result['accuracy_low'])} – {percent(result['accuracy_high'])}"
-        lines.append(f"accuracy  {percent(result['accuracy'])}  (95 %: {bounds})")
-        lines.append(f"errors    {result['errors']}")
+        lines.append(f"accuracy           {percent(result['accuracy'])}  (95 %: {bounds})")
+        lines.append(f"errors             {result['errors']}")
     if "confusion" not in result:
-        lines += [f"mae       {result['mae']:.6g}", f"mse       {result['mse']:.6g}"]
+        lines.append(f"mae                {result['mae']:.6g}")
+        lines.append(f"mse                {result['mse']:.6g}")
         return lines
+    lines.append(f"Brier score        {result['brier_score']:.4f}")
+    lines.append(f"calibration error  {result['calibration_error']:.4f}{corrected(result)}")
     names = [escaped(entry["label"]) for entry in result["per_class"]]
     width = max(6, *(len(name) + 1 for name in names))
     lines += ["", "class".ljust(width) + " precision    recall   samples"]
@@ -61,3 +70,12 @@ def text(result: dict[str, Any]) -> list[str]:
     for name, row in zip(names, result["confusion"], strict=True):
         lines.append(name.ljust(width) + "".join(str(count).rjust(width) for count in row))
     return lines
+
+
+def corrected(result: dict[str, Any]) -> str:
+    """Return the words that say whether a single network's probabilities have a temperature."""
+    if len(result["checkpoints"]) > 1:
+        return ""
+    if result["temperature"] is None:
+        return "  (no temperature: the run held out no samples to fit it to)"
+    return f"  (temperature {result['temperature']:.3g})"

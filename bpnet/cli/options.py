@@ -1,15 +1,20 @@
 """Share options and words between commands."""
 
+from __future__ import annotations
+
 import os
 import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from bpnet.machine import UNKNOWN
+
+if TYPE_CHECKING:
+    from bpnet.model.model import Model
 
 MOST_VIEWS = 100
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -115,6 +120,15 @@ def percent(fraction: float) -> str:
 def loss_text(loss: float) -> str:
     """Return a loss with four decimals, or with an exponent where it has exploded."""
     return f"{loss:.4f}" if abs(loss) < 1e6 else f"{loss:.4e}"
+
+
+def training_loss_name(model: Model) -> str:
+    """Return what a network's training loss is called: `loss` where `eval` reports the same one."""
+    kind, smoothed = model.config.train.loss, model.config.train.label_smoothing > 0
+    if not smoothed and (kind == "cross_entropy" or not model.class_names):
+        return "loss"
+    name = kind.replace("cross_entropy", "cross-entropy").replace("_", " ")
+    return f"smoothed {name}" if smoothed else name
 
 
 def averaged_over(count: int) -> str:

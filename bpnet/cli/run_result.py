@@ -46,15 +46,22 @@ def next_commands(model: Model, run_dir: Path, data_dir: Path | None) -> list[st
     return commands
 
 
-def tell(result: dict[str, Any], score: Score, commands: list[str]) -> None:
-    """Write the score, with mean errors if targets are plain numbers, and the next commands."""
+def tell(result: dict[str, Any], score: Score, where: str, commands: list[str]) -> None:
+    """Write the score, with mean errors if targets are plain numbers, and the next commands.
+
+    Args:
+        result: what the run came to, in plain values.
+        score: that of its best checkpoint.
+        where: words for the samples that were scored.
+        commands: what to try next.
+    """
     if result["test_accuracy"] is not None:
-        errors = result["test_errors"]
+        errors, loss = result["test_errors"], loss_text(result["test_loss"])
         accuracy = percent(result["test_accuracy"])
-        show(f"test accuracy {accuracy} ({errors} errors), loss {loss_text(result['test_loss'])}")
+        show(f"{where} accuracy {accuracy} ({errors} errors), loss {loss}")
     else:
         means = f"mae {score.mean_absolute_error:.6g}, mse {score.mean_squared_error:.6g}"
-        show(f"test loss {result['test_loss']:.6g}, {means}")
+        show(f"{where} loss {result['test_loss']:.6g}, {means}")
     epochs = "1 epoch" if result["epochs"] == 1 else f"{result['epochs']} epochs"
     early = " (stopped early)" if result["stopped_early"] else ""
     speed = f"{result['samples_per_second']:,.0f} samples/s" if result["epochs"] else ""

@@ -16,6 +16,7 @@ from bpnet.cli.options import (
     command_line,
     data_dir,
     mirror,
+    training_loss_name,
     with_settings,
 )
 from bpnet.cli.output import show_json
@@ -126,7 +127,8 @@ def command(
     if as_json:
         show_json(result)
     else:
-        tell(result, score, next_commands(model, run_dir, data_dir))
+        where = "on the table itself:" if dataset.has_no_test else "test"
+        tell(result, score, where, next_commands(model, run_dir, data_dir))
 
 
 def default_run_dir(source: str) -> Path:
@@ -194,7 +196,8 @@ def _train_and_score(
         trainer = runs.build_trainer(model, dataset, run_dir, pool, start.saved, start.progress)
         trainer.started_from = trainer.started_from or origin
         runs.describe_run(run_dir, trainer)
-        _run(trainer, data_dir, RunDisplay(trainer.progress.ends[-1]))
+        display = RunDisplay(trainer.progress.ends[-1], training_loss_name(model))
+        _run(trainer, data_dir, display)
         with finished(run_dir, data_dir):
             return trainer, runs.final_score(run_dir / BEST, dataset, pool)
 

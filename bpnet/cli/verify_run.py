@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli import options
-from bpnet.cli.options import PATH, as_on, data_dir
+from bpnet.cli.options import PATH, as_on, data_dir, training_loss_name
 from bpnet.cli.output import note, show, show_json
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def command(run_dir: Path, data_dir: Path | None, workers: str | None, as_json: 
     take_first_weights(model, stored)
     with blas_threads(config.train.blas_threads), choose_workers(config) as pool:
         trainer = Replay(model, dataset, pool, stored, to_the_end=bool(machine))
-        trainer.observer = display = RunDisplay(stored.progress.ends[-1])
+        trainer.observer = display = RunDisplay(stored.progress.ends[-1], training_loss_name(model))
         with stop_request() as stop:
             try:
                 differences = replay(trainer, stop)

@@ -49,6 +49,11 @@ class Dataset:
     class_names: tuple[str, ...]
 
     @property
+    def has_no_test(self) -> bool:
+        """Return whether the training samples serve as test samples, too, as those of a table."""
+        return self.test is self.train
+
+    @property
     def input_shape(self) -> tuple[int, ...]:
         """Return (channels, height, width) of a picture, or the shape of a row of numbers."""
         shape = self.train.inputs.shape[1:]

@@ -86,7 +86,8 @@ class Checkpoint:
         self.restore(f"{prefix}parameters", network.parameters)
         self.restore(f"{prefix}state", network.state)
         normalization = Normalization(*record["normalization"])
-        return Model(config, network, normalization, tuple(record["class_names"]))
+        names, temperature = tuple(record["class_names"]), record.get("temperature")
+        return Model(config, network, normalization, names, temperature)
 
     @property
     def epoch(self) -> int | None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.model.model import Model
+from bpnet.model.model import LEAST, Model
 from bpnet.nn.layer import Array
-from bpnet.nn.loss import CrossEntropy, Loss, LossCache
-from bpnet.nn.memory import Memory, Room
+from bpnet.nn.loss import CrossEntropy, Loss
+from bpnet.nn.registry import build_loss
 from bpnet.nn.sequential import Workspace
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Solver = Callable[[NDArray[Any]], Array]
 
-LEAST = float(np.finfo(np.float32).tiny)  # probability: its logarithm, −87, is still a number
-
 
 class Ensemble:
     """Let M networks answer together, each looking at N views of every picture.
@@ -29,6 +27,8 @@ class Ensemble:
     The answer is the mean of their probabilities, or of their estimates of plain numbers:
 
         p̄(x) = 1 / (M N) Σ_m Σ_k p_m(view_k(x)).
+
+    where p_m is at the network's own temperature.
 
     Batch normalisation is folded (`fast/fold.py`), and perceptrons become lists of calls
     (`fast/inference`): such networks keep the weights of the moment at which that is done.
@@ -51,13 +51,25 @@ class Ensemble:
     def loss(self) -> Loss:
         """Return what scores the answers.
 
-        Mean probabilities of classes are scored by their cross-entropy, whatever the networks
-        were trained with; everything else by the first network's own loss.
+        Probabilities of classes are scored by their cross-entropy, whatever the networks were
+        trained with; everything else by the first network's loss, without label smoothing.
         """
         first = self.members[0]
-        if self.averages and first.class_names:
+        if first.class_names:
             return CrossEntropy(len(first.class_names))
-        return first.network.loss
+        return build_loss(first.network.loss.kind, first.network.loss.outputs)
+
+    @property
+    def trains_what_it_scores(self) -> bool:
+        """Return whether `loss` is what was trained, or there is no one network to have a loss."""
+        one, loss = self.members[0], self.members[0].network.loss
+        is_plain = not loss.label_smoothing and one.temperature is None
+        return self.averages or (is_plain and loss.kind == self.loss.kind)
+
+    def logits(self, outputs: Array) -> Array:
+        """Return what `Answers.outputs` gave such that `loss` finds the probabilities in it."""
+        one = self.members[0]
+        return one.logits(outputs) if one.class_names and not self.averages else outputs
 
     def programs(self, most: int) -> list[Program | None]:
         """Return each network's program for calls with up to `most` samples, if it has one."""
@@ -86,7 +98,6 @@ class Answers:
             solver(model, program, most)
             for model, program in zip(ensemble.members, ensemble.programs(most), strict=True)
         ]
-        self._caches: dict[int, LossCache] = {}
         self._views: Views | None = None
         if ensemble.views > 1:
             from bpnet.data.distortion.views import Views  # one view needs no distortion
@@ -97,7 +108,7 @@ class Answers:
     def outputs(self, samples: NDArray[Any]) -> Array:
         """Return outputs (outputs, batch) for samples (batch, …), valid until the next call.
 
-        Those of a single network; else such as stand for the mean: `self.loss` finds the mean
+        Those of a single network; else such as stand for the mean: `Ensemble.loss` finds the mean
         probabilities, or the mean estimates, in them. A yes-or-no question's mean probability is
         σ(z̄) with
 
@@ -108,27 +119,20 @@ class Answers:
         if not self._ensemble.averages:
             return self._solvers[0](samples)
         if self.loss.applies == "softmax":
-            mean = self._mean(samples, lambda loss, outputs: loss.probabilities(outputs))
+            mean = self._mean(samples, Model.class_probabilities)
             return np.log(np.maximum(mean, LEAST))
         if self.loss.answers_questions:
             yes, no = np.logaddexp.reduce(list(self._each(samples, log_probabilities)))
             z: Array = yes - no
             return z
-        return self._mean(samples, lambda loss, outputs: loss.estimates(outputs))
+        return self._mean(samples, lambda model, outputs: model.network.loss.estimates(outputs))
 
     def probabilities(self, samples: NDArray[Any]) -> Array:
         """Return the class probabilities (batch, classes) of up to `most` samples (batch, …)."""
-        return self.loss.probabilities(self.outputs(samples)).T
+        logits = self._ensemble.logits(self.outputs(samples))
+        return self.loss.probabilities(logits).T
 
-    def loss_cache(self, batch: int) -> LossCache:
-        """Return the cache with which `self.loss` scores `batch` samples."""
-        if batch not in self._caches:
-            dtype = self._ensemble.members[0].network.dtype
-            room = Room(batch, Memory(dtype, training=False))
-            self._caches[batch] = self.loss.allocate(room)
-        return self._caches[batch]
-
-    def _mean(self, samples: NDArray[Any], meaning: Callable[[Loss, Array], Array]) -> Array:
+    def _mean(self, samples: NDArray[Any], meaning: Callable[[Model, Array], Array]) -> Array:
         """Return the mean (outputs, batch) of what all outputs mean, in float64."""
         total = np.zeros((self.loss.outputs, len(samples)))
         for meant in self._each(samples, meaning):
@@ -137,13 +141,13 @@ class Answers:
         return total
 
     def _each(
-        self, samples: NDArray[Any], meaning: Callable[[Loss, Array], Array]
+        self, samples: NDArray[Any], meaning: Callable[[Model, Array], Array]
     ) -> Iterator[Array]:
         """Yield what each network's outputs for each view mean, valid until the next one."""
         for number in range(self._ensemble.views):
             seen = samples if self._views is None else self._views.show(samples, number)
             for model, outputs in zip(self._ensemble.members, self._solvers, strict=True):
-                yield meaning(model.network.loss, outputs(seen))
+                yield meaning(model, outputs(seen))
 
 
 def solver(model: Model, program: Program | None, most: int) -> Solver:
@@ -162,7 +166,7 @@ def solver(model: Model, program: Program | None, most: int) -> Solver:
     return ReadyPlans(program, model.network.loss.outputs, most).outputs
 
 
-def log_probabilities(loss: Loss, outputs: Array) -> Array:
+def log_probabilities(model: Model, outputs: Array) -> Array:
     """Return log σ(z) and log σ(−z), of yes and of no, for questions (outputs, batch).
 
     A network with another loss was trained to answer with the probability of yes itself.
@@ -171,6 +175,6 @@ def log_probabilities(loss: Loss, outputs: Array) -> Array:
         (2, outputs, batch) in float64.
     """
     z = outputs.astype(np.float64)
-    if loss.answers_questions:
+    if model.network.loss.answers_questions:
         return -np.logaddexp(0, np.stack([-z, z]))
     return np.log(np.clip(np.stack([z, 1 - z]), LEAST, 1))

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.config.network import build_layers
@@ -15,6 +16,9 @@ from bpnet.model.inputs import Normalization, to_inputs
 from bpnet.nn.layer import Array, Shape
 from bpnet.nn.registry import build_loss
 from bpnet.nn.sequential import Sequential, Workspace
+from bpnet.nn.softmax import softmax
+
+LEAST = float(np.finfo(np.float32).tiny)  # probability: its logarithm, −87, is still a number
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,15 @@ class Model:
         network: layers and parameters.
         normalization: how stored pictures become inputs.
         class_names: one per output; empty where outputs are plain numbers.
+        temperature: T, which makes probabilities of classes what they say; None if none was
+            fitted.
     """
 
     config: Config
     network: Sequential
     normalization: Normalization
     class_names: tuple[str, ...]
+    temperature: float | None = None
 
     @property
     def reads_digits(self) -> bool:
@@ -74,10 +81,31 @@ class Model:
         caches = workspace.caches(len(samples))
         return self.network.forward(to_inputs(samples, self.normalization, caches.inputs), caches)
 
+    def logits(self, outputs: Array) -> Array:
+        """Return numbers (classes, batch) whose softmax are the class probabilities.
+
+        With a temperature they are `z / T`, whatever the network was trained with; without one,
+        they say what its loss takes the outputs for.
+        """
+        if self.temperature is not None:
+            divided: Array = outputs / self.temperature
+            return divided
+        loss = self.network.loss
+        if loss.applies == "softmax":
+            return outputs
+        logarithms: Array = np.log(np.maximum(loss.probabilities(outputs), LEAST))
+        return logarithms
+
     def probabilities(self, samples: NDArray[Any]) -> Array:
         """Return the class probabilities (batch, classes) of samples (batch, …)."""
         workspace = Workspace(self.network, len(samples), training=False)
-        return self.network.loss.probabilities(self.outputs(samples, workspace)).T
+        return self.class_probabilities(self.outputs(samples, workspace)).T
+
+    def class_probabilities(self, outputs: Array) -> Array:
+        """Return the class probabilities (classes, batch) that outputs of this shape stand for."""
+        if not self.class_names:
+            return self.network.loss.probabilities(outputs)
+        return softmax(self.logits(outputs), out=np.empty_like(outputs))
 
 
 def build_network(

@@ -127,6 +127,10 @@ NORMALIZATION = Kind(
         several(number, 2, 2).fits(value) and 1e-30 <= value[0] <= 1e30 and abs(value[1]) <= 1e30
     ),
 )
+TEMPERATURE = Kind(
+    "a number from 0.001 to 1000",
+    lambda value: type(value) in (int, float) and 1e-3 <= value <= 1e3,
+)
 
 MISSING = object()
 Keys = Mapping[str, Kind]
@@ -138,6 +142,7 @@ RECORD: Keys = {
     "outputs": whole(1, MOST_INPUTS),
     "normalization": NORMALIZATION,
     "class_names": several(text(100, least=1), 0, MOST_CLASSES),
+    "temperature": TEMPERATURE.or_null().or_missing(),  # not in earlier versions
     "progress": an_object.or_missing(),
     "fingerprint": FINGERPRINT.or_missing(),
     "started_from": ORIGIN.or_missing(),

@@ -1,17 +1,21 @@
 """Score a model on samples it was not trained on."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.dataset import Samples
-from bpnet.model.blocks import by_blocks
-from bpnet.model.ensemble import Answers, Ensemble
+from bpnet.model.blocks import all_outputs
+from bpnet.model.calibration import brier_score, calibration_error
+from bpnet.model.ensemble import Ensemble
 from bpnet.model.model import Model
-from bpnet.model.workers import Workers
+from bpnet.model.workers import Workers, worker_settings
+from bpnet.nn.layer import Array
+from bpnet.nn.loss import Loss
+from bpnet.nn.memory import Memory, Room
 
 
 @dataclass(frozen=True)
@@ -20,17 +24,25 @@ class Score:
 
     Args:
         samples: how many it was asked.
-        loss: mean over the samples.
+        loss: mean over the samples: of the cross-entropy of the probabilities, whatever the network
+            was trained with; for plain numbers, of its own loss.
+        training_loss: mean of the loss that the network was trained with, label smoothing
+            included; that of several together is `loss`.
         correct: right answers; None where targets are plain numbers.
         confusion: (classes, classes), rows true and columns predicted; None likewise.
+        calibration_error: see `calibration.py`; None likewise.
+        brier_score: likewise.
         mean_absolute_error: None for classes.
         mean_squared_error: None for classes.
     """
 
     samples: int
     loss: float
+    training_loss: float
     correct: int | None = None
     confusion: NDArray[np.int64] | None = None
+    calibration_error: float | None = None
+    brier_score: float | None = None
     mean_absolute_error: float | None = None
     mean_squared_error: float | None = None
 
@@ -84,52 +96,66 @@ def evaluate(
 ) -> Score:
     """Score a model, or several together, on all samples or on those with the given numbers.
 
-    The samples are scored in blocks whose sums are added in order, so that the result does not
-    depend on the number of workers, or on what they are.
+    The samples are answered in blocks, and scored in order, so that the result does not depend on
+    the number of workers, or on what they are.
     """
     ensemble = model if isinstance(model, Ensemble) else Ensemble([model])
-
-    def score(answers: Answers, block: slice) -> Score:
-        return _score_block(answers, samples, block if index is None else index[block])
-
-    return _combine(by_blocks(ensemble, len(samples if index is None else index), workers, score))
+    outputs = all_outputs(ensemble, samples.inputs, workers, index)
+    targets = samples.targets if index is None else samples.targets[index]
+    return score_outputs(ensemble, outputs, targets)
 
 
-def _score_block(answers: Answers, samples: Samples, block: slice | NDArray[np.int64]) -> Score:
-    """Score one block; errors of numbers are returned as sums."""
-    loss = answers.loss
-    targets = samples.targets[block]
-    count = len(targets)
-    outputs = answers.outputs(samples.inputs[block])
-    cache = answers.loss_cache(count)
-    total = loss.forward(outputs, targets, cache)
-    if targets.ndim == 1:
-        classes = len(outputs)
-        pairs = targets * classes + outputs.argmax(axis=0)
-        confusion = np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
-        return Score(count, total, int(np.trace(confusion)), confusion)
-    error = np.abs(loss.estimates(outputs) - targets.T)
-    correct = cache.correct if loss.answers_questions else None
-    squared = float(np.square(error).mean(axis=0).sum())
-    return Score(count, total, correct, None, float(error.mean(axis=0).sum()), squared)
+def score_outputs(ensemble: Ensemble, outputs: Array, targets: NDArray[Any]) -> Score:
+    """Score what a model, or several together, gave (outputs, samples) for these targets."""
+    with worker_settings():  # what overflows shows in the loss
+        logits = ensemble.logits(outputs).astype(np.float64)
+        outputs = outputs.astype(np.float64)
+        if targets.ndim == 1:
+            score = _score_classes(logits, targets)
+        else:
+            score = _score_numbers(ensemble.loss, outputs, targets)
+        if ensemble.trains_what_it_scores:
+            return score
+        trained = mean_loss(ensemble.members[0].network.loss, outputs, targets)
+        return replace(score, training_loss=trained)
 
 
-def _combine(blocks: list[Score]) -> Score:
-    """Add up the sums of all blocks and turn them into means."""
-    samples = sum(block.samples for block in blocks)
+def mean_loss(loss: Loss, outputs: Array, targets: NDArray[Any]) -> float:
+    """Return the mean over samples of a loss of outputs (outputs, samples)."""
+    cache = loss.allocate(Room(len(targets), Memory(np.float64, training=False)))
+    return loss.forward(outputs, targets, cache) / len(targets)
 
-    def total(name: str) -> Any:
-        parts = [getattr(block, name) for block in blocks]
-        return None if parts[0] is None else sum(parts[1:], start=parts[0])
 
-    def mean(name: str) -> float | None:
-        return None if total(name) is None else total(name) / samples
-
+def _score_classes(logits: Array, labels: NDArray[np.int64]) -> Score:
+    """Score by `p = softmax(z)` and `−log p_y = log Σ_i e^{z_i − m} − (z_y − m)`, m the largest."""
+    classes, samples = logits.shape
+    answers = logits.argmax(axis=0)
+    confusion = np.bincount(labels * classes + answers, minlength=classes * classes)
+    confusion = confusion.reshape(classes, classes)
+    shifted = logits - logits.max(axis=0)
+    probabilities = np.exp(shifted)
+    sums = probabilities.sum(axis=0)
+    probabilities /= sums
+    loss = float((np.log(sums) - shifted[labels, np.arange(samples)]).mean())
     return Score(
         samples,
-        total("loss") / samples,
-        total("correct"),
-        total("confusion"),
-        mean("mean_absolute_error"),
-        mean("mean_squared_error"),
+        loss,
+        loss,
+        correct=int(np.trace(confusion)),
+        confusion=confusion,
+        calibration_error=calibration_error(probabilities.max(axis=0), answers == labels),
+        brier_score=brier_score(probabilities, labels),
+    )
+
+
+def _score_numbers(loss: Loss, outputs: Array, targets: NDArray[Any]) -> Score:
+    error = np.abs(loss.estimates(outputs) - targets.T)
+    mean = mean_loss(loss, outputs, targets)
+    return Score(
+        len(targets),
+        mean,
+        mean,
+        correct=loss.count_correct(outputs, targets) if loss.answers_questions else None,
+        mean_absolute_error=float(error.mean()),
+        mean_squared_error=float(np.square(error).mean()),
     )

@@ -33,6 +33,7 @@ from bpnet.training.saving import model_record, named_arrays, save_checkpoint, w
 from bpnet.training.schedule import Schedule
 from bpnet.training.step.batch import Batch
 from bpnet.training.step.engine import Engine
+from bpnet.training.validation import validate
 
 PROBE = 1000  # training samples whose loss is compared before and after a run: in 0.1 s at most
 
@@ -77,6 +78,7 @@ class Trainer:
         self.engine = Engine(model, self.samples, most, self.optimizer, self.averaged, workers)
         self.started_from: dict[str, str] | None = None  # the checkpoint that gave the weights
         self.last_loss: float | None = None  # that of `probe` when the run is finished
+        self.temperature: float | None = None  # fitted after the last complete epoch
         self._began = time.perf_counter()
 
     @property
@@ -111,6 +113,7 @@ class Trainer:
         for name, arrays in self.averaged.groups().items():
             checkpoint.restore(name, arrays)
         self.started_from = checkpoint.record.get("started_from")
+        self.temperature = checkpoint.record.get("temperature")
         self.progress = progress
         self.schedule = self._build_schedule()
 
@@ -170,6 +173,7 @@ class Trainer:
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the record and the arrays of a checkpoint; the arrays are views of the run's."""
         record = model_record(self.model) | {
+            "temperature": self.temperature,
             "progress": self.progress.record(),
             "fingerprint": self.fingerprint,
             "random": {
@@ -232,14 +236,14 @@ class Trainer:
             "learning_rate": self.schedule.rate(progress.step - 1),
             "train_loss": progress.loss_sum / progress.seen,
             "train_accuracy": progress.correct / progress.seen if is_classes else None,
-            "validation_loss": None if score is None else score.loss,
+            "validation_loss": None if score is None else score.training_loss,
             "validation_accuracy": None if score is None else score.accuracy,
             "seconds": progress.epoch_seconds,
             "samples_per_second": progress.seen / progress.epoch_seconds,
         }
         progress.history.append(record)
         progress.close_epoch()
-        improved = score is not None and progress.note(score.accuracy or 0.0, score.loss)
+        improved = score is not None and progress.note(score.accuracy or 0.0, score.training_loss)
         patience = self.config.train.early_stopping
         waited = progress.epoch - progress.patience_from
         progress.stopped_early = 0 < patience <= waited
@@ -250,9 +254,11 @@ class Trainer:
         if not len(self.validation):
             return None
         with self.averaged.in_use():
-            score = evaluate(self.model, self.samples, self.workers, self.validation)
-            if not np.isfinite(score.loss):
-                raise self._diverged(self.progress.epoch + 1, self.progress.step)
+            score, self.temperature = validate(
+                self.model, self.samples, self.workers, self.validation
+            )
+        if not np.isfinite([score.loss, score.training_loss]).all():
+            raise self._diverged(self.progress.epoch + 1, self.progress.step)
         return score
 
     def probe(self) -> float:
@@ -262,7 +268,7 @@ class Trainer:
         """
         some = shuffled(self.training, self.config.train.seed, 0)[:PROBE]
         with self.averaged.in_use():
-            return evaluate(self.model, self.samples, self.workers, some).loss
+            return evaluate(self.model, self.samples, self.workers, some).training_loss
 
     def _diverged(
         self, epoch: int, step: int, samples: NDArray[Any] | None = None

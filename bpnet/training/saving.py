@@ -34,6 +34,7 @@ def model_record(model: Model) -> dict[str, Any]:
         "outputs": model.network.loss.outputs,
         "normalization": [model.normalization.scale, model.normalization.offset],
         "class_names": list(model.class_names),
+        "temperature": model.temperature,
     }
 
 

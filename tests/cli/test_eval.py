@@ -30,8 +30,9 @@ from tests.helpers.tiny import (
 
 KEYS = [
     *("checkpoint", "checkpoints", "epoch", "epochs", "warnings", "dataset", "split", "views"),
-    *("samples", "loss"),
-    *("accuracy", "accuracy_low", "accuracy_high", "errors", "per_class", "confusion"),
+    *("samples", "loss", "training_loss"),
+    *("accuracy", "accuracy_low", "accuracy_high", "errors"),
+    *("calibration_error", "brier_score", "temperature", "per_class", "confusion"),
 ]
 
 
@@ -85,7 +86,7 @@ def test_splits_are_those_of_the_run(tiny_run: Run) -> None:
     assert found["validation"]["samples"] == 20
     assert found["train"]["samples"] == 80
     history = load_checkpoint(tiny_run.path / "best.npz").record["progress"]["history"]
-    assert found["validation"]["loss"] == history[-1]["validation_loss"]
+    assert found["validation"]["training_loss"] == history[-1]["validation_loss"]
 
 
 def test_a_run_without_validation_has_no_such_split(digit_run: Run, tmp_path: Path) -> None:
@@ -140,7 +141,7 @@ def test_numbers_are_scored_by_their_errors(tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
     succeed("train", "--config", tmp_path / "table.ini", "--run-dir", run_dir)
     score = evaluated(run_dir)
-    assert list(score) == [*KEYS[:10], "mae", "mse"]
+    assert list(score) == [*KEYS[:11], "mae", "mse"]
     assert score["mse"] == pytest.approx(score["loss"], rel=1e-5)
     assert math.isfinite(score["mae"])
     assert "mae" in succeed("eval", run_dir).out

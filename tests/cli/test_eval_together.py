@@ -103,7 +103,7 @@ def test_one_network_may_look_several_times(tiny_run: Run) -> None:
 
 
 def test_the_gate_is_for_all_of_them_together(tiny_run: Run, others: dict[str, Path]) -> None:
-    words = (others["kind"], others["split"])
+    words = (others["split"], others["size"], "--views", 2)
     accuracy = evaluated(*words)["accuracy"]
     succeed("eval", *words, "--min-accuracy", accuracy)
     assert call("eval", *words, "--min-accuracy", accuracy + 0.01).code == 6

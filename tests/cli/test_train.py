@@ -125,7 +125,29 @@ def test_a_table_of_numbers_is_trained_and_scored(here: Path) -> None:
     for key in ("validation_accuracy", "test_accuracy", "test_errors"):
         assert said[key] is None
     assert said["test_loss"] > 0
-    assert "test loss" in succeed("train", "--resume", "run").out
+    assert "on the table itself: loss " in succeed("train", "--resume", "run").out
+    assert succeed("eval", "run").out.startswith("on the table itself: 4 samples\n")
+
+
+def test_a_table_of_classes_has_no_test_samples_either(here: Path) -> None:
+    words = ("train", "--config", "keras-classes", "--run-dir", "run")
+    told = succeed(*words).out
+    assert told.startswith("on the table itself: accuracy ")
+    assert "test" not in told.partition("\nnext:")[0]
+    scored = succeed("eval", "run").out
+    assert scored.startswith("on the table itself: ")
+
+
+def test_a_training_loss_other_than_that_of_eval_has_a_name_of_its_own(here: Path) -> None:
+    for settings, name in (
+        (("train.label_smoothing=0.1",), "smoothed cross-entropy"),
+        (("train.loss=quadratic",), "quadratic"),
+        (("train.loss=binary_cross_entropy",), "binary cross-entropy"),
+        ((), "loss"),
+    ):
+        words = [word for setting in settings for word in ("--set", setting)]
+        answer = succeed("train", "--config", TINY, "--run-dir", f"run-{name}", *words)
+        assert answer.err.startswith(f"epoch 1/3  {name} ")
 
 
 # What it refuses

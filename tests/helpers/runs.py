@@ -92,7 +92,7 @@ class Rising:
 
     def __call__(self, trainer: Trainer) -> Any:
         accuracy, loss = next(self.scores)
-        return type("Score", (), {"accuracy": accuracy, "loss": loss})
+        return type("Score", (), {"accuracy": accuracy, "training_loss": loss})
 
 
 def scripted(

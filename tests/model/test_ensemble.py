@@ -1,5 +1,7 @@
 """Several networks, and several views of a picture, against averaging by hand."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -90,11 +92,33 @@ def test_any_workers_and_blocks_give_the_same_score(models: list[Model]) -> None
     np.testing.assert_allclose(part, whole[:, 40:50], rtol=1e-5, atol=1e-6)
 
 
-def test_a_single_network_keeps_its_own_loss() -> None:
-    smoothed = model_of("train.label_smoothing=0.2")
-    plain = model_of()
-    assert score(smoothed).loss != pytest.approx(score(plain).loss, rel=1e-4)
-    assert score(Ensemble([smoothed, smoothed])).loss == pytest.approx(score(plain).loss, rel=1e-5)
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse", "quadratic", "binary_cross_entropy"])
+@pytest.mark.parametrize("temperature", [None, 0.7])
+def test_the_loss_of_classes_is_their_cross_entropy(loss: str, temperature: float | None) -> None:
+    """Whatever was trained, alone and beside itself: one loss, one meaning."""
+    model = dataclasses.replace(model_of(f"train.loss={loss}"), temperature=temperature)
+    chances = model.probabilities(SAMPLES.inputs)[np.arange(150), SAMPLES.targets]
+    expected = -np.log(chances.astype(np.float64)).mean()
+    alone, twice = score(model), score(Ensemble([model, model]))
+    assert alone.loss == pytest.approx(expected, rel=1e-5)
+    assert twice.loss == pytest.approx(expected, rel=1e-5)
+    for measure in ("calibration_error", "brier_score", "accuracy"):
+        assert getattr(twice, measure) == pytest.approx(getattr(alone, measure), rel=1e-4)
+
+
+def test_smoothing_belongs_to_the_training_loss_alone() -> None:
+    smoothed, plain = model_of("train.label_smoothing=0.2"), model_of()
+    assert score(smoothed).loss == score(plain).loss == score(plain).training_loss
+    assert score(smoothed).training_loss != pytest.approx(score(smoothed).loss, rel=1e-3)
+
+
+def test_each_network_of_several_has_its_own_temperature(models: list[Model]) -> None:
+    cold = dataclasses.replace(models[0], temperature=0.5)
+    hot = dataclasses.replace(models[1], temperature=4.0)
+    found = Answers(Ensemble([cold, hot]), 150).probabilities(SAMPLES.inputs)
+    np.testing.assert_allclose(found, mean_probabilities([cold, hot]), rtol=1e-5, atol=1e-7)
+    assert cold.probabilities(SAMPLES.inputs).max() > models[0].probabilities(SAMPLES.inputs).max()
+    assert hot.probabilities(SAMPLES.inputs).max() < models[1].probabilities(SAMPLES.inputs).max()
 
 
 def test_a_right_class_without_a_chance_has_a_loss_that_is_a_number(models: list[Model]) -> None:

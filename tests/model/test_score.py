@@ -13,6 +13,7 @@ from bpnet.model.ensemble import Answers, Ensemble
 from bpnet.model.model import Model
 from bpnet.model.score import Score, evaluate, per_class, wilson_interval
 from bpnet.model.workers import Workers
+from bpnet.nn.layer import Array
 from bpnet.nn.sequential import Workspace
 from bpnet.training.run import prepare_model
 from tests.helpers.tiny import NET, TABLE, TRAIN, draw_dataset, draw_samples, read_config
@@ -97,11 +98,11 @@ def test_who_is_interrupted_waits_for_no_other_block(
 ) -> None:
     scored = []
 
-    def interrupted(answers: Answers, samples: Samples, block: slice) -> Score:
-        scored.append(block)
+    def interrupted(answers: Answers, inputs: Array) -> Array:
+        scored.append(len(inputs))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bpnet.model.score._score_block", interrupted)
+    monkeypatch.setattr(Answers, "outputs", interrupted)
     with pytest.raises(KeyboardInterrupt):
         score(model, draw_samples(64 * 10, 3), workers=2)
     assert len(scored) <= 2

@@ -110,6 +110,7 @@ def test_a_run_that_stopped_early_and_was_extended_is_verified_with_its_first_sc
 
 def test_what_an_earlier_version_did_not_record_makes_no_difference(run_dir: Path) -> None:
     def forget(record: dict[str, Any]) -> None:
+        del record["temperature"]
         for key in ("first_loss", "patience_score", "patience_from", "planned"):
             del record["progress"][key]
 
@@ -118,6 +119,8 @@ def test_what_an_earlier_version_did_not_record_makes_no_difference(run_dir: Pat
     assert differences(run_dir) == []
     change_record(run_dir / "last.npz", lambda record: record["progress"].update(first_loss=None))
     assert [one.key for one in differences(run_dir)] == ["progress.first_loss"]
+    change_record(run_dir / "last.npz", lambda record: record.update(temperature=0.5))
+    assert differences(run_dir)[0].key == "temperature"
 
 
 def test_a_run_that_goes_on_elsewhere_is_verified_from_its_seed(tmp_path: Path) -> None:
