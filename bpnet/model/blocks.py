@@ -78,21 +78,6 @@ def by_blocks(
     return [results[number] for number in range(len(blocks))]
 
 
-def all_outputs(
-    ensemble: Ensemble,
-    inputs: NDArray[Any],
-    workers: Workers,
-    index: NDArray[np.int64] | None = None,
-) -> Array:
-    """Return what `Answers.outputs` gives (outputs, samples) for all samples, or those chosen."""
-    count = len(inputs if index is None else index)
-
-    def compute(answers: Answers, block: slice) -> Array:
-        return answers.outputs(inputs[block if index is None else index[block]]).copy()
-
-    return np.concatenate(by_blocks(ensemble, count, workers, compute), axis=1)
-
-
 def probabilities(ensemble: Ensemble, inputs: NDArray[Any], workers: Workers) -> Array:
     """Return the class probabilities (samples, classes) of many samples."""
     return np.concatenate(

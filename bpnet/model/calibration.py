@@ -11,37 +11,41 @@ from bpnet.nn.layer import Array
 from bpnet.nn.softmax import softmax
 
 BINS = 15  # of confidence, equally wide, as in Guo et al.
+EDGES = np.linspace(0, 1, BINS + 1)[1:-1]
 LOWEST, HIGHEST = 1e-3, 1e3  # temperatures
 MOST_STEPS = 50  # of Newton's method, which takes fewer than ten
 
 
-def calibration_error(confidence: Array, right: NDArray[np.bool_]) -> float:
-    """Return the expected calibration error of answers.
-
-    They are sorted by their confidence into B = 15 bins:
-
-        ECE = Σ_b |right answers in b − Σ confidence in b| / samples.
+def excess_by_confidence(confidence: Array, right: NDArray[np.bool_]) -> Array:
+    """Return, for each bin of confidence, how many answers are right beyond what was expected.
 
     Args:
         confidence: the probability of each answer, the largest of all classes (samples,).
         right: which answers are right (samples,).
+    """
+    bins = np.searchsorted(EDGES, confidence)  # not finite ones too: the loss reports them
+    excess: NDArray[Any] = np.bincount(bins, weights=right - confidence, minlength=BINS)
+    return excess
+
+
+def calibration_error(excess: Array, samples: int) -> float:
+    """Return the expected calibration error of answers, from their excess in 15 bins.
+
+        ECE = Σ_b |right answers in b − Σ confidence in b| / samples.
 
     Source: Guo et al., 2017, "On Calibration of Modern Neural Networks", equation 3.
     """
-    edges = np.linspace(0, 1, BINS + 1)[1:-1]
-    bins = np.searchsorted(edges, confidence)  # not finite ones too: the loss reports them
-    excess = np.bincount(bins, weights=right - confidence, minlength=BINS)
-    return float(np.abs(excess).sum()) / len(right)
+    return float(np.abs(excess).sum()) / samples
 
 
-def brier_score(probabilities: Array, labels: NDArray[np.int64]) -> float:
-    """Return the mean of `Σ_i (p_i − y_i)²` over samples with one-hot y: 0 is best, 2 worst.
+def brier_scores(probabilities: Array, labels: NDArray[np.int64]) -> Array:
+    """Return `Σ_i (p_i − y_i)²` of each sample, with one-hot y: 0 is best, 2 worst.
 
     Source: Brier, 1950.
     """
     right = probabilities[labels, np.arange(len(labels))]
-    squares = np.square(probabilities).sum(axis=0) - 2 * right + 1
-    return float(squares.mean())
+    squares: Array = np.square(probabilities).sum(axis=0) - 2 * right + 1
+    return squares
 
 
 def fit_temperature(outputs: NDArray[Any], labels: NDArray[np.int64]) -> float:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from bpnet.model.model import LEAST, Model
 from bpnet.nn.layer import Array
-from bpnet.nn.loss import CrossEntropy, Loss
+from bpnet.nn.loss import CrossEntropy, Loss, LossCache
+from bpnet.nn.memory import Memory, Room
 from bpnet.nn.registry import build_loss
 from bpnet.nn.sequential import Workspace
 
@@ -59,13 +60,6 @@ class Ensemble:
             return CrossEntropy(len(first.class_names))
         return build_loss(first.network.loss.kind, first.network.loss.outputs)
 
-    @property
-    def trains_what_it_scores(self) -> bool:
-        """Return whether `loss` is what was trained, or there is no one network to have a loss."""
-        one, loss = self.members[0], self.members[0].network.loss
-        is_plain = not loss.label_smoothing and one.temperature is None
-        return self.averages or (is_plain and loss.kind == self.loss.kind)
-
     def logits(self, outputs: Array) -> Array:
         """Return what `Answers.outputs` gave such that `loss` finds the probabilities in it."""
         one = self.members[0]
@@ -93,11 +87,12 @@ class Answers:
 
     def __init__(self, ensemble: Ensemble, most: int) -> None:
         self.loss = ensemble.loss
-        self._ensemble = ensemble
+        self.ensemble = ensemble
         self._solvers = [
             solver(model, program, most)
             for model, program in zip(ensemble.members, ensemble.programs(most), strict=True)
         ]
+        self._caches: dict[int, LossCache] = {}
         self._views: Views | None = None
         if ensemble.views > 1:
             from bpnet.data.distortion.views import Views  # one view needs no distortion
@@ -116,7 +111,7 @@ class Answers:
 
         summed over all networks and views: so a sure no loses no more digits than a sure yes.
         """
-        if not self._ensemble.averages:
+        if not self.ensemble.averages:
             return self._solvers[0](samples)
         if self.loss.applies == "softmax":
             mean = self._mean(samples, Model.class_probabilities)
@@ -129,24 +124,32 @@ class Answers:
 
     def probabilities(self, samples: NDArray[Any]) -> Array:
         """Return the class probabilities (batch, classes) of up to `most` samples (batch, …)."""
-        logits = self._ensemble.logits(self.outputs(samples))
+        logits = self.ensemble.logits(self.outputs(samples))
         return self.loss.probabilities(logits).T
+
+    def total_loss(self, loss: Loss, outputs: Array, targets: NDArray[Any]) -> float:
+        """Return the sum over samples of a loss, `self.loss` or a network's, of their outputs."""
+        batch = len(targets)
+        if batch not in self._caches:
+            dtype = self.ensemble.members[0].network.dtype
+            self._caches[batch] = loss.allocate(Room(batch, Memory(dtype, training=False)))
+        return loss.forward(outputs, targets, self._caches[batch])
 
     def _mean(self, samples: NDArray[Any], meaning: Callable[[Model, Array], Array]) -> Array:
         """Return the mean (outputs, batch) of what all outputs mean, in float64."""
         total = np.zeros((self.loss.outputs, len(samples)))
         for meant in self._each(samples, meaning):
             total += meant
-        total /= len(self._ensemble.members) * self._ensemble.views
+        total /= len(self.ensemble.members) * self.ensemble.views
         return total
 
     def _each(
         self, samples: NDArray[Any], meaning: Callable[[Model, Array], Array]
     ) -> Iterator[Array]:
         """Yield what each network's outputs for each view mean, valid until the next one."""
-        for number in range(self._ensemble.views):
+        for number in range(self.ensemble.views):
             seen = samples if self._views is None else self._views.show(samples, number)
-            for model, outputs in zip(self._ensemble.members, self._solvers, strict=True):
+            for model, outputs in zip(self.ensemble.members, self._solvers, strict=True):
                 yield meaning(model, outputs(seen))
 
 

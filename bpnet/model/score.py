@@ -1,6 +1,7 @@
 """Score a model on samples it was not trained on."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.dataset import Samples
-from bpnet.model.blocks import all_outputs
-from bpnet.model.calibration import brier_score, calibration_error
-from bpnet.model.ensemble import Ensemble
+from bpnet.model.blocks import by_blocks
+from bpnet.model.calibration import brier_scores, calibration_error, excess_by_confidence
+from bpnet.model.ensemble import Answers, Ensemble
 from bpnet.model.model import Model
-from bpnet.model.workers import Workers, worker_settings
+from bpnet.model.workers import Workers
 from bpnet.nn.layer import Array
-from bpnet.nn.loss import Loss
-from bpnet.nn.memory import Memory, Room
 
 
 @dataclass(frozen=True)
@@ -96,37 +95,51 @@ def evaluate(
 ) -> Score:
     """Score a model, or several together, on all samples or on those with the given numbers.
 
-    The samples are answered in blocks, and scored in order, so that the result does not depend on
-    the number of workers, or on what they are.
+    The samples are scored in blocks whose sums are added in order, so that the result does not
+    depend on the number of workers, or on what they are.
     """
     ensemble = model if isinstance(model, Ensemble) else Ensemble([model])
-    outputs = all_outputs(ensemble, samples.inputs, workers, index)
-    targets = samples.targets if index is None else samples.targets[index]
-    return score_outputs(ensemble, outputs, targets)
+
+    def measure(answers: Answers, block: slice) -> Sums:
+        chosen = block if index is None else index[block]
+        return sums_of(answers, answers.outputs(samples.inputs[chosen]), samples.targets[chosen])
+
+    return combine(by_blocks(ensemble, len(samples if index is None else index), workers, measure))
 
 
-def score_outputs(ensemble: Ensemble, outputs: Array, targets: NDArray[Any]) -> Score:
-    """Score what a model, or several together, gave (outputs, samples) for these targets."""
-    with worker_settings():  # what overflows shows in the loss
-        logits = ensemble.logits(outputs).astype(np.float64)
-        outputs = outputs.astype(np.float64)
-        if targets.ndim == 1:
-            score = _score_classes(logits, targets)
-        else:
-            score = _score_numbers(ensemble.loss, outputs, targets)
-        if ensemble.trains_what_it_scores:
-            return score
-        trained = mean_loss(ensemble.members[0].network.loss, outputs, targets)
-        return replace(score, training_loss=trained)
+@dataclass(frozen=True)
+class Sums:
+    """Hold sums over the samples of a block, as `Score` holds what becomes of them.
+
+    Args:
+        excess: right answers less confidence, by bins of confidence (`calibration.py`).
+    """
+
+    samples: int
+    loss: float
+    training_loss: float
+    correct: int | None = None
+    confusion: NDArray[np.int64] | None = None
+    excess: Array | None = None
+    brier_score: float | None = None
+    absolute_error: float | None = None
+    squared_error: float | None = None
 
 
-def mean_loss(loss: Loss, outputs: Array, targets: NDArray[Any]) -> float:
-    """Return the mean over samples of a loss of outputs (outputs, samples)."""
-    cache = loss.allocate(Room(len(targets), Memory(np.float64, training=False)))
-    return loss.forward(outputs, targets, cache) / len(targets)
+def sums_of(answers: Answers, outputs: Array, targets: NDArray[Any]) -> Sums:
+    """Score the outputs (outputs, samples) of a model, or of several together."""
+    ensemble = answers.ensemble
+    if targets.ndim > 1:
+        sums = _sums_of_numbers(answers, outputs, targets)
+    else:
+        sums = _sums_of_classes(ensemble.logits(outputs).astype(np.float64), targets)
+    if ensemble.averages:
+        return sums
+    trained = answers.total_loss(ensemble.members[0].network.loss, outputs, targets)
+    return replace(sums, training_loss=trained)
 
 
-def _score_classes(logits: Array, labels: NDArray[np.int64]) -> Score:
+def _sums_of_classes(logits: Array, labels: NDArray[np.int64]) -> Sums:
     """Score by `p = softmax(z)` and `−log p_y = log Σ_i e^{z_i − m} − (z_y − m)`, m the largest."""
     classes, samples = logits.shape
     answers = logits.argmax(axis=0)
@@ -136,26 +149,52 @@ def _score_classes(logits: Array, labels: NDArray[np.int64]) -> Score:
     probabilities = np.exp(shifted)
     sums = probabilities.sum(axis=0)
     probabilities /= sums
-    loss = float((np.log(sums) - shifted[labels, np.arange(samples)]).mean())
-    return Score(
+    loss = float((np.log(sums) - shifted[labels, np.arange(samples)]).sum())
+    return Sums(
         samples,
         loss,
         loss,
         correct=int(np.trace(confusion)),
         confusion=confusion,
-        calibration_error=calibration_error(probabilities.max(axis=0), answers == labels),
-        brier_score=brier_score(probabilities, labels),
+        excess=excess_by_confidence(probabilities.max(axis=0), answers == labels),
+        brier_score=float(brier_scores(probabilities, labels).sum()),
     )
 
 
-def _score_numbers(loss: Loss, outputs: Array, targets: NDArray[Any]) -> Score:
+def _sums_of_numbers(answers: Answers, outputs: Array, targets: NDArray[Any]) -> Sums:
+    loss = answers.loss
     error = np.abs(loss.estimates(outputs) - targets.T)
-    mean = mean_loss(loss, outputs, targets)
-    return Score(
+    total = answers.total_loss(loss, outputs, targets)
+    return Sums(
         len(targets),
-        mean,
-        mean,
+        total,
+        total,
         correct=loss.count_correct(outputs, targets) if loss.answers_questions else None,
-        mean_absolute_error=float(error.mean()),
-        mean_squared_error=float(np.square(error).mean()),
+        absolute_error=float(error.mean(axis=0).sum()),
+        squared_error=float(np.square(error).mean(axis=0).sum()),
+    )
+
+
+def combine(blocks: Sequence[Sums]) -> Score:
+    """Add up the sums of all blocks and turn them into a score."""
+    samples = sum(block.samples for block in blocks)
+
+    def total(name: str) -> Any:
+        parts = [getattr(block, name) for block in blocks]
+        return None if parts[0] is None else sum(parts[1:], start=parts[0])
+
+    def mean(name: str) -> float | None:
+        return None if total(name) is None else total(name) / samples
+
+    excess = total("excess")
+    return Score(
+        samples,
+        total("loss") / samples,
+        total("training_loss") / samples,
+        total("correct"),
+        total("confusion"),
+        None if excess is None else calibration_error(excess, samples),
+        mean("brier_score"),
+        mean("absolute_error"),
+        mean("squared_error"),
     )

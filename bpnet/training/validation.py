@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.dataset import Samples
-from bpnet.model.blocks import all_outputs
+from bpnet.model.blocks import by_blocks
 from bpnet.model.calibration import fit_temperature
-from bpnet.model.ensemble import Ensemble
+from bpnet.model.ensemble import Answers, Ensemble
 from bpnet.model.model import Model
-from bpnet.model.score import Score, score_outputs
+from bpnet.model.score import Score, Sums, combine, sums_of
 from bpnet.model.workers import Workers
+from bpnet.nn.layer import Array
 
 
 def validate(
@@ -28,12 +29,16 @@ def validate(
     Returns:
         The score, and the temperature; None where targets are plain numbers.
     """
-    ensemble = Ensemble([model])
-    outputs = all_outputs(ensemble, samples.inputs, workers, index)
-    targets = samples.targets[index]
-    score = score_outputs(ensemble, outputs, targets)
+
+    def measure(answers: Answers, block: slice) -> tuple[Sums, Array]:
+        outputs = answers.outputs(samples.inputs[index[block]])
+        return sums_of(answers, outputs, samples.targets[index[block]]), outputs.copy()
+
+    blocks = by_blocks(Ensemble([model]), len(index), workers, measure)
+    score = combine([sums for sums, _ in blocks])
     if not model.class_names or not math.isfinite(score.loss):
         return score, None
     drawn = index >= len(samples) - model.config.data.drawn
     chosen = ~drawn if not drawn.all() else drawn
-    return score, fit_temperature(outputs[:, chosen], targets[chosen])
+    outputs = np.concatenate([outputs for _, outputs in blocks], axis=1)
+    return score, fit_temperature(outputs[:, chosen], samples.targets[index[chosen]])

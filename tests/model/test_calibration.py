@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bpnet.model.calibration import brier_score, calibration_error, fit_temperature
+from bpnet.model.calibration import (
+    brier_scores,
+    calibration_error,
+    excess_by_confidence,
+    fit_temperature,
+)
 from bpnet.nn.layer import Array
 from bpnet.nn.softmax import softmax
 
@@ -23,15 +28,19 @@ def cross_entropy(logits: Array, labels: NDArray[np.int64], temperature: float) 
     return float(-np.log(chances[labels, np.arange(len(labels))]).mean())
 
 
+def error_of(confidence: Array, right: NDArray[np.bool_]) -> float:
+    return calibration_error(excess_by_confidence(confidence, right), len(right))
+
+
 def test_the_calibration_error_of_a_known_case() -> None:
     # Two answers at 0.9, one right; two at 0.5, both right: |1 − 1.8| + |2 − 1| over 4.
     confidence, right = np.array([0.9, 0.9, 0.5, 0.5]), np.array([True, False, True, True])
-    assert calibration_error(confidence, right) == pytest.approx(0.45)
+    assert error_of(confidence, right) == pytest.approx(0.45)
 
 
 def test_sure_right_answers_have_no_calibration_error() -> None:
-    assert calibration_error(np.ones(3), np.ones(3, dtype=bool)) == 0
-    assert calibration_error(np.ones(3), np.zeros(3, dtype=bool)) == 1
+    assert error_of(np.ones(3), np.ones(3, dtype=bool)) == 0
+    assert error_of(np.ones(3), np.zeros(3, dtype=bool)) == 1
 
 
 def test_probabilities_that_are_true_are_calibrated_and_others_are_not() -> None:
@@ -40,7 +49,7 @@ def test_probabilities_that_are_true_are_calibrated_and_others_are_not() -> None
     for temperature in (0.5, 1, 2):
         chances = softmax(logits / temperature, np.empty_like(logits))
         right = chances.argmax(axis=0) == labels
-        error[temperature] = calibration_error(chances.max(axis=0), right)
+        error[temperature] = error_of(chances.max(axis=0), right)
     assert error[1] < 0.005
     assert min(error[0.5], error[2]) > 0.08
 
@@ -49,8 +58,8 @@ def test_the_brier_score_is_the_squared_distance_to_the_right_answer() -> None:
     logits, labels = draw(50, 1)
     probabilities = softmax(logits, np.empty_like(logits))
     distances = np.square(probabilities - np.eye(4)[labels].T).sum(axis=0)
-    assert brier_score(probabilities, labels) == pytest.approx(distances.mean())
-    assert brier_score(np.eye(3), np.array([1, 2, 0])) == 2
+    assert brier_scores(probabilities, labels) == pytest.approx(distances)
+    assert brier_scores(np.eye(3), np.array([1, 2, 0])).tolist() == [2, 2, 2]
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 3.0])

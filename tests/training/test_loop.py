@@ -10,10 +10,9 @@ from threadpoolctl import threadpool_info
 from bpnet.data.dataset import Dataset
 from bpnet.data.table import load_table
 from bpnet.machine import blas_threads
-from bpnet.model.blocks import all_outputs
 from bpnet.model.calibration import fit_temperature
 from bpnet.model.checkpoint import load_checkpoint
-from bpnet.model.ensemble import Ensemble
+from bpnet.model.ensemble import Answers, Ensemble
 from bpnet.model.inputs import Normalization, to_inputs
 from bpnet.model.score import evaluate
 from bpnet.model.workers import Workers
@@ -200,9 +199,8 @@ def test_validation_scores_the_averaged_weights(tmp_path: Path) -> None:
 def test_the_temperature_is_that_of_the_held_out_samples(tmp_path: Path, name: str) -> None:
     trainer = train(read_config(RICH), tmp_path)
     used = load_checkpoint(tmp_path / name).model()
-    with Workers(1) as workers:
-        held_out = trainer.validation
-        outputs = all_outputs(Ensemble([used]), trainer.samples.inputs, workers, held_out)
+    held_out = trainer.validation
+    outputs = Answers(Ensemble([used]), len(held_out)).outputs(trainer.samples.inputs[held_out])
     assert used.temperature == fit_temperature(outputs, trainer.samples.targets[held_out])
 
 

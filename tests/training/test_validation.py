@@ -4,9 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from bpnet.model.blocks import all_outputs
 from bpnet.model.calibration import fit_temperature
-from bpnet.model.ensemble import Ensemble
+from bpnet.model.ensemble import Answers, Ensemble
 from bpnet.model.model import Model
 from bpnet.model.workers import Workers
 from bpnet.training.run import prepare_model
@@ -27,8 +26,8 @@ def test_drawn_digits_do_not_change_the_temperature() -> None:
     model = model_with_drawn(40)
     with Workers(1) as workers:
         score, temperature = validate(model, DATASET.train, workers, INDEX)
-        own = INDEX[INDEX < 60]
-        outputs = all_outputs(Ensemble([model]), DATASET.train.inputs, workers, own)
+    own = INDEX[INDEX < 60]
+    outputs = Answers(Ensemble([model]), len(own)).outputs(DATASET.train.inputs[own])
     assert score.samples == len(INDEX)
     assert temperature == fit_temperature(outputs, DATASET.train.targets[own])
 
