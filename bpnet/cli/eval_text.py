@@ -77,5 +77,5 @@ def corrected(result: dict[str, Any]) -> str:
     if len(result["checkpoints"]) > 1:
         return ""
     if result["temperature"] is None:
-        return "  (no temperature: the run held out no samples to fit it to)"
+        return "  (no temperature was fitted)"
     return f"  (temperature {result['temperature']:.3g})"

@@ -177,9 +177,11 @@ def compare(histories: Sequence[History], metric: str) -> Comparison:
     value, so the curves show only how fast each of them falls.
     """
     costs = {history.cost for history in histories}
-    if not (metric.endswith("loss") and len(costs) > 1):
+    is_loss = metric.endswith("loss")
+    if not is_loss or len(costs) == 1:
         curves = [_curve(history, metric) for history in histories]
-        return Comparison(metric, LABELS[metric], "", curves)
+        label = LABELS[metric] + (f": {costs.pop()}" if is_loss else "")
+        return Comparison(metric, label, "", curves)
     note = "Losses in different units: each is divided by its own first value."
     label = f"{LABELS[metric]}, relative to that of the first epoch"
     return Comparison(metric, label, note, [_part_of_first(one, metric) for one in histories])

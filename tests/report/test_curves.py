@@ -161,7 +161,7 @@ def test_losses_of_one_kind_are_shown_as_they_are() -> None:
     compared = compare([history("a", [2, 1]), history("b", [4, 1])], "train_loss")
     assert [curve.values for curve in compared.curves] == [[2, 1], [4, 1]]
     assert compared.note == ""
-    assert "part" not in compared.label
+    assert compared.label == "training loss over each epoch: mse"
 
 
 def test_losses_of_different_kinds_are_scaled_and_it_is_said() -> None:
