@@ -258,7 +258,7 @@ def test_fifty_epochs_of_keras_lower_the_loss_and_tell_both_metrics(tmp_path: Pa
 def test_the_classification_twin_answers_everything_right(tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
     assert (
-        "test accuracy 100.00 %"
+        "on the table itself: accuracy 100.00 %"
         in succeed(*("train", "--config", "keras-classes", "--run-dir", run_dir)).out
     )
     epochs = history(run_dir)

@@ -45,17 +45,15 @@ def text(result: dict[str, Any], place: str) -> list[str]:
         lines += [f"  {network}" for network in networks]
     if result["views"] > 1:
         lines.append(averaged_over(result["views"]))
-    lines.append(f"loss               {loss_text(result['loss'])}")
+    lines.append(f"loss      {loss_text(result['loss'])}")
     if "accuracy" in result:
         bounds = f"{percent(result['accuracy_low'])} – {percent(result['accuracy_high'])}"
-        lines.append(f"accuracy           {percent(result['accuracy'])}  (95 %: {bounds})")
-        lines.append(f"errors             {result['errors']}")
+        lines.append(f"accuracy  {percent(result['accuracy'])}  (95 %: {bounds})")
+        lines.append(f"errors    {result['errors']}")
     if "confusion" not in result:
-        lines.append(f"mae                {result['mae']:.6g}")
-        lines.append(f"mse                {result['mse']:.6g}")
+        lines += [f"mae       {result['mae']:.6g}", f"mse       {result['mse']:.6g}"]
         return lines
-    lines.append(f"Brier score        {result['brier_score']:.4f}")
-    lines.append(f"calibration error  {result['calibration_error']:.4f}{corrected(result)}")
+    lines.append(calibration_line(result))
     names = [escaped(entry["label"]) for entry in result["per_class"]]
     width = max(6, *(len(name) + 1 for name in names))
     lines += ["", "class".ljust(width) + " precision    recall   samples"]
@@ -72,10 +70,12 @@ def text(result: dict[str, Any], place: str) -> list[str]:
     return lines
 
 
-def corrected(result: dict[str, Any]) -> str:
-    """Return the words that say whether a single network's probabilities have a temperature."""
+def calibration_line(result: dict[str, Any]) -> str:
+    """Return how far the probabilities can be believed, and what corrects a single network's."""
+    error, brier = result["calibration_error"], result["brier_score"]
+    line = f"probabilities: calibration error {error:.4f}, Brier score {brier:.4f}"
     if len(result["checkpoints"]) > 1:
-        return ""
+        return line
     if result["temperature"] is None:
-        return "  (no temperature was fitted)"
-    return f"  (temperature {result['temperature']:.3g})"
+        return f"{line}; no temperature was fitted"
+    return f"{line}; temperature {result['temperature']:.3g}"

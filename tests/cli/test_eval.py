@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,7 @@ def test_a_reader_gets_a_table(tiny_run: Run) -> None:
     named = f"checkpoint {tiny_run.path / 'best.npz'}, epoch {epoch}"
     assert text.startswith(f"idx, test: 50 samples\n{named}\nloss ")
     assert "95 %" in text
+    assert re.search(r"\nprobabilities: .* error 0\.\d{4}, .* score 0\.\d{4}; temperature ", text)
     assert "confusion: rows are true, columns predicted" in text
     score = evaluated(tiny_run.path)
     lines = text.splitlines()
