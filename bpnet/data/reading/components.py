@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet.data.reading.morphology import within
+
 
 @dataclass(frozen=True)
 class Components:
@@ -58,6 +60,26 @@ class Components:
     def mask(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the pixels (height, width) of the chosen pieces."""
         return np.append(chosen, False)[self.labels]
+
+
+def components_within(mask: NDArray[np.bool_], gap: int) -> Components:
+    """Label the pieces of a mask (height, width); gaps of up to 2 × `gap` pixels are bridged."""
+    bridged = connected_components(within(np.maximum, mask, gap)).labels
+    return components_of(np.where(mask, bridged, -1))
+
+
+def components_of(labels: NDArray[np.int64]) -> Components:
+    """Measure pieces (height, width) that are numbered from 0 without a gap, −1 where is none."""
+    rows, columns = np.nonzero(labels >= 0)
+    piece = labels[rows, columns]
+    count = int(piece.max()) + 1 if len(piece) else 0
+    box = {
+        "top": _extreme(np.minimum, piece, rows, count),
+        "bottom": _extreme(np.maximum, piece, rows + 1, count),
+        "left": _extreme(np.minimum, piece, columns, count),
+        "right": _extreme(np.maximum, piece, columns + 1, count),
+    }
+    return Components(labels, np.bincount(piece, minlength=count).astype(np.int64), **box)
 
 
 def connected_components(mask: NDArray[np.bool_]) -> Components:

@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.placement import crop_to_ink, place_like_mnist
-from bpnet.data.reading.components import Components, connected_components
+from bpnet.data.reading.components import Components
 from bpnet.data.reading.grouping import group_into_digits
-from bpnet.data.reading.lines import inside_frame, without_ruled_lines
 from bpnet.data.reading.morphology import stroke_width, thicken, thin
-from bpnet.data.reading.paper import PALEST, Ink, find_ink, most_telling_grey
+from bpnet.data.reading.paper import Ink
 from bpnet.data.reading.picture import open_picture
 from bpnet.data.reading.resample import resample, shrink_to
+from bpnet.data.reading.seeing import Seen, ways_to_see
 
 CANVAS = 80  # pixels along the longer side of a crop while its stroke width is adjusted
 THINNEST, THICKEST = 8.0, 13.0  # pixels there; MNIST has 6.8–14.1 (5–95 %), median 9.3
 
-FAINT, STRONG = 0.33, 0.5  # fractions of a stroke's usual strength: its fringe, its core
+STRONG = 0.5  # of a stroke's usual strength: its core
 WIDEST = 2.5  # heights of the box
 LOWEST = 0.4  # of the tallest digit's height: what is shorter is not a digit of the same row
 LONGEST_STROKES = 7  # sides of the box; measured: 4.4 at most on drawings, 6.5 in much noise
@@ -68,7 +68,12 @@ def read_digit(source: Path | BinaryIO) -> DigitPicture:
     Raises:
         DataError: the file is missing, damaged, too large or not a picture.
     """
-    digits = digits_in(open_picture(source))
+    return main_digit(next(ways_to_see(open_picture(source))))
+
+
+def main_digit(seen: Seen) -> DigitPicture:
+    """Return the digit with the most ink."""
+    digits = digits_in(seen)
     main = max(digits, key=lambda digit: float(digit.ink.sum()))
     if len(digits) > 1:
         main.warnings.append(SEVERAL)
@@ -84,15 +89,12 @@ def read_digits(source: Path | BinaryIO) -> list[DigitPicture]:
     Raises:
         DataError: the file is missing, damaged, too large or not a picture.
     """
-    return digits_in(open_picture(source))
+    return digits_in(next(ways_to_see(open_picture(source))))
 
 
-def digits_in(picture: NDArray[np.float32]) -> list[DigitPicture]:
-    """Find the digits of a picture (height, width, 3) of 0–1, from left to right."""
-    grey = most_telling_grey(picture)
-    rows, columns = inside_frame(grey)
-    picture, ink = picture[rows, columns], find_ink(grey[rows, columns])
-    pieces = connected_components(without_ruled_lines(ink_mask(ink)))
+def digits_in(seen: Seen) -> list[DigitPicture]:
+    """Find the digits of a picture, from left to right."""
+    picture, ink, pieces = seen.picture, seen.ink, seen.pieces
     mass = np.where(with_strong_ink(pieces, ink), pieces.sums(ink.strength), 0)
     found = [cut_out(picture, ink, pieces, chosen) for chosen in group_into_digits(pieces, mass)]
     digits = [digit for digit in found if is_digit_shaped(digit)]
@@ -113,11 +115,6 @@ def is_digit_shaped(digit: DigitPicture) -> bool:
     height, width = ink.shape
     length = float(ink.sum()) / stroke_width(ink)
     return bool(width < WIDEST * height and length < LONGEST_STROKES * max(height, width))
-
-
-def ink_mask(ink: Ink) -> NDArray[np.bool_]:
-    """Return the pixels (height, width) on which there is ink, however faint."""
-    return ink.strength > max(4 * ink.noise, PALEST, FAINT * ink.level)
 
 
 def with_strong_ink(pieces: Components, ink: Ink) -> NDArray[np.bool_]:

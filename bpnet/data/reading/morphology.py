@@ -24,6 +24,28 @@ def edge_padded(plane: Plane) -> Plane:
     return padded
 
 
+def running(function: np.ufunc, plane: Plane, reach: int, axis: int) -> Plane:
+    """Take the maximum or minimum of each pixel and `reach` others on both sides along an axis.
+
+    Windows are doubled until they are wide enough, so that few passes are needed.
+    """
+    lines = np.moveaxis(plane, axis, 0)
+    ends = [np.repeat(end, reach, axis=0) for end in (lines[:1], lines[-1:])]
+    lines = np.concatenate([ends[0], lines, ends[1]])
+    wanted, width = 2 * reach + 1, 1
+    while width < wanted:
+        step = min(width, wanted - width)
+        lines = function(lines[:-step], lines[step:])
+        width += step
+    result: Plane = np.moveaxis(lines, 0, axis)
+    return result
+
+
+def within(function: np.ufunc, plane: Plane, reach: int) -> Plane:
+    """Take the maximum or minimum over the square of 2 × `reach` + 1 pixels around each pixel."""
+    return running(function, running(function, plane, reach, 0), reach, 1)
+
+
 def closing(plane: Plane) -> Plane:
     """Raise valleys narrower than three pixels to the level of their banks."""
     return neighbourhood(np.minimum, neighbourhood(np.maximum, plane))

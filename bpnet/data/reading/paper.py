@@ -48,15 +48,21 @@ class Ink:
     level: float
 
 
-def find_ink(grey: Plane) -> Ink:
-    """Separate ink from paper in a picture (height, width)."""
+def find_ink(grey: Plane, *, inverted: bool = False) -> Ink:
+    """Separate ink from paper in a picture (height, width).
+
+    Args:
+        grey: the picture.
+        inverted: take the less likely side for ink: what is brighter than its surroundings, or what
+            is darker.
+    """
     coarse = shrink_to(grey, CELLS)
     level = without_light(coarse)
     depth, opposite = basin_depth(level), basin_depth(-level)
     grain = min(roughness(closing(level)), roughness(closing(-level)))  # no lines of squared paper
     if max(depth.max(), opposite.max()) < max(GRAIN * grain, FAINTEST):
         return Ink(np.zeros_like(grey), 0.0, 0.0)
-    if not is_ink(depth, opposite):
+    if is_ink(depth, opposite) == inverted:
         grey, coarse, depth = -grey, -coarse, opposite
     ink = measured(paper_under(grey, coarse, depth) - grey)
     for _ in range(BLURS):

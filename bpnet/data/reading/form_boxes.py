@@ -1,0 +1,77 @@
+"""Take the boxes of a form off the ink, so that what is written into them remains."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.data.reading.components import Components, components_within
+from bpnet.data.reading.morphology import running
+from bpnet.data.reading.page_lines import lines_along
+
+Mask = NDArray[np.bool_]  # (height, width)
+
+SMALLEST = 12  # pixels of both sides of a box
+NEAR = 0.06  # of a box's shorter side, and two pixels: how far a wall may stray from straight
+WALLED = 0.85  # of each side of a box that has ink near it
+FULL = 0.92  # of a box's height that a wall between two cells runs through
+
+
+def without_form_boxes(mask: Mask, pale: Mask) -> Mask:
+    """Return ink (height, width) without the walls of boxes.
+
+    Args:
+        mask: the ink.
+        pale: the same with the palest ink, in which thin walls have no gaps.
+    """
+    pieces = components_within(pale, 1)
+    left = mask
+    for piece in np.flatnonzero((pieces.heights >= SMALLEST) & (pieces.widths >= SMALLEST)):
+        place = np.s_[pieces.top[piece] : pieces.bottom[piece], pieces.left[piece] : pieces.right[piece]]
+        box = pieces.labels[place] == piece
+        reach = 2 + round(NEAR * min(box.shape))
+        if is_walled(box, reach) and has_room(pieces, piece, box):
+            left = left.copy() if left is mask else left
+            left[place] &= ~walls(running(np.maximum, running(np.maximum, box, 1, 0), 1, 1), reach)
+    return left
+
+
+def is_walled(box: Mask, reach: int) -> bool:
+    """Return whether a piece has ink along all four sides of the box around it."""
+    sides = (box[:reach], box[-reach:], box.T[:reach], box.T[-reach:])
+    return all(side.any(axis=0).mean() >= WALLED for side in sides)
+
+
+def has_room(pieces: Components, piece: int, box: Mask) -> bool:
+    """Return whether something is written inside a piece, in one or more cells; not so in a 0."""
+    inside = (
+        (pieces.top > pieces.top[piece])
+        & (pieces.bottom < pieces.bottom[piece])
+        & (pieces.left > pieces.left[piece])
+        & (pieces.right < pieces.right[piece])
+    )
+    corners = corner_ink(box)
+    return corners >= 3 and (bool(inside.any()) or box.shape[1] > 1.3 * box.shape[0])
+
+
+def corner_ink(box: Mask) -> int:
+    """Count the corners of a piece's box in which there is ink: a ring has none."""
+    reach = 2 + round(NEAR * min(box.shape))
+    corners = (
+        box[:reach, :reach],
+        box[:reach, -reach:],
+        box[-reach:, :reach],
+        box[-reach:, -reach:],
+    )
+    return sum(bool(corner.any()) for corner in corners)
+
+
+def walls(box: Mask, reach: int) -> Mask:
+    """Mark the walls of a box: along its sides, and where ink runs from top to bottom."""
+    ink = box.astype(np.float32)
+    height, width = box.shape
+    lying = lines_along(ink, max(4, min(height, width) * 2 // 5)) > 0
+    lying[2 * reach : height - 2 * reach] = False
+    standing = lines_along(ink.T, round(FULL * (height - reach) / 2)).T > 0
+    marked: Mask = lying | standing
+    for axis in (0, 1):
+        marked = running(np.maximum, marked, 1, axis)
+    return marked

@@ -1,0 +1,68 @@
+"""See the ink of a picture in several ways, the most usual one first."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet.data.reading.components import Components, components_within, connected_components
+from bpnet.data.reading.form_boxes import without_form_boxes
+from bpnet.data.reading.lines import inside_frame, without_ruled_lines
+from bpnet.data.reading.page_lines import without_page_lines
+from bpnet.data.reading.paper import PALEST, Ink, find_ink, most_telling_grey
+from bpnet.data.reading.picture import Colours
+from bpnet.data.reading.thin_ink import find_thin_ink
+
+FAINT = 0.33  # of a stroke's usual strength: its fringe
+PALE = 0.12  # likewise: of a printed line
+LIFTED = 1 / 100  # of the longer side: half of the gap that a pale stroke is broken by
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Hold what one way to look at a picture takes for ink.
+
+    Args:
+        picture: the colours that were examined (height, width, 3), 0–1.
+        ink: how much of it there is on each pixel.
+        pieces: its connected pieces.
+    """
+
+    picture: Colours
+    ink: Ink
+    pieces: Components
+
+
+def ways_to_see(picture: Colours) -> Iterator[Seen]:
+    """Yield what each way to look at a picture (height, width, 3) of 0–1 takes for ink.
+
+    The first finds strokes of any width and colour. The others are for pictures in which that
+    makes no digit: thin strokes, and what is brighter instead of darker or darker instead of
+    brighter.
+    """
+    grey = most_telling_grey(picture)
+    rows, columns = inside_frame(grey)
+    picture, grey = picture[rows, columns], grey[rows, columns]
+    ink = find_ink(grey)
+    yield Seen(picture, ink, connected_components(written(ink)))
+    ink = without_page_lines(find_thin_ink(grey))
+    gap = max(1, round(LIFTED * max(grey.shape)))
+    yield Seen(picture, ink, components_within(written(ink), gap))
+    ink = find_ink(grey, inverted=True)
+    yield Seen(picture, ink, connected_components(written(ink)))
+
+
+def written(ink: Ink) -> NDArray[np.bool_]:
+    """Return the pixels (height, width) that were written on the page, not printed."""
+    return without_ruled_lines(without_form_boxes(ink_mask(ink), ink_mask(ink, PALE)))
+
+
+def ink_mask(ink: Ink, least: float = FAINT) -> NDArray[np.bool_]:
+    """Return the pixels (height, width) on which there is ink, however faint.
+
+    Args:
+        ink: how much there is.
+        least: fraction of a usual stroke's strength.
+    """
+    return ink.strength > max(4 * ink.noise, PALEST, least * ink.level)

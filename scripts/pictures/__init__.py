@@ -1,0 +1,1 @@
+"""Make pictures by which the reader of pictures is measured."""
