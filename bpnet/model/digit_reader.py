@@ -1,0 +1,72 @@
+"""Look at a picture in several ways, and let the network say which of them shows digits."""
+
+from itertools import islice
+
+import numpy as np
+
+from bpnet.data.reading.image import main_digit
+from bpnet.data.reading.picture import Colours
+from bpnet.data.reading.seeing import ways_to_see
+from bpnet.model.digit_rows import Ask, Read, Row, read_rows
+
+SURE = 0.8  # probability of a digit that makes no other look worth its time
+MOST_LOOKS = 3
+LOOKS_AT_ROWS = 2
+
+
+class DigitReader:
+    """Read the digits of a picture.
+
+    Args:
+        ask: returns the class probabilities (count, classes) of pictures (count, 28, 28).
+        digits: how many classes are digits: all, or all but the last, which is for what is none.
+        knows_others: whether there is that last class. Without it, a network takes everything for
+            a digit, so only the most usual way to look at a picture is tried.
+    """
+
+    def __init__(self, ask: Ask, digits: int, *, knows_others: bool) -> None:
+        self._ask = ask
+        self._digits = digits
+        self._looks = MOST_LOOKS if knows_others else 1
+
+    def read_one(self, picture: Colours) -> Read:
+        """Return the digit of a picture (height, width, 3) of 0–1.
+
+        Of all ways to look at it, that counts in which the network is surest of a digit.
+        """
+        best: Read | None = None
+        for seen in islice(ways_to_see(picture), self._looks):
+            found = main_digit(seen)
+            if found.pixels is None:
+                best = best or Read(found, None)
+                continue
+            read = Read(found, self._ask(found.pixels[None])[0])
+            if best is None or self._surety(read) > self._surety(best):
+                best = read
+            if self._surety(read) >= SURE:
+                break
+        assert best is not None
+        return best
+
+    def _surety(self, read: Read) -> float:
+        """Return the probability of the most probable digit."""
+        if read.probabilities is None:
+            return 0.0
+        return float(read.probabilities[: self._digits].max())
+
+    def read_rows(self, picture: Colours) -> list[Row]:
+        """Return the rows of digits of a picture, from top to bottom.
+
+        That way of looking counts which shows most digits of which the network is sure.
+        """
+        best: list[Row] = []
+        most = -np.inf
+        for seen in islice(ways_to_see(picture), LOOKS_AT_ROWS):
+            rows = read_rows(seen, self._ask, self._digits)
+            sureties = [self._surety(read) for row in rows for read in row.digits]
+            worth = sum(1 if surety >= SURE else -1 for surety in sureties)
+            if worth > most:
+                best, most = rows, worth
+            if sureties and min(sureties) >= SURE:
+                break
+        return best
