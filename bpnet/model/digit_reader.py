@@ -64,9 +64,10 @@ class DigitReader:
         for seen in islice(ways_to_see(picture), LOOKS_AT_ROWS):
             rows = read_rows(seen, self._ask, self._digits)
             sureties = [self._surety(read) for row in rows for read in row.digits]
-            worth = sum(1 if surety >= SURE else -1 for surety in sureties)
+            left_out = sum(row.left_out for row in rows)
+            worth = sum(1 if surety >= SURE else -1 for surety in sureties) - left_out
             if worth > most:
                 best, most = rows, worth
-            if sureties and min(sureties) >= SURE:
+            if sureties and not left_out and min(sureties) >= SURE:
                 break
-        return best
+        return [row for row in best if row.digits]

@@ -1,8 +1,8 @@
 """Read rows of digits: let the network choose how the ink is divided.
 
 Ink is cut into more parts than there are digits. Every run of neighbouring parts may be a digit;
-the network says how likely, and the best way from the first part to the last is found by dynamic
-programming.
+the network says how likely, and the cheapest way from the first part to the last is found by
+dynamic programming.
 
 Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition" (1998), section V.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.data.reading.components import Components
+from bpnet.data.reading.components import Components, components_of
 from bpnet.data.reading.cuts import cut_into_parts
 from bpnet.data.reading.grouping import without_dirt
 from bpnet.data.reading.image import DigitPicture, cut_out
@@ -21,24 +21,29 @@ from bpnet.data.reading.morphology import stroke_width
 from bpnet.data.reading.seeing import Seen
 from bpnet.data.reading.text_lines import lines_of_text
 
-MOST_PARTS = 5  # of one digit
+MOST_PARTS = 6  # of one digit
 WIDEST = 1.5  # of the line's height
-EACH = 0.3  # cost of every digit, and
-CUT = 1.0  # of every cut, for each width of a stroke: so none is divided without need
+LOWEST = 0.5  # of the line's height: a digit is hardly lower
 PALE = 0.25  # of a usual stroke's strength: another pen's may be no stronger
 LEAST = 1e-6  # probability
-SURE = 0.75  # of a digit that needs no warning
+
+# Costs, beside −log p of what the network takes a run for:
+EACH = 0.3  # of every digit, and
+CUT = 0.4  # of every cut, for each width of a stroke: so none is divided without need
+LOW = 1.0  # of a digit that is lower than others
+LEFT_OUT = 2.5  # of ink that is taken for no digit
 
 Ask = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
+Run = tuple[int, int]  # the first part, and that after the last
 
 
 @dataclass(frozen=True)
 class Read:
-    """Hold a digit and what the network answers.
+    """Hold what was found and what the network answers.
 
     Args:
         digit: where it is and what it looks like.
-        probabilities: of all classes; None where there is no digit.
+        probabilities: of all classes; None where nothing was found.
     """
 
     digit: DigitPicture
@@ -47,15 +52,15 @@ class Read:
 
 @dataclass(frozen=True)
 class Row:
-    """Hold the digits of a line, and what reading them so costs.
+    """Hold what was read in a line.
 
     Args:
         digits: from left to right.
-        cost: mean of −log p over the digits.
+        left_out: how many times ink was taken for no digit.
     """
 
     digits: list[Read]
-    cost: float
+    left_out: int
 
 
 def read_rows(seen: Seen, ask: Ask, digits: int) -> list[Row]:
@@ -64,79 +69,89 @@ def read_rows(seen: Seen, ask: Ask, digits: int) -> list[Row]:
     Args:
         seen: pieces of ink.
         ask: returns the class probabilities of pictures (count, 28, 28).
-        digits: how many classes are digits; they come first.
+        digits: how many classes are digits: all but the last, which is for what is none.
     """
     pieces, ink = seen.pieces, seen.ink
     sides = np.maximum(pieces.heights, pieces.widths).astype(np.float64)
-    mass = np.where(pieces.highest(ink.strength) > PALE * ink.level, sides**2, 0)
-    clean = np.flatnonzero(without_dirt(pieces, mass))
-    return [
-        row
-        for members in lines_of_text(pieces, clean)
-        if (row := read_row(seen, members, ask, digits)).digits
-    ]
+    size = np.where(pieces.highest(ink.strength) > PALE * ink.level, sides**2, 0)
+    chosen = np.flatnonzero(without_dirt(pieces, size))
+    return [read_row(seen, members, ask, digits) for members in lines_of_text(pieces, chosen)]
 
 
 def read_row(seen: Seen, members: NDArray[np.int64], ask: Ask, digits: int) -> Row:
-    """Read the digits of one line."""
+    """Read the digits of one line, which some pieces make up."""
     pieces = only(seen.pieces, members)
     height = float(np.sort(pieces.heights)[-max(1, len(pieces) // 2) :].mean())
     parts, crossed = cut_into_parts(pieces, seen.ink, height)
-    pen = stroke_width(np.where(pieces.labels >= 0, np.clip(seen.ink.strength, 0, None), 0))
     order = np.argsort(parts.left + parts.right, kind="stable")
-    runs = [
+    runs = possible_runs(parts, order, WIDEST * height)
+    candidates = [picture_of(seen, parts, order[first:last]) for first, last in runs]
+    answers = ask(np.stack([found.pixels for found in candidates if found.pixels is not None]))
+    surety = np.maximum(answers[:, :digits].max(axis=1), LEAST)
+    is_low = np.array([found.box.height < LOWEST * height for found in candidates])
+    as_digit = EACH + LOW * is_low - np.log(surety)
+    as_none = LEFT_OUT - np.log(np.maximum(answers[:, digits:].sum(axis=1), LEAST))
+    pen = stroke_width(np.where(pieces.labels >= 0, np.maximum(seen.ink.strength, 0), 0))
+    cut = np.append(0, CUT / pen * crossed[order] * goes_on(pieces, parts, order))
+    way = cheapest_way(runs, np.minimum(as_digit, as_none), cut)
+    read = [Read(candidates[run], answers[run]) for run in way if as_digit[run] <= as_none[run]]
+    return Row(read, len(way) - len(read))
+
+
+def possible_runs(parts: Components, order: NDArray[np.int64], widest: float) -> list[Run]:
+    """Return the runs of neighbouring parts that may be one digit, by their first part."""
+    return [
         (first, last)
         for first in range(len(order))
         for last in range(first + 1, min(first + MOST_PARTS, len(order)) + 1)
-        if last == first + 1 or width_of(parts, order[first:last]) <= WIDEST * height
+        if last == first + 1
+        or np.ptp([parts.left[order[first:last]].min(), parts.right[order[first:last]].max()])
+        <= widest
     ]
-    candidates = [cut_run(seen, parts, order[first:last]) for first, last in runs]
-    answers = ask(np.stack([candidate.pixels for candidate in candidates]))
-    best = np.log(np.maximum(answers[:, :digits].max(axis=1), LEAST))
-    cut = np.append(crossed[order] / pen, 0) * CUT
-    cut = np.concatenate([[0.0], cut[:-1] * same_piece(pieces, parts, order)])
-    cost = np.full(len(order) + 1, np.inf)
-    cost[0] = 0
-    came: list[int] = [-1] * (len(order) + 1)
-    for number, (first, last) in enumerate(runs):  # sorted by their first part
-        total = cost[first] - best[number] + EACH + cut[last]
-        if total < cost[last]:
-            cost[last], came[last] = total, number
-    chosen = []
-    place = len(order)
+
+
+def cheapest_way(
+    runs: list[Run], costs: NDArray[np.floating], cut: NDArray[np.floating]
+) -> list[int]:
+    """Return the numbers of those runs that follow each other from the first part to the last.
+
+    Args:
+        runs: sorted by their first part.
+        costs: of each run.
+        cut: what it costs to begin a run at each part, and to end one after the last.
+    """
+    parts = len(cut) - 1
+    total = np.full(parts + 1, np.inf)
+    total[0] = 0
+    came = [-1] * (parts + 1)
+    for number, (first, last) in enumerate(runs):
+        cost = total[first] + costs[number] + cut[last]
+        if cost < total[last]:
+            total[last], came[last] = cost, number
+    way: list[int] = []
+    place = parts
     while place:
-        chosen.append(came[place])
+        way.append(came[place])
         place = runs[came[place]][0]
-    reads = [Read(candidates[number], answers[number]) for number in reversed(chosen)]
-    return Row(reads, float(-np.mean([best[number] for number in chosen])))
+    return way[::-1]
 
 
-def same_piece(
-    pieces: Components, parts: Components, order: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Return for each part whether the next one was cut off the same piece."""
-    first = np.zeros(len(parts), dtype=np.int64)
+def goes_on(pieces: Components, parts: Components, order: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return for each part in this order whether the next one belongs to the same piece."""
+    piece = np.zeros(len(parts), dtype=np.int64)
     inside = parts.labels >= 0
-    first[parts.labels[inside]] = pieces.labels[inside]
-    piece = first[order]
-    return np.append(piece[1:] == piece[:-1], False)
+    piece[parts.labels[inside]] = pieces.labels[inside]
+    return np.append(piece[order][1:] == piece[order][:-1], False)
 
 
 def only(pieces: Components, members: NDArray[np.int64]) -> Components:
     """Return some of the pieces, numbered anew."""
-    from bpnet.data.reading.components import components_of
-
     number = np.full(len(pieces) + 1, -1, dtype=np.int64)
     number[np.sort(members)] = np.arange(len(members))
     return components_of(number[pieces.labels])
 
 
-def width_of(parts: Components, run: NDArray[np.int64]) -> float:
-    """Return the width of some parts together."""
-    return float(parts.right[run].max() - parts.left[run].min())
-
-
-def cut_run(seen: Seen, parts: Components, run: NDArray[np.int64]) -> DigitPicture:
+def picture_of(seen: Seen, parts: Components, run: NDArray[np.int64]) -> DigitPicture:
     """Return the picture of some parts as one digit."""
     chosen = np.zeros(len(parts), dtype=bool)
     chosen[run] = True

@@ -65,7 +65,9 @@ def page_with_a_shadow(rng: Rng) -> Picture:
     down, across = np.mgrid[0:height, 0:width]
     angle, place = rng.uniform(0, 2 * np.pi), rng.uniform(-0.2, 0.2)
     far = (across / width - 0.5) * np.cos(angle) + (down / height - 0.5) * np.sin(angle) - place
-    return as_picture(page(rng, width, height) * (1 - 0.45 / (1 + np.exp(-far * rng.uniform(10, 80)))))
+    return as_picture(
+        page(rng, width, height) * (1 - 0.45 / (1 + np.exp(-far * rng.uniform(10, 80))))
+    )
 
 
 @kind
@@ -85,7 +87,9 @@ def specks(rng: Rng) -> Picture:
     draw = ImageDraw.Draw(picture)
     for _ in range(int(rng.integers(1, 60))):
         x, y, radius = rng.uniform(0, width), rng.uniform(0, height), rng.uniform(0.5, 4)
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=int(rng.integers(0, 90)))
+        draw.ellipse(
+            (x - radius, y - radius, x + radius, y + radius), fill=int(rng.integers(0, 90))
+        )
     return picture
 
 
@@ -172,7 +176,11 @@ def code(rng: Rng) -> Picture:
     if rng.random() < 0.3:
         grid = np.repeat(grid[:1], modules // 2, axis=0)
     else:
-        for rows, columns in ((slice(0, 7), slice(0, 7)), (slice(0, 7), slice(-7, None)), (slice(-7, None), slice(0, 7))):
+        for rows, columns in (
+            (slice(0, 7), slice(0, 7)),
+            (slice(0, 7), slice(-7, None)),
+            (slice(-7, None), slice(0, 7)),
+        ):
             eye = np.ones((7, 7), dtype=bool)
             eye[1:6, 1:6] = False
             eye[2:5, 2:5] = True
@@ -215,7 +223,10 @@ def shape(rng: Rng) -> Picture:
     if which == 3:
         x = np.sin(angles) ** 3
         y = -(13 * np.cos(angles) - 5 * np.cos(2 * angles) - 2 * np.cos(3 * angles)) / 16
-    corners = [(width / 2 + unit * float(a), height / 2 + unit * float(b)) for a, b in zip(x, y, strict=True)]
+    corners = [
+        (width / 2 + unit * float(a), height / 2 + unit * float(b))
+        for a, b in zip(x, y, strict=True)
+    ]
     draw, ink = ImageDraw.Draw(picture), int(rng.integers(0, 90))
     if rng.random() < 0.5:
         draw.polygon(corners, fill=ink)
@@ -231,7 +242,10 @@ def pattern(rng: Rng) -> Picture:
     down, across = np.mgrid[0:height, 0:width].astype(float)
     pitch, which = rng.uniform(8, 60), int(rng.integers(0, 4))
     angle = rng.uniform(0, np.pi)
-    u, v = across * np.cos(angle) + down * np.sin(angle), down * np.cos(angle) - across * np.sin(angle)
+    u, v = (
+        across * np.cos(angle) + down * np.sin(angle),
+        down * np.cos(angle) - across * np.sin(angle),
+    )
     waves = {
         0: np.sign(np.sin(np.pi * u / pitch) * np.sin(np.pi * v / pitch)),
         1: np.sign(np.sin(np.pi * u / pitch)),
@@ -248,7 +262,9 @@ def clouds(rng: Rng) -> Picture:
     total = np.zeros((height, width))
     for octave in range(1, 6):
         coarse = rng.normal(0, 1, (2**octave, 2**octave))
-        field = Image.fromarray(coarse.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+        field = Image.fromarray(coarse.astype(np.float32)).resize(
+            (width, height), Image.Resampling.BICUBIC
+        )
         total += np.asarray(field) * rng.uniform(0.3, 0.8) ** octave
     total = (total - total.min()) / np.ptp(total)
     return as_picture(rng.uniform(0, 0.3) + rng.uniform(0.3, 0.7) * total)
@@ -265,12 +281,23 @@ def strokes_apart(rng: Rng) -> Picture:
         draw.line([(width * 0.2, height * 0.2), (width * 0.8, height * 0.8)], ink, pen)
         draw.line([(width * 0.8, height * 0.25), (width * 0.2, height * 0.75)], ink, pen)
     elif which == 1:
-        draw.line([(width * 0.15, height * 0.5), (width * 0.4, height * 0.8), (width * 0.85, height * 0.15)], ink, pen)
+        draw.line(
+            [
+                (width * 0.15, height * 0.5),
+                (width * 0.4, height * 0.8),
+                (width * 0.85, height * 0.15),
+            ],
+            ink,
+            pen,
+        )
     else:
         for _ in range(int(rng.integers(5, 20))):
             x, y, angle = rng.uniform(0, width), rng.uniform(0, height), rng.uniform(0, np.pi)
             reach = width * rng.uniform(0.05, 0.2)
-            ends = [(x - reach * np.cos(angle), y - reach * np.sin(angle)), (x + reach * np.cos(angle), y + reach * np.sin(angle))]
+            ends = [
+                (x - reach * np.cos(angle), y - reach * np.sin(angle)),
+                (x + reach * np.cos(angle), y + reach * np.sin(angle)),
+            ]
             draw.line(ends, ink, pen)
     return picture
 
@@ -283,7 +310,9 @@ def blur(rng: Rng) -> Picture:
     draw = ImageDraw.Draw(picture)
     for _ in range(int(rng.integers(2, 12))):
         x, y, radius = rng.uniform(0, width), rng.uniform(0, height), rng.uniform(10, 120)
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=int(rng.integers(0, 256)))
+        draw.ellipse(
+            (x - radius, y - radius, x + radius, y + radius), fill=int(rng.integers(0, 256))
+        )
     return picture.filter(ImageFilter.GaussianBlur(float(rng.uniform(4, 20))))
 
 

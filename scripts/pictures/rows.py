@@ -54,7 +54,9 @@ def load_pens(folder: Path) -> Pens:
     return pens
 
 
-def kind(function: Callable[[Pens, Rng], tuple[Ink, str]]) -> Callable[[Pens, Rng], tuple[Ink, str]]:
+def kind(
+    function: Callable[[Pens, Rng], tuple[Ink, str]],
+) -> Callable[[Pens, Rng], tuple[Ink, str]]:
     """List a way to compose a picture under its name."""
     KINDS[function.__name__.replace("_", " ")] = function
     return function
@@ -73,7 +75,9 @@ def line_of(digits: list[tuple[Ink, str]], rng: Rng, gaps: list[int], wave: floa
     columns = []
     for (ink, _), gap in zip(digits, [*gaps, 0], strict=True):
         column = np.zeros((height, ink.shape[1] + gap), dtype=np.float32)
-        top = int(np.clip((height - ink.shape[0]) / 2 + wave * rng.normal(), 0, height - ink.shape[0]))
+        top = int(
+            np.clip((height - ink.shape[0]) / 2 + wave * rng.normal(), 0, height - ink.shape[0])
+        )
         column[top : top + ink.shape[0], : ink.shape[1]] = ink
         columns.append(column)
     return np.concatenate(columns, axis=1)
@@ -97,7 +101,9 @@ def on_paper(ink: Ink, rng: Rng, lines: Ink | None = None, grey: bool = True) ->
     return np.clip(paper, 0, 1).astype(np.float32)
 
 
-def simple(pens: Pens, rng: Rng, *, one_hand: bool = True, gaps: tuple[int, int] = (10, 30)) -> tuple[Ink, str]:
+def simple(
+    pens: Pens, rng: Rng, *, one_hand: bool = True, gaps: tuple[int, int] = (10, 30)
+) -> tuple[Ink, str]:
     """Write a row of two to six digits."""
     count = int(rng.integers(2, 7))
     digits = [
@@ -156,7 +162,9 @@ def boxed(pens: Pens, rng: Rng) -> tuple[Ink, str]:
         (sized(ink, HEIGHT * rng.uniform(0.7, 0.95)), label) for ink, label in pens.draw(rng, count)
     ]
     side_y = HEIGHT + int(rng.integers(8, 30))
-    side_x = max(max(ink.shape[1] for ink, _ in digits) + int(rng.integers(8, 20)), int(0.7 * side_y))
+    side_x = max(
+        max(ink.shape[1] for ink, _ in digits) + int(rng.integers(8, 20)), int(0.7 * side_y)
+    )
     thick, between = int(rng.integers(1, 4)), int(rng.integers(0, 2)) * int(rng.integers(6, 20))
     strength = rng.uniform(0.4, 1)
     boxes = []
@@ -190,7 +198,16 @@ def touching_pairs(pens: Pens, rng: Rng) -> tuple[Ink, str]:
     )
     height = max(one.shape[0], other.shape[0])
     one, other = (
-        np.pad(ink, (((height - ink.shape[0]) // 2, height - ink.shape[0] - (height - ink.shape[0]) // 2), (0, 0)))
+        np.pad(
+            ink,
+            (
+                (
+                    (height - ink.shape[0]) // 2,
+                    height - ink.shape[0] - (height - ink.shape[0]) // 2,
+                ),
+                (0, 0),
+            ),
+        )
         for ink in (one, other)
     )
     width = one.shape[1] + other.shape[1]

@@ -12,9 +12,11 @@ from bpnet.data.reading.paper import Ink
 
 WIDE = 0.45  # of its line's height: a piece this wide may be two digits
 SLANTS = (-0.25, 0.0, 0.25, 0.5)  # columns per row, to the right towards the top
-APART = 0.13  # of the line's height between two cuts
-MOST_CUTS = 6  # of one piece
-HEAVIEST = 0.55  # of the line's height: no cut goes through more ink
+APART = 0.09  # of the line's height between two cuts
+MOST_CUTS = 8  # of one piece
+HEAVIEST = 0.8  # of the line's height: no cut goes through more ink
+SPAN = 0.4  # of the distance from the first to the last ink on a cut counts as ink
+SEEN = 0.3  # of full strength
 
 
 def cut_into_parts(
@@ -49,9 +51,7 @@ def cut_into_parts(
     return parts, np.array(crossed)[used[used >= 0]]
 
 
-def parts_of(
-    ink: NDArray[np.float32], height: float
-) -> tuple[NDArray[np.int64], list[float]]:
+def parts_of(ink: NDArray[np.float32], height: float) -> tuple[NDArray[np.int64], list[float]]:
     """Return which part (rows, columns) each pixel of a piece is in, and the ink on each cut.
 
     Parts are numbered from left to right.
@@ -81,13 +81,24 @@ def possible_cuts(
     across: NDArray[np.float64],
     most: float,
 ) -> list[tuple[float, float, float]]:
-    """Return the ink, the column and the slant of all cuts with less ink than those beside them."""
+    """Return the ink, the column and the slant of all cuts with less ink than those beside them.
+
+    A part of the span from the first to the last ink on the cut counts as ink: within a digit's
+    loop it is long, between two digits short.
+    """
     found = []
+    is_ink = ink > SEEN
+    row = np.nonzero(is_ink)[0]
     for slant in SLANTS:
         level = np.rint(across + slant * down).astype(np.int64)
         low = int(level.min())
-        profile = np.bincount((level - low).ravel(), ink.ravel().astype(np.float64))
-        smooth = np.convolve(profile, [0.25, 0.5, 0.25], mode="same")
+        level -= low
+        amount = np.bincount(level.ravel(), ink.ravel().astype(np.float64))
+        top, bottom = np.full(len(amount), len(ink)), np.full(len(amount), -1)
+        np.minimum.at(top, level[is_ink], row)
+        np.maximum.at(bottom, level[is_ink], row)
+        amount += SPAN * np.maximum(bottom + 1 - top, 0)
+        smooth = np.convolve(amount, [0.25, 0.5, 0.25], mode="same")
         inner = np.arange(2, len(smooth) - 2)
         is_lowest = (smooth[inner] <= smooth[inner - 1]) & (smooth[inner] <= smooth[inner + 1])
         found += [

@@ -25,7 +25,9 @@ def without_form_boxes(mask: Mask, pale: Mask) -> Mask:
     pieces = components_within(pale, 1)
     left = mask
     for piece in np.flatnonzero((pieces.heights >= SMALLEST) & (pieces.widths >= SMALLEST)):
-        place = np.s_[pieces.top[piece] : pieces.bottom[piece], pieces.left[piece] : pieces.right[piece]]
+        place = np.s_[
+            pieces.top[piece] : pieces.bottom[piece], pieces.left[piece] : pieces.right[piece]
+        ]
         box = pieces.labels[place] == piece
         reach = 2 + round(NEAR * min(box.shape))
         if is_walled(box, reach) and has_room(pieces, piece, box):

@@ -20,12 +20,13 @@ CANVAS = 80  # pixels along the longer side of a crop while its stroke width is 
 THINNEST, THICKEST = 8.0, 13.0  # pixels there; MNIST has 6.8–14.1 (5–95 %), median 9.3
 
 STRONG = 0.5  # of a stroke's usual strength: its core
-WIDEST = 2.5  # heights of the box
+WIDE, WIDEST = 2.5, 6.0  # heights of the box: wider than digits are; no digit at all
 LOWEST = 0.4  # of the tallest digit's height: what is shorter is not a digit of the same row
 LONGEST_STROKES = 7  # sides of the box; measured: 4.4 at most on drawings, 6.5 in much noise
 
 BLANK = "the picture is blank"
 SEVERAL = "this looks like more than one digit; try --segment"
+STRETCHED = "the ink is {:.1f} times as wide as high; if it is more than one digit, try --segment"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Box:
     def height(self) -> int:
         """Return the number of rows."""
         return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        """Return the number of columns."""
+        return self.right - self.left
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,9 @@ def digits_in(seen: Seen) -> list[DigitPicture]:
     digits = [digit for digit in found if is_digit_shaped(digit)]
     if not digits:
         return [DigitPicture(None, picture, np.zeros_like(ink.strength), warnings=[BLANK])]
+    for digit in digits:
+        if (ratio := digit.box.width / digit.box.height) >= WIDE:
+            digit.warnings.append(STRETCHED.format(ratio))
     lowest = LOWEST * max(digit.box.height for digit in digits)
     return sorted(
         (digit for digit in digits if digit.box.height >= lowest), key=lambda digit: digit.box.left
@@ -107,7 +116,7 @@ def digits_in(seen: Seen) -> list[DigitPicture]:
 
 
 def is_digit_shaped(digit: DigitPicture) -> bool:
-    """Return whether ink is a digit, and not a flat bar or, by its length of strokes, paper grain.
+    """Return whether ink may be a digit, and not a line or, by its length of strokes, paper grain.
 
     The length of the strokes is their area divided by their width.
     """

@@ -27,6 +27,7 @@ FLAT = 4 / 255  # how far drawn paper strays from its one colour
 QUIET = 0.07  # of the strokes' strength: more noise than this is blurred away
 BLURS = 4  # at most
 GRAIN = 40  # times the remaining noise: noise alone reaches 32, digits in it 60 and more
+CLEAR = 0.6  # contrast that is ink however rough the paper: noise alone has reached 0.49
 MEDIAN_DISTANCE = 0.6745  # of a normal distribution, in standard deviations
 FAINTEST = 0.045  # contrast of the palest strokes that are read
 AREA_COUNTS = 0.25  # measured: without it wide gaps between strokes win, with 0.5 bright spots do
@@ -60,7 +61,7 @@ def find_ink(grey: Plane, *, inverted: bool = False) -> Ink:
     level = without_light(coarse)
     depth, opposite = basin_depth(level), basin_depth(-level)
     grain = min(roughness(closing(level)), roughness(closing(-level)))  # no lines of squared paper
-    if max(depth.max(), opposite.max()) < max(GRAIN * grain, FAINTEST):
+    if max(depth.max(), opposite.max()) < max(min(GRAIN * grain, CLEAR), FAINTEST):
         return Ink(np.zeros_like(grey), 0.0, 0.0)
     if is_ink(depth, opposite) == inverted:
         grey, coarse, depth = -grey, -coarse, opposite
@@ -80,6 +81,8 @@ def measured(strength: Plane) -> Ink:
     paper = strength[strength <= 0]
     beyond = percentiles(-paper, 50)[0] / MEDIAN_DISTANCE if len(paper) else 0.0
     noise = max(beyond, roughness(strength))
+    if (strongest := float(strength.max())) > CLEAR:  # in a small picture strokes pass for noise
+        noise = min(noise, strongest / 8)
     return Ink(strength, noise, stroke_level(strength, noise))
 
 

@@ -133,7 +133,10 @@ def _pixels(image: Image.Image) -> NDArray[np.float32]:
     small = shrink(image)
     if not tags_fit(small.info.get("exif", b"").removeprefix(b"Exif\0\0")):
         del small.info["exif"]
-    small = ImageOps.exif_transpose(small)
+    try:
+        small = ImageOps.exif_transpose(small)
+    except Exception:  # notes that cannot be read do not say how the camera was held
+        small.info.pop("exif", None)
     pixels: NDArray[np.float32] = np.multiply(np.asarray(small), 1 / 255, dtype=np.float32)
     return pixels
 

@@ -1,0 +1,137 @@
+"""Check that ink is told from paper where light, lines and boxes lie on the page."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bpnet.data.reading.components import components_within, connected_components
+from bpnet.data.reading.cuts import cut_into_parts
+from bpnet.data.reading.form_boxes import without_form_boxes
+from bpnet.data.reading.page_lines import without_page_lines
+from bpnet.data.reading.paper import Ink
+from bpnet.data.reading.seeing import ink_mask, ways_to_see
+from bpnet.data.reading.text_lines import lines_of_text
+from bpnet.data.reading.thin_ink import find_thin_ink
+
+Plane = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+SIDE = 200
+DOWN, ACROSS = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
+
+
+def ring(radius: float, pen: float, middle: float = SIDE / 2) -> Plane:
+    """Draw a circle, ink 1 on paper 0."""
+    away = np.abs(np.hypot(DOWN - SIDE / 2, ACROSS - middle) - radius)
+    ink: Plane = np.clip(pen - away + 0.5, 0, 1).astype(np.float32)
+    return ink
+
+
+def squares(pitch: float, tilt: float) -> Plane:
+    """Draw the lines of squared paper, held askew."""
+    lines = np.zeros((SIDE, SIDE), dtype=np.float32)
+    for axis in (DOWN + tilt * ACROSS, ACROSS - tilt * DOWN):
+        far = np.abs(axis % pitch - pitch / 2)
+        np.maximum(lines, np.clip(1.2 - far, 0, 1), out=lines)
+    return lines
+
+
+def overlap(found: Mask, drawn: Mask) -> float:
+    """Return the pixels that both have as a fraction of those that either has."""
+    return float((found & drawn).sum() / (found | drawn).sum())
+
+
+def test_pale_pencil_is_found_where_the_light_changes_more_than_its_ink() -> None:
+    light = 0.5 + 0.35 * np.sin(DOWN / 60) * np.cos(ACROSS / 70)
+    pencil = ring(70, 1.5)
+    grain = np.random.default_rng(1).normal(0, 0.004, light.shape)
+    ink = find_thin_ink((light - 0.06 * pencil + grain).astype(np.float32))
+    assert overlap(ink_mask(ink), pencil > 0.3) > 0.6
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.05, -0.09])
+def test_lines_of_squared_paper_are_taken_off_and_strokes_stay(tilt: float) -> None:
+    pencil, lines = ring(60, 1.5), squares(17, tilt)
+    grey = 0.8 - 0.25 * np.maximum(pencil, 0.5 * lines)
+    ink = find_thin_ink(grey.astype(np.float32))
+    before = overlap(ink_mask(ink), pencil > 0.3)
+    after = overlap(ink_mask(without_page_lines(ink)), pencil > 0.3)
+    assert before < 0.4
+    assert after > 0.7
+
+
+def test_strokes_that_are_straight_are_no_lines_of_a_page() -> None:
+    grey = np.full((SIDE, SIDE), 0.9, dtype=np.float32)
+    grey[40:44, 30:170] = 0.3  # the bars of a Z
+    grey[150:154, 30:170] = 0.3
+    ink = find_thin_ink(grey)
+    assert without_page_lines(ink) is ink
+
+
+def boxed(cells: int, side: int, wall: int) -> tuple[Mask, Mask]:
+    """Draw a ring into each of some cells that share their walls, and the walls."""
+    width = cells * (side + wall) + wall
+    walls = np.zeros((side + 2 * wall + 20, width + 20), dtype=bool)
+    digits = walls.copy()
+    top, left = 10, 10
+    walls[top : top + side + 2 * wall, left : left + width] = True
+    down, across = np.mgrid[0:side, 0:side]
+    for cell in range(cells):
+        inside = left + wall + cell * (side + wall)
+        place = np.s_[top + wall : top + wall + side, inside : inside + side]
+        walls[place] = False
+        far = np.abs(np.hypot(down - side / 2, across - side / 2) - side / 3)
+        digits[place] = far < 2.5
+    return walls, digits
+
+
+@pytest.mark.parametrize("cells", [1, 2, 5])
+@pytest.mark.parametrize("wall", [1, 3])
+def test_the_boxes_of_a_form_are_taken_off(cells: int, wall: int) -> None:
+    walls, digits = boxed(cells, 50, wall)
+    left = without_form_boxes(walls | digits, walls | digits)
+    assert overlap(left, digits) > 0.95
+
+
+def test_a_digit_drawn_with_a_ruler_is_no_box() -> None:
+    zero = np.zeros((60, 50), dtype=bool)
+    zero[10:50, 10:40] = True
+    zero[13:47, 13:37] = False
+    assert (without_form_boxes(zero, zero) == zero).all()
+
+
+def test_lines_of_text_are_found_from_top_to_bottom() -> None:
+    page = np.zeros((120, 200), dtype=bool)
+    for row, left in ((70, 20), (10, 30), (74, 80), (8, 90), (14, 150)):
+        page[row : row + 36, left : left + 20] = True
+    page[30:34, 120:128] = True  # a dash in the upper line
+    pieces = connected_components(page)
+    upper, lower = lines_of_text(pieces, np.arange(len(pieces)))
+    assert sorted(pieces.left[upper]) == [30, 90, 120, 150]
+    assert sorted(pieces.left[lower]) == [20, 80]
+
+
+def test_two_digits_that_touch_are_cut_where_they_touch() -> None:
+    both = np.maximum(ring(30, 3, middle=70), ring(30, 3, middle=133))
+    pieces = connected_components(both > 0.3)
+    assert len(pieces) == 1
+    parts, crossed = cut_into_parts(pieces, Ink(both, 0.0, 1.0), height=66)
+    assert np.abs(parts.right - 101).min() <= 3
+    assert crossed.max() > 0
+    assert (parts.labels >= 0).sum() == (pieces.labels >= 0).sum()
+
+
+def test_a_broken_stroke_is_one_piece_if_its_gap_is_small() -> None:
+    stroke = np.zeros((40, 60), dtype=bool)
+    stroke[20:22, 5:25] = stroke[20:22, 29:50] = stroke[5:7, 5:25] = True
+    pieces = components_within(stroke, 2)
+    assert sorted(pieces.areas) == [40, 82]
+    assert (pieces.labels >= 0).sum() == stroke.sum()
+
+
+def test_what_is_brighter_than_its_paper_is_seen_as_well() -> None:
+    inner = (np.hypot(DOWN - 100, ACROSS - 100) < 30).astype(np.float32)
+    picture = np.repeat((0.2 + 0.5 * inner)[:, :, None], 3, axis=2).astype(np.float32)
+    masks = [seen.pieces.labels >= 0 for seen in ways_to_see(picture)]
+    assert overlap(masks[0], inner > 0.5) > 0.8
+    assert overlap(masks[-1], inner > 0.5) < 0.2
