@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -16,6 +16,9 @@ from bpnet.nn.layer import Array, Shape
 from bpnet.nn.registry import build_loss
 from bpnet.nn.sequential import Sequential, Workspace
 
+if TYPE_CHECKING:
+    from bpnet.model.preparation import Preparation
+
 
 @dataclass(frozen=True)
 class Model:
@@ -26,17 +29,25 @@ class Model:
         network: layers and parameters.
         normalization: how stored pictures become inputs.
         class_names: one per output; empty where outputs are plain numbers.
+        preparation: what the training pictures look like; None where samples are no pictures, or
+            where a checkpoint of an earlier version does not tell.
     """
 
     config: Config
     network: Sequential
     normalization: Normalization
     class_names: tuple[str, ...]
+    preparation: Preparation | None = None
 
     @property
-    def reads_digits(self) -> bool:
-        """Return whether this network answers pictures of 28×28 pixels with classes."""
-        return self.network.input_shape == (1, 28, 28) and bool(self.class_names)
+    def reads_pictures(self) -> bool:
+        """Return whether this network answers pictures with classes.
+
+        A checkpoint of an earlier version does not tell what its training pictures looked like. If
+        they had 28×28 pixels, they pass for digits as in MNIST.
+        """
+        knows_form = self.preparation is not None or self.network.input_shape == (1, 28, 28)
+        return knows_form and bool(self.class_names)
 
     @property
     def is_plain(self) -> bool:
