@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]  # (height, width)
 Floats = NDArray[np.float32]
-Profiles = tuple[Floats, Floats]
 Orientation = tuple[bool, bool, bool]  # transposed, flipped (top to bottom), mirrored
 
 UPRIGHT: Orientation = (False, False, False)
 INKED = 0.25  # of the way from paper to ink: what is beyond is ink
-WIDENED = 0.5  # of its range: how far a measure may lie outside that of the training pictures
-ROUNDING = 1e-6  # likewise, where all of these have the same
+TOLERANCE = 0.02  # how far out of its bounds a measure may lie: pixels, or a fraction
+LEAST = 1e-6  # ink: less than in any picture with ink
 NEAR = 0.75  # pixels from MNIST's centre of mass
 WHOLE_GREY = 1e-3  # what decoding may leave between the three colours of a grey
 AS_IT_IS = (
@@ -49,7 +48,7 @@ class Preparation:
         centre: row and column in pixels where the middle of the ink lies.
         by_mass: whether that is the ink's centre of mass, or the middle of the box around it.
         orientation: how upright pictures were turned.
-        bounds: lowest and highest of each of `measures` among the training pictures.
+        bounds: lowest and highest of all that is `compared` in such pictures.
     """
 
     frame: tuple[int, int]
@@ -120,11 +119,11 @@ class Preparation:
         return next(filter(self.looks_trained, candidates), None)
 
     def looks_trained(self, pixels: Pixels) -> bool:
-        """Return whether a picture's measures lie where those of the training pictures do."""
-        found = measures(self.strength(pixels[None]), self.box, by_mass=self.by_mass)[0]
+        """Return whether a picture's measures lie within the bounds."""
+        found = measures(self.strength(pixels[None]))
+        found = compared(found, self.box, by_mass=self.by_mass)[0]
         low, high = np.array(self.bounds).T
-        beyond = WIDENED * (high - low) + ROUNDING
-        return bool(np.all((low - beyond <= found) & (found <= high + beyond)))
+        return bool(np.all((low - TOLERANCE <= found) & (found <= high + TOLERANCE)))
 
     def placed(self, ink: Floats) -> Pixels:
         """Return upright ink (height, width) of 0–1 as a training picture would show it."""
@@ -141,78 +140,59 @@ def turn(picture: Floats, orientation: Orientation) -> Floats:
     return picture[:: -1 if flipped else 1, :: -1 if mirrored else 1]
 
 
-def measures(strength: Floats, box: tuple[int, int], *, by_mass: bool) -> NDArray[np.float64]:
+def measures(strength: Floats) -> NDArray[np.float64]:
     """Measure how ink lies in pictures.
+
+    In a picture whose ink is nowhere strong, weaker ink counts as well.
 
     Args:
         strength: of the ink (pictures, height, width): 0 for paper, 1 for the strongest.
-        box: height and width of usual ink.
-        by_mass: what the middle of the ink is; see `Preparation`.
 
     Returns:
-        For each picture (pictures, 6) its strongest and its weakest ink; how much of its rim is
+        For each picture (pictures, 9): its strongest and its weakest ink; how much of its rim
+        is paper; row and column of its centre of mass; and where its ink begins and ends: first
+        and following row, first and following column. A blank picture has 0 for all places.
+    """
+    strongest = strength.max(axis=(1, 2))
+    inked = strength > INKED * np.minimum(strongest, 1)[:, None, None]
+    ink = np.maximum(strength, 0)
+    centres, spans = [], []
+    for axis in (2, 1):
+        profile, seen = ink.sum(axis=axis), inked.any(axis=axis)
+        places = np.arange(profile.shape[1]) + 0.5
+        centres.append(profile @ places / np.maximum(profile.sum(axis=1), LEAST))
+        ends = seen.shape[1] - seen[:, ::-1].argmax(axis=1)
+        spans += [seen.argmax(axis=1), np.where(seen.any(axis=1), ends, 0)]
+    paper = np.mean(rim_of(strength) <= INKED, axis=1)
+    found = [strongest, strength.min(axis=(1, 2)), paper, *centres, *spans]
+    return np.stack(found, axis=1).astype(np.float64)
+
+
+def compared(
+    found: NDArray[np.float64], box: tuple[int, int], *, by_mass: bool
+) -> NDArray[np.float64]:
+    """Return what bounds are compared with.
+
+    Args:
+        found: the `measures` of pictures.
+        box: see `Preparation`.
+        by_mass: likewise.
+
+    Returns:
+        For each picture (pictures, 6): its strongest and its weakest ink; how much of its rim is
         paper; the size of its ink as a fraction of the box, where that is larger; and the row and
         the column of the middle of its ink.
     """
-    profiles = ink_profiles(strength)
-    heights, widths = ink_sizes(profiles)
-    found = [
-        strength.max(axis=(1, 2)),
-        strength.min(axis=(1, 2)),
-        np.mean(rim_of(strength) <= INKED, axis=1),
-        np.maximum(heights / box[0], widths / box[1]),
-        *ink_middles(profiles, by_mass=by_mass),
-    ]
-    return np.stack(found, axis=1).astype(np.float64)
+    top, bottom, left, right = found[:, 5:].T
+    size = np.maximum((bottom - top) / box[0], (right - left) / box[1])
+    row, column = found[:, 3:5].T if by_mass else ((top + bottom) / 2, (left + right) / 2)
+    return np.column_stack([found[:, :3], size, row, column])
 
 
 def rim_of(pictures: NDArray[Any]) -> NDArray[Any]:
     """Return the pixels along the four sides of pictures (pictures, height, width)."""
     sides = pictures[:, 0], pictures[:, -1], pictures[:, 1:-1, 0], pictures[:, 1:-1, -1]
     return np.concatenate(sides, axis=1)
-
-
-def ink_profiles(strength: Floats) -> Profiles:
-    """Return how much ink there is in each row (pictures, height) and column (pictures, width).
-
-    In a picture whose ink is nowhere strong, weaker ink counts as well.
-    """
-    least = INKED * np.minimum(strength.max(axis=(1, 2), keepdims=True), 1)
-    ink = np.where(strength > least, strength, 0)
-    return ink.sum(axis=2), ink.sum(axis=1)
-
-
-def ink_spans(profiles: Profiles) -> NDArray[np.int64]:
-    """Return where the ink of pictures begins and ends; from 0 to 0 in a blank one.
-
-    Returns:
-        First and following row, first and following column: (2, 2, pictures).
-    """
-    spans = []
-    for profile in profiles:
-        inked = profile > 0
-        ends = inked.shape[1] - inked[:, ::-1].argmax(axis=1)
-        spans.append((inked.argmax(axis=1), np.where(inked.any(axis=1), ends, 0)))
-    return np.array(spans)
-
-
-def ink_sizes(profiles: Profiles) -> NDArray[np.int64]:
-    """Return heights and widths of the ink of pictures (2, pictures)."""
-    spans = ink_spans(profiles)
-    sizes: NDArray[np.int64] = spans[:, 1] - spans[:, 0]
-    return sizes
-
-
-def ink_middles(profiles: Profiles, *, by_mass: bool) -> NDArray[np.float64]:
-    """Return rows and columns of the middle of the ink, in pixels (2, pictures); 0 for none."""
-    if not by_mass:
-        middles: NDArray[np.float64] = ink_spans(profiles).mean(axis=1)
-        return middles
-    found = []
-    for profile in profiles:
-        places = np.arange(profile.shape[1]) + 0.5
-        found.append(profile @ places / np.maximum(profile.sum(axis=1), ROUNDING))
-    return np.array(found)
 
 
 def prepare(

@@ -19,21 +19,19 @@ from bpnet.model.preparation import (
     Floats,
     Orientation,
     Preparation,
-    Profiles,
-    ink_middles,
-    ink_profiles,
-    ink_sizes,
+    compared,
     measures,
     rim_of,
     turn,
 )
 
-LOOKED_AT = 8 << 20  # pixels of training pictures
+MOST_PIXELS = 32 << 20  # of the training pictures that are measured: 40,000 of MNIST
+FEW_PIXELS = 1 << 20  # of those that are looked at more closely, or at once
 PLAIN = 0.6  # of the rim must have nearly the same grey
 FULL_SIZE = 99  # percent of the pictures have no larger ink
 BINDING = 0.005  # of the pictures at least have ink that only this side of a box stops
+RARE = 0.05  # of the pictures
 BROADEST = 0.25  # of the ink's size: strokes are no broader
-COMPARED = 1000  # pictures whose strokes are looked at
 DRAWN = 200  # digits to compare with
 GRID = 14  # pixels along each side of the pictures that are compared
 LIKE = 0.5  # correlation; digits have 0.7–0.9 as they are drawn, 0.4 otherwise, garments 0.1
@@ -52,29 +50,34 @@ def learn_preparation(dataset: Dataset, index: NDArray[np.int64]) -> Preparation
     if images.dtype != np.uint8 or images.ndim != 3 or not dataset.class_names:
         return None
     frame = images.shape[1:]
-    chosen = index[:: math.ceil(len(index) * math.prod(frame) / LOOKED_AT)]
-    images, labels = images[chosen], labels[chosen]
-    paper = float(np.median(rim_of(images)))
-    ink = farthest_grey(images, paper)
+    chosen = thinned(index, math.prod(frame), MOST_PIXELS)
+    few = thinned(chosen, math.prod(frame), FEW_PIXELS)
+    paper = float(np.median(rim_of(images[few])))
+    ink = farthest_grey(images[few], paper)
     middle = frame[0] / 2, frame[1] / 2
     form = Preparation(frame, None, ink, False, frame, middle, False, UPRIGHT, ())
     if ink == paper:
         return form
-    strength = replace(form, paper=paper).strength(images)
+    form = replace(form, paper=paper)
+    strength = form.strength(images[few])
     if np.mean(np.abs(rim_of(strength)) <= INKED) < PLAIN:
-        return form
-    profiles = ink_profiles(strength)
-    box = usual_box(profiles)
-    middles = {by_mass: ink_middles(profiles, by_mass=by_mass) for by_mass in (True, False)}
-    by_mass = bool(middles[True].std(axis=1).sum() <= middles[False].std(axis=1).sum())
-    row, column = middles[by_mass].mean(axis=1).tolist()
-    strokes = are_strokes(strength[:COMPARED])
-    orientation = UPRIGHT
+        return replace(form, paper=None)
+    strokes, orientation = are_strokes(strength), UPRIGHT
     if strokes and dataset.name not in KNOWN:
-        orientation = orientation_of_digits(strength, labels, dataset.class_names)
-    found = measures(strength, box, by_mass=by_mass)
-    bounds = tuple(zip(found.min(axis=0).tolist(), found.max(axis=0).tolist(), strict=True))
+        orientation = orientation_of_digits(strength, labels[few], dataset.class_names)
+    blocks = np.array_split(chosen, math.ceil(len(chosen) / max(1, len(few))))
+    found = np.concatenate([measures(form.strength(images[block])) for block in blocks])
+    box = usual_box(found, frame)
+    spread = {is_mass: compared(found, box, by_mass=is_mass)[:, 4:] for is_mass in (True, False)}
+    by_mass = bool(spread[True].std(axis=0).sum() <= spread[False].std(axis=0).sum())
+    row, column = spread[by_mass].mean(axis=0).tolist()
+    bounds = bounds_of(compared(found, box, by_mass=by_mass))
     return Preparation(frame, paper, ink, strokes, box, (row, column), by_mass, orientation, bounds)
+
+
+def thinned(index: NDArray[np.int64], size: int, pixels: int) -> NDArray[np.int64]:
+    """Return numbers of pictures, evenly chosen, that have so many pixels together at most."""
+    return index[:: math.ceil(len(index) * size / pixels)]
 
 
 def farthest_grey(images: NDArray[np.uint8], paper: float) -> float:
@@ -84,19 +87,35 @@ def farthest_grey(images: NDArray[np.uint8], paper: float) -> float:
     return highest if highest - paper >= paper - lowest else lowest
 
 
-def usual_box(profiles: Profiles) -> tuple[int, int]:
+def usual_box(found: NDArray[np.float64], frame: tuple[int, int]) -> tuple[int, int]:
     """Return height and width of the box into which the ink of pictures was fitted.
 
     Where some pictures are stopped by its height alone and others by its width alone, both are
     seen. Otherwise the box is square, as far as the frame allows.
+
+    Args:
+        found: the `measures` of the pictures.
+        frame: their height and width.
     """
-    heights, widths = ink_sizes(profiles)
+    top, bottom, left, right = found[:, 5:].T
+    heights, widths = bottom - top, right - left
     height, width = (math.ceil(np.percentile(sizes, FULL_SIZE)) for sizes in (heights, widths))
     tall = np.mean((heights >= height) & (widths < width))
     wide = np.mean((heights < height) & (widths >= width))
     if min(tall, wide) < BINDING:
         height = width = max(height, width)
-    return min(height, profiles[0].shape[1]), min(width, profiles[1].shape[1])
+    return min(max(height, 1), frame[0]), min(max(width, 1), frame[1])
+
+
+def bounds_of(found: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+    """Return between which values of what is `compared` further pictures may lie.
+
+    Beyond the extreme of these pictures there is as much room as between it and all but the last
+    twentieth of them: none where many pictures meet a fixed limit.
+    """
+    lowest, low, high, highest = np.quantile(found, (0, RARE, 1 - RARE, 1), axis=0)
+    least, most = 2 * lowest - low, 2 * highest - high
+    return tuple(zip(least.tolist(), most.tolist(), strict=True))
 
 
 def are_strokes(strength: Floats) -> bool:
@@ -105,7 +124,8 @@ def are_strokes(strength: Floats) -> bool:
     The largest one is found by making the ink smaller, pixel by pixel, until none is left. One
     pixel of its side is left out, since the edges of strokes are blurred.
     """
-    sizes = ink_sizes(ink_profiles(strength)).max(axis=0)
+    top, bottom, left, right = measures(strength)[:, 5:].T
+    sizes = np.maximum(bottom - top, right - left)
     inked = strength > INKED
     largest = np.zeros(len(inked))
     while inked.size and inked.any():
