@@ -9,7 +9,6 @@ from bpnet.errors import DataError
 if TYPE_CHECKING:
     from bpnet.model.model import Model
 
-LARGEST_SIDE = 320  # pixels: files of pictures are reduced to that
 UNKNOWN_FORM = (
     "this checkpoint does not tell what its training pictures look like: "
     "every picture is prepared as a digit of MNIST; networks trained from now on will tell"
@@ -22,12 +21,14 @@ def check_reads_pictures(model: Model) -> None:
     Raises:
         DataError: it does not, or its pictures are too large.
     """
+    from bpnet.data.reading.picture import LONGEST_SIDE  # larger pictures are reduced
+
     shape = model.network.input_shape
-    if model.reads_pictures and max(shape) <= LARGEST_SIDE:
+    if model.reads_pictures and max(shape) <= LONGEST_SIDE:
         return
     if model.reads_pictures:
         what = "this network reads larger pictures than `predict` does"
-        expected = f"at most {LARGEST_SIDE} pixels along each side"
+        expected = f"at most {LONGEST_SIDE} pixels along each side"
     elif model.class_names and len(shape) == 3:
         what = "this checkpoint does not tell what its training pictures look like"
         expected = "one that was trained by this version of bpnet, or inputs of shape (1, 28, 28)"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.dataset import Dataset
+from bpnet.data.placement import BOX, CENTRE, PICTURE
 from bpnet.data.reading.resample import resample
 from bpnet.data.synthetic import draw_digits
 from bpnet.model.preparation import (
@@ -25,18 +26,32 @@ from bpnet.model.preparation import (
     turn,
 )
 
-MOST_PIXELS = 32 << 20  # of the training pictures that are measured: 40,000 of MNIST
+MOST_PIXELS = 64 << 20  # of the training pictures that are measured: 80,000 of 28×28
 FEW_PIXELS = 1 << 20  # of those that are looked at more closely, or at once
 PLAIN = 0.6  # of the rim must have nearly the same grey
 FULL_SIZE = 99  # percent of the pictures have no larger ink
 BINDING = 0.005  # of the pictures at least have ink that only this side of a box stops
-RARE = 0.05  # of the pictures
+TAIL = 0.05  # of the pictures
+RAREST = 10**6  # pictures, of which one may be out of bounds
 BROADEST = 0.25  # of the ink's size: strokes are no broader
 DRAWN = 200  # digits to compare with
 GRID = 14  # pixels along each side of the pictures that are compared
 LIKE = 0.5  # correlation; digits have 0.7–0.9 as they are drawn, 0.4 otherwise, garments 0.1
-KNOWN = ("mnist", "synthetic")  # data sets whose digits are known to stand upright
+KNOWN = ("mnist", "synthetic")  # data sets of which MNIST tells everything
 DIGITS = "0123456789"
+
+# What `learn_preparation` finds in MNIST's training pictures, in which drawn digits lie as well.
+MNIST = Preparation(
+    frame=(PICTURE, PICTURE),
+    paper=0.0,
+    ink=255.0,
+    strokes=True,
+    box=(BOX, BOX),
+    centre=(CENTRE - 0.5, CENTRE - 0.5),
+    by_mass=True,
+    orientation=UPRIGHT,
+    bounds=((0.99, 1.0), (0.0, 0.0), (0.9, 1.0), (0.55, 1.0), (13.9, 15.1), (13.9, 15.1)),
+)
 
 
 def learn_preparation(dataset: Dataset, index: NDArray[np.int64]) -> Preparation | None:
@@ -46,6 +61,8 @@ def learn_preparation(dataset: Dataset, index: NDArray[np.int64]) -> Preparation
         dataset: the data set.
         index: numbers of the training samples that may be looked at.
     """
+    if dataset.name in KNOWN:
+        return MNIST
     images, labels = dataset.train.inputs, dataset.train.targets
     if images.dtype != np.uint8 or images.ndim != 3 or not dataset.class_names:
         return None
@@ -63,7 +80,7 @@ def learn_preparation(dataset: Dataset, index: NDArray[np.int64]) -> Preparation
     if np.mean(np.abs(rim_of(strength)) <= INKED) < PLAIN:
         return replace(form, paper=None)
     strokes, orientation = are_strokes(strength), UPRIGHT
-    if strokes and dataset.name not in KNOWN:
+    if strokes:
         orientation = orientation_of_digits(strength, labels[few], dataset.class_names)
     blocks = np.array_split(chosen, math.ceil(len(chosen) / max(1, len(few))))
     found = np.concatenate([measures(form.strength(images[block])) for block in blocks])
@@ -71,7 +88,7 @@ def learn_preparation(dataset: Dataset, index: NDArray[np.int64]) -> Preparation
     spread = {is_mass: compared(found, box, by_mass=is_mass)[:, 4:] for is_mass in (True, False)}
     by_mass = bool(spread[True].std(axis=0).sum() <= spread[False].std(axis=0).sum())
     row, column = spread[by_mass].mean(axis=0).tolist()
-    bounds = bounds_of(compared(found, box, by_mass=by_mass))
+    bounds = bounds_of(compared(found, box, by_mass=by_mass), box)
     return Preparation(frame, paper, ink, strokes, box, (row, column), by_mass, orientation, bounds)
 
 
@@ -107,14 +124,23 @@ def usual_box(found: NDArray[np.float64], frame: tuple[int, int]) -> tuple[int, 
     return min(max(height, 1), frame[0]), min(max(width, 1), frame[1])
 
 
-def bounds_of(found: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
-    """Return between which values of what is `compared` further pictures may lie.
+def bounds_of(found: NDArray[np.float64], box: tuple[int, int]) -> tuple[tuple[float, float], ...]:
+    """Return between which values of what is `compared` all but one in RAREST pictures lie.
 
-    Beyond the extreme of these pictures there is as much room as between it and all but the last
-    twentieth of them: none where many pictures meet a fixed limit.
+    Tails are taken to be exponential: if n pictures reach d beyond all but a twentieth of them,
+    then RAREST pictures reach further by d ln(RAREST / n) / ln(n / 20). So there is no room beyond
+    a limit that many pictures meet, as the side of MNIST's box.
+
+    Args:
+        found: what is compared, of the training pictures (pictures, 6).
+        box: see `Preparation`.
     """
-    lowest, low, high, highest = np.quantile(found, (0, RARE, 1 - RARE, 1), axis=0)
-    least, most = 2 * lowest - low, 2 * highest - high
+    lowest, low, high, highest = np.quantile(found, (0, TAIL, 1 - TAIL, 1), axis=0)
+    room = max(math.log(RAREST / len(found)), 0) / max(math.log(len(found) * TAIL), 1)
+    least = lowest - room * (low - lowest)
+    most = highest + room * (highest - high)
+    least[0] = max(least[0], lowest[0] / 2)  # a blank picture has no strong ink
+    least[3] -= 1 / min(box)  # sizes are whole pixels
     return tuple(zip(least.tolist(), most.tolist(), strict=True))
 
 
