@@ -23,6 +23,7 @@ Pixels = NDArray[np.uint8]  # (height, width)
 Floats = NDArray[np.float32]
 Orientation = tuple[bool, bool, bool]  # transposed, flipped (top to bottom), mirrored
 
+LISTS = ("frame", "box", "centre", "orientation")
 UPRIGHT: Orientation = (False, False, False)
 INKED = 0.25  # of the way from paper to ink: what is beyond is ink
 TOLERANCE = 0.02  # how far out of its bounds a measure may lie: pixels, or a fraction
@@ -61,11 +62,18 @@ class Preparation:
     orientation: Orientation
     bounds: tuple[tuple[float, float], ...]
 
+    def as_record(self) -> dict[str, Any]:
+        """Return what a checkpoint's record holds: lists for tuples, as JSON has them."""
+        record = dataclasses.asdict(self)
+        for name in LISTS:
+            record[name] = list(record[name])
+        return record | {"bounds": [list(bound) for bound in self.bounds]}
+
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Preparation:
-        """Return what a checkpoint's record holds, with tuples for its lists."""
+        """Return the form that a checkpoint's record holds."""
         values = {field.name: record[field.name] for field in dataclasses.fields(cls)}
-        for name in ("frame", "box", "centre", "orientation"):
+        for name in LISTS:
             values[name] = tuple(values[name])
         return cls(**values | {"bounds": tuple(map(tuple, values["bounds"]))})
 
@@ -160,7 +168,8 @@ def measures(strength: Floats) -> NDArray[np.float64]:
     for axis in (2, 1):
         profile, seen = ink.sum(axis=axis), inked.any(axis=axis)
         places = np.arange(profile.shape[1]) + 0.5
-        centres.append(profile @ places / np.maximum(profile.sum(axis=1), LEAST))
+        moments = (profile * places).sum(axis=1)  # of the same bits with any BLAS
+        centres.append(moments / np.maximum(profile.sum(axis=1), LEAST))
         ends = seen.shape[1] - seen[:, ::-1].argmax(axis=1)
         spans += [seen.argmax(axis=1), np.where(seen.any(axis=1), ends, 0)]
     paper = np.mean(rim_of(strength) <= INKED, axis=1)

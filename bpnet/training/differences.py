@@ -19,7 +19,9 @@ from bpnet.model.checkpoint import Checkpoint
 TIMES = ("seconds", "epoch_seconds", "samples_per_second")
 CHANGE_LATER = ("train.epochs", "train.workers", "data.path")  # a run may go on with others
 ENDS = ("ends", "planned")  # likewise: an extension adds to them
-NEWER = ("patience_from", "patience_score", "first_loss")  # earlier versions record none of them
+# Earlier versions record none of these.
+NEWER = ("patience_from", "patience_score", "first_loss")
+NEWER_BESIDES = ("preparation",)  # beside `progress`
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ def checkpoint_differences(stored: Checkpoint, found: Checkpoint) -> list[Differ
     file, progress = stored.path.name, stored.record["progress"]
     epoch = progress["epoch"] + (progress["batch"] > 0)
     differences = config_differences(epoch, file, stored.config(), found.config())
-    left_out = {*ENDS, *(key for key in NEWER if key not in progress)}
+    left_out = {"config", *ENDS, *(key for key in NEWER if key not in progress)}
+    left_out |= {key for key in NEWER_BESIDES if key not in stored.record}
     one, other = _comparable(stored, left_out), _comparable(found, left_out)
     differences += value_differences(epoch, file, one, other)
     for name in dict.fromkeys((*found.arrays, *stored.arrays)):
@@ -96,8 +99,8 @@ def checkpoint_differences(stored: Checkpoint, found: Checkpoint) -> list[Differ
 
 
 def _comparable(checkpoint: Checkpoint, left_out: set[str]) -> dict[str, Any]:
-    """Return the record without its config and without some of what `progress` holds."""
-    record = {key: value for key, value in checkpoint.record.items() if key != "config"}
+    """Return the record without some of its keys and without some of what `progress` holds."""
+    record = {key: value for key, value in checkpoint.record.items() if key not in left_out}
     progress = record["progress"].items()
     return record | {"progress": {key: value for key, value in progress if key not in left_out}}
 

@@ -6,7 +6,6 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,7 +34,7 @@ def model_record(model: Model) -> dict[str, Any]:
         "outputs": model.network.loss.outputs,
         "normalization": [model.normalization.scale, model.normalization.offset],
         "class_names": list(model.class_names),
-        "preparation": None if model.preparation is None else asdict(model.preparation),
+        "preparation": None if model.preparation is None else model.preparation.as_record(),
     }
 
 

@@ -120,5 +120,6 @@ def test_without_a_plain_background_pictures_are_taken_whole() -> None:
 
 
 def test_a_record_brings_the_same_form_back() -> None:
-    record = json.loads(json.dumps(dataclasses.asdict(MNIST)))
+    record = json.loads(json.dumps(MNIST.as_record()))
+    assert record == MNIST.as_record()  # as `verify-run` compares them
     assert Preparation.from_record(record) == MNIST
