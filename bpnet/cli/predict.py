@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from bpnet.data.reading.image import DigitPicture
     from bpnet.model.ensemble import Answers
     from bpnet.model.model import Model
+    from bpnet.model.preparation import Preparation
 
 
 @dataclass
@@ -91,8 +94,9 @@ def command(
         if checkpoint is not None and not as_json:
             note(f"checkpoint {described(opened.name, opened.epoch)}")
         model = opened.checkpoint.model(fast=False)  # for one digit, the textbook is fast enough
-        check_reads_digits(model)
-        readings, unreadable = read_all(images, segment=segment)
+        if checkpoint is not None:
+            opened.warnings.extend(tell_form(model, as_json=as_json))
+        readings, unreadable = read_all(images, model.preparation, segment=segment)
         answers = Answers(Ensemble([model], views), most=1)
         for reading in readings:
             recognise(reading, answers)
@@ -145,35 +149,59 @@ def is_same_file(one: Path, other: Path) -> bool:
         return False
 
 
-def check_reads_digits(model: Model) -> None:
-    """Make sure that the network answers 28×28 pictures with classes."""
-    if not model.reads_digits:
-        raise DataError(
-            "this network does not read pictures of digits",
-            expected="inputs of shape (1, 28, 28) and a class for each output",
-            found=f"inputs of shape {model.network.input_shape}",
-            hint="give a --checkpoint that was trained on pictures, or none",
-        )
+def tell_form(model: Model, *, as_json: bool) -> list[str]:
+    """Write how pictures will be prepared, and return why that may be wrong.
+
+    Raises:
+        DataError: the network cannot read pictures.
+    """
+    from bpnet.cli.picture_form import UNKNOWN_FORM, check_reads_pictures, form_in_words
+
+    check_reads_pictures(model)
+    form = form_in_words(model)
+    if form is not None and not as_json:
+        note(f"pictures are prepared like those of the training: {form}")
+    if model.preparation is not None:
+        return []
+    note(f"warning: {UNKNOWN_FORM}")
+    return [UNKNOWN_FORM]
 
 
 def read_all(
-    images: tuple[str, ...], *, segment: bool
+    images: tuple[str, ...], preparation: Preparation | None, *, segment: bool
 ) -> tuple[list[Reading], list[tuple[str, DataError]]]:
     """Find the digits in every picture; unreadable pictures are returned with the reason."""
-    from bpnet.data.reading.image import read_digit, read_digits
-
+    read = picture_reader(preparation, segment=segment)
     readings = []
     unreadable = []
     for image in images:
         source = standard_input() if image == "-" else Path(image)
         try:
-            digits = read_digits(source) if segment else [read_digit(source)]
+            digits = read(source)
         except DataError as error:
             unreadable.append((image, error))
         else:
             name = image if image == "-" else str(Path(image).absolute())
             readings.append(Reading(name, digits))
     return readings, unreadable
+
+
+def picture_reader(
+    preparation: Preparation | None, *, segment: bool
+) -> Callable[[Path | BinaryIO], list[DigitPicture]]:
+    """Return what finds the digits of a picture file and makes them look like training pictures.
+
+    Args:
+        preparation: what these look like; None if that is not known: then, like MNIST.
+        segment: read several digits.
+    """
+    if preparation is not None:
+        from bpnet.model.preparation import prepare
+
+        return partial(prepare, preparation=preparation, segment=segment)
+    from bpnet.data.reading.image import read_digit, read_digits
+
+    return read_digits if segment else lambda source: [read_digit(source)]
 
 
 def standard_input() -> BinaryIO:

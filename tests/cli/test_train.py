@@ -59,7 +59,7 @@ def test_a_reader_gets_the_score_and_commands_that_run_as_they_stand(here: Path)
     assert answer.err.startswith("epoch 1/3  loss ")
     commands = answer.out.partition("next:\n")[2].splitlines()
     words = [shlex.split(line) for line in commands]
-    assert [line[1] for line in words] == ["eval", "train"]  # and no predict: not 28×28
+    assert [line[1] for line in words] == ["eval", "predict", "train"]
     for line in words:
         succeed(*line[1:])
 

@@ -68,7 +68,12 @@ def read_digit(source: Path | BinaryIO) -> DigitPicture:
     Raises:
         DataError: the file is missing, damaged, too large or not a picture.
     """
-    digits = digits_in(open_picture(source))
+    return digit_in(open_picture(source))
+
+
+def digit_in(picture: NDArray[np.float32]) -> DigitPicture:
+    """Find the one digit of a picture (height, width, 3) of 0–1: that with the most ink."""
+    digits = digits_in(picture)
     main = max(digits, key=lambda digit: float(digit.ink.sum()))
     if len(digits) > 1:
         main.warnings.append(SEVERAL)
