@@ -64,7 +64,9 @@ class DataConfig:
     )
     synthetic_train: int = setting(60000, "drawn digits to train on", whole(10, MOST_DRAWN))
     synthetic_test: int = setting(10000, "drawn digits to score on", whole(10, MOST_DRAWN))
-    synthetic_seed: int = setting(1, "which digits are drawn", whole(0, LARGEST_SEED))
+    synthetic_seed: int = setting(
+        1, "which digits are drawn; by default, the seed of training", whole(0, LARGEST_SEED)
+    )
     synthetic_variety: float = setting(1.0, "how much writers differ; below 1: neater", real(0, 2))
     drawn: int = setting(
         0, "mnist: drawn digits added to the training pictures", whole(0, MOST_DRAWN)
