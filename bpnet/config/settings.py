@@ -17,6 +17,8 @@ from bpnet.config.values import (
     MOST_SHARDS,
     MOST_THREADS,
     Rows,
+    class_names,
+    dataset_name,
     one_of,
     path,
     real,
@@ -50,10 +52,13 @@ class DataConfig:
 
     dataset: str = setting(
         "mnist",
-        "mnist | fashion_mnist | idx | synthetic | table",
-        one_of("mnist", "fashion_mnist", "idx", "synthetic", "table"),
+        "mnist | fashion_mnist | idx | synthetic | table | an imported name",
+        dataset_name,
     )
     path: str = setting("", "folder of an idx data set, relative to the config file", path)
+    class_names: tuple[str, ...] = setting(
+        (), "one per class, separated by commas; by default, the data set's own", class_names
+    )
     normalize: str = setting(
         "standard",
         "standard: (x/255 − mean)/std of training; unit: x/255; none (table)",
