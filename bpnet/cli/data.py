@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli import options
+from bpnet.cli import data_import, options
 from bpnet.cli.output import show, show_json
 from bpnet.config.values import LARGEST_SEED, MOST_DRAWN
 
@@ -48,17 +48,7 @@ def fetch(name: str, data_dir: Path | None, mirror: str | None) -> None:
         show(str(report.path))
 
 
-@command.command(name="import", short_help="Import files that you have.")
-@click.argument("source", type=options.PATH, metavar="DIR")
-@click.argument("name", type=click.Choice(KNOWN_NAMES), default="mnist")
-@options.data_dir
-def import_(source: Path, name: str, data_dir: Path | None) -> None:
-    """Check the files of a data set (default: mnist) in DIR, and copy them into the cache."""
-    from bpnet.data.files.catalogue import KNOWN
-    from bpnet.data.mnist import import_files
-
-    for path in import_files(KNOWN[name], source, data_dir):
-        show(str(path))
+command.add_command(data_import.command)
 
 
 @command.command(short_help="Compare the files with their checksums.")

@@ -1,5 +1,6 @@
 """Turn labels of any values into class numbers, and give the classes their names."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from bpnet.disk import NOTHING, what_is_at
 from bpnet.errors import DataError, quoted
 
 CLASSES_FILE = "classes.txt"  # beside a data set: one name per line
+WHOLE = re.compile("-?[0-9]{1,18}")
 MOST_BYTES = 4 << 20  # of it
 
 
@@ -42,7 +44,7 @@ def read_class_names(folder: Path) -> tuple[str, ...]:
 def number_classes(
     train: NDArray[Any], test: NDArray[Any], where: object
 ) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
-    """Give the classes numbers from 0 on, in the order of their labels.
+    """Give the classes numbers from 0 on, in the order of their labels, texts as `sort_key` has it.
 
     Args:
         train: labels (samples,) of training: whole numbers, or texts.
@@ -50,12 +52,12 @@ def number_classes(
         where: what messages call the data set.
 
     Returns:
-        The different labels (classes,), sorted, and the class numbers of training and test.
+        The different labels (classes,) in this order, and the class numbers of training and test.
 
     Raises:
         DataError: there are too many classes, or training does not show each class of the test.
     """
-    values = np.unique(train)
+    values, numbers = np.unique(train, return_inverse=True)
     if len(values) > MOST_CLASSES:
         raise DataError(
             "there are too many different labels",
@@ -73,14 +75,23 @@ def number_classes(
             found=_some(unknown),
             hint="add training samples of these classes, or leave them out of the test",
         )
-    return values, np.searchsorted(values, train), np.searchsorted(values, test)
+    order = np.array(sorted(range(len(values)), key=lambda number: sort_key(values[number])))
+    ranks = np.argsort(order)
+    return values[order], ranks[numbers], ranks[np.searchsorted(values, test)]
+
+
+def sort_key(label: Any) -> tuple[bool, int, str]:
+    """Return what sorts labels: numbers by their value, also among texts, then texts by letters."""
+    text = str(label)
+    is_number = WHOLE.fullmatch(text) is not None
+    return not is_number, int(text) if is_number else 0, text
 
 
 def name_classes(values: NDArray[Any], names: Sequence[str], where: object) -> tuple[str, ...]:
     """Return a name for each class.
 
     Args:
-        values: the different labels (classes,), sorted.
+        values: the different labels (classes,), in order.
         names: one per class in the order of the labels; or one for each number from 0 on, of which
             some may be no label; or none, and then the labels themselves are the names.
         where: what messages call the place of the names.

@@ -9,6 +9,9 @@ from bpnet.data.files.names import STEMS, find_file
 from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.errors import ConfigError
 
+ORIGIN_FILE = "origin.json"  # in a folder that an import made: where the data came from
+SHEET_FILE = "contact_sheet.png"  # and what some of them look like
+
 
 def imported_names(data_dir: Path | None) -> list[str]:
     """Return the names of the imported data sets in the data directory, sorted."""

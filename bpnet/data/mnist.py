@@ -113,6 +113,18 @@ def inspect_files(known: KnownDataset, data_dir: Path | None = None) -> list[Fil
     return reports
 
 
+def recognise(source: Path) -> str | None:
+    """Return which known data set a folder holds, whole and undamaged; None if it holds none."""
+    if what_is_at(source) != DIRECTORY:
+        return None
+    for name, known in KNOWN.items():
+        folder = DataDirectory(source.absolute(), is_own=False)
+        paths = [find_file(dataset_folder(known, folder), file.stem) for file in known.files]
+        if None not in paths and not any(report.problem for report in inspect_files(known, source)):
+            return name
+    return None
+
+
 def import_files(known: KnownDataset, source: Path, data_dir: Path | None = None) -> list[Path]:
     """Copy the four files of a data set from `source` to where bpnet looks for them.
 
