@@ -70,7 +70,7 @@ def command(
     from bpnet.data.files.catalogue import KNOWN
     from bpnet.data.mnist import import_files, recognise
 
-    name = name or word
+    name = word if name is None else name
     known = name if name in KNOWN else recognise(source) if name is None else None
     if known is not None:
         for path in import_files(KNOWN[known], source, data_dir):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpnet.cli.dataset_option import is_folder, settings_of
 from bpnet.cli.same_split import check_same_samples, check_same_split
-from bpnet.errors import ConfigError, DataError
+from bpnet.errors import ConfigError, DataError, shorten
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,6 +80,22 @@ def check_fit(model: Model, data: Dataset) -> None:
             found=f"samples of shape {found[0]} in {found[1]} classes",
             hint="choose another --dataset",
         )
+    if not are_same_classes(model.class_names, data.class_names):
+        raise DataError(
+            f"the network knows other classes than those of {data.name}",
+            expected=shorten(", ".join(model.class_names), 200),
+            found=shorten(", ".join(data.class_names), 200),
+            hint="choose another --dataset",
+        )
+
+
+def are_same_classes(known: Sequence[str], found: Sequence[str]) -> bool:
+    """Return whether classes may be the same: names are, or one side has only numbered them."""
+    numbered = [str(number) for number in range(len(known))]
+    if list(known) == list(found):
+        return True
+    others = [names for names in (known, found) if list(names) != numbered]
+    return len(others) == 1 and not all(name.lstrip("-").isdigit() for name in others[0])
 
 
 def check_alike(models: Sequence[Model], paths: Sequence[Path]) -> None:

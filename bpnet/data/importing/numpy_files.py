@@ -51,6 +51,17 @@ def read_numpy(files: Sequence[Path], wanted: Wanted) -> Found:
     return from_arrays(arrays, wanted, where)
 
 
+def holds_one_array(path: Path) -> bool:
+    """Return whether a file holds a single array, to which others must belong."""
+    if path.suffix.lower() == ".npy":
+        return True
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return len(archive.namelist()) == 1
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
 def _read_archive(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield the name and content of every array of an `.npz` file."""
     with zipfile.ZipFile(path) as archive:

@@ -72,16 +72,17 @@ def kind_of(path: Path) -> str | None:
 def groups(kind: str, files: Sequence[Path]) -> list[list[Path]]:
     """Return the files of each data set: those whose names are the same up to `train` or `test`.
 
-    Arrays of NumPy's, which are one to a file, all belong together.
+    Arrays of NumPy's that lie in a file each all belong together.
     """
-    if kind == NUMPY and any(path.suffix.lower() == ".npy" for path in files):
-        return [list(files)]
     found: dict[str, list[Path]] = defaultdict(list)
     for path in files:
         name = path.name.lower()
         part = part_of(name)
         start = PARTS[part].search(name) if part else None
-        found[name[: start.start()] if start else name].append(path)
+        key = name[: start.start()] if start else name
+        if kind == NUMPY:
+            key = "" if numpy_files.holds_one_array(path) else name
+        found[key].append(path)
     return list(found.values())
 
 
