@@ -29,7 +29,9 @@ LABEL = re.compile("label|labels|class|target|y|digit|letter", re.IGNORECASE)
 IGNORED = re.compile("|id|index|unnamed: 0", re.IGNORECASE)  # numbers of lines
 PLACE = re.compile(r"(\d+)x(\d+)")  # a pixel's row and column, as in `28x28`
 LONGEST_LINE = 1 << 24  # characters
-MOST_TEXT = 8 * MOST_BYTES  # characters of a file
+MOST_LINES = 10_000_000
+MAX_RATIO = 100  # of a large table to its gzip; that of MNIST is 8
+LARGE = 1 << 24  # characters; below it, any ratio will do
 LINES = 4096  # read at a time
 
 
@@ -122,36 +124,61 @@ def read_table(path: Path) -> Table:
 def find_columns(lines: Sequence[str], path: Path) -> Columns:
     """Return what the columns hold, judged by the first lines of a table.
 
-    The label is the column of that name; where columns have no names, it is the first one, or the
-    last one if the first is always the same, as the corner of a picture is.
+    Raises:
+        DataError: there are no pixels in these lines.
     """
     if not lines:
         raise _wrong(path, "an empty file")
     separator = max(SEPARATORS, key=lines[0].count)
-    rows = [_fields(line, separator) for line in lines]
-    names, count = rows[0], len(rows[0])
-    # A pandas table that was read without names and written with them begins 5, 0, 0.1, 0.2 …
-    numbered = [f"0.{number}" for number in range(1, 4)]
-    header = sum(map(_is_number, names)) < count / 2 or numbered == names[2:5]
-    header = header or numbered == names[1:4]
+    rows = [row for line in lines if (row := _fields(line, separator))]
+    header = bool(rows) and _are_names(rows[0])
+    names = [name.strip() for name in rows[0]] if header else []
     rows = rows[header:]
-    named = [place for place, name in enumerate(names) if header and LABEL.fullmatch(name.strip())]
-    dropped = {place for place, name in enumerate(names) if header and IGNORED.fullmatch(name)}
-    left = count - len(dropped)
+    if not rows:
+        raise _wrong(path, "no line with pixels")
+    dropped = {place for place, name in enumerate(names) if IGNORED.fullmatch(name)}
+    columns = [place for place in range(len(rows[0])) if place not in dropped]
+    label = _label_column(names, rows, columns)
+    pixels = [place for place in columns if place != label]
+    if not pixels:
+        raise _wrong(path, "no pixels")
+    size = _size_by(names[pixels[-1]], len(pixels)) if pixels[-1] < len(names) else None
+    return Columns(separator, len(rows[0]), header, label, pixels, size)
+
+
+def _are_names(fields: Sequence[str]) -> bool:
+    """Return whether a line holds the names of columns.
+
+    A table that pandas read without names and wrote with them begins 5, 0, 0.1, 0.2 …
+    """
+    numbered = [f"0.{number}" for number in range(1, 4)]
+    return sum(map(_is_number, fields)) < len(fields) / 2 or numbered in (fields[1:4], fields[2:5])
+
+
+def _label_column(
+    names: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence[int]
+) -> int | None:
+    """Return the column with the labels; None if pixels make up whole squares without it.
+
+    It is the one of that name; where columns have no names, it is the first one, or the last one
+    if the first is always the same, as the corner of a picture is.
+    """
+    named = [place for place, name in enumerate(names) if LABEL.fullmatch(name)]
     if named:
-        label: int | None = named[0]
-    elif math.isqrt(left) ** 2 == left and all(map(_is_number, rows[0] if rows else [])):
-        label = None
-    else:
-        is_constant = len({row[0] for row in rows}) == 1 < len({row[-1] for row in rows})
-        label = count - 1 if is_constant else 0
-    pixels = [place for place in range(count) if place != label and place not in dropped]
-    place = PLACE.fullmatch(names[pixels[-1]].strip()) if header and pixels else None
-    size = None
-    if place:
-        height, width = int(place[1]), int(place[2])
-        size = (height, width) if height * width == len(pixels) else (height + 1, width + 1)
-    return Columns(separator, count, header, label, pixels, size)
+        return named[0]
+    if math.isqrt(len(columns)) ** 2 == len(columns) and all(map(_is_number, rows[0])):
+        return None
+    first, last = ({row[place] for row in rows if place < len(row)} for place in (0, -1))
+    return len(rows[0]) - 1 if len(first) == 1 < len(last) else 0
+
+
+def _size_by(name: str, pixels: int) -> tuple[int, int] | None:
+    """Return height and width by the name of the last pixel, counted from 1 or from 0."""
+    place = PLACE.fullmatch(name)
+    if place is None:
+        return None
+    height, width = int(place[1]), int(place[2])
+    return (height, width) if height * width == pixels else (height + 1, width + 1)
 
 
 @contextmanager
@@ -165,17 +192,26 @@ def _opened(path: Path) -> Iterator[IO[str]]:
                 yield file
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _wrong(path, f"a gzip file that is damaged or cut short: {error}") from error
+    except csv.Error as error:
+        raise _wrong(path, str(error)) from error
 
 
 def _lines(file: IO[str], path: Path) -> Iterator[str]:
-    """Yield the lines in which something stands, of bounded length in all."""
+    """Yield the lines in which something stands; neither they nor the file may be endless."""
+    longest = max(LARGE, MAX_RATIO * path.stat().st_size)
     characters = 0
-    while line := file.readline(LONGEST_LINE):
+    for _ in range(MOST_LINES):
+        line = file.readline(LONGEST_LINE)
         characters += len(line)
-        if len(line) == LONGEST_LINE or characters > MOST_TEXT:
-            raise _wrong(path, f"a line of more than {LONGEST_LINE:,} characters, or too many")
+        if len(line) == LONGEST_LINE:
+            raise _wrong(path, f"a line of more than {LONGEST_LINE:,} characters")
+        if characters > longest:
+            raise _wrong(path, f"more than {longest:,} characters, far more than its gzip")
+        if not line:
+            return
         if line.strip():
             yield line
+    raise _wrong(path, f"more than {MOST_LINES:,} lines")
 
 
 def _chained(first: Sequence[str], rest: Iterator[str]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Read the arrays of NumPy's `.npz` and `.npy` files, never with pickle."""
 
 import math
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -58,7 +59,7 @@ def holds_one_array(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return len(archive.namelist()) == 1
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
         return False
 
 
@@ -76,12 +77,7 @@ def _read_archive(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
 
 def _read_array(file: IO[bytes], path: Path, size: int) -> NDArray[Any]:
     """Return the array of an open `.npy` file of `size` bytes, if it declares no more than that."""
-    version = np.lib.format.read_magic(file)
-    if version not in HEADERS:
-        raise _damaged(path, f"version {version[0]} of NumPy's format")
-    shape, is_fortran, dtype = HEADERS[version](file)
-    if any(side < 0 for side in shape):
-        raise _damaged(path, f"an array of shape {shape}")
+    shape, is_fortran, dtype = _read_header(file, path)
     declared = math.prod(shape) * dtype.itemsize
     if dtype.hasobject:
         raise _damaged(path, "Python objects, which are never loaded from a file")
@@ -94,6 +90,19 @@ def _read_array(file: IO[bytes], path: Path, size: int) -> NDArray[Any]:
     return array.reshape(shape[::-1]).T if is_fortran else array.reshape(shape)
 
 
+def _read_header(file: IO[bytes], path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return the shape that an open `.npy` file declares, whether columns come first, the type."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy warns of headers that Python 2 wrote
+            shape, is_fortran, dtype = HEADERS[np.lib.format.read_magic(file)](file)
+    except Exception as error:  # on damaged headers NumPy raises errors of many kinds
+        raise _damaged(path, f"a header that is not NumPy's: {error}") from error
+    if any(side < 0 for side in shape):
+        raise _damaged(path, f"an array of shape {shape}")
+    return shape, is_fortran, dtype
+
+
 @contextmanager
 def _numpy_errors(path: Path) -> Iterator[None]:
     """Explain what is wrong with a file."""
@@ -101,7 +110,7 @@ def _numpy_errors(path: Path) -> Iterator[None]:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise _damaged(path, str(error)) from error
-    except (ValueError, NotImplementedError, RuntimeError, TypeError, SyntaxError) as error:
+    except (ValueError, NotImplementedError, RuntimeError) as error:
         raise _damaged(path, str(error).partition("\n")[0]) from error
 
 
