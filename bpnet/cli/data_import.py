@@ -68,15 +68,36 @@ def command(
     `fashion_mnist`, as they do with these names.
     """
     from bpnet.data.files.catalogue import KNOWN
-    from bpnet.data.mnist import import_files, recognise
+    from bpnet.data.files.directory import data_directory
+    from bpnet.data.mnist import import_files
 
+    data_directory(data_dir)  # one that the user names must exist
     name = word if name is None else name
-    known = name if name in KNOWN else recognise(source) if name is None else None
-    if known is not None:
-        for path in import_files(KNOWN[known], source, data_dir):
-            show(str(path))
+    known = known_files(source, name)
+    if known is None:
+        import_as(source, name, size, transpose, data_dir)
         return
-    import_as(source, name, size, transpose, data_dir)
+    for path in import_files(KNOWN[known[0]], known[1], data_dir):
+        show(str(path))
+
+
+def known_files(source: Path, name: str | None) -> tuple[str, Path] | None:
+    """Return which data set that bpnet knows is meant, and where its files lie; None if none is."""
+    from bpnet.data.files.catalogue import KNOWN
+    from bpnet.data.files.names import STEMS, find_file
+    from bpnet.data.importing.places import locate
+    from bpnet.data.mnist import recognise
+
+    if name is not None:
+        return (name, source) if name in KNOWN else None
+    if known := recognise(source):
+        return known, source
+    inner = locate(source).paths[0]
+    if known := recognise(inner):
+        return known, inner
+    if inner in [find_file(inner.parent, stem) for stem in STEMS]:
+        note(f"by their checksums, these are not the files of {' or '.join(KNOWN)}")
+    return None
 
 
 def import_as(

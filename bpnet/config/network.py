@@ -83,7 +83,8 @@ def build_layers(
     last = config.model.layers[-1]
     if outputs is not None and shape != (outputs,):
         text = f"{last.where}: the last layer, `{last.text}`, must give ({outputs},), found {shape}"
-        problems.append(text + _flatten_hint(shape))
+        hint = f"; write `linear {outputs}`" if last.kind == "linear" and len(shape) == 1 else ""
+        problems.append(text + hint + _flatten_hint(shape))
     loss = find_loss(config.train.loss)
     if loss is not None and loss.applies == last.kind:
         hint = f"{loss.kind} applies {last.kind} itself; remove the layer"

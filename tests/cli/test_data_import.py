@@ -1,5 +1,6 @@
 """`data import`, `data info`, `data clean` and `--dataset`: from people's files to a run."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -8,7 +9,10 @@ import platformdirs
 import pytest
 from PIL import Image
 
+from bpnet.data.files.catalogue import KNOWN, MNIST
+from bpnet.data.files.idx import content_sha256
 from bpnet.data.idx_folder import load_idx_folder
+from tests.helpers.idx_files import ARRAYS, put
 from tests.helpers.tiny import draw_dataset, fail, succeed, write_idx_folder
 
 NAMES = ("low", "middle", "top, nearly")
@@ -133,6 +137,38 @@ def test_clean_leaves_what_is_the_user_s_own(folder: Path) -> None:
     assert len(list(place.iterdir())) == 4
     assert sorted(path.name for path in place.parent.iterdir()) == ["files", "mnist"]
     assert len(list((place.parent / "mnist").iterdir())) == 4
+
+
+@pytest.mark.parametrize("named", ["files", "files/t10k-labels-idx1-ubyte.gz", "files/..", "pack"])
+def test_the_files_of_mnist_are_known_by_their_checksums(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    own = folder.parent / "own"
+    put(folder.parent / "files", ARRAYS)
+    if named == "files/..":
+        (folder.parent / "files").rename(folder.parent / "mnist")
+        named = "."
+    elif named == "pack":
+        (folder.parent / "pack" / "MNIST").mkdir(parents=True)
+        (folder.parent / "files").rename(folder.parent / "pack" / "MNIST" / "raw")
+    if named != ".":
+        succeed("data", "import", named, "--name", "other")
+        assert (own / "other" / "classes.txt").is_file()
+    known = tuple(
+        dataclasses.replace(file, content_sha256=content_sha256(array))
+        for file, array in zip(MNIST.files, ARRAYS, strict=True)
+    )
+    monkeypatch.setitem(KNOWN, "mnist", dataclasses.replace(MNIST, files=known))
+    assert succeed("data", "import", named).out.count(str(own / "mnist")) == 4
+    assert not (own / "mnist" / "classes.txt").exists()
+
+
+def test_a_folder_of_other_files_of_these_names_is_a_data_set_of_its_own(folder: Path) -> None:
+    put(folder.parent / "mnist", ARRAYS)
+    answer = succeed("data", "import", "mnist")
+    assert "by their checksums, these are not the files of mnist" in answer.err
+    assert "my-mnist" in answer.out
+    assert "does not hold what its name says" in fail(3, "data", "import", "mnist", "mnist")
 
 
 @pytest.mark.parametrize("size", ["28", "0x5", "5x", "axb", "5x10000"])

@@ -274,6 +274,7 @@ def test_overrides_go_through_the_same_checks(tmp_path: Path) -> None:
     assert "--set: [train] epoch is unknown; did you mean [train] epochs?" in message
     assert "--set: [zzz] is unknown" in message
     assert "--set: the last layer, `linear 9`, must give (10,)" in message
+    assert "write `linear 10`" in message
     assert message.startswith("3 errors")
 
 

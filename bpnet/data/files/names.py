@@ -45,12 +45,13 @@ def meant_by(name: str) -> str | None:
     return parts[0] if len(parts) == 1 else None
 
 
-def likely_files(folder: Path) -> dict[str, list[str]]:
-    """Return, for each of the four files, the names in a folder that seem to stand for it."""
+def likely_files(*folders: Path) -> dict[str, list[str]]:
+    """Return, for each of the four files, the names in some folders that seem to stand for it."""
     found: dict[str, list[str]] = {stem: [] for stem in STEMS}
-    with disk_errors("look into the directory", folder):
-        for path in sorted(folder.iterdir()):
-            stem = meant_by(path.name)
-            if stem is not None and path.is_file():
-                found[stem].append(path.name)
+    for folder in filter(Path.is_dir, folders):
+        with disk_errors("look into the directory", folder):
+            for path in sorted(folder.iterdir()):
+                stem = meant_by(path.name)
+                if stem is not None and path.is_file():
+                    found[stem].append(path.name)
     return found
