@@ -11,18 +11,22 @@ import pickle
 import platform
 import select
 import signal
+import struct
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
 # Elsewhere the system's own libraries forbid it, or the processor may show writes out of order.
 CAN_FORK = sys.platform == "linux" and platform.machine() == "x86_64"
 LOOK = 0.1  # seconds between two looks at a process that has delivered nothing yet
+MOST_AHEAD = 16  # results that this process computes before their turn
+PIPE = 1 << 20  # bytes of results that another process computes before their turn
+LENGTH = struct.Struct("<Q")  # stands before each of them
 PATIENCE = 2.0  # seconds for a stopped one; what it owes is then computed here
 SIGNALS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]
 
@@ -45,70 +49,132 @@ def fork(serve: Callable[[], object]) -> int:
 
 
 def map_forked(function: Callable[[int], Result], count: int, processes: int) -> list[Result]:
-    """Return `function(0) … function(count − 1)`, of which process k computes every k-th.
+    """Return `function(0) … function(count − 1)`, computed as `stream_forked` does."""
+    return list(stream_forked(function, count, processes))
+
+
+def stream_forked(
+    function: Callable[[int], Result], count: int, processes: int
+) -> Iterator[Result]:
+    """Yield `function(0) … function(count − 1)` in order; process k computes every k-th.
+
+    This process is the first. While another one's result is due, it computes ahead; the others wait
+    where their pipes are full. So few results are in memory at a time, however many there are.
 
     What a process does not deliver, because it was killed, stopped, never made, or the function
-    raised an error there, is computed here in the end: so an error is the same as without
-    processes.
+    raised an error there, is computed here when it is due: so an error is the same as without
+    processes. Close the generator to end the processes before it is exhausted.
     """
     parent = os.getpid()
-    results: dict[int, Result] = {}
     with ExitStack() as held:
-        children: dict[int, int] = {}  # and the pipe of each
-        for first in range(1, processes):
+        others: dict[int, _Process] = {}
+        for first in range(1, min(processes, count)):
             numbers = range(first, count, processes)
             try:
-                child, reading = _process(partial(_deliver, function, numbers), parent)
+                others[first] = _Process(partial(_deliver, function, numbers, parent))
             except OSError:  # no more of them, or of their pipes, are allowed, or fit the memory
                 break
-            held.callback(os.close, reading)
-            held.callback(_end, child)
-            children[child] = reading
-        for number in range(0, count, processes):
-            results[number] = function(number)
-        for child, pipe in children.items():
-            with suppress(EOFError, pickle.UnpicklingError):
-                results |= pickle.loads(_received(child, pipe))
+            held.callback(others[first].end)
+        mine = iter(range(0, count, processes))
+        ahead: dict[int, Result] = {}
         for number in range(count):
-            if number not in results:
-                results[number] = function(number)
-    return [results[number] for number in range(count)]
+            other = others.get(number % processes)
+            while other is not None and other.may_deliver() and not other.has_result():
+                following = next(mine, None) if len(ahead) < MOST_AHEAD else None
+                if following is None:
+                    other.wait()
+                else:
+                    ahead[following] = function(following)
+            if other is not None and other.has_result():
+                yield other.result()
+            elif number in ahead:
+                yield ahead.pop(number)
+            else:
+                if number % processes == 0:
+                    next(mine)
+                yield function(number)
 
 
-def _process(deliver: Callable[[int, int], object], parent: int) -> tuple[int, int]:
-    """Make a process that delivers; return its number, and where what it writes can be read."""
-    reading, writing = os.pipe()
-    try:
-        return fork(partial(deliver, writing, parent)), reading
-    except OSError:
-        os.close(reading)
-        raise
-    finally:
-        os.close(writing)
+class _Process:
+    """Receive what a forked process delivers, one result after the other.
+
+    Args:
+        deliver: given where to write, called in the new process.
+
+    Raises:
+        OSError: there can be no such process.
+    """
+
+    def __init__(self, deliver: Callable[[int], object]) -> None:
+        self._pipe, writing = os.pipe()
+        try:
+            _widen(writing)
+            self._child = fork(partial(deliver, writing))
+        except OSError:
+            os.close(self._pipe)
+            raise
+        finally:
+            os.close(writing)
+        self._received = bytearray()
+        self._is_open = True
+
+    def has_result(self) -> bool:
+        """Take what has arrived, and return whether it is a whole result."""
+        while not self._is_whole() and self._is_open and select.select([self._pipe], [], [], 0)[0]:
+            part = os.read(self._pipe, 1 << 16)
+            self._received += part
+            self._is_open = bool(part)
+        return self._is_whole()
+
+    def may_deliver(self) -> bool:
+        """Return whether a result is there, or may still come."""
+        return self._is_open or self._is_whole()
+
+    def wait(self) -> None:
+        """Wait for a result, until the process ends or has been stopped for too long."""
+        stopped = 0.0
+        while self._is_open and not self.has_result():
+            if not select.select([self._pipe], [], [], LOOK)[0]:
+                stopped = stopped + LOOK if _is_stopped(self._child) else 0.0
+                self._is_open = stopped < PATIENCE
+
+    def result(self) -> Any:
+        """Return the result that is there."""
+        end = LENGTH.size + LENGTH.unpack_from(self._received)[0]
+        result = pickle.loads(self._received[LENGTH.size : end])
+        del self._received[:end]
+        return result
+
+    def end(self) -> None:
+        """End the process: its results are there, or no longer wanted."""
+        os.close(self._pipe)
+        with suppress(ProcessLookupError, ChildProcessError):
+            os.kill(self._child, signal.SIGKILL)
+            os.waitpid(self._child, 0)
+
+    def _is_whole(self) -> bool:
+        held = len(self._received) - LENGTH.size
+        return held >= 0 and held >= LENGTH.unpack_from(self._received)[0]
 
 
-def _deliver(function: Callable[[int], object], numbers: range, writing: int, parent: int) -> None:
-    """Compute in a child, and write all results, unless the parent is gone."""
-    results = {}
-    for number in numbers:
-        if os.getppid() != parent:
-            return
-        results[number] = function(number)
+def _widen(pipe: int) -> None:
+    """Let a pipe hold a megabyte, so that a process rarely waits for who reads."""
+    if sys.platform == "linux":
+        import fcntl  # other systems have none, or no such call
+
+        with suppress(OSError):  # the user has many such pipes already
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
+
+
+def _deliver(function: Callable[[int], object], numbers: range, parent: int, writing: int) -> None:
+    """Compute in a child, and write each result behind its length, unless the parent is gone."""
     with os.fdopen(writing, "wb") as pipe:
-        pickle.dump(results, pipe)
-
-
-def _received(child: int, pipe: int) -> bytes:
-    """Return what a process writes until its end, or until it has been stopped for too long."""
-    parts, stopped = [], 0.0
-    while stopped < PATIENCE:
-        if not select.select([pipe], [], [], LOOK)[0]:
-            stopped = stopped + LOOK if _is_stopped(child) else 0.0
-        elif part := os.read(pipe, 1 << 16):
-            parts.append(part)
-        else:
-            break
-    return b"".join(parts)
+        for number in numbers:
+            if os.getppid() != parent:
+                return
+            content = pickle.dumps(function(number))
+            pipe.write(LENGTH.pack(len(content)) + content)
+            pipe.flush()
 
 
 def _is_stopped(child: int) -> bool:
@@ -117,13 +183,6 @@ def _is_stopped(child: int) -> bool:
         return os.waitid(os.P_PID, child, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:  # where SIGCHLD is ignored, the system forgets the dead
         return False
-
-
-def _end(child: int) -> None:
-    """End a process whose results are there, or no longer wanted."""
-    with suppress(ProcessLookupError, ChildProcessError):
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
 
 
 @contextmanager
