@@ -14,7 +14,7 @@ import signal
 import struct
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -55,7 +55,7 @@ def map_forked(function: Callable[[int], Result], count: int, processes: int) ->
 
 def stream_forked(
     function: Callable[[int], Result], count: int, processes: int
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Yield `function(0) … function(count − 1)` in order; process k computes every k-th.
 
     This process is the first. While another one's result is due, it computes ahead; the others wait
