@@ -14,7 +14,7 @@ import signal
 import struct
 import sys
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -56,47 +56,60 @@ def map_forked(function: Callable[[int], Result], count: int, processes: int) ->
 def stream_forked(
     function: Callable[[int], Result], count: int, processes: int
 ) -> Generator[Result]:
-    """Yield `function(0) … function(count − 1)` in order; process k computes every k-th.
+    """Yield `function(0) … function(count − 1)` in order, each computed by whoever is free.
 
-    This process is the first. While another one's result is due, it computes ahead; the others wait
-    where their pipes are full. So few results are in memory at a time, however many there are.
+    This process takes part; the others hand over what they have computed through pipes, and wait
+    where these are full. So few results are in memory at a time, however many there are.
 
     What a process does not deliver, because it was killed, stopped, never made, or the function
     raised an error there, is computed here when it is due: so an error is the same as without
     processes. Close the generator to end the processes before it is exhausted.
     """
-    parent = os.getpid()
     with ExitStack() as held:
-        others: dict[int, _Process] = {}
-        for first in range(1, min(processes, count)):
-            numbers = range(first, count, processes)
-            try:
-                others[first] = _Process(partial(_deliver, function, numbers, parent))
-            except OSError:  # no more of them, or of their pipes, are allowed, or fit the memory
-                break
-            held.callback(others[first].end)
-        mine = iter(range(0, count, processes))
+        numbers = iter(range(count))
+        others: list[_Process] = []
+        with suppress(OSError):  # no more processes, or pipes, are allowed, or fit the memory
+            if min(processes, count) > 1:
+                numbers = held.enter_context(_shared_numbers(count))
+            while len(others) < min(processes, count) - 1:
+                others.append(_Process(partial(_deliver, function, numbers, os.getpid())))
+                held.callback(others[-1].end)
         ahead: dict[int, Result] = {}
-        for number in range(count):
-            other = others.get(number % processes)
-            while other is not None and other.may_deliver() and not other.has_result():
-                following = next(mine, None) if len(ahead) < MOST_AHEAD else None
-                if following is None:
-                    other.wait()
+        for due in range(count):
+            while due not in ahead and not any(other.has_result(due) for other in others):
+                busy = [other for other in others if other.may_deliver()]
+                number = next(numbers, None) if len(ahead) < MOST_AHEAD else None
+                if number is None and busy:
+                    _wait(busy)
                 else:
-                    ahead[following] = function(following)
-            if other is not None and other.has_result():
-                yield other.result()
-            elif number in ahead:
-                yield ahead.pop(number)
+                    number = due if number is None else number
+                    ahead[number] = function(number)
+            if due in ahead:
+                yield ahead.pop(due)
             else:
-                if number % processes == 0:
-                    next(mine)
-                yield function(number)
+                yield next(other for other in others if other.has_result(due)).result()
+
+
+@contextmanager
+def _shared_numbers(count: int) -> Iterator[Iterator[int]]:
+    """Yield an iterator over 0 … count − 1 that gives each number to one of all forked processes.
+
+    Such processes share the place in an open file, which each call moves by one.
+    """
+    file = os.memfd_create("numbers")
+
+    def numbers() -> Iterator[int]:
+        while (number := os.lseek(file, 1, os.SEEK_CUR) - 1) < count:
+            yield number
+
+    try:
+        yield numbers()
+    finally:
+        os.close(file)
 
 
 class _Process:
-    """Receive what a forked process delivers, one result after the other.
+    """Receive what a forked process delivers: results whose numbers rise.
 
     Args:
         deliver: given where to write, called in the new process.
@@ -106,55 +119,68 @@ class _Process:
     """
 
     def __init__(self, deliver: Callable[[int], object]) -> None:
-        self._pipe, writing = os.pipe()
+        self.pipe, writing = os.pipe()
         try:
             _widen(writing)
             self._child = fork(partial(deliver, writing))
         except OSError:
-            os.close(self._pipe)
+            os.close(self.pipe)
             raise
         finally:
             os.close(writing)
         self._received = bytearray()
+        self._first: tuple[int, Any] | None = None  # number and result that come next
         self._is_open = True
+        self._stopped = 0.0
 
-    def has_result(self) -> bool:
-        """Take what has arrived, and return whether it is a whole result."""
-        while not self._is_whole() and self._is_open and select.select([self._pipe], [], [], 0)[0]:
-            part = os.read(self._pipe, 1 << 16)
+    def has_result(self, number: int) -> bool:
+        """Take what has arrived, and return whether the result of a number comes next."""
+        while self._first is None and self._is_open and select.select([self.pipe], [], [], 0)[0]:
+            part = os.read(self.pipe, 1 << 16)
             self._received += part
             self._is_open = bool(part)
-        return self._is_whole()
+            self._unpack()
+        return self._first is not None and self._first[0] == number
 
     def may_deliver(self) -> bool:
-        """Return whether a result is there, or may still come."""
-        return self._is_open or self._is_whole()
-
-    def wait(self) -> None:
-        """Wait for a result, until the process ends or has been stopped for too long."""
-        stopped = 0.0
-        while self._is_open and not self.has_result():
-            if not select.select([self._pipe], [], [], LOOK)[0]:
-                stopped = stopped + LOOK if _is_stopped(self._child) else 0.0
-                self._is_open = stopped < PATIENCE
+        """Return whether what comes next is still unknown."""
+        return self._is_open and self._first is None
 
     def result(self) -> Any:
-        """Return the result that is there."""
-        end = LENGTH.size + LENGTH.unpack_from(self._received)[0]
-        result = pickle.loads(self._received[LENGTH.size : end])
-        del self._received[:end]
+        """Return the result that comes next."""
+        assert self._first is not None
+        _, result = self._first
+        self._first = None
+        self._unpack()
         return result
+
+    def look(self) -> None:
+        """Give the process up once it has been stopped for too long, look by look."""
+        self._stopped = self._stopped + LOOK if _is_stopped(self._child) else 0.0
+        self._is_open = self._stopped < PATIENCE
 
     def end(self) -> None:
         """End the process: its results are there, or no longer wanted."""
-        os.close(self._pipe)
+        os.close(self.pipe)
         with suppress(ProcessLookupError, ChildProcessError):
             os.kill(self._child, signal.SIGKILL)
             os.waitpid(self._child, 0)
 
-    def _is_whole(self) -> bool:
-        held = len(self._received) - LENGTH.size
-        return held >= 0 and held >= LENGTH.unpack_from(self._received)[0]
+    def _unpack(self) -> None:
+        """Take the next result out of what was received, if it is whole."""
+        if len(self._received) < LENGTH.size:
+            return
+        end = LENGTH.size + LENGTH.unpack_from(self._received)[0]
+        if len(self._received) >= end:
+            self._first = pickle.loads(self._received[LENGTH.size : end])
+            del self._received[:end]
+
+
+def _wait(others: Sequence[_Process]) -> None:
+    """Wait until a process delivers something or ends, and look at all where none does."""
+    if not select.select([other.pipe for other in others], [], [], LOOK)[0]:
+        for other in others:
+            other.look()
 
 
 def _widen(pipe: int) -> None:
@@ -166,13 +192,15 @@ def _widen(pipe: int) -> None:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
 
 
-def _deliver(function: Callable[[int], object], numbers: range, parent: int, writing: int) -> None:
+def _deliver(
+    function: Callable[[int], object], numbers: Iterator[int], parent: int, writing: int
+) -> None:
     """Compute in a child, and write each result behind its length, unless the parent is gone."""
     with os.fdopen(writing, "wb") as pipe:
         for number in numbers:
             if os.getppid() != parent:
                 return
-            content = pickle.dumps(function(number))
+            content = pickle.dumps((number, function(number)))
             pipe.write(LENGTH.pack(len(content)) + content)
             pipe.flush()
 
