@@ -133,7 +133,7 @@ def find(words: Sequence[str]) -> list[str | DataError]:
 
     found = find_pictures(words)
     if found.left_out:
-        note(f"left out, as their names are not those of pictures: {found.left_out:,} files")
+        note(f"left out: {found.left_out:,} files, by their names, or links to folders")
     return found.pictures
 
 

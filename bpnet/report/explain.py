@@ -60,7 +60,7 @@ def _font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
 
 def _drawable(text: str) -> str:
     """Return a text with what the font cannot draw written out, short enough for a line."""
-    shown = escaped(text).encode("latin-1", "backslashreplace").decode("latin-1")
+    shown = escaped(text).encode("ascii", "backslashreplace").decode("ascii")
     return shorten(shown, LONGEST).replace("…", "...")
 
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -30,7 +30,7 @@ class Found:
     Args:
         pictures: paths and addresses in the order given, a folder's by their names; an error stands
             for each word behind which there are none.
-        left_out: how many files in folders have names that are not those of pictures.
+        left_out: how many files in folders are no pictures by their names, or links to folders.
     """
 
     pictures: list[str | DataError] = field(default_factory=list)
@@ -40,7 +40,8 @@ class Found:
 def find_pictures(words: Iterable[str]) -> Found:
     """Find the pictures that words name; none of them is opened.
 
-    A word is the path of a file, or of a folder, which is searched to any depth; a pattern with
+    A word is the path of a file, or of a folder, which is searched to any depth, except through
+    links; a pattern with
     `*`, `?` or `[…]`, unless there is a file of that name, in which `**` stands for folders to any
     depth; a web address; or `-` for standard input.
     """
@@ -102,15 +103,27 @@ def _stands_for_several(word: str) -> bool:
 
 
 def _search(folder: str, found: Found) -> None:
-    """Add the pictures in a folder and in those below it."""
-    before, left_out = len(found.pictures), found.left_out
-    for entry in _files_below(folder):
-        if isinstance(entry, DataError) or Path(entry).suffix.lower() in SUFFIXES:
-            found.pictures.append(entry)
-        else:
-            found.left_out += 1
-    if len(found.pictures) == before:
-        others = found.left_out - left_out
+    """Add the pictures in a folder, then those in the ones below it."""
+    before = len(found.pictures), found.left_out
+    waiting = [folder]
+    while waiting:
+        place = waiting.pop()
+        try:
+            with os.scandir(place) as entries:
+                visible = [entry for entry in entries if not entry.name.startswith(".")]
+        except OSError as error:
+            found.pictures.append(
+                DataError("a folder cannot be read", where=place, found=reason(error))
+            )
+            continue
+        visible.sort(key=lambda entry: entry.name)
+        folders = [entry.path for entry in visible if entry.is_dir(follow_symlinks=False)]
+        pictures = [entry.path for entry in visible if _is_picture(entry)]
+        found.pictures += pictures
+        found.left_out += len(visible) - len(folders) - len(pictures)
+        waiting += reversed(folders)
+    if len(found.pictures) == before[0]:
+        others = found.left_out - before[1]
         found.pictures.append(
             DataError(
                 "there is no picture in a folder",
@@ -121,37 +134,9 @@ def _search(folder: str, found: Found) -> None:
         )
 
 
-def _files_below(folder: str) -> Iterator[str | DataError]:
-    """Yield the files in a folder, then those in the ones below it; hidden names are left out.
-
-    Links are followed, but no folder is entered twice.
-    """
-    waiting = [folder]
-    entered = set()
-    while waiting:
-        place = waiting.pop()
-        try:
-            status = Path(place).stat()
-            if (status.st_dev, status.st_ino) in entered:
-                continue
-            entered.add((status.st_dev, status.st_ino))
-            with os.scandir(place) as entries:
-                visible = sorted(
-                    (entry for entry in entries if not entry.name.startswith(".")),
-                    key=lambda entry: entry.name,
-                )
-        except OSError as error:
-            yield DataError("a folder cannot be read", where=place, found=reason(error))
-            continue
-        waiting += [entry.path for entry in reversed(visible) if _is_folder(entry)]
-        yield from (entry.path for entry in visible if not _is_folder(entry))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads in a circle
-        return False
+def _is_picture(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is called like a picture, and is no folder or link to one."""
+    return entry.name.lower().endswith(SUFFIXES) and not Path(entry).is_dir()
 
 
 def _match(pattern: str, found: Found) -> None:
