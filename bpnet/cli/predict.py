@@ -12,6 +12,7 @@ import click
 from bpnet.cli import options
 from bpnet.cli.checkpoints import described, open_checkpoint
 from bpnet.cli.output import note
+from bpnet.cli.signals import undivided
 from bpnet.disk import FILE, what_is_at
 from bpnet.errors import ConfigError, DataError
 from bpnet.model.run_files import WEIGHTS
@@ -195,8 +196,9 @@ def pass_on(
     unreadable = 0
     for answer in answers:
         if not isinstance(answer, DataError):
-            write(answer.entry)
-            keep(answer.rows)
+            with undivided():  # half an answer would spoil the document
+                write(answer.entry)
+                keep(answer.rows)
         elif count == 1:
             return answer
         else:
