@@ -18,7 +18,7 @@ from bpnet.model.checkpoint import demand_finite
 from bpnet.model.ensemble import Answers, Ensemble
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from PIL.Image import Image
@@ -76,6 +76,7 @@ class PictureReader:
         self._class_names = model.class_names
         self._path = path
         self._wishes = wishes
+        self._find = digit_finder(segment=wishes.segment)
         self._answers = Answers(Ensemble([model], views), most=1)
 
     def __call__(self, picture: str | DataError) -> Answer | DataError:
@@ -91,7 +92,7 @@ class PictureReader:
             return picture
         try:
             name, source = opened(picture)
-            digits = read_digits(source) if self._wishes.segment else [read_digit(source)]
+            digits = self._find(source)
         except DataError as error:
             return error
         probabilities = [self._probabilities(digit) for digit in digits]
@@ -126,6 +127,11 @@ class PictureReader:
             draw_row(digit, found, self._class_names, [name, answer_text(entry), *digit.warnings])
             for digit, found, entry in zip(digits, probabilities, entries, strict=True)
         ]
+
+
+def digit_finder(*, segment: bool) -> Callable[[Path | BinaryIO], list[DigitPicture]]:
+    """Return what finds the digits of a picture file: one, or with `segment` all."""
+    return read_digits if segment else lambda source: [read_digit(source)]
 
 
 def opened(picture: str) -> tuple[str, Path | BinaryIO]:
