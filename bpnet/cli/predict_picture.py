@@ -100,7 +100,8 @@ class PictureReader:
             entry_of(found, self._class_names, self._wishes) | {"warnings": digit.warnings}
             for digit, found in zip(digits, probabilities, strict=True)
         ]
-        rows = self._rows(name, digits, probabilities, entries) if self._wishes.rows else []
+        given = picture if isinstance(source, Path) else name
+        rows = self._rows(given, digits, probabilities, entries) if self._wishes.rows else []
         if self._wishes.segment:
             return Answer({"image": name} | together(entries), rows)
         return Answer({"image": name} | entries[0], rows)
