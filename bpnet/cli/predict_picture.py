@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -18,18 +19,22 @@ from bpnet.model.checkpoint import demand_finite
 from bpnet.model.ensemble import Answers, Ensemble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
     from PIL.Image import Image
 
     from bpnet.model.model import Model
 
+    Probabilities = NDArray[np.floating]
+
 STANDARD_INPUT = "-"
 NO_DIGIT, NOT_SURE = "no digit", "not sure"  # the reasons why there is no label
+REASONS = (NOT_SURE, NO_DIGIT)  # for a picture of several digits, the first that applies
 UNSURE = "?"  # stands in a text for a digit without a label
 
 Entry = dict[str, Any]
+Found = tuple[DigitPicture, "Probabilities | None"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,6 @@ class PictureReader:
         self._class_names = model.class_names
         self._path = path
         self._wishes = wishes
-        self._find = digit_finder(segment=wishes.segment)
         self._answers = Answers(Ensemble([model], views), most=1)
 
     def __call__(self, picture: str | DataError) -> Answer | DataError:
@@ -92,47 +96,54 @@ class PictureReader:
             return picture
         try:
             name, source = opened(picture)
-            digits = self._find(source)
+            rows = self._read(source)
         except DataError as error:
             return error
-        probabilities = [self._probabilities(digit) for digit in digits]
-        entries = [
-            entry_of(found, self._class_names, self._wishes) | {"warnings": digit.warnings}
-            for digit, found in zip(digits, probabilities, strict=True)
-        ]
-        given = picture if isinstance(source, Path) else name
-        rows = self._rows(given, digits, probabilities, entries) if self._wishes.rows else []
-        if self._wishes.segment:
-            return Answer({"image": name} | together(entries), rows)
-        return Answer({"image": name} | entries[0], rows)
+        entries = [[self._entry(*found) for found in row] for row in rows]
+        drawn = []
+        if self._wishes.rows:
+            given = picture if isinstance(source, Path) else name
+            drawn = self._drawn(given, chain(*rows), chain(*entries))
+        answer = together(entries) if self._wishes.segment else entries[0][0]
+        return Answer({"image": name} | answer, drawn)
 
-    def _probabilities(self, digit: DigitPicture) -> NDArray[np.floating] | None:
+    def _read(self, source: Path | BinaryIO) -> list[list[Found]]:
+        """Return the digits of a picture, row by row, and what the network says to each."""
+        digits = read_digits(source) if self._wishes.segment else [read_digit(source)]
+        return [[(digit, self._probabilities(digit)) for digit in digits]]
+
+    def _probabilities(self, digit: DigitPicture) -> Probabilities | None:
         """Ask the network about a digit; there is no answer where there is none."""
         if digit.pixels is None:
             return None
         with np.errstate(all="ignore"):  # what overflows is refused afterwards
-            answer: NDArray[np.floating] = self._answers.probabilities(digit.pixels[None])[0]
+            answer: Probabilities = self._answers.probabilities(digit.pixels[None])[0]
         demand_finite(float(answer.sum()), self._path)
         return answer
 
-    def _rows(
-        self,
-        name: str,
-        digits: Sequence[DigitPicture],
-        probabilities: Sequence[NDArray[np.floating] | None],
-        entries: Sequence[Entry],
-    ) -> list[Image]:
+    def _entry(self, digit: DigitPicture, probabilities: Probabilities | None) -> Entry:
+        """Return the most probable class, or the reason why there is none, and the `top` ones."""
+        answer: Entry = {"label": None, "probability": None, "reason": NO_DIGIT, "top": []}
+        if probabilities is not None:
+            order = (-probabilities).argsort(kind="stable")[: self._wishes.top]
+            answer["top"] = [
+                {"label": self._class_names[place], "probability": float(probabilities[place])}
+                for place in order
+            ]
+            if answer["top"][0]["probability"] < self._wishes.least:
+                answer["reason"] = NOT_SURE
+            else:
+                answer |= {"reason": None} | answer["top"][0]
+        return answer | {"warnings": digit.warnings}
+
+    def _drawn(self, name: str, found: Iterable[Found], entries: Iterable[Entry]) -> list[Image]:
+        """Draw a row of an explanation for each digit."""
         from bpnet.report.explain import draw_row  # only an explanation needs it
 
         return [
-            draw_row(digit, found, self._class_names, [name, answer_text(entry), *digit.warnings])
-            for digit, found, entry in zip(digits, probabilities, entries, strict=True)
+            draw_row(digit, probabilities, self._class_names, [name, words(entry), *digit.warnings])
+            for (digit, probabilities), entry in zip(found, entries, strict=True)
         ]
-
-
-def digit_finder(*, segment: bool) -> Callable[[Path | BinaryIO], list[DigitPicture]]:
-    """Return what finds the digits of a picture file: one, or with `segment` all."""
-    return read_digits if segment else lambda source: [read_digit(source)]
 
 
 def opened(picture: str) -> tuple[str, Path | BinaryIO]:
@@ -154,41 +165,25 @@ def opened(picture: str) -> tuple[str, Path | BinaryIO]:
     return picture, path
 
 
-def entry_of(
-    probabilities: NDArray[np.floating] | None, class_names: Sequence[str], wishes: Wishes
-) -> Entry:
-    """Return the most probable class, or the reason why there is none, and the `top` ones."""
-    if probabilities is None:
-        return {"label": None, "probability": None, "reason": NO_DIGIT, "top": []}
-    order = (-probabilities).argsort(kind="stable")[: wishes.top]
-    top = [
-        {"label": class_names[place], "probability": float(probabilities[place])} for place in order
-    ]
-    if top[0]["probability"] < wishes.least:
-        return {"label": None, "probability": None, "reason": NOT_SURE, "top": top}
-    return top[0] | {"reason": None, "top": top}
-
-
-def together(entries: Sequence[Entry]) -> Entry:
+def together(rows: Sequence[Sequence[Entry]]) -> Entry:
     """Return the answer for a picture of several digits, of which a blank picture has none."""
-    digits = [
-        {key: value for key, value in entry.items() if key != "warnings"}
-        for entry in entries
-        if entry["top"]
-    ]
-    reasons = [digit["reason"] for digit in digits if digit["reason"]]
+    digits = [kept for row in rows if (kept := [entry for entry in row if entry["top"]])]
+    lines = ["".join(entry["label"] or UNSURE for entry in row) for row in digits]
+    reasons = {entry["reason"] for row in digits for entry in row}
+    reason = NO_DIGIT if not reasons else next((why for why in REASONS if why in reasons), None)
+    warnings = [warning for row in rows for entry in row for warning in entry.pop("warnings")]
     return {
-        "text": "".join(digit["label"] or UNSURE for digit in digits),
-        "reason": NO_DIGIT if not digits else next(iter(reasons), None),
-        "digits": digits,
-        "warnings": [warning for entry in entries for warning in entry["warnings"]],
+        "text": "\n".join(lines),
+        "reason": reason,
+        "digits": [entry for row in digits for entry in row],
+        "warnings": warnings,
     }
 
 
-def answer_text(entry: Entry) -> str:
+def words(entry: Entry) -> str:
     """Return an answer in words, without the file and the warnings."""
     if "text" in entry:
-        return entry["text"] or "no digits"
+        return entry["text"].replace("\n", " / ") or "no digits"
     top = [f"{item['label']} {item['probability']:.1%}" for item in entry["top"]]
     if entry["reason"] == NO_DIGIT:
         return NO_DIGIT
@@ -200,6 +195,6 @@ def answer_text(entry: Entry) -> str:
 
 def tell(entry: Entry) -> None:
     """Write the answer for one picture in a line, and its warnings to standard error."""
-    show(f"{entry['image']}: {answer_text(entry)}")
+    show(f"{entry['image']}: {words(entry)}")
     for warning in entry["warnings"]:
         note(f"{entry['image']}: {warning}")

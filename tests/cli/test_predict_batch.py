@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from bpnet.cli import predict_batch
+from bpnet.cli.predict_picture import together, words
 from bpnet.model.forks import CAN_FORK
 from tests.conftest import Run
 from tests.helpers.file_server import serving, status, whole
@@ -61,8 +62,8 @@ def test_a_folder_is_answered_in_order_whoever_computes(
 
 
 def test_the_document_is_written_as_json_writes_it(digit_run: Run, folder: Path) -> None:
-    for words in ((folder,), (folder / "1.png",), (folder, "--segment")):
-        written = predict(digit_run, *words, "--json").out
+    for images in ((folder,), (folder / "1.png",), (folder, "--segment")):
+        written = predict(digit_run, *images, "--json").out
         assert written == json.dumps(json.loads(written), indent=2) + "\n"
     answer = call("predict", "--checkpoint", digit_run.path, "nowhere.png", "--json")
     assert answer.code == 3
@@ -127,6 +128,19 @@ def test_a_digit_of_several_that_is_not_sure_is_a_question_mark(
     assert (blank["text"], blank["reason"], blank["digits"]) == ("", "no digit", [])
     (sure,) = document(digit_run, *words[:2])["predictions"]
     assert sure["reason"] is None
+
+
+def test_rows_of_digits_are_lines_of_the_text() -> None:
+    def entry(label: str | None, reason: str | None = None) -> dict[str, Any]:
+        top = [] if reason == "no digit" else [{"label": label or "1", "probability": 0.5}]
+        return {"label": label, "reason": reason, "top": top, "warnings": [f"of {label}"]}
+
+    rows = [[entry("1"), entry(None, "not sure")], [entry(None, "no digit")], [entry("3")]]
+    found = together(rows)
+    assert (found["text"], found["reason"]) == ("1?\n3", "not sure")
+    assert [digit["label"] for digit in found["digits"]] == ["1", None, "3"]
+    assert found["warnings"] == ["of 1", "of None", "of None", "of 3"]
+    assert words(found) == "1? / 3"
 
 
 def test_what_cannot_be_read_is_named_when_its_turn_comes(digit_run: Run, folder: Path) -> None:
