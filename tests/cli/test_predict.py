@@ -56,7 +56,7 @@ def test_the_json_document_has_these_keys_in_the_order_given(
     found = predictions("--checkpoint", digit_run.path, *pictures)
     assert [entry["image"] for entry in found] == [str(tmp_path / path) for path in pictures]
     for entry in found:
-        assert list(entry) == ["image", "label", "probability", "top", "warnings"]
+        assert list(entry) == ["image", "label", "probability", "reason", "top", "warnings"]
         assert len(entry["top"]) == 3
         assert entry["top"][0] == {"label": entry["label"], "probability": entry["probability"]}
         probabilities = [item["probability"] for item in entry["top"]]
