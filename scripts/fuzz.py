@@ -28,7 +28,7 @@ sys.path.insert(0, str(PROJECT))
 if TYPE_CHECKING:
     from tests.helpers.fuzz.target import Target
 
-NAMES = ("idx", "checkpoint", "config", "set", "picture", "stdin")
+NAMES = ("idx", "checkpoint", "config", "set", "picture", "stdin", "import")
 LONGEST = 4096  # bytes of choices
 REPORT_EVERY = 60  # seconds
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet.config.network import LIKE_MNIST
 from bpnet.config.settings import AugmentConfig, Config
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.data.load import load_dataset
@@ -35,7 +36,7 @@ def samples_for(config: Config) -> Dataset:
     Raises:
         DataError: the config's own cannot be read.
     """
-    if config.data.dataset in ("idx", "table"):
+    if config.data.dataset not in LIKE_MNIST:
         return load_dataset(config)
     rng = np.random.default_rng(0)
     train, test = (

@@ -1,24 +1,19 @@
-"""Fetch, import, check or draw the data sets."""
+"""Fetch, import, check, draw or remove the data sets."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli import options
-from bpnet.cli.output import show, show_json
+from bpnet.cli import data_clean, data_import, data_info, options
+from bpnet.cli.output import show
 from bpnet.config.values import LARGEST_SEED, MOST_DRAWN
-
-if TYPE_CHECKING:
-    from bpnet.data.files.catalogue import KnownDataset
-    from bpnet.data.mnist import FileReport
 
 KNOWN_NAMES = ["mnist", "fashion_mnist"]  # as in the catalogue, which is slower to import
 
 
 @click.group(name="data")
 def command() -> None:
-    """Fetch, import, check or draw the data sets.
+    """Fetch, import, check, draw or remove the data sets.
 
     Data sets are kept in the directory given by --data-dir or BPNET_DATA_DIR, in a folder named
     after the data set or in the directory itself; by default, in the user's cache directory.
@@ -48,17 +43,8 @@ def fetch(name: str, data_dir: Path | None, mirror: str | None) -> None:
         show(str(report.path))
 
 
-@command.command(name="import", short_help="Import files that you have.")
-@click.argument("source", type=options.PATH, metavar="DIR")
-@click.argument("name", type=click.Choice(KNOWN_NAMES), default="mnist")
-@options.data_dir
-def import_(source: Path, name: str, data_dir: Path | None) -> None:
-    """Check the files of a data set (default: mnist) in DIR, and copy them into the cache."""
-    from bpnet.data.files.catalogue import KNOWN
-    from bpnet.data.mnist import import_files
-
-    for path in import_files(KNOWN[name], source, data_dir):
-        show(str(path))
+for subcommand in (data_import.command, data_info.command, data_clean.command):
+    command.add_command(subcommand)
 
 
 @command.command(short_help="Compare the files with their checksums.")
@@ -71,7 +57,7 @@ def verify(name: str, data_dir: Path | None) -> None:
 
     reports = inspect_files(KNOWN[name], data_dir)
     for report in reports:
-        show(f"{status_of(report):8}{report.path or report.name}")
+        show(f"{data_info.status_of(report):8}{report.path or report.name}")
     for report in reports:
         if report.problem:
             raise report.problem
@@ -122,77 +108,3 @@ def synthesize(train: int, test: int, seed: int, data_dir: Path | None) -> None:
 
         load_synthetic(directory, train, test, seed, progress=advance)
     show(f"{train} + {test} digits, seed {seed}, are in {directory}")
-
-
-@command.command(short_help="Show what is there and where.")
-@click.argument("name", type=click.Choice(KNOWN_NAMES), required=False)
-@options.data_dir
-@options.as_json
-def info(name: str | None, data_dir: Path | None, as_json: bool) -> None:
-    """Show where the data sets are kept, which files are there and what they hold."""
-    from bpnet.data.files.catalogue import KNOWN
-    from bpnet.data.files.directory import data_directory
-
-    known = [KNOWN[name]] if name else list(KNOWN.values())
-    directory = data_directory(data_dir).path
-    summary = {
-        "data_dir": str(directory),
-        "datasets": [describe(dataset, data_dir) for dataset in known],
-        "synthetic": sorted(map(str, (directory / "synthetic").glob("*/"))),
-    }
-    if as_json:
-        show_json(summary)
-    else:
-        show(*info_text(summary))
-
-
-def describe(known: "KnownDataset", data_dir: Path | None) -> dict[str, Any]:
-    """Return the description of a data set in plain values."""
-    from bpnet.data.mnist import inspect_files
-
-    reports = inspect_files(known, data_dir)
-    train, test = reports[0].shape, reports[2].shape
-    return {
-        "name": known.name,
-        "complete": not any(report.problem for report in reports),
-        "train_samples": train[0] if train else None,
-        "test_samples": test[0] if test else None,
-        "classes": list(known.class_names),
-        "mirrors": list(known.mirrors),
-        "files": [
-            {
-                "name": report.name,
-                "status": status_of(report),
-                "path": str(report.path) if report.path else None,
-                "bytes": report.path.stat().st_size if report.path else None,
-                "shape": report.shape,
-                "sha256": report.sha256,
-            }
-            for report in reports
-        ],
-    }
-
-
-def info_text(summary: dict[str, Any]) -> list[str]:
-    """Return the description of all data sets as lines of text."""
-    lines = [f"data directory: {summary['data_dir']}"]
-    for dataset in summary["datasets"]:
-        state = "complete" if dataset["complete"] else "incomplete"
-        lines += ["", f"{dataset['name']}: {state}, classes {', '.join(dataset['classes'])}"]
-        for file in dataset["files"]:
-            shape = " × ".join(map(str, file["shape"] or ()))
-            size = f"{file['bytes']} bytes" if file["bytes"] is not None else ""
-            where = file["path"] or file["name"]
-            lines.append(f"  {file['status']:8} {shape:>15} {size:>15}  {where}")
-            if file["sha256"]:
-                lines.append(f"{'':43}SHA-256 of the content {file['sha256']}")
-    for folder in summary["synthetic"]:
-        lines += ["", f"synthetic: {folder}"]
-    return lines
-
-
-def status_of(report: "FileReport") -> str:
-    """Return `good`, `damaged` or `missing`."""
-    if report.path is None:
-        return "missing"
-    return "damaged" if report.problem else "good"

@@ -27,13 +27,6 @@ if TYPE_CHECKING:
     from bpnet.model.score import Score
 
 
-def no_nan(context: click.Context, option: click.Parameter, value: float | None) -> float | None:
-    """Refuse nan, which passes any check of bounds: every comparison with it is false."""
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("nan is not a fraction.", context, option)
-    return value
-
-
 @click.command(short_help="Score a checkpoint: loss, accuracy, errors, calibration.")
 @click.argument(
     "checkpoints",
@@ -58,7 +51,7 @@ def no_nan(context: click.Context, option: click.Parameter, value: float | None)
 @click.option(
     "--min-accuracy",
     type=click.FloatRange(0, 1),
-    callback=no_nan,
+    callback=options.no_nan,
     metavar="P",
     help="Exit with code 6 if the accuracy is below this fraction.",
 )

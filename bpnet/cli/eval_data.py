@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bpnet.cli.dataset_option import is_folder, settings_of
 from bpnet.cli.same_split import check_same_samples, check_same_split
-from bpnet.disk import DIRECTORY, what_is_at
-from bpnet.errors import ConfigError, DataError
+from bpnet.errors import ConfigError, DataError, shorten
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from bpnet.data.dataset import Dataset, Samples
     from bpnet.model.checkpoint import Checkpoint
     from bpnet.model.model import Model
-
-KNOWN = ("mnist", "fashion_mnist", "synthetic", "table")
 
 
 def load_data(
@@ -50,8 +48,7 @@ def load_data(
     check_alike(models, paths)
     if split != "test":
         check_same_split([m.config for m in models], paths, chosen=chosen is not None)
-    is_folder = chosen is not None and chosen not in KNOWN  # which is named itself
-    place = None if is_folder else data_dir
+    place = None if is_folder(chosen) else data_dir
     data = load_dataset(models[0].config, place, progress=DownloadProgress())
     check_fit(models[0], data)
     if split != "test" and chosen is None:
@@ -64,19 +61,11 @@ def choose_dataset(model: Model, name: str) -> Config:
     """Return the model's config with another data set."""
     if name == "table" and not model.config.data.inputs:
         raise ConfigError("the checkpoint's config holds no table", where="--dataset")
-    if name in KNOWN:
-        drawn = model.config.data.drawn if name == "mnist" else 0  # drawn digits go with MNIST only
-        data = dataclasses.replace(model.config.data, dataset=name, drawn=drawn)
-    elif what_is_at(Path(name)) == DIRECTORY:
-        path = str(Path(name).absolute())
-        data = dataclasses.replace(model.config.data, dataset="idx", path=path, drawn=0)
-    else:
-        raise ConfigError(
-            "there is no such data set",
-            where="--dataset",
-            expected=f"{', '.join(KNOWN)}, or a folder of IDX files",
-            found=name,
-        )
+    settings = settings_of(name)
+    changes: dict[str, Any] = settings | {"class_names": ()}  # another data set has its own
+    if "drawn" in settings:
+        changes["drawn"] = int(settings["drawn"])
+    data = dataclasses.replace(model.config.data, **changes)
     return dataclasses.replace(model.config, data=data)
 
 
@@ -91,6 +80,22 @@ def check_fit(model: Model, data: Dataset) -> None:
             found=f"samples of shape {found[0]} in {found[1]} classes",
             hint="choose another --dataset",
         )
+    if not are_same_classes(model.class_names, data.class_names):
+        raise DataError(
+            f"the network knows other classes than those of {data.name}",
+            expected=shorten(", ".join(model.class_names), 200),
+            found=shorten(", ".join(data.class_names), 200),
+            hint="choose another --dataset",
+        )
+
+
+def are_same_classes(known: Sequence[str], found: Sequence[str]) -> bool:
+    """Return whether classes may be the same: names are, or one side has only numbered them."""
+    numbered = [str(number) for number in range(len(known))]
+    if list(known) == list(found):
+        return True
+    others = [names for names in (known, found) if list(names) != numbered]
+    return len(others) == 1 and not all(name.lstrip("-").isdigit() for name in others[0])
 
 
 def check_alike(models: Sequence[Model], paths: Sequence[Path]) -> None:

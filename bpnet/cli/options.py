@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import sys
@@ -55,6 +56,13 @@ views = click.option(
     help="Show each picture N times, as it is and N − 1 times slightly shifted, turned and "
     "scaled, and average the probabilities.",
 )
+
+
+def no_nan(context: click.Context, option: click.Parameter, value: float | None) -> float | None:
+    """Refuse nan, which passes any check of bounds: every comparison with it is false."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is not a fraction.", context, option)
+    return value
 
 
 class ConfigCommand(click.Command):

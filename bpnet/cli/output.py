@@ -28,16 +28,21 @@ def show(*lines: str) -> None:
 
 
 def show_json(document: object) -> None:
-    r"""Write a result as one JSON document, in ASCII: everything else in it is `\u` and a number.
+    """Write a result as one JSON document.
 
     Raises:
         NoReaderError: nobody receives it.
         BpnetError: it cannot be written.
     """
+    _write(sys.stdout, json_text(document))
+
+
+def json_text(document: object, indent: int | None = 2) -> list[str]:
+    r"""Return the lines of a JSON document, in ASCII: all else is written as `\u` and a number."""
     import json
 
-    text = json.dumps(document, indent=2, allow_nan=False).replace("\x7f", "\\u007f")
-    _write(sys.stdout, text.split("\n"))
+    text = json.dumps(document, indent=indent, allow_nan=False).replace("\x7f", "\\u007f")
+    return text.split("\n")
 
 
 def note(*lines: str) -> None:

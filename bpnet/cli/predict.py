@@ -2,49 +2,35 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, field
-from io import BytesIO
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from bpnet.cli import options
 from bpnet.cli.checkpoints import described, open_checkpoint
-from bpnet.cli.options import PATH, as_json, averaged_over, views
-from bpnet.cli.output import note, show, show_json
+from bpnet.cli.output import note
+from bpnet.cli.signals import undivided
+from bpnet.disk import FILE, what_is_at
 from bpnet.errors import ConfigError, DataError
 from bpnet.model.run_files import WEIGHTS
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from PIL.Image import Image
 
-    from bpnet.data.reading.image import DigitPicture
-    from bpnet.model.ensemble import Answers
+    from bpnet.cli.predict_picture import Answer, PictureReader, Wishes
     from bpnet.model.model import Model
 
-
-@dataclass
-class Reading:
-    """Hold what was found in one picture.
-
-    Args:
-        image: its path as it was given, made absolute; `-` for standard input.
-        digits: what was found, from left to right.
-        probabilities: of each digit's classes; None for a blank picture.
-    """
-
-    image: str
-    digits: list[DigitPicture]
-    probabilities: list[NDArray[np.floating] | None] = field(default_factory=list)
+Write = Callable[[dict[str, Any]], None]
 
 
 @click.command(short_help="Read the digit in each picture.")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE…")
 @click.option(
     "--checkpoint",
-    type=PATH,
+    type=options.PATH,
     metavar="CHECKPOINT|RUN_DIR",
     help="Default: the weights that ship with bpnet.",
 )
@@ -56,190 +42,180 @@ class Reading:
     metavar="K",
     help="Show the K most probable classes.",
 )
+@click.option(
+    "--min-probability",
+    type=click.FloatRange(0, 1),
+    callback=options.no_nan,
+    metavar="P",
+    help='Answer "not sure" where the most probable class has less than this fraction. '
+    "Default: 0.4 if the network knows what is no digit, else 0.",
+)
 @click.option("--segment", is_flag=True, help="Read several digits per picture, left to right.")
 @click.option(
     "--explain",
-    type=PATH,
+    type=options.PATH,
     metavar="OUT.png",
-    help="Draw how each picture became a digit and the digit an answer.",
+    help="Draw how each picture became a digit and the digit an answer, in pages.",
 )
-@views
-@as_json
+@options.views
+@options.as_json
+@click.option("--jsonl", is_flag=True, help="Print one JSON document per picture, each in a line.")
+@click.option("--csv", is_flag=True, help="Print a table of comma-separated values.")
 def command(
     images: tuple[str, ...],
     checkpoint: Path | None,
     top: int,
+    min_probability: float | None,
     segment: bool,
     explain: Path | None,
     views: int,
     as_json: bool,
+    jsonl: bool,
+    csv: bool,
 ) -> None:
     """Read the digit in each picture; `-` reads one from standard input.
 
-    Drawings, scans and photographs will do, dark on light or light on dark. A blank picture gets
-    a warning and no digit.
+    IMAGE is a file, a folder, which is searched to any depth, a pattern in quotes, such as
+    'scans/**/*.png', or a web address. Drawings, scans and photographs will do, dark on light or
+    light on dark. A blank picture gets a warning and no digit.
     """
     from bpnet.machine import single_blas_thread
 
+    form = only_one(json=as_json, jsonl=jsonl, csv=csv)
+    pictures = find(images)
     if explain is not None:
-        check_explanation(explain, images)
+        from bpnet.report.pages import check_place
+
+        check_place(explain, [picture for picture in pictures if isinstance(picture, str)])
     with single_blas_thread():  # products this small would only wait for a second thread
-        from bpnet.model.checkpoint import demand_finite
-        from bpnet.model.ensemble import Answers, Ensemble
+        from bpnet.cli.predict_picture import PictureReader, Wishes
 
         opened = open_checkpoint(checkpoint or WEIGHTS)
-        if checkpoint is not None and not as_json:
+        if checkpoint is not None and form != "json":
             note(f"checkpoint {described(opened.name, opened.epoch)}")
         model = opened.checkpoint.model(fast=False)  # for one digit, the textbook is fast enough
-        check_reads_digits(model)
-        readings, unreadable = read_all(images, segment=segment)
-        answers = Answers(Ensemble([model], views), most=1)
-        for reading in readings:
-            recognise(reading, answers)
-            for probabilities in reading.probabilities:
-                total = 0.0 if probabilities is None else float(probabilities.sum())
-                demand_finite(total, opened.checkpoint.path)
-    if explain is not None and readings:
-        from bpnet.report.explain import draw_explanation
-
-        rows = [
-            pair
-            for reading in readings
-            for pair in zip(reading.digits, reading.probabilities, strict=True)
-        ]
-        draw_explanation(rows, model.class_names, explain)
-    entries = [answer(reading, model, top, segment=segment) for reading in readings]
-    if as_json:
-        document = {
-            "predictions": entries,
+        if checkpoint is not None:
+            opened.warnings.extend(tell_form(model, quiet=form == "json"))
+        wishes = Wishes(segment, min_probability, min(top, len(model.class_names)), bool(explain))
+        read = PictureReader(model, opened.checkpoint.path, views, wishes)
+        rest = {
             "views": views,
             "checkpoint": opened.name,
             "epoch": opened.epoch,
             "warnings": opened.warnings,
         }
-        show_json(document)
-    else:
-        for entry in entries:
-            tell(entry, segment=segment)
-        if views > 1:
-            note(averaged_over(views))
-    report_unreadable(unreadable, readable=len(readings))
+        with ExitStack() as held:
+            write = held.enter_context(written(form, rest, wishes))
+            keep = held.enter_context(pages_at(explain))
+            answers = held.enter_context(closing(answers_to(pictures, read)))
+            failure = pass_on(answers, write, keep, len(pictures))
+    if views > 1 and form == "text":
+        note(options.averaged_over(views))
+    if failure is not None:
+        raise failure
 
 
-def check_explanation(path: Path, images: tuple[str, ...]) -> None:
-    """Make sure that the explanation does not replace a picture."""
-    if path.suffix.lower() != ".png" or any(is_same_file(path, Path(name)) for name in images):
+def only_one(**forms: bool) -> str:
+    """Return the form of output that was asked for, else `text`."""
+    chosen = [form for form, is_chosen in forms.items() if is_chosen]
+    if len(chosen) > 1:
         raise ConfigError(
-            "this cannot be the file of the explanation",
-            where="--explain",
-            expected="a name that ends in .png and is not one of the pictures to read",
-            found=path,
+            "answers are written in one form",
+            expected="one of --json, --jsonl and --csv",
+            found=" ".join(f"--{form}" for form in chosen),
         )
+    return chosen[0] if chosen else "text"
 
 
-def is_same_file(one: Path, other: Path) -> bool:
-    """Return whether two paths lead to one file."""
-    try:
-        return one.samefile(other)
-    except (OSError, ValueError):  # one of them is not there
-        return False
+def find(words: Sequence[str]) -> list[str | DataError]:
+    """Return the pictures that the words stand for, and the errors of those that stand for none."""
+    if all(what_is_at(Path(word)) == FILE for word in words):
+        return list(words)  # no need to know of folders, patterns and addresses
+    from bpnet.data.reading.sources import find_pictures
+
+    found = find_pictures(words)
+    if found.left_out:
+        note(f"left out: {found.left_out:,} files, by their names, or links to folders")
+    return found.pictures
 
 
-def check_reads_digits(model: Model) -> None:
-    """Make sure that the network answers 28×28 pictures with classes."""
-    if not model.reads_digits:
-        raise DataError(
-            "this network does not read pictures of digits",
-            expected="inputs of shape (1, 28, 28) and a class for each output",
-            found=f"inputs of shape {model.network.input_shape}",
-            hint="give a --checkpoint that was trained on pictures, or none",
-        )
+def tell_form(model: Model, *, quiet: bool) -> list[str]:
+    """Write how pictures will be prepared, and return why that may be wrong.
+
+    Raises:
+        DataError: the network cannot read pictures.
+    """
+    from bpnet.cli.picture_form import UNKNOWN_FORM, check_reads_pictures, form_in_words
+
+    check_reads_pictures(model)
+    form = form_in_words(model)
+    if form is not None and not quiet:
+        note(f"pictures are prepared like those of the training: {form}")
+    if model.preparation is not None:
+        return []
+    note(f"warning: {UNKNOWN_FORM}")
+    return [UNKNOWN_FORM]
 
 
-def read_all(
-    images: tuple[str, ...], *, segment: bool
-) -> tuple[list[Reading], list[tuple[str, DataError]]]:
-    """Find the digits in every picture; unreadable pictures are returned with the reason."""
-    from bpnet.data.reading.image import read_digit, read_digits
+def written(form: str, rest: Mapping[str, object], wishes: Wishes) -> AbstractContextManager[Write]:
+    """Return what writes each answer; leaving its context finishes the output."""
+    if form == "text":
+        from bpnet.cli.predict_picture import tell
 
-    readings = []
-    unreadable = []
-    for image in images:
-        source = standard_input() if image == "-" else Path(image)
-        try:
-            digits = read_digits(source) if segment else [read_digit(source)]
-        except DataError as error:
-            unreadable.append((image, error))
-        else:
-            name = image if image == "-" else str(Path(image).absolute())
-            readings.append(Reading(name, digits))
-    return readings, unreadable
+        return nullcontext(tell)
+    from bpnet.cli import predict_formats as formats
+
+    if form == "json":
+        return formats.one_document(rest)
+    return formats.json_lines() if form == "jsonl" else formats.comma_separated(wishes)
 
 
-def standard_input() -> BinaryIO:
-    """Return standard input; an empty one if it is closed, as it may be in a service."""
-    return sys.stdin.buffer if sys.stdin else BytesIO()
+@contextmanager
+def pages_at(path: Path | None) -> Iterator[Callable[[list[Image]], None]]:
+    """Yield what draws the rows of each answer; leaving its context writes the last page."""
+    if path is None:
+        yield lambda rows: None
+        return
+    from bpnet.report.pages import Pages
+
+    with Pages(path) as pages:
+        yield pages.add
 
 
-def recognise(reading: Reading, answers: Answers) -> None:
-    """Ask the network about every digit of a picture."""
-    import numpy as np
-
-    for digit in reading.digits:
-        pixels = digit.pixels
-        with np.errstate(all="ignore"):  # what overflows is refused afterwards
-            answer = None if pixels is None else answers.probabilities(np.stack([pixels]))[0]
-        reading.probabilities.append(answer)
-
-
-def answer(reading: Reading, model: Model, top: int, *, segment: bool) -> dict[str, Any]:
-    """Return the answer for one picture, in plain values."""
-    entries = [
-        ranked(probabilities, model.class_names, top) | {"warnings": digit.warnings}
-        for digit, probabilities in zip(reading.digits, reading.probabilities, strict=True)
-    ]
-    if not segment:
-        return {"image": reading.image} | entries[0]
-    found = [entry for entry in entries if entry["label"] is not None]
-    warnings = [warning for entry in entries for warning in entry.pop("warnings")]
-    text = "".join(entry["label"] for entry in found)
-    return {"image": reading.image, "text": text, "digits": found, "warnings": warnings}
-
-
-def ranked(
-    probabilities: NDArray[np.floating] | None, class_names: tuple[str, ...], top: int
-) -> dict[str, Any]:
-    """Return the most probable class and the `top` ones; nothing but nulls for a blank picture."""
-    if probabilities is None:
-        return {"label": None, "probability": None, "top": []}
-    order = (-probabilities).argsort(kind="stable")[:top]
-    best = [
-        {"label": class_names[place], "probability": float(probabilities[place])} for place in order
-    ]
-    return best[0] | {"top": best}
-
-
-def tell(entry: dict[str, Any], *, segment: bool) -> None:
-    """Write the answer for one picture in a line, and its warnings to standard error."""
-    if segment:
-        show(f"{entry['image']}: {entry['text'] or 'no digits'}")
-    elif entry["label"] is None:
-        show(f"{entry['image']}: no digit")
+def answers_to(
+    pictures: Sequence[str | DataError], read: PictureReader
+) -> Generator[Answer | DataError]:
+    """Yield the answer to each picture in order, or why it cannot be read."""
+    if len(pictures) == 1:
+        yield read(pictures[0])
     else:
-        rest = ", ".join(f"{item['label']} {item['probability']:.1%}" for item in entry["top"][1:])
-        others = f"  (then {rest})" if rest else ""
-        show(f"{entry['image']}: {entry['label']}  {entry['probability']:.1%}{others}")
-    for warning in entry["warnings"]:
-        note(f"{entry['image']}: {warning}")
+        from bpnet.cli.predict_batch import on_all_cores  # one picture needs no second process
+
+        yield from on_all_cores(read, pictures)
 
 
-def report_unreadable(unreadable: list[tuple[str, DataError]], *, readable: int) -> None:
-    """Raise one error that names the pictures that could not be read."""
-    if len(unreadable) == 1:
-        raise unreadable[0][1]
-    if unreadable:
-        count = len(unreadable) + readable
-        raise DataError(
-            f"{len(unreadable)} of {count} pictures could not be read",
-            details=[f"{image}: {error.what}" for image, error in unreadable],
-        )
+def pass_on(
+    answers: Iterable[Answer | DataError],
+    write: Write,
+    keep: Callable[[list[Image]], None],
+    count: int,
+) -> DataError | None:
+    """Write each answer as it comes; return an error where pictures could not be read."""
+    unreadable = 0
+    for answer in answers:
+        if not isinstance(answer, DataError):
+            with undivided():  # half an answer would spoil the document
+                write(answer.entry)
+                keep(answer.rows)
+        elif count == 1:
+            return answer
+        else:
+            unreadable += 1
+            where, found = answer.parts["where"], answer.parts["found"]
+            note(f"{where}: {answer.what}" + (f" ({found})" if found else ""))
+    if not unreadable:
+        return None
+    return DataError(
+        f"{unreadable:,} of {count:,} pictures could not be read",
+        hint="look at the messages above, which name them",
+    )

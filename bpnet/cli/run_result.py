@@ -40,7 +40,7 @@ def next_commands(model: Model, run_dir: Path, data_dir: Path | None) -> list[st
 
     where = data_option(data_dir)
     commands = [command_line("eval", run_dir, *where)]
-    if model.reads_digits:
+    if model.reads_pictures:
         commands.append(command_line("predict", "--checkpoint", run_dir, ASSETS / "nine.jpg"))
     commands.append(command_line("train", "--resume", run_dir, "--epochs", "+2", *where))
     return commands

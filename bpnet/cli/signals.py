@@ -93,6 +93,19 @@ def stop_request() -> Iterator[StopRequest]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def undivided() -> Iterator[None]:
+    """Let a signal unwind the program only behind the block, a second one at once.
+
+    Raises:
+        StopSignal: one came.
+    """
+    with stop_request() as request:
+        yield
+    if request.signal is not None:
+        raise StopSignal(request.signal)
+
+
 def handle_signals(handler: Handler) -> dict[int, Handler]:
     """Set what happens on each signal that is not ignored; return what happened before."""
     heard = [number for number in ERRORS if signal.getsignal(number) != signal.SIG_IGN]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bpnet.cli import dataset_option
 from bpnet.cli.options import (
     PATH,
     ConfigCommand,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 @click.command(cls=ConfigCommand)
 @click.option("--config", "source", metavar="FILE|PRESET|EXAMPLE", help="What to train, and how.")
 @with_settings
+@dataset_option.dataset
 @data_dir
 @mirror
 @click.option(
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
 def command(
     source: str | None,
     overrides: tuple[str, ...],
+    chosen: str | None,
     data_dir: Path | None,
     mirror: str | None,
     run_dir: Path | None,
@@ -102,6 +105,10 @@ def command(
 
     given = {"train.workers": workers, "train.seed": seed}
     overrides += tuple(f"{name}={value}" for name, value in given.items() if value is not None)
+    if chosen is not None:
+        settings = dataset_option.settings_of(chosen)
+        overrides += tuple(f"data.{name}={value}" for name, value in settings.items())
+    place = None if dataset_option.is_folder(chosen) else data_dir
     in_place = goes_on_in_place(resume, run_dir)
     if run_dir is not None and not in_place:
         with advice_finds_data(data_dir):
@@ -111,11 +118,11 @@ def command(
             run_dir = held.enter_context(claimed_run_dir(resume, resumes=True))
         with advice_finds_data(data_dir):
             start = settle(source, overrides, resume, weights, epochs)
-        config = with_data_dir(start.config, data_dir)
+        config = with_data_dir(start.config, place)
         if dry_run:
-            check(start, config, data_dir, as_json=as_json)
+            check(start, config, place, as_json=as_json)
             return
-        dataset = load_dataset(config, data_dir, mirror=mirror, progress=DownloadProgress())
+        dataset = load_dataset(config, place, mirror=mirror, progress=DownloadProgress())
         fingerprint = Background(dataset.fingerprint)  # wanted later: it is kept
         model, origin = prepare(start, config, dataset)
         fingerprint.result()

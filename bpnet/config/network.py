@@ -12,6 +12,7 @@ from bpnet.nn.layer import Layer, Shape, ShapeError
 from bpnet.nn.registry import find_layer, find_loss
 
 MOST_PARAMETERS = 25_000_000  # so that predicting takes less than 500 MB, in float64 too
+LIKE_MNIST = ("mnist", "fashion_mnist", "synthetic")  # ten classes of 28×28 pixels
 MOST_ACTIVATIONS = 10_000_000  # numbers that all layers write for one sample; likewise
 
 
@@ -20,7 +21,7 @@ def known_input_shape(config: Config) -> Shape | None:
     data = config.data
     if data.dataset == "table":
         return data.input_shape or ((len(data.inputs[0]),) if data.inputs else None)
-    return None if data.dataset == "idx" else (1, 28, 28)
+    return (1, 28, 28) if data.dataset in LIKE_MNIST else None
 
 
 def known_outputs(config: Config) -> int | None:
@@ -28,7 +29,7 @@ def known_outputs(config: Config) -> int | None:
     data = config.data
     if data.dataset == "table":
         return len(data.targets[0]) if data.targets else None
-    return None if data.dataset == "idx" else 10
+    return 10 if data.dataset in LIKE_MNIST else None
 
 
 def build_layer(spec: LayerSpec, input_shape: Shape) -> Layer[Any]:
@@ -82,7 +83,8 @@ def build_layers(
     last = config.model.layers[-1]
     if outputs is not None and shape != (outputs,):
         text = f"{last.where}: the last layer, `{last.text}`, must give ({outputs},), found {shape}"
-        problems.append(text + _flatten_hint(shape))
+        hint = f"; write `linear {outputs}`" if last.kind == "linear" and len(shape) == 1 else ""
+        problems.append(text + hint + _flatten_hint(shape))
     loss = find_loss(config.train.loss)
     if loss is not None and loss.applies == last.kind:
         hint = f"{loss.kind} applies {last.kind} itself; remove the layer"

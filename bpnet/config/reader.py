@@ -138,8 +138,10 @@ class ConfigReader:
         return weights
 
     def _complete(self, config: Config) -> Config:
-        """Settle the defaults and requirements that depend on the data set."""
+        """Settle the defaults that depend on other settings, and what the data set requires."""
         data = config.data
+        if "data.synthetic_seed" not in config.given:
+            data = dataclasses.replace(data, synthetic_seed=config.train.seed)
         if data.dataset == "table":
             if "data.validation" not in config.given:
                 data = dataclasses.replace(data, validation=0)

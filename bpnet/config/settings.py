@@ -17,6 +17,8 @@ from bpnet.config.values import (
     MOST_SHARDS,
     MOST_THREADS,
     Rows,
+    class_names,
+    dataset_name,
     one_of,
     path,
     real,
@@ -50,10 +52,13 @@ class DataConfig:
 
     dataset: str = setting(
         "mnist",
-        "mnist | fashion_mnist | idx | synthetic | table",
-        one_of("mnist", "fashion_mnist", "idx", "synthetic", "table"),
+        "mnist | fashion_mnist | idx | synthetic | table | an imported name",
+        dataset_name,
     )
     path: str = setting("", "folder of an idx data set, relative to the config file", path)
+    class_names: tuple[str, ...] = setting(
+        (), "one per class, separated by commas; by default, the data set's own", class_names
+    )
     normalize: str = setting(
         "standard",
         "standard: (x/255 − mean)/std of training; unit: x/255; none (table)",
@@ -64,7 +69,9 @@ class DataConfig:
     )
     synthetic_train: int = setting(60000, "drawn digits to train on", whole(10, MOST_DRAWN))
     synthetic_test: int = setting(10000, "drawn digits to score on", whole(10, MOST_DRAWN))
-    synthetic_seed: int = setting(1, "which digits are drawn", whole(0, LARGEST_SEED))
+    synthetic_seed: int = setting(
+        1, "which digits are drawn; by default, the seed of training", whole(0, LARGEST_SEED)
+    )
     synthetic_variety: float = setting(1.0, "how much writers differ; below 1: neater", real(0, 2))
     drawn: int = setting(
         0, "mnist: drawn digits added to the training pictures", whole(0, MOST_DRAWN)

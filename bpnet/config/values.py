@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from bpnet.errors import quoted
@@ -11,13 +12,20 @@ from bpnet.errors import quoted
 # Above what anyone wants, below what a machine cannot do.
 LARGEST_SEED = 2**63 - 1
 LARGEST_REAL = 1e100  # of rates and norms
+LONGEST_NAME = 100  # characters, of a class
 LONGEST_PATH = 4096  # characters, as in Linux
+MOST_CLASSES = 10_000
 MOST_DRAWN = 1_000_000  # digits
 MOST_EPOCHS = 100_000
 MOST_NUMBERS = 100_000  # in tables and starting weights together
 MOST_SAMPLES = 10**9
 MOST_SHARDS = 256
 MOST_THREADS = 1024
+
+NO_DIGIT = "no digit"  # class of what is none, after the ten digits
+DATASETS = ("mnist", "fashion_mnist", "idx", "synthetic", "table")  # that need no import
+DATASET_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # of an imported one: its folder's
+COMMENT = re.compile(r"(^|\s)[;#]")  # as it begins in a config, where names must be readable
 
 Value = int | float | bool
 
@@ -151,6 +159,31 @@ def shape(text: str) -> tuple[int, ...]:
     if len(words) > 3:
         raise ValueError(f"at most 3 sizes, found {quoted(text)}")
     return tuple(whole(1, MOST_NUMBERS)(word) for word in words)
+
+
+def dataset_name(text: str) -> str:
+    """Read the name of a data set that bpnet knows, or of one that may have been imported."""
+    if not DATASET_NAME.fullmatch(text):
+        known = f"one of {', '.join(DATASETS)}, or the name of an imported data set"
+        raise ValueError(f"{known}: at most 64 letters, digits and . _ -, found {quoted(text)}")
+    return text
+
+
+def class_names(text: str, separator: str = ",") -> tuple[str, ...]:
+    """Read different names, separated by commas; or one per line, and then a comma is a letter."""
+    lines = text.splitlines()
+    words = lines if len(lines) > 1 or separator == "\n" else text.split(separator)
+    names = tuple(word.strip() for word in words) if text else ()
+    for name in names:
+        if not 1 <= len(name) <= LONGEST_NAME or COMMENT.search(name):
+            wanted = f"names of 1 to {LONGEST_NAME} characters, none with a blank before ; or #"
+            raise ValueError(f"{wanted}, found {quoted(name)} in {quoted(text)}")
+    if len(names) > MOST_CLASSES:
+        raise ValueError(f"at most {MOST_CLASSES:,} names, found {len(names):,}")
+    if len(set(names)) < len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise ValueError(f"different names, found {quoted(twice)} twice in {quoted(text)}")
+    return names
 
 
 def path(text: str) -> str:

@@ -34,6 +34,10 @@ def _format_key(key: str, value: Any) -> list[str]:
         return [f"{key} = {value}".rstrip()]
     if key == "input_shape":
         return [f"{key} = {' '.join(map(str, value))}".rstrip()]
+    if key == "class_names":
+        if len(value) > 1 and any("," in name for name in value):
+            return [f"{key} =", *(f"    {name}" for name in value)]
+        return [f"{key} = {', '.join(value)}".rstrip()]
     if key == "layers":
         return [f"{key} =", *_indented(value)]
     texts = [" ".join(map(repr, row)) for row in value]

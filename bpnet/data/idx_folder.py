@@ -1,18 +1,22 @@
 """Load any folder that holds pictures and labels in MNIST's four files."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet.data.classes import CLASSES_FILE, name_classes, number_classes, read_class_names
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.data.files.directory import data_directory
 from bpnet.data.files.idx import read_idx
-from bpnet.data.files.names import STEMS, find_file
-from bpnet.disk import DIRECTORY, what_is_at
+from bpnet.data.files.names import STEMS, find_file, likely_files, meant_by
+from bpnet.disk import DIRECTORY, FILE, what_is_at
 from bpnet.errors import DataError
+
+FOUR_FILES = ", ".join(STEMS) + " (also with .gz)"
 
 
 def find_idx_folder(folder: Path, data_dir: Path) -> Path:
@@ -33,16 +37,21 @@ def find_idx_folder(folder: Path, data_dir: Path) -> Path:
     raise DataError(
         "the data set is neither in --data-dir nor where [data] path says",
         where=", ".join(map(str, places)),
-        expected=", ".join(STEMS) + " (also with .gz)",
+        expected=FOUR_FILES,
         found="none of them",
         hint="give the folder that holds these four files as --data-dir DIR",
     )
 
 
-def load_idx_folder(folder: Path) -> Dataset:
+def load_idx_folder(folder: Path, *, name: str = "idx", names: Sequence[str] = ()) -> Dataset:
     """Load a folder that holds pictures and labels in MNIST's four files.
 
-    Pictures may have any size, and there may be any number of classes, numbered from 0.
+    Pictures may have any size. Each different label is a class, in the order of their values.
+
+    Args:
+        folder: it may hold `classes.txt` as well, with the names of the classes.
+        name: what the data set is called.
+        names: of the classes, instead of those in `classes.txt`.
 
     Returns:
         Pictures (samples, height, width) in uint8 and class numbers (samples,) in int64.
@@ -50,18 +59,8 @@ def load_idx_folder(folder: Path) -> Dataset:
     Raises:
         DataError: a file is missing or damaged, or the files do not match each other.
     """
-    place = what_is_at(folder)
-    paths = [find_file(folder, stem) for stem in STEMS] if place == DIRECTORY else [None] * 4
-    missing = [stem for stem, path in zip(STEMS, paths, strict=True) if path is None]
-    if missing:
-        raise DataError(
-            "the folder lacks files of the data set",
-            where=folder,
-            expected=", ".join(STEMS) + " (also with .gz)",
-            found=f"no {', '.join(missing)}" if place == DIRECTORY else place,
-            hint="--data-dir DIR, or [data] path, with the folder that holds these four files",
-        )
-    arrays = [read_idx(path) for path in paths if path is not None]
+    arrays = [read_idx(path) for path in _find_all(folder)]
+    _check_none_is_swapped(folder, arrays)
     _check_pictures_and_labels(folder, "train", *arrays[:2])
     _check_pictures_and_labels(folder, "t10k", *arrays[2:])
     if arrays[0].shape[1:] != arrays[2].shape[1:]:
@@ -71,12 +70,16 @@ def load_idx_folder(folder: Path) -> Dataset:
             expected=f"test pictures of {arrays[0].shape[1:]} pixels",
             found=arrays[2].shape[1:],
         )
-    classes = _count_classes(folder, arrays[1], arrays[3])
-    return as_dataset("idx", arrays, tuple(str(label) for label in range(classes)))
+    values, train, test = number_classes(arrays[1], arrays[3], folder)
+    if names:
+        class_names = name_classes(values, names, "[data] class_names")
+    else:
+        class_names = name_classes(values, read_class_names(folder), folder / CLASSES_FILE)
+    return as_dataset(name, [arrays[0], train, arrays[2], test], class_names)
 
 
 def as_dataset(name: str, arrays: list[NDArray[Any]], class_names: tuple[str, ...]) -> Dataset:
-    """Pair pictures with labels, the labels turned into int64."""
+    """Pair pictures with class numbers, turned into int64."""
     train_images, train_labels, test_images, test_labels = arrays
     return Dataset(
         name=name,
@@ -84,6 +87,71 @@ def as_dataset(name: str, arrays: list[NDArray[Any]], class_names: tuple[str, ..
         test=Samples(test_images, test_labels.astype(np.int64)),
         class_names=class_names,
     )
+
+
+def _find_all(folder: Path) -> list[Path]:
+    """Return the paths of the four files.
+
+    Raises:
+        DataError: this is no folder, or some are missing; it says which others may be meant.
+    """
+    if (found := what_is_at(folder)) != DIRECTORY:
+        raise _no_folder(folder, found)
+    paths = {stem: find_file(folder, stem) for stem in STEMS}
+    missing = [stem for stem, path in paths.items() if path is None]
+    if not missing:
+        return [path for path in paths.values() if path is not None]
+    likely = likely_files(folder)
+    meant = [f"{stem}: perhaps {', '.join(likely[stem])}" for stem in missing if likely[stem]]
+    raise DataError(
+        "the folder lacks files of the data set",
+        where=folder,
+        expected=FOUR_FILES,
+        found=[f"no {', '.join(missing)}", *meant] if meant else f"no {', '.join(missing)}",
+        hint="rename the files, or have them and other kinds of data (pictures in folders, CSV, "
+        "NumPy's and MATLAB's files) brought into this form with",
+        command=("data", "import", str(folder)),
+    )
+
+
+def _no_folder(path: Path, found: str) -> DataError:
+    """Return the error that this is no folder; what a file may be tells how to go on."""
+    hint, command = "--data-dir DIR, or [data] path, with the folder that holds these files", None
+    if found == FILE and meant_by(path.name):
+        hint = f"give the folder that it is in, {path.parent}"
+    elif found == FILE:
+        hint, command = "import it with", ("data", "import", str(path))
+    what = "the data set is a file, not a folder"
+    return DataError(
+        what if found == FILE else "the folder lacks files of the data set",
+        where=path,
+        expected=f"a folder with {FOUR_FILES}",
+        found=found,
+        hint=hint,
+        command=command or (),
+    )
+
+
+def _check_none_is_swapped(folder: Path, arrays: Sequence[NDArray[Any]]) -> None:
+    """Raise DataError where two files hold what the other one should."""
+    train_images, train_labels, test_images, test_labels = arrays
+    wrong = [
+        f"{part}-images and {part}-labels"
+        for part, images, labels in (
+            ("train", train_images, train_labels),
+            ("t10k", test_images, test_labels),
+        )
+        if images.ndim == 1 and labels.ndim == 3
+    ]
+    counts = [array.shape[:1] for array in arrays]
+    if counts[0] != counts[1] and (counts[0], counts[1]) == (counts[3], counts[2]):
+        wrong = ["train-labels and t10k-labels"]
+    if wrong:
+        raise DataError(
+            f"{' as well as '.join(wrong)} are swapped: each holds what the other one should",
+            where=folder,
+            hint="give each file the other's name",
+        )
 
 
 def _check_pictures_and_labels(
@@ -111,26 +179,3 @@ def _check_pictures_and_labels(
             expected=f"as many labels as pictures: {len(images)}",
             found=len(labels),
         )
-
-
-def _count_classes(folder: Path, train: NDArray[Any], test: NDArray[Any]) -> int:
-    """Return the number of classes; raise DataError unless training shows each of them."""
-    labels = np.unique(train)
-    expected = f"0 to {len(labels) - 1}, as there are {len(labels)} different ones"
-    if labels[0] != 0 or labels[-1] != len(labels) - 1:
-        raise DataError(
-            "the training labels are not numbered from 0 without a gap",
-            where=folder,
-            expected=expected,
-            found=f"{labels[0]} to {labels[-1]}",
-            hint="renumber the classes",
-        )
-    if test.min() < 0 or test.max() >= len(labels):
-        raise DataError(
-            "the test set has classes that training never shows",
-            where=folder,
-            expected=f"labels from 0 to {len(labels) - 1}",
-            found=f"{test.min()} to {test.max()}",
-            hint="add training samples of these classes, or leave them out of the test",
-        )
-    return len(labels)

@@ -3,14 +3,18 @@
 import dataclasses
 from pathlib import Path
 
+from bpnet.config.network import LIKE_MNIST
 from bpnet.config.settings import Config
+from bpnet.config.values import DATASETS
 from bpnet.data.dataset import Dataset
 from bpnet.data.files.directory import data_directory
 from bpnet.data.files.remote import DownloadObserver
 from bpnet.data.idx_folder import find_idx_folder, load_idx_folder
+from bpnet.data.imported import imported_folder
 from bpnet.data.mnist import load_mnist, mnist_at_hand
 from bpnet.data.synthetic import is_drawn, load_synthetic
 from bpnet.data.table import load_table
+from bpnet.errors import ConfigError
 
 FEWEST = 10  # test pictures of a set of which only the training pictures are wanted
 
@@ -37,30 +41,51 @@ def load_dataset(
     """Return the data set of `[data]`, downloaded or drawn first if it is not there yet.
 
     Raises:
+        ConfigError: no data set of that name has been imported.
         DataError: files are missing or damaged and cannot be obtained.
     """
     data = config.data
     data_directory(data_dir)  # one that a user names must exist, even where it is not needed
-    if data.dataset == "table":
-        return load_table(config)
     if data.dataset == "idx":
-        return load_idx_folder(Path(with_data_dir(config, data_dir).data.path))
+        path = Path(with_data_dir(config, data_dir).data.path)
+        return load_idx_folder(path, names=data.class_names)
+    if data.dataset not in DATASETS:
+        folder = imported_folder(data.dataset, data_dir)
+        return load_idx_folder(folder, name=data.dataset, names=data.class_names)
+    if data.dataset == "table":
+        return _renamed(load_table(config), data.class_names)
     drawings = data_directory(data_dir).path / "synthetic"
     if data.dataset == "synthetic":
-        return load_synthetic(
+        drawn = load_synthetic(
             drawings,
             data.synthetic_train,
             data.synthetic_test,
             data.synthetic_seed,
             variety=data.synthetic_variety,
         )
+        return _renamed(drawn, data.class_names)
     dataset = load_mnist(data.dataset, data_dir, mirror=mirror, progress=progress)
+    dataset = _renamed(dataset, data.class_names)
     if not data.drawn:
         return dataset
     drawn = load_synthetic(
         drawings, data.drawn, FEWEST, data.synthetic_seed, variety=data.synthetic_variety
     )
     return dataclasses.replace(dataset, train=dataset.train.followed_by(drawn.train))
+
+
+def _renamed(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
+    """Return a data set whose classes have these names, if there are any."""
+    if not names:
+        return dataset
+    if len(names) != len(dataset.class_names):
+        raise ConfigError(
+            "the class names do not fit the data set",
+            where="[data] class_names",
+            expected=f"{len(dataset.class_names)} names, as {dataset.name} has so many classes",
+            found=f"{len(names)} names",
+        )
+    return dataclasses.replace(dataset, class_names=names)
 
 
 def dataset_at_hand(config: Config, data_dir: Path | None = None) -> Dataset | None:
@@ -70,7 +95,7 @@ def dataset_at_hand(config: Config, data_dir: Path | None = None) -> Dataset | N
         DataError: files are missing or damaged that neither a download nor drawing replaces.
     """
     data = config.data
-    if data.dataset in ("table", "idx"):
+    if data.dataset not in LIKE_MNIST:
         return load_dataset(config, data_dir)
     sizes = (data.synthetic_train, data.synthetic_test)
     if data.dataset != "synthetic":

@@ -14,10 +14,10 @@ from bpnet.data.files.catalogue import KNOWN, KnownDataset, KnownFile
 from bpnet.data.files.directory import DataDirectory, data_directory
 from bpnet.data.files.disk import disk_errors
 from bpnet.data.files.idx import GZIP_MAGIC, content_sha256, read_idx
-from bpnet.data.files.names import find_file, spellings_of_all
+from bpnet.data.files.names import find_file, likely_files, spellings_of_all
 from bpnet.data.files.remote import DownloadObserver, mirrors_in_order
 from bpnet.data.idx_folder import as_dataset
-from bpnet.disk import DIRECTORY, what_is_at
+from bpnet.disk import DIRECTORY, FILE, what_is_at
 from bpnet.errors import DataError
 from bpnet.files import atomic_write, remove_leftovers
 
@@ -113,6 +113,23 @@ def inspect_files(known: KnownDataset, data_dir: Path | None = None) -> list[Fil
     return reports
 
 
+def recognise(source: Path) -> str | None:
+    """Return which known data set lies at a place, whole and undamaged; None if none does.
+
+    Args:
+        source: the folder with the files, one that holds it under the data set's name, or a file.
+    """
+    folder = DataDirectory(_folder_of(source).absolute(), is_own=False)
+    if what_is_at(folder.path) != DIRECTORY:
+        return None
+    for name, known in KNOWN.items():
+        place = dataset_folder(known, folder)
+        is_whole = all(find_file(place, file.stem) for file in known.files)
+        if is_whole and not any(report.problem for report in inspect_files(known, folder.path)):
+            return name
+    return None
+
+
 def import_files(known: KnownDataset, source: Path, data_dir: Path | None = None) -> list[Path]:
     """Copy the four files of a data set from `source` to where bpnet looks for them.
 
@@ -131,6 +148,7 @@ def import_files(known: KnownDataset, source: Path, data_dir: Path | None = None
     """
     directory = data_directory(data_dir)
     folder = dataset_folder(known, directory)
+    source = _folder_of(source)
     if (found := what_is_at(source)) != DIRECTORY:
         raise DataError("there is no such directory to import from", where=source, found=found)
     reports = inspect_files(known, source)
@@ -143,6 +161,11 @@ def import_files(known: KnownDataset, source: Path, data_dir: Path | None = None
         for file, report in zip(known.files, reports, strict=True)
         if report.path is not None
     ]
+
+
+def _folder_of(source: Path) -> Path:
+    """Return the folder that a file is in, or the folder itself."""
+    return source.parent if what_is_at(source) == FILE else source
 
 
 def _read_all(known: KnownDataset, folder: Path) -> list[NDArray[Any]] | None:
@@ -196,11 +219,15 @@ def _read_checked(path: Path, file: KnownFile) -> NDArray[Any]:
 
 def _missing(known: KnownDataset, file: KnownFile, directory: DataDirectory) -> DataError:
     place = () if directory.is_own else ("--data-dir", str(directory.path))
+    found: str | None = "no such directory yet"
+    if directory.path.is_dir():
+        names = likely_files(dataset_folder(known, directory), directory.path)[file.stem]
+        found = f"perhaps {', '.join(names)}, which would have to be renamed" if names else None
     return DataError(
         f"a file of {known.name} is missing",
         where=directory.path,
         expected=f"{file.stem} or {file.remote.name}",
-        found=None if directory.path.is_dir() else "no such directory yet",
+        found=found,
         hint="download it with",
         command=("data", "fetch", known.name, *place),
     )

@@ -41,17 +41,19 @@ def crop_to_ink(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def fit_into_box(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+def fit_into_box(
+    ink: NDArray[np.float32], box_size: tuple[int, int] = (BOX, BOX)
+) -> NDArray[np.float32]:
     """Resample a cropped picture (height, width) to 20×20, its short side padded on both ends.
 
     Returns:
-        Ink (20, 20) whose darkest pixel is 1.
+        Ink (20, 20), or of another `box_size`, whose darkest pixel is 1.
     """
     height, width = ink.shape
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
-    rows = area_weights(side, BOX)[:, top : top + height]
-    columns = area_weights(side, BOX)[:, left : left + width]
+    rows = area_weights(side, box_size[0])[:, top : top + height]
+    columns = area_weights(side, box_size[1])[:, left : left + width]
     box: NDArray[np.float32] = (rows @ ink @ columns.T).astype(np.float32, copy=False)
     box /= box.max()
     return box
@@ -86,6 +88,38 @@ def place_like_mnist(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
     if not ink.any():
         raise ValueError("a picture without ink has no digit to place")
     return centre_in_picture(fit_into_box(crop_to_ink(ink)))
+
+
+def place_in_frame(
+    ink: NDArray[np.float32],
+    frame: tuple[int, int],
+    box_size: tuple[int, int],
+    centre: tuple[float, float],
+    *,
+    by_mass: bool,
+) -> NDArray[np.float32]:
+    """Fit cropped ink into a box, and paste that into a picture, as near to its place as it goes.
+
+    Args:
+        ink: of any size (height, width), 0 for paper.
+        frame: height and width of the picture.
+        box_size: height and width of the box, which fits into the frame.
+        centre: row and column of the picture, in pixels, for the middle of the ink.
+        by_mass: whether that is the ink's centre of mass, or the middle of the box.
+
+    Returns:
+        Ink (*frame) of 0–1.
+    """
+    box = fit_into_box(ink, box_size)
+    corner = []
+    for axis in (0, 1):
+        places = np.arange(box_size[axis]) + 0.5
+        profile = box.sum(axis=1 - axis) if by_mass else np.ones(box_size[axis])
+        start = round(centre[axis] - float(profile @ places) / float(profile.sum()))
+        corner.append(min(max(start, 0), frame[axis] - box_size[axis]))
+    picture = np.zeros(frame, dtype=np.float32)
+    picture[corner[0] : corner[0] + box_size[0], corner[1] : corner[1] + box_size[1]] = box
+    return picture
 
 
 def centring_offsets(boxes: NDArray[np.float32]) -> NDArray[np.intp]:

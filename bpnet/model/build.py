@@ -7,6 +7,7 @@ import numpy as np
 from bpnet.config.settings import Config
 from bpnet.model.inputs import Normalization
 from bpnet.model.model import Model, build_network
+from bpnet.model.preparation import Preparation
 from bpnet.nn.init import initialise
 from bpnet.nn.layer import Shape
 from bpnet.seeding import derive_rng
@@ -18,6 +19,7 @@ def build_model(
     outputs: int,
     normalization: Normalization,
     class_names: tuple[str, ...] = (),
+    preparation: Preparation | None = None,
 ) -> Model:
     """Return the model that a config describes, with its starting weights.
 
@@ -30,4 +32,4 @@ def build_model(
     for name, values in config.weights.items():
         view = network.parameters.views[name]
         view[...] = np.reshape(values, view.shape)
-    return Model(config, network, normalization, class_names)
+    return Model(config, network, normalization, class_names, preparation=preparation)

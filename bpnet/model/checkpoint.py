@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,9 @@ from bpnet.model.model import Model, build_network
 from bpnet.model.record import LARGEST_TEXT, RecordError, read_record
 from bpnet.nn.parameters import FlatArrays
 from bpnet.nn.sequential import named_shapes
+
+if TYPE_CHECKING:
+    from bpnet.model.preparation import Preparation
 
 
 @dataclass
@@ -87,7 +90,16 @@ class Checkpoint:
         self.restore(f"{prefix}state", network.state)
         normalization = Normalization(*record["normalization"])
         names, temperature = tuple(record["class_names"]), record.get("temperature")
-        return Model(config, network, normalization, names, temperature)
+        return Model(config, network, normalization, names, temperature, self.preparation())
+
+    def preparation(self) -> Preparation | None:
+        """Return what the training pictures looked like, if the record tells."""
+        form = self.record.get("preparation")
+        if form is None:
+            return None
+        from bpnet.model.preparation import Preparation  # eval and train read no picture files
+
+        return Preparation.from_record(form)
 
     @property
     def epoch(self) -> int | None:

@@ -7,27 +7,25 @@ import numpy as np
 from bpnet.data.reading.image import main_digit
 from bpnet.data.reading.picture import Colours
 from bpnet.data.reading.seeing import ways_to_see
-from bpnet.model.digit_rows import Ask, Read, Row, read_rows
+from bpnet.model.digit_rows import Ask, Prepare, Read, Row, read_rows
 
 SURE = 0.8  # probability of a digit that makes no other look worth its time
-MOST_LOOKS = 3
 LOOKS_AT_ROWS = 2
 
 
 class DigitReader:
-    """Read the digits of a picture.
+    """Read the digits of a picture with a network that also knows what is no digit.
 
     Args:
-        ask: returns the class probabilities (count, classes) of pictures (count, 28, 28).
-        digits: how many classes are digits: all, or all but the last, which is for what is none.
-        knows_others: whether there is that last class. Without it, a network takes everything for
-            a digit, so only the most usual way to look at a picture is tried.
+        ask: returns the class probabilities (count, classes) of pictures (count, height, width).
+        prepare: makes a digit look like the network's training pictures.
+        digits: how many classes are digits: all but the last, which is for what is none.
     """
 
-    def __init__(self, ask: Ask, digits: int, *, knows_others: bool) -> None:
+    def __init__(self, ask: Ask, prepare: Prepare, digits: int) -> None:
         self._ask = ask
+        self._prepare = prepare
         self._digits = digits
-        self._looks = MOST_LOOKS if knows_others else 1
 
     def read_one(self, picture: Colours) -> Read:
         """Return the digit of a picture (height, width, 3) of 0–1.
@@ -35,8 +33,8 @@ class DigitReader:
         Of all ways to look at it, that counts in which the network is surest of a digit.
         """
         best: Read | None = None
-        for seen in islice(ways_to_see(picture), self._looks):
-            found = main_digit(seen)
+        for seen in ways_to_see(picture):
+            found = self._prepare(main_digit(seen))
             if found.pixels is None:
                 best = best or Read(found, None)
                 continue
@@ -48,12 +46,6 @@ class DigitReader:
         assert best is not None
         return best
 
-    def _surety(self, read: Read) -> float:
-        """Return the probability of the most probable digit."""
-        if read.probabilities is None:
-            return 0.0
-        return float(read.probabilities[: self._digits].max())
-
     def read_rows(self, picture: Colours) -> list[Row]:
         """Return the rows of digits of a picture, from top to bottom.
 
@@ -62,7 +54,7 @@ class DigitReader:
         best: list[Row] = []
         most = -np.inf
         for seen in islice(ways_to_see(picture), LOOKS_AT_ROWS):
-            rows = read_rows(seen, self._ask, self._digits)
+            rows = read_rows(seen, self._ask, self._prepare, self._digits)
             sureties = [self._surety(read) for row in rows for read in row.digits]
             left_out = sum(row.left_out for row in rows)
             worth = sum(1 if surety >= SURE else -1 for surety in sureties) - left_out
@@ -71,3 +63,9 @@ class DigitReader:
             if sureties and not left_out and min(sureties) >= SURE:
                 break
         return [row for row in best if row.digits]
+
+    def _surety(self, read: Read) -> float:
+        """Return the probability of the most probable digit."""
+        if read.probabilities is None:
+            return 0.0
+        return float(read.probabilities[: self._digits].max())

@@ -34,6 +34,7 @@ LOW = 1.0  # of a digit that is lower than others
 LEFT_OUT = 2.5  # of ink that is taken for no digit
 
 Ask = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
+Prepare = Callable[[DigitPicture], DigitPicture]
 Run = tuple[int, int]  # the first part, and that after the last
 
 
@@ -57,35 +58,42 @@ class Row:
     Args:
         digits: from left to right.
         left_out: how many times ink was taken for no digit.
+        least: probability of the least sure digit, as a digit; 1 if there is none.
     """
 
     digits: list[Read]
     left_out: int
+    least: float
 
 
-def read_rows(seen: Seen, ask: Ask, digits: int) -> list[Row]:
+def read_rows(seen: Seen, ask: Ask, prepare: Prepare, digits: int) -> list[Row]:
     """Read the lines of digits that one way to look at a picture shows, from top to bottom.
 
     Args:
         seen: pieces of ink.
-        ask: returns the class probabilities of pictures (count, 28, 28).
+        ask: returns the class probabilities of pictures (count, height, width).
+        prepare: makes a digit look like the network's training pictures.
         digits: how many classes are digits: all but the last, which is for what is none.
     """
     pieces, ink = seen.pieces, seen.ink
     sides = np.maximum(pieces.heights, pieces.widths).astype(np.float64)
     size = np.where(pieces.highest(ink.strength) > PALE * ink.level, sides**2, 0)
     chosen = np.flatnonzero(without_dirt(pieces, size))
-    return [read_row(seen, members, ask, digits) for members in lines_of_text(pieces, chosen)]
+    return [
+        read_row(seen, members, ask, prepare, digits) for members in lines_of_text(pieces, chosen)
+    ]
 
 
-def read_row(seen: Seen, members: NDArray[np.int64], ask: Ask, digits: int) -> Row:
+def read_row(
+    seen: Seen, members: NDArray[np.int64], ask: Ask, prepare: Prepare, digits: int
+) -> Row:
     """Read the digits of one line, which some pieces make up."""
     pieces = only(seen.pieces, members)
     height = float(np.sort(pieces.heights)[-max(1, len(pieces) // 2) :].mean())
     parts, crossed = cut_into_parts(pieces, seen.ink, height)
     order = np.argsort(parts.left + parts.right, kind="stable")
     runs = possible_runs(parts, order, WIDEST * height)
-    candidates = [picture_of(seen, parts, order[first:last]) for first, last in runs]
+    candidates = [prepare(picture_of(seen, parts, order[first:last])) for first, last in runs]
     answers = ask(np.stack([found.pixels for found in candidates if found.pixels is not None]))
     surety = np.maximum(answers[:, :digits].max(axis=1), LEAST)
     is_low = np.array([found.box.height < LOWEST * height for found in candidates])
@@ -94,8 +102,9 @@ def read_row(seen: Seen, members: NDArray[np.int64], ask: Ask, digits: int) -> R
     pen = stroke_width(np.where(pieces.labels >= 0, np.maximum(seen.ink.strength, 0), 0))
     cut = np.append(0, CUT / pen * crossed[order] * goes_on(pieces, parts, order))
     way = cheapest_way(runs, np.minimum(as_digit, as_none), cut)
-    read = [Read(candidates[run], answers[run]) for run in way if as_digit[run] <= as_none[run]]
-    return Row(read, len(way) - len(read))
+    kept = [run for run in way if as_digit[run] <= as_none[run]]
+    read = [Read(candidates[run], answers[run]) for run in kept]
+    return Row(read, len(way) - len(kept), float(surety[kept].min(initial=1)))
 
 
 def possible_runs(parts: Components, order: NDArray[np.int64], widest: float) -> list[Run]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.config.network import build_layers
 from bpnet.config.settings import Config
+from bpnet.config.values import NO_DIGIT
 from bpnet.errors import ConfigError, listed
 from bpnet.model.inputs import Normalization, to_inputs
 from bpnet.nn.layer import Array, Shape
@@ -19,6 +20,9 @@ from bpnet.nn.sequential import Sequential, Workspace
 from bpnet.nn.softmax import softmax
 
 LEAST = float(np.finfo(np.float32).tiny)  # probability: its logarithm, −87, is still a number
+
+if TYPE_CHECKING:
+    from bpnet.model.preparation import Preparation
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Model:
         class_names: one per output; empty where outputs are plain numbers.
         temperature: T, which makes probabilities of classes what they say; None if none was
             fitted.
+        preparation: what the training pictures look like; None where samples are no pictures, or
+            where a checkpoint of an earlier version does not tell.
     """
 
     config: Config
@@ -39,11 +45,22 @@ class Model:
     normalization: Normalization
     class_names: tuple[str, ...]
     temperature: float | None = None
+    preparation: Preparation | None = None
 
     @property
-    def reads_digits(self) -> bool:
-        """Return whether this network answers pictures of 28×28 pixels with classes."""
-        return self.network.input_shape == (1, 28, 28) and bool(self.class_names)
+    def reads_pictures(self) -> bool:
+        """Return whether this network answers pictures with classes.
+
+        A checkpoint of an earlier version does not tell what its training pictures looked like. If
+        they had 28×28 pixels, they pass for digits as in MNIST.
+        """
+        knows_form = self.preparation is not None or self.network.input_shape == (1, 28, 28)
+        return knows_form and bool(self.class_names)
+
+    @property
+    def knows_others(self) -> bool:
+        """Return whether the last class is for what is no digit."""
+        return self.class_names[-1:] == (NO_DIGIT,)
 
     @property
     def is_plain(self) -> bool:

@@ -16,8 +16,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from bpnet.config.values import MOST_EPOCHS
-
 FORMAT = 1
 LARGEST_TEXT = 32 << 20  # bytes: more than 100,000 epochs of history
 MOST_VALUES = 1_500_000  # likewise; an empty list takes two bytes in a file and 56 in memory
@@ -28,6 +26,7 @@ MOST_INPUTS = 10**7  # numbers of a sample
 LARGEST_COUNT = 10**15
 LONGEST_RUN = 1e10  # seconds: three hundred years
 LARGEST_NUMBER = sys.float_info.max
+LEAST_CONTRAST = 0.5  # greys: half the step of a median
 SHORT = reprlib.Repr()  # how wrong values are shown
 SHORT.maxstring = 60
 
@@ -108,6 +107,7 @@ duration = Kind(
     f"seconds from 0 to {LONGEST_RUN:g}",
     lambda value: type(value) in (int, float) and 0 <= value <= LONGEST_RUN,
 )
+grey = Kind("a grey from 0 to 255", lambda value: type(value) in (int, float) and 0 <= value <= 255)
 yes_or_no = Kind("true or false", lambda value: isinstance(value, bool))
 an_object = Kind("an object", lambda value: isinstance(value, dict))
 
@@ -143,39 +143,21 @@ RECORD: Keys = {
     "normalization": NORMALIZATION,
     "class_names": several(text(100, least=1), 0, MOST_CLASSES),
     "temperature": TEMPERATURE.or_null().or_missing(),  # not in earlier versions
+    "preparation": an_object.or_null().or_missing(),  # not in earlier checkpoints
     "progress": an_object.or_missing(),
     "fingerprint": FINGERPRINT.or_missing(),
     "started_from": ORIGIN.or_missing(),
 }
-PROGRESS: Keys = {
-    "ends": several(whole(1, MOST_EPOCHS), 1, 1000),
-    "epoch": whole(0),
-    "batch": whole(0),
-    "step": whole(0),
-    "loss_sum": number,
-    "correct": whole(0),
-    "seen": whole(0),
-    "epoch_seconds": duration,
-    "seconds": duration,
-    "best_score": several(number, 2, 2).or_null(),
-    "best_epoch": whole(0),
-    "patience_from": whole(0).or_missing(),  # not in the oldest runs
-    "patience_score": several(number, 2, 2).or_null().or_missing(),  # not in earlier runs
-    "stopped_early": yes_or_no,
-    "first_loss": number.or_null().or_missing(),  # likewise
-    "history": several(an_object, 0, MOST_VALUES),
-    "planned": several(whole(1), 1, 1000).or_missing(),  # likewise
-}
-EPOCH: Keys = {
-    "epoch": whole(1),
-    "step": whole(1),
-    "learning_rate": number,
-    "train_loss": number,
-    "train_accuracy": number.or_null(),
-    "validation_loss": number.or_null(),
-    "validation_accuracy": number.or_null(),
-    "seconds": duration,
-    "samples_per_second": number,
+PREPARATION: Keys = {
+    "frame": several(whole(1, MOST_INPUTS), 2, 2),
+    "paper": grey.or_null(),
+    "ink": grey,
+    "strokes": yes_or_no,
+    "box": several(whole(1, MOST_INPUTS), 2, 2),
+    "centre": several(number, 2, 2),
+    "by_mass": yes_or_no,
+    "orientation": several(yes_or_no, 3, 3),
+    "bounds": several(several(number, 2, 2), 0, 6),
 }
 
 
@@ -219,7 +201,7 @@ def check_record(record: dict[str, Any]) -> None:
     Raises:
         RecordError: a value is missing, of another kind, or contradicts another.
     """
-    _demand_kinds(record, {"format": RECORD["format"]}, "")
+    demand_kinds(record, {"format": RECORD["format"]}, "")
     if record["format"] > FORMAT:
         raise RecordError(
             "the checkpoint was written by a newer bpnet",
@@ -227,58 +209,57 @@ def check_record(record: dict[str, Any]) -> None:
             f"format {record['format']}",
             "update bpnet",
         )
-    _demand_kinds(record, RECORD, "")
+    demand_kinds(record, RECORD, "")
     numbers = math.prod(record["input_shape"])
     if numbers > MOST_INPUTS:
-        _refuse_value("input_shape", f"at most {MOST_INPUTS} numbers in all", numbers)
+        refuse_value("input_shape", f"at most {MOST_INPUTS} numbers in all", numbers)
     names = record["class_names"]
     if len(names) not in (0, record["outputs"]):
         expected = f"none, or one for each of the {record['outputs']} outputs"
-        _refuse_value("class_names", expected, len(names))
+        refuse_value("class_names", expected, len(names))
     if len(set(names)) < len(names):
-        _refuse_value("class_names", "no name twice", names)
+        refuse_value("class_names", "no name twice", names)
+    if record.get("preparation") is not None:
+        _check_preparation(record["preparation"], record["input_shape"])
     if "progress" in record:
-        _check_progress(record["progress"])
-        _demand_kinds(record, {"fingerprint": FINGERPRINT}, "")
+        from bpnet.model.progress_record import check_progress  # shipped weights have none
+
+        check_progress(record["progress"])
+        demand_kinds(record, {"fingerprint": FINGERPRINT}, "")
 
 
-def _check_progress(progress: dict[str, Any]) -> None:
-    """Make sure that a run can have come this far."""
-    _demand_kinds(progress, PROGRESS, "progress.")
-    history, epoch = progress["history"], progress["epoch"]
-    for place, entry in enumerate(history):
-        _demand_kinds(entry, EPOCH, f"progress.history[{place}].")
-    numbers = [entry["epoch"] for entry in history]
-    if numbers != list(range(1, len(history) + 1)) or len(history) != epoch:
-        _refuse_value("progress.history", f"the epochs 1 to {epoch}", numbers)
-    steps = [0, *(entry["step"] for entry in history), progress["step"]]
-    if steps != sorted(steps) or steps[-2] + progress["batch"] != steps[-1]:
-        expected = "the last epoch's step and the `batch` steps since then"
-        _refuse_value("progress.step", expected, steps[-3:])
-    ends = progress["ends"]
-    if ends != sorted(ends) or epoch > ends[-1]:
-        _refuse_value("progress.ends", f"growing numbers, the last at least {epoch}", ends)
-    planned = progress.get("planned", ends)
-    if len(planned) != len(ends) or any(map(operator.lt, planned, ends)):
-        _refuse_value("progress.planned", f"for each of {ends}, a number no smaller", planned)
-    for key in ("best_epoch", "patience_from"):
-        if progress.get(key, 0) > epoch:
-            _refuse_value(f"progress.{key}", f"at most {epoch}", progress[key])
-    if progress["correct"] > progress["seen"]:
-        _refuse_value("progress.correct", f"at most {progress['seen']}", progress["correct"])
+def _check_preparation(preparation: dict[str, Any], input_shape: list[int]) -> None:
+    """Make sure that training pictures can have looked like this."""
+    demand_kinds(preparation, PREPARATION, "preparation.")
+    frame, box, paper = (preparation[key] for key in ("frame", "box", "paper"))
+    if [1, *frame] != input_shape:
+        refuse_value("preparation.frame", f"that of inputs of shape {input_shape}", frame)
+    if any(map(operator.gt, box, frame)):
+        refuse_value("preparation.box", f"one that fits into {frame}", box)
+    if paper is not None and abs(paper - preparation["ink"]) < LEAST_CONTRAST:
+        expected = f"a grey other than the paper's {paper}"
+        refuse_value("preparation.ink", expected, preparation["ink"])
+    if len(preparation["bounds"]) != (0 if paper is None else 6):
+        expected = "6 pairs, or none if there is no paper"
+        refuse_value("preparation.bounds", expected, preparation["bounds"])
 
 
-def _demand_kinds(values: dict[str, Any], keys: Keys, prefix: str) -> None:
-    """Make sure that every key is there and its value of the declared kind."""
+def demand_kinds(values: dict[str, Any], keys: Keys, prefix: str) -> None:
+    """Make sure that every key is there and its value of the declared kind.
+
+    Raises:
+        RecordError: one is not; it is called by its name after `prefix`.
+    """
     for key, kind in keys.items():
         if key not in values:
             if not kind.optional:
-                _refuse_value(f"{prefix}{key}", kind.expected, MISSING)
+                refuse_value(f"{prefix}{key}", kind.expected, MISSING)
         elif not kind.fits(values[key]):
-            _refuse_value(f"{prefix}{key}", kind.expected, values[key])
+            refuse_value(f"{prefix}{key}", kind.expected, values[key])
 
 
-def _refuse_value(key: str, expected: str, found: object) -> NoReturn:
+def refuse_value(key: str, expected: str, found: object) -> NoReturn:
+    """Refuse a record because of one of its values."""
     what = f"the checkpoint's record has no usable {key}"
     raise RecordError(what, expected, "nothing" if found is MISSING else SHORT.repr(found))
 

@@ -21,7 +21,7 @@ CHANGE_LATER = ("train.epochs", "train.workers", "data.path")  # a run may go on
 ENDS = ("ends", "planned")  # likewise: an extension adds to them
 NEWER = (  # earlier versions record none of them
     *("patience_from", "patience_score", "first_loss"),
-    "temperature",
+    *("temperature", "preparation"),
 )
 
 

@@ -28,6 +28,7 @@ from bpnet.model.run_files import BEST, CONFIG, ENVIRONMENT, LAST
 from bpnet.model.score import Score, evaluate
 from bpnet.model.workers import Workers
 from bpnet.training.loop import Trainer
+from bpnet.training.preparation import learn_preparation
 from bpnet.training.progress import Progress
 from bpnet.training.saving import write_metrics, writing
 from bpnet.training.step.capacity import demand_step_memory
@@ -37,7 +38,7 @@ ROUNDING = 1e-3  # by which a loss may rise, as a fraction, before it counts as 
 
 
 def prepare_model(config: Config, dataset: Dataset) -> Model:
-    """Build the model for a data set; normalisation is measured on the training samples alone.
+    """Build the model for a data set, of which it looks at the training samples alone.
 
     Raises:
         ConfigError: the network does not fit the data or the memory of this machine, or cannot be
@@ -50,7 +51,8 @@ def prepare_model(config: Config, dataset: Dataset) -> Model:
     outputs = len(dataset.class_names) if targets.ndim == 1 else targets.shape[1]
     normalization = Normalization.of(config.data.normalize, dataset.train.inputs, training)
     shape, names = dataset.input_shape, dataset.class_names
-    model = build_model(config, shape, outputs, normalization, names)
+    preparation = learn_preparation(dataset, training)
+    model = build_model(config, shape, outputs, normalization, names, preparation)
     demand_step_memory(model, len(training), choose_workers(config).count)
     if config.train.split == "units":
         Perceptron.of(model)

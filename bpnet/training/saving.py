@@ -35,6 +35,7 @@ def model_record(model: Model) -> dict[str, Any]:
         "normalization": [model.normalization.scale, model.normalization.offset],
         "class_names": list(model.class_names),
         "temperature": model.temperature,
+        "preparation": None if model.preparation is None else model.preparation.as_record(),
     }
 
 

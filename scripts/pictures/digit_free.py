@@ -13,7 +13,24 @@ Rng = np.random.Generator
 KINDS: dict[str, Callable[[Rng], Picture]] = {}
 LETTERS = "ABCDEFGHJKLMNPQRTUVWXYabcdefhjkmnprtuvwxy"  # none that looks like a digit
 SIGNS = "?!#&%@*+=~^<>{}$€§"
-WORDS = "the quick brown fox jumps over a lazy dog and runs home again with no word".split()
+WORDS = [
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "a",
+    "lazy",
+    "dog",
+    "and",
+    "runs",
+    "home",
+    "again",
+    "with",
+    "no",
+    "word",
+]
 
 
 def kind(function: Callable[[Rng], Picture]) -> Callable[[Rng], Picture]:
@@ -28,9 +45,9 @@ def size(rng: Rng) -> tuple[int, int]:
     return side, int(side * rng.uniform(0.7, 1.4))
 
 
-def fonts() -> list[Path]:
+def fonts() -> list[str]:
     """Return the fonts of this machine."""
-    return sorted(Path("/usr/share/fonts").rglob("*.ttf"))
+    return sorted(map(str, Path("/usr/share/fonts").rglob("*.ttf")))
 
 
 def page(rng: Rng, width: int, height: int) -> NDArray[np.float64]:
@@ -38,7 +55,8 @@ def page(rng: Rng, width: int, height: int) -> NDArray[np.float64]:
     down, across = np.mgrid[0:height, 0:width]
     slope = rng.normal(0, 0.08, 2)
     grey = rng.uniform(0.6, 0.95) + slope[0] * (down / height - 0.5) + slope[1] * (across / width)
-    return grey + rng.normal(0, rng.uniform(0, 0.02), grey.shape)
+    grained: NDArray[np.float64] = grey + rng.normal(0, rng.uniform(0, 0.02), grey.shape)
+    return grained
 
 
 def as_picture(grey: NDArray[np.floating]) -> Picture:

@@ -98,7 +98,8 @@ def on_paper(ink: Ink, rng: Rng, lines: Ink | None = None, grey: bool = True) ->
     if lines is not None:
         paper *= 1 - lines * rng.uniform(0.15, 0.45)
     paper *= 1 - ink * rng.uniform(0.6, 0.9)
-    return np.clip(paper, 0, 1).astype(np.float32)
+    lit: Ink = np.clip(paper, 0, 1).astype(np.float32)
+    return lit
 
 
 def simple(

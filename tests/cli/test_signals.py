@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bpnet.cli.signals import ONE_WISH, StopAtOnce, StopRequest, StopSignal
+from bpnet.cli.signals import ONE_WISH, StopAtOnce, StopRequest, StopSignal, undivided
 from bpnet.model.checkpoint import load_checkpoint
 from bpnet.model.forks import CAN_FORK
 from bpnet.training import run as runs
@@ -175,3 +175,22 @@ def test_a_signal_during_the_start_has_no_traceback_once_bpnet_runs(tmp_path: Pa
         text=True,
     )
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+def test_what_is_undivided_ends_before_the_signal_is_obeyed() -> None:
+    done = []
+
+    def work(signals: list[signal.Signals]) -> None:
+        with undivided():
+            for number in signals:
+                signal.raise_signal(number)
+            done.append(signals)
+
+    before = signal.getsignal(signal.SIGINT)
+    work([])
+    with pytest.raises(StopSignal, match="interrupted"):
+        work([signal.SIGINT])
+    with pytest.raises(StopSignal, match="terminated"):
+        work([signal.SIGINT, signal.SIGTERM])  # whoever insists is obeyed at once
+    assert done == [[], [signal.SIGINT]]
+    assert signal.getsignal(signal.SIGINT) == before

@@ -59,7 +59,7 @@ def test_a_reader_gets_the_score_and_commands_that_run_as_they_stand(here: Path)
     assert answer.err.startswith("epoch 1/3  loss ")
     commands = answer.out.partition("next:\n")[2].splitlines()
     words = [shlex.split(line) for line in commands]
-    assert [line[1] for line in words] == ["eval", "train"]  # and no predict: not 28×28
+    assert [line[1] for line in words] == ["eval", "predict", "train"]
     for line in words:
         succeed(*line[1:])
 
@@ -159,6 +159,7 @@ def test_errors_have_the_exit_codes_of_their_kind(here: Path) -> None:
     assert "--config" in fail(2, "train")
     assert "No such option" in fail(2, "train", "--nonsense")
     assert "lacks files" in fail(3, "train", "--config", TINY, "--set", "data.path=nowhere")
+    assert 'did you mean "mnist"?' in fail(2, "train", "--config", TINY, "--dataset", "minst")
     assert "leave no sample" in fail(3, "train", "--config", TINY, "--set", "data.validation=999")
     assert "there is no checkpoint" in fail(4, "train", "--resume", "nothing.npz")
     assert "holds no checkpoint" in fail(4, "train", "--resume", "pictures")

@@ -188,6 +188,26 @@ def test_a_table_that_does_not_fit_is_an_error(inputs: str, targets: str, messag
     assert any(message in problem for problem in problems(text))
 
 
+def test_digits_are_drawn_by_the_seed_of_training_unless_they_have_their_own() -> None:
+    assert read_config("[train]\nseed = 7\n").data.synthetic_seed == 7
+    assert read_config("", "train.seed=7").data.synthetic_seed == 7
+    assert read_config("[train]\nseed = 7\n[data]\nsynthetic_seed = 1\n").data.synthetic_seed == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("T-shirt/top, Ankle boot", ("T-shirt/top", "Ankle boot")),
+        ("C#", ("C#",)),
+        ("\n    one, or two\n    three = 3", ("one, or two", "three = 3")),
+    ],
+)
+def test_class_names_are_read_and_written(text: str, names: tuple[str, ...]) -> None:
+    config = read_config(f"[data]\nclass_names = {text}\n")
+    assert config.data.class_names == names
+    assert read_config(format_config(config)) == config
+
+
 def test_a_table_has_its_own_defaults() -> None:
     data = read_config(TABLE).data
     assert (data.validation, data.normalize) == (0, "none")
@@ -254,6 +274,7 @@ def test_overrides_go_through_the_same_checks(tmp_path: Path) -> None:
     assert "--set: [train] epoch is unknown; did you mean [train] epochs?" in message
     assert "--set: [zzz] is unknown" in message
     assert "--set: the last layer, `linear 9`, must give (10,)" in message
+    assert "write `linear 10`" in message
     assert message.startswith("3 errors")
 
 

@@ -86,7 +86,7 @@ def test_the_file_is_a_plain_archive_with_the_usual_shapes(run_dir: Path) -> Non
     record = json.loads(arrays["record"].tobytes())
     assert set(record) == {
         *("format", "config", "input_shape", "outputs", "normalization", "class_names"),
-        *("temperature", "progress", "fingerprint", "random"),
+        *("temperature", "preparation", "progress", "fingerprint", "random"),
     }
     groups = ("parameters/", "averaged/parameters/", "optimizer/mean/", "optimizer/square/")
     names = {f"{group}{name}" for group in groups for name in record_parameters(run_dir)}

@@ -70,6 +70,24 @@ WRONG: list[tuple[str, Any]] = [
     ("started_from", None),
     ("started_from", {"checkpoint": "a.npz"}),
     ("started_from", {"checkpoint": "a.npz", "sha256": 7}),
+    ("preparation", 3),
+    ("preparation", {}),
+    ("preparation__frame", [8, 9]),
+    ("preparation__paper", -1),
+    ("preparation__paper", 256.0),
+    ("preparation__paper", True),
+    ("preparation__ink", None),
+    ("preparation__strokes", 1),
+    ("preparation__box", [0, 8]),
+    ("preparation__box", [9, 8]),
+    ("preparation__centre", [4.0]),
+    ("preparation__centre", [4.0, float("nan")]),
+    ("preparation__by_mass", None),
+    ("preparation__orientation", ["upright"]),
+    ("preparation__orientation", [0, 0, 0]),
+    ("preparation__bounds", []),
+    ("preparation__bounds", [[0.0, 1.0]] * 7),
+    ("preparation__bounds", [[0.0]] * 6),
     ("progress", None),
     ("progress", []),
     ("progress__ends", 3),
@@ -127,6 +145,14 @@ def test_every_wrong_value_is_named(record: dict[str, Any]) -> None:
         message = refused(record | {outer: changed})
         blamed = CONTRADICTS.get(key, key.replace("__", "."))
         assert f"no usable {blamed}" in message or "not JSON" in message, (key, value, message)
+
+
+def test_ink_that_is_as_grey_as_the_paper_is_refused(record: dict[str, Any]) -> None:
+    """Nothing could be divided by their difference."""
+    form = record["preparation"]
+    assert "preparation.ink" in refused(
+        record | {"preparation": form | {"ink": form["paper"] + 0.25}}
+    )
 
 
 def test_every_wrong_epoch_of_the_history_is_named(record: dict[str, Any]) -> None:

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float32]
+LEAST_EIGENVALUE = 1e-6  # below it, a rounding error would change the root too much
+DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,9 @@ def sway_matrix(path: Path, reach: float) -> NDArray[np.float32]:
     """Return the matrix (controls, controls) that lets neighbours on a stroke move alike.
 
     Its product with independent standard normal numbers has variance 1 and, between two controls
-    of a stroke that lie s apart along it, the correlation exp(−s² / 2 reach²).
+    of a stroke that lie s apart along it, the correlation exp(−s² / 2 reach²). It is the symmetric
+    square root `V √λ Vᵀ`, of which there is only one. Rounded to six decimals, it is the same to
+    the last bit wherever the eigenvalues λ and eigenvectors V are computed, although V is not.
     """
     steps = np.linalg.norm(np.diff(path.controls, axis=0, prepend=path.controls[:1]), axis=1)
     along = np.cumsum(steps)
@@ -130,7 +134,8 @@ def sway_matrix(path: Path, reach: float) -> NDArray[np.float32]:
     correlation = np.exp(-np.square(distance / reach) / 2)
     correlation *= path.strokes[:, None] == path.strokes
     values, vectors = np.linalg.eigh(correlation)
-    matrix: NDArray[np.float32] = (vectors * np.sqrt(np.maximum(values, 0))).astype(np.float32)
+    root = (vectors * np.sqrt(np.maximum(values, LEAST_EIGENVALUE))) @ vectors.T
+    matrix: NDArray[np.float32] = np.round(root, DECIMALS).astype(np.float32)
     return matrix
 
 

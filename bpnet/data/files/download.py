@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from http import HTTPStatus
 from pathlib import Path
 
 import requests
@@ -18,13 +17,11 @@ import requests
 from bpnet.data.files.address import file_address, without_secrets
 from bpnet.data.files.disk import disk_errors
 from bpnet.data.files.lock import exclusive
-from bpnet.data.files.mirror import BLOCK, MirrorError, ask, blocks
+from bpnet.data.files.mirror import BLOCK, MirrorError, ask, blocks, demand_file
 from bpnet.data.files.patience import Allowance, Patience
 from bpnet.data.files.remote import DownloadObserver, RemoteFile
 from bpnet.errors import DataError
 from bpnet.files import remove_leftovers
-
-BUSY = {408, 425, 429}  # answers, besides 5xx, that may be different a little later
 
 
 def download(
@@ -186,12 +183,7 @@ class _Transfer:
         ):
             self.part.unlink(missing_ok=True)
             raise MirrorError("it cannot continue the download", try_again=True)
-        if status != 200 and not is_resumed:
-            may_change = status >= 500 or status in BUSY
-            phrase = f" {HTTPStatus(status).phrase}" if status in list(HTTPStatus) else ""
-            raise MirrorError(f"it answers {status}{phrase}", try_again=may_change)
-        if response.headers.get("Content-Type", "").startswith("text/html"):
-            raise MirrorError("it sends a web page instead of the file", try_again=False)
+        demand_file(response, 206 if is_resumed else 200)
         due = self.file.size - (done if is_resumed else 0)
         length = response.headers.get("Content-Length", str(due))
         if length != str(due):

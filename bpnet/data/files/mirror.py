@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -17,6 +18,7 @@ from bpnet.data.files.patience import Allowance
 
 BLOCK = 1 << 12  # bytes; an unfinished block is lost when a server stalls
 MOST_REDIRECTS = 10
+BUSY = {408, 425, 429}  # answers, besides 5xx, that may be different a little later
 
 
 class MirrorError(Exception):
@@ -77,6 +79,21 @@ def _drop_body_of_redirect(response: requests.Response, **_: Any) -> None:
     if response.is_redirect:
         response.close()
         response.raw = io.BytesIO()
+
+
+def demand_file(response: requests.Response, expected: int = HTTPStatus.OK) -> None:
+    """Make sure that an answer has the expected status and is no web page.
+
+    Raises:
+        MirrorError: it is another one.
+    """
+    status = response.status_code
+    if status != expected:
+        may_change = status >= 500 or status in BUSY
+        phrase = f" {HTTPStatus(status).phrase}" if status in list(HTTPStatus) else ""
+        raise MirrorError(f"it answers {status}{phrase}", try_again=may_change)
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        raise MirrorError("it sends a web page instead of the file", try_again=False)
 
 
 def blocks(response: requests.Response, allowance: Allowance) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.reading.components import Components, components_within
-from bpnet.data.reading.morphology import running
+from bpnet.data.reading.morphology import within
 from bpnet.data.reading.page_lines import lines_along
 
 Mask = NDArray[np.bool_]  # (height, width)
@@ -24,7 +24,8 @@ def without_form_boxes(mask: Mask, pale: Mask) -> Mask:
     """
     pieces = components_within(pale, 1)
     left = mask
-    for piece in np.flatnonzero((pieces.heights >= SMALLEST) & (pieces.widths >= SMALLEST)):
+    large = (pieces.heights >= SMALLEST) & (pieces.widths >= SMALLEST)
+    for piece in map(int, np.flatnonzero(large)):
         place = np.s_[
             pieces.top[piece] : pieces.bottom[piece], pieces.left[piece] : pieces.right[piece]
         ]
@@ -32,7 +33,7 @@ def without_form_boxes(mask: Mask, pale: Mask) -> Mask:
         reach = 2 + round(NEAR * min(box.shape))
         if is_walled(box, reach) and has_room(pieces, piece, box):
             left = left.copy() if left is mask else left
-            left[place] &= ~walls(running(np.maximum, running(np.maximum, box, 1, 0), 1, 1), reach)
+            left[place] &= ~walls(within(np.maximum, box, 1), reach)
     return left
 
 
@@ -74,6 +75,4 @@ def walls(box: Mask, reach: int) -> Mask:
     lying[2 * reach : height - 2 * reach] = False
     standing = lines_along(ink.T, round(FULL * (height - reach) / 2)).T > 0
     marked: Mask = lying | standing
-    for axis in (0, 1):
-        marked = running(np.maximum, marked, 1, axis)
-    return marked
+    return within(np.maximum, marked, 1)

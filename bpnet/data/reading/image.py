@@ -12,7 +12,7 @@ from bpnet.data.reading.components import Components
 from bpnet.data.reading.grouping import group_into_digits
 from bpnet.data.reading.morphology import stroke_width, thicken, thin
 from bpnet.data.reading.paper import Ink
-from bpnet.data.reading.picture import open_picture
+from bpnet.data.reading.picture import Colours, open_picture
 from bpnet.data.reading.resample import resample, shrink_to
 from bpnet.data.reading.seeing import Seen, ways_to_see
 
@@ -74,12 +74,17 @@ def read_digit(source: Path | BinaryIO) -> DigitPicture:
     Raises:
         DataError: the file is missing, damaged, too large or not a picture.
     """
-    return main_digit(next(ways_to_see(open_picture(source))))
+    return digit_in(open_picture(source))
+
+
+def digit_in(picture: Colours) -> DigitPicture:
+    """Find the one digit of a picture (height, width, 3) of 0–1, seen in the usual way."""
+    return main_digit(next(ways_to_see(picture)))
 
 
 def main_digit(seen: Seen) -> DigitPicture:
     """Return the digit with the most ink."""
-    digits = digits_in(seen)
+    digits = seen_digits(seen)
     main = max(digits, key=lambda digit: float(digit.ink.sum()))
     if len(digits) > 1:
         main.warnings.append(SEVERAL)
@@ -95,11 +100,16 @@ def read_digits(source: Path | BinaryIO) -> list[DigitPicture]:
     Raises:
         DataError: the file is missing, damaged, too large or not a picture.
     """
-    return digits_in(next(ways_to_see(open_picture(source))))
+    return digits_in(open_picture(source))
 
 
-def digits_in(seen: Seen) -> list[DigitPicture]:
-    """Find the digits of a picture, from left to right."""
+def digits_in(picture: Colours) -> list[DigitPicture]:
+    """Find the digits of a picture (height, width, 3) of 0–1, seen in the usual way."""
+    return seen_digits(next(ways_to_see(picture)))
+
+
+def seen_digits(seen: Seen) -> list[DigitPicture]:
+    """Find the digits that one way to look at a picture shows, from left to right."""
     picture, ink, pieces = seen.picture, seen.ink, seen.pieces
     mass = np.where(with_strong_ink(pieces, ink), pieces.sums(ink.strength), 0)
     found = [cut_out(picture, ink, pieces, chosen) for chosen in group_into_digits(pieces, mass)]

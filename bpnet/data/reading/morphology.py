@@ -1,5 +1,7 @@
 """Grow, close and fill shapes in grey pictures: minima and maxima over neighbourhoods."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +26,7 @@ def edge_padded(plane: Plane) -> Plane:
     return padded
 
 
-def running(function: np.ufunc, plane: Plane, reach: int, axis: int) -> Plane:
+def running(function: np.ufunc, plane: NDArray[Any], reach: int, axis: int) -> NDArray[Any]:
     """Take the maximum or minimum of each pixel and `reach` others on both sides along an axis.
 
     Windows are doubled until they are wide enough, so that few passes are needed.
@@ -37,11 +39,10 @@ def running(function: np.ufunc, plane: Plane, reach: int, axis: int) -> Plane:
         step = min(width, wanted - width)
         lines = function(lines[:-step], lines[step:])
         width += step
-    result: Plane = np.moveaxis(lines, 0, axis)
-    return result
+    return np.moveaxis(lines, 0, axis)
 
 
-def within(function: np.ufunc, plane: Plane, reach: int) -> Plane:
+def within(function: np.ufunc, plane: NDArray[Any], reach: int) -> NDArray[Any]:
     """Take the maximum or minimum over the square of 2 × `reach` + 1 pixels around each pixel."""
     return running(function, running(function, plane, reach, 0), reach, 1)
 

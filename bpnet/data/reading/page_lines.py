@@ -54,7 +54,8 @@ def lines_along(strength: Plane, reach: int) -> Plane:
         opened = running(np.maximum, eroded, reach, axis=1)
         back = np.take_along_axis(opened, np.clip(rows - rise, 0, height - 1), axis=0)
         np.maximum(lines, back, out=lines)
-    return np.minimum(lines, wide)
+    strongest: Plane = np.minimum(lines, wide)
+    return strongest
 
 
 def usual_line(lines: Plane) -> float:

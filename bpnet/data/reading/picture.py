@@ -29,13 +29,15 @@ def open_picture(source: Path | BinaryIO) -> Colours:
     become paper, and large pictures are reduced to at most 320 pixels on the longer side.
 
     Args:
-        source: a path, or a stream of the file's bytes, which is read to its end.
+        source: a path, or a stream of the file's bytes, which is read to its end; messages name
+            its `origin`, or standard input.
 
     Raises:
         DataError: there is no such file, or it is not a whole picture, or one that takes too much
             memory or time to decode.
     """
-    name = str(source) if isinstance(source, Path) else "standard input"
+    is_path = isinstance(source, Path)
+    name = str(source) if is_path else getattr(source, "origin", "standard input")
     content = _read_bytes(source, name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns about odd metadata, which we do not use

@@ -75,6 +75,24 @@ def test_controls_near_each_other_on_a_stroke_sway_alike() -> None:
     np.testing.assert_allclose(sway @ sway.T, expected, atol=1e-5)
 
 
+def test_the_sway_does_not_depend_on_who_computes_the_eigenvectors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paths = [read_path(style.path) for style in STYLES]
+    before = [sway_matrix(path, reach=60) for path in paths]
+    eigh = np.linalg.eigh
+
+    def in_another_order(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """Return what another program might: rounded and signed otherwise, and still right."""
+        values, vectors = eigh(matrix[::-1, ::-1])
+        signs = np.where(np.arange(len(values)) % 2, -1, 1)
+        return values[::-1], (vectors[::-1] * signs)[:, ::-1]
+
+    monkeypatch.setattr(np.linalg, "eigh", in_another_order)
+    for path, matrix in zip(paths, before, strict=True):
+        np.testing.assert_array_equal(sway_matrix(path, reach=60), matrix)
+
+
 def test_ramps_fall_from_the_ends_of_every_stroke() -> None:
     starts, ends = end_ramps(read_path("0,0 50,0 ; 0,9 40,9 50,9"), 100, reach=10)
     fall = (1 - np.array([0.5, 1.5, 8.5, 9.5]) / 10) ** 2

@@ -1,0 +1,251 @@
+"""Answer one picture after the other, in plain values, and write the answers as text."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from bpnet.cli.output import note, show
+from bpnet.config.values import NO_DIGIT
+from bpnet.data.reading.image import DigitPicture, digit_in, digits_in
+from bpnet.data.reading.picture import Colours, open_picture
+from bpnet.disk import FILE, what_is_at
+from bpnet.errors import DataError
+from bpnet.model.checkpoint import demand_finite
+from bpnet.model.ensemble import Answers, Ensemble
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from bpnet.model.model import Model
+
+    Probabilities = NDArray[np.floating]
+
+MOST = 64  # digits that the network is asked about at a time
+STANDARD_INPUT = "-"
+NOT_SURE = "not sure"  # or NO_DIGIT: the reasons why there is no label
+REASONS = (NOT_SURE, NO_DIGIT)  # for a picture of several digits, the first that applies
+LEFT_OUT = "some ink was left out, as it looks like no digit"
+DOUBTFUL = "it is doubtful how the ink of this picture is divided into digits"
+LEAST_SURE = 0.4  # probability below which a network that knows what is no digit is not sure
+DIVIDED = 0.8  # probability of the least sure digit below which that is said
+UNSURE = "?"  # stands in a text for a digit without a label
+
+Entry = dict[str, Any]
+Found = tuple[DigitPicture, "Probabilities | None"]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Hold what the user wants to know of each picture.
+
+    Args:
+        segment: whether a picture may hold several digits.
+        least: the probability below which an answer is not sure; None for what fits the network.
+        top: how many of the most probable classes are told.
+        rows: whether rows of an explanation are wanted.
+    """
+
+    segment: bool
+    least: float | None
+    top: int
+    rows: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Hold the answer for one picture.
+
+    Args:
+        entry: in plain values, as JSON shows it.
+        rows: of the explanation, one per digit.
+    """
+
+    entry: Entry
+    rows: list[Image]
+
+
+class PictureReader:
+    """Read one picture after the other with a network.
+
+    Args:
+        model: the network.
+        path: where its checkpoint lies, for messages.
+        views: how many views of a digit are averaged.
+        wishes: what is wanted of each picture.
+    """
+
+    def __init__(self, model: Model, path: Path, views: int, wishes: Wishes) -> None:
+        self._model = model
+        self._path = path
+        self._wishes = wishes
+        self._answers = Answers(Ensemble([model], views), most=MOST if wishes.segment else 1)
+
+    def __call__(self, picture: str | DataError) -> Answer | DataError:
+        """Return the answer for a picture, or why it cannot be read.
+
+        Args:
+            picture: its path or address, or a dash; or what is wrong with its name.
+
+        Raises:
+            DivergedError: the network answers with numbers that are not finite.
+        """
+        if isinstance(picture, DataError):
+            return picture
+        try:
+            name, source = opened(picture)
+            rows, warnings = self._read(open_picture(source))
+        except DataError as error:
+            return error
+        entries = [[self._entry(*found) for found in row] for row in rows]
+        drawn = []
+        if self._wishes.rows:
+            given = picture if isinstance(source, Path) else name
+            drawn = self._drawn(given, chain(*rows), chain(*entries))
+        answer = together(entries) if self._wishes.segment else entries[0][0]
+        answer["warnings"] = [*answer["warnings"], *warnings]
+        return Answer({"image": name} | answer, drawn)
+
+    def _read(self, picture: Colours) -> tuple[list[list[Found]], list[str]]:
+        """Return the digits of a picture, row by row, and what there is to warn of."""
+        form, segment = self._model.preparation, self._wishes.segment
+        if form is None:
+            return [self._asked(digits_in(picture) if segment else [digit_in(picture)])], []
+        from bpnet.model.preparation import made_from, prepare, whole  # earlier versions need none
+
+        if not self._model.knows_others:
+            return [self._asked(prepare(picture, form, segment=segment))], []
+        if (one := whole(picture, form)) is not None:
+            return [self._asked([one])], []
+        from bpnet.model.digit_reader import DigitReader
+
+        digits = len(self._model.class_names) - 1
+        reader = DigitReader(self._ask, lambda digit: made_from(digit, form), digits)
+        if not segment:
+            read = reader.read_one(picture)
+            return [[(read.digit, read.probabilities)]], []
+        rows = reader.read_rows(picture)
+        found = [[(read.digit, read.probabilities) for read in row.digits] for row in rows]
+        warnings = [LEFT_OUT] if any(row.left_out for row in rows) else []
+        least = min((row.least for row in rows), default=1.0)
+        return found, warnings + ([DOUBTFUL] if least < DIVIDED else [])
+
+    def _asked(self, digits: Iterable[DigitPicture]) -> list[Found]:
+        """Ask the network about each digit; there is no answer where there is none."""
+        return [
+            (digit, None if digit.pixels is None else self._ask(digit.pixels[None])[0])
+            for digit in digits
+        ]
+
+    def _ask(self, pixels: NDArray[np.uint8]) -> Probabilities:
+        """Return the class probabilities (count, classes) of pictures (count, height, width)."""
+        with np.errstate(all="ignore"):  # what overflows is refused afterwards
+            parts = [
+                self._answers.probabilities(pixels[start : start + MOST])
+                for start in range(0, len(pixels), MOST)
+            ]
+        answers: Probabilities = np.concatenate(parts)  # a copy, which the next call leaves alone
+        demand_finite(float(answers.sum()), self._path)
+        return answers
+
+    def _entry(self, digit: DigitPicture, probabilities: Probabilities | None) -> Entry:
+        """Return the most probable class, or the reason why there is none, and the `top` ones."""
+        answer: Entry = {"label": None, "probability": None, "reason": NO_DIGIT, "top": []}
+        if probabilities is not None:
+            order = (-probabilities).argsort(kind="stable")[: self._wishes.top]
+            answer["top"] = [
+                {
+                    "label": self._model.class_names[place],
+                    "probability": float(probabilities[place]),
+                }
+                for place in order
+            ]
+            best = answer["top"][0]
+            if best["label"] == NO_DIGIT and self._model.knows_others:
+                pass
+            elif best["probability"] < self._least:
+                answer["reason"] = NOT_SURE
+            else:
+                answer |= {"reason": None} | best
+        return answer | {"warnings": digit.warnings}
+
+    @property
+    def _least(self) -> float:
+        """Return the probability below which an answer is not sure."""
+        if self._wishes.least is not None:
+            return self._wishes.least
+        return LEAST_SURE if self._model.knows_others else 0.0
+
+    def _drawn(self, name: str, found: Iterable[Found], entries: Iterable[Entry]) -> list[Image]:
+        """Draw a row of an explanation for each digit."""
+        from bpnet.report.explain import draw_row  # only an explanation needs it
+
+        return [
+            draw_row(
+                digit, probabilities, self._model.class_names, [name, words(entry), *digit.warnings]
+            )
+            for (digit, probabilities), entry in zip(found, entries, strict=True)
+        ]
+
+
+def opened(picture: str) -> tuple[str, Path | BinaryIO]:
+    """Return the name of a picture as answers show it, and where its bytes come from.
+
+    Raises:
+        DataError: it cannot be downloaded.
+    """
+    if picture == STANDARD_INPUT:  # it is None where it is closed, as it may be in a service
+        return picture, sys.stdin.buffer if sys.stdin else BytesIO()
+    path = Path(picture)
+    if what_is_at(path) == FILE:
+        return str(path.absolute()), path
+    from bpnet.data.reading.sources import download, is_address  # what reads files needs neither
+
+    if is_address(picture):
+        downloaded = download(picture)
+        return downloaded.origin, downloaded
+    return picture, path
+
+
+def together(rows: Sequence[Sequence[Entry]]) -> Entry:
+    """Return the answer for a picture of several digits, of which a blank picture has none."""
+    digits = [kept for row in rows if (kept := [entry for entry in row if entry["top"]])]
+    lines = ["".join(entry["label"] or UNSURE for entry in row) for row in digits]
+    reasons = {entry["reason"] for row in digits for entry in row}
+    reason = NO_DIGIT if not reasons else next((why for why in REASONS if why in reasons), None)
+    warnings = [warning for row in rows for entry in row for warning in entry.pop("warnings")]
+    return {
+        "text": "\n".join(lines),
+        "reason": reason,
+        "digits": [entry for row in digits for entry in row],
+        "warnings": warnings,
+    }
+
+
+def words(entry: Entry) -> str:
+    """Return an answer in words, without the file and the warnings."""
+    if "text" in entry:
+        return entry["text"].replace("\n", " / ") or "no digits"
+    top = [f"{item['label']} {item['probability']:.1%}" for item in entry["top"]]
+    if entry["reason"] == NO_DIGIT:
+        return NO_DIGIT
+    if entry["reason"] == NOT_SURE:
+        return f"{NOT_SURE}  ({', '.join(top)})"
+    others = f"  (then {', '.join(top[1:])})" if top[1:] else ""
+    return f"{entry['label']}  {entry['probability']:.1%}{others}"
+
+
+def tell(entry: Entry) -> None:
+    """Write the answer for one picture in a line, and its warnings to standard error."""
+    show(f"{entry['image']}: {words(entry)}")
+    for warning in entry["warnings"]:
+        note(f"{entry['image']}: {warning}")
