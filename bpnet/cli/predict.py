@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bpnet.cli.predict_picture import Answer, PictureReader, Wishes
     from bpnet.model.model import Model
 
+FEW = 8  # pictures
+
 Write = Callable[[dict[str, Any]], None]
 
 
@@ -93,7 +95,8 @@ def command(
         opened = open_checkpoint(checkpoint or WEIGHTS)
         if checkpoint is not None and form != "json":
             note(f"checkpoint {described(opened.name, opened.epoch)}")
-        model = opened.checkpoint.model(fast=False)  # for one digit, the textbook is fast enough
+        many = segment or len(pictures) > FEW
+        model = opened.checkpoint.model(fast=many)  # for few digits, the textbook is fast enough
         if checkpoint is not None:
             opened.warnings.extend(tell_form(model, quiet=form == "json"))
         wishes = Wishes(segment, min_probability, min(top, len(model.class_names)), bool(explain))

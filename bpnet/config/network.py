@@ -29,7 +29,7 @@ def known_outputs(config: Config) -> int | None:
     data = config.data
     if data.dataset == "table":
         return len(data.targets[0]) if data.targets else None
-    return 10 if data.dataset in LIKE_MNIST else None
+    return 10 + (data.non_digits > 0) if data.dataset in LIKE_MNIST else None
 
 
 def build_layer(spec: LayerSpec, input_shape: Shape) -> Layer[Any]:

@@ -183,6 +183,8 @@ class ConfigReader:
 
         if data.drawn and data.dataset != "mnist":
             report("drawn", f"drawn digits go with mnist, not with {data.dataset}")
+        if data.non_digits and data.dataset != "mnist":
+            report("non_digits", f"drawn pictures go with mnist, not with {data.dataset}")
         if data.dataset == "idx" and not data.path:
             report("dataset", "dataset = idx needs `path`, the folder that holds its four files")
         if data.dataset != "table":

@@ -76,6 +76,9 @@ class DataConfig:
     drawn: int = setting(
         0, "mnist: drawn digits added to the training pictures", whole(0, MOST_DRAWN)
     )
+    non_digits: int = setting(
+        0, "mnist: drawn pictures without a digit, as a class of their own", whole(0, MOST_DRAWN)
+    )
     inputs: Rows = setting((), "table: one sample per line", rows)
     targets: Rows = setting((), "table: what the network should answer, one sample per line", rows)
     input_shape: tuple[int, ...] = setting((), "table: channels, height, width of a sample", shape)

@@ -12,6 +12,7 @@ from bpnet.data.files.remote import DownloadObserver
 from bpnet.data.idx_folder import find_idx_folder, load_idx_folder
 from bpnet.data.imported import imported_folder
 from bpnet.data.mnist import load_mnist, mnist_at_hand
+from bpnet.data.others import are_drawn, with_others
 from bpnet.data.synthetic import is_drawn, load_synthetic
 from bpnet.data.table import load_table
 from bpnet.errors import ConfigError
@@ -66,12 +67,13 @@ def load_dataset(
         return _renamed(drawn, data.class_names)
     dataset = load_mnist(data.dataset, data_dir, mirror=mirror, progress=progress)
     dataset = _renamed(dataset, data.class_names)
-    if not data.drawn:
-        return dataset
-    drawn = load_synthetic(
-        drawings, data.drawn, FEWEST, data.synthetic_seed, variety=data.synthetic_variety
-    )
-    return dataclasses.replace(dataset, train=dataset.train.followed_by(drawn.train))
+    seed, variety = data.synthetic_seed, data.synthetic_variety
+    if data.drawn:
+        drawn = load_synthetic(drawings, data.drawn, FEWEST, seed, variety=variety)
+        dataset = dataclasses.replace(dataset, train=dataset.train.followed_by(drawn.train))
+    if data.non_digits:
+        dataset = with_others(dataset, drawings, data.non_digits, seed, variety)
+    return dataset
 
 
 def _renamed(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
@@ -97,12 +99,15 @@ def dataset_at_hand(config: Config, data_dir: Path | None = None) -> Dataset | N
     data = config.data
     if data.dataset not in LIKE_MNIST:
         return load_dataset(config, data_dir)
+    seed, variety = data.synthetic_seed, data.synthetic_variety
     sizes = (data.synthetic_train, data.synthetic_test)
+    drawings = data_directory(data_dir).path / "synthetic"
     if data.dataset != "synthetic":
         known = mnist_at_hand(data.dataset, data_dir)
-        if known is None or not data.drawn:
+        if known is None or not (data.drawn or data.non_digits):
             return known
+        if data.non_digits and not are_drawn(drawings, data.non_digits, seed, variety):
+            return None
         sizes = (data.drawn, FEWEST)
-    drawings = data_directory(data_dir).path / "synthetic"
-    there = is_drawn(drawings, *sizes, data.synthetic_seed, data.synthetic_variety)
+    there = sizes[0] == 0 or is_drawn(drawings, *sizes, seed, variety)
     return load_dataset(config, data_dir) if there else None

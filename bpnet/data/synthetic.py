@@ -65,7 +65,7 @@ def draw_digits(
         images[part] = centre_in_pictures(_write_boxes(hand, digits[part], rng))
         return len(images[part])
 
-    for drawn in _on_threads(draw_block, range(0, len(digits), BLOCK), workers):
+    for drawn in on_threads(draw_block, range(0, len(digits), BLOCK), workers):
         if progress is not None:
             progress(drawn)
     return images, digits
@@ -96,7 +96,7 @@ def load_synthetic(
         DataError: the directory cannot be written.
     """
     folder = directory / cache_name(train_size, test_size, seed, variety)
-    arrays = _read_cache(folder)
+    arrays = read_drawn(folder)
     if arrays is None:
         arrays = [
             array
@@ -110,14 +110,14 @@ def load_synthetic(
                 progress=progress,
             )
         ]
-        _write_cache(folder, arrays)
+        write_drawn(folder, arrays)
     return as_dataset("synthetic", arrays, CLASS_NAMES)
 
 
 def is_drawn(directory: Path, train_size: int, test_size: int, seed: int, variety: float) -> bool:
     """Return whether the cache holds these digits, whole, so that nothing would be drawn."""
     name = cache_name(train_size, test_size, seed, variety)
-    return _read_cache(directory / name) is not None
+    return read_drawn(directory / name) is not None
 
 
 def cache_name(train_size: int, test_size: int, seed: int, variety: float) -> str:
@@ -150,7 +150,7 @@ def hand_of(variety: float) -> Handwriting:
     return Handwriting(variation=Variation().scaled(variety))
 
 
-def _on_threads(
+def on_threads(
     task: Callable[[int], int], items: Iterable[int], workers: int | None
 ) -> Iterable[int]:
     """Yield the results in order; a single worker is the calling thread."""
@@ -162,7 +162,7 @@ def _on_threads(
             yield from pool.map(task, items)
 
 
-def _read_cache(folder: Path) -> list[NDArray[Any]] | None:
+def read_drawn(folder: Path) -> list[NDArray[Any]] | None:
     """Return the arrays of a folder if all its files match their checksums, else None."""
     try:
         sums = (folder / SUMS).read_text(encoding="ascii").split()
@@ -172,7 +172,7 @@ def _read_cache(folder: Path) -> list[NDArray[Any]] | None:
     return arrays if sums == [content_sha256(array) for array in arrays] else None
 
 
-def _write_cache(folder: Path, arrays: list[NDArray[Any]]) -> None:
+def write_drawn(folder: Path, arrays: list[NDArray[Any]]) -> None:
     """Write the arrays as IDX files, and their checksums."""
     arrays = [array.astype(np.uint8) for array in arrays]
     with disk_errors("write to the directory", folder):

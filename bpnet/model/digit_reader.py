@@ -1,7 +1,5 @@
 """Look at a picture in several ways, and let the network say which of them shows digits."""
 
-from itertools import islice
-
 import numpy as np
 
 from bpnet.data.reading.image import main_digit
@@ -10,7 +8,6 @@ from bpnet.data.reading.seeing import ways_to_see
 from bpnet.model.digit_rows import Ask, Prepare, Read, Row, read_rows
 
 SURE = 0.8  # probability of a digit that makes no other look worth its time
-LOOKS_AT_ROWS = 2
 
 
 class DigitReader:
@@ -53,7 +50,7 @@ class DigitReader:
         """
         best: list[Row] = []
         most = -np.inf
-        for seen in islice(ways_to_see(picture), LOOKS_AT_ROWS):
+        for seen in ways_to_see(picture):
             rows = read_rows(seen, self._ask, self._prepare, self._digits)
             sureties = [self._surety(read) for row in rows for read in row.digits]
             left_out = sum(row.left_out for row in rows)

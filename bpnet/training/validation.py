@@ -22,8 +22,8 @@ def validate(
 ) -> tuple[Score, float | None]:
     """Score a model on the samples with these numbers, which it was not trained on.
 
-    The temperature is for pictures like those of the test set. So it is fitted without the digits
-    that were drawn to learn from besides, which are the last of all samples, unless there are no
+    The temperature is for pictures like those of the test set. So it is fitted without what
+    was drawn to learn from besides, which are the last of all samples, unless there are no
     others.
 
     Returns:
@@ -38,7 +38,8 @@ def validate(
     score = combine([sums for sums, _ in blocks])
     if not model.class_names or not math.isfinite(score.loss):
         return score, None
-    drawn = index >= len(samples) - model.config.data.drawn
+    data = model.config.data
+    drawn = index >= len(samples) - data.drawn - data.non_digits
     chosen = ~drawn if not drawn.all() else drawn
     outputs = np.concatenate([outputs for _, outputs in blocks], axis=1)
     return score, fit_temperature(outputs[:, chosen], samples.targets[index[chosen]])

@@ -11,6 +11,7 @@ from bpnet.data.reading.components import Components, components_of
 from bpnet.data.reading.paper import Ink
 
 WIDE = 0.45  # of its line's height: a piece this wide may be two digits
+FLAT = 0.35  # likewise: a piece this low is none
 SLANTS = (-0.25, 0.0, 0.25, 0.5)  # columns per row, to the right towards the top
 APART = 0.09  # of the line's height between two cuts
 MOST_CUTS = 8  # of one piece
@@ -36,7 +37,8 @@ def cut_into_parts(
     labels = pieces.labels.copy()
     values = np.clip(ink.strength / max(ink.level, 1e-6), 0, 1)
     crossed = [0.0] * len(pieces)
-    for piece in np.flatnonzero(pieces.widths > WIDE * height):
+    is_wide = (pieces.widths > WIDE * height) & (pieces.heights > FLAT * height)
+    for piece in np.flatnonzero(is_wide):
         rows = slice(int(pieces.top[piece]), int(pieces.bottom[piece]))
         columns = slice(int(pieces.left[piece]), int(pieces.right[piece]))
         place = labels[rows, columns]

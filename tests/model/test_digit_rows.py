@@ -1,0 +1,88 @@
+"""Check that rows of digits are divided as the network finds them most likely."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bpnet.data.reading.seeing import ways_to_see
+from bpnet.model.digit_rows import cheapest_way, read_rows
+
+HEIGHT, WIDTH = 40, 24
+
+
+def every_way(parts: int) -> list[list[tuple[int, int]]]:
+    """Return all ways to divide some parts into runs."""
+    return [
+        list(zip((0, *cuts), (*cuts, parts), strict=True))
+        for count in range(parts)
+        for cuts in combinations(range(1, parts), count)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_cheapest_way_is_found_among_all(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    parts = int(rng.integers(1, 8))
+    runs = [(first, last) for first in range(parts) for last in range(first + 1, parts + 1)]
+    costs, cut = rng.random(len(runs)), rng.random(parts + 1)
+    cost_of = dict(zip(runs, costs, strict=True))
+    found = [runs[run] for run in cheapest_way(runs, costs, cut)]
+    least = min(
+        every_way(parts),
+        key=lambda way: sum(cost_of[run] + cut[run[1]] for run in way),
+    )
+    assert found == least
+
+
+def page_of(*lines: str) -> NDArray[np.float32]:
+    """Draw bars on white paper, `|`, and rings, `o`; a blank leaves a gap."""
+    down, across = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    ring = np.abs(np.hypot((down - 20) / 18, (across - 12) / 9) - 0.9) < 0.14
+    bar = (np.abs(across - 12) < 2.5) & (np.abs(down - 20) < 18)
+    shapes = {"|": bar, "o": ring, " ": np.zeros_like(ring)}
+    rows = [np.concatenate([shapes[sign] for sign in line], axis=1) for line in lines]
+    page = np.pad(np.concatenate(rows), 12)
+    return np.repeat(1 - 0.9 * page[:, :, None], 3, axis=2).astype(np.float32)
+
+
+def ask(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Tell rings (0), bars (1) and everything else (2) apart by the ink in the middle."""
+    answers = np.full((len(pixels), 3), 0.02)
+    for answer, picture in zip(answers, pixels, strict=True):
+        columns = np.flatnonzero((picture > 100).any(axis=0))
+        width = int(columns[-1] - columns[0]) + 1
+        middle = picture[11:17, 12:16].mean() > 100
+        kind = 1 if width < 9 and middle else 0 if 8 < width < 16 and not middle else 2
+        answer[kind] = 0.96
+    return answers
+
+
+def texts(page: NDArray[np.float32]) -> list[str]:
+    """Read a page: the digits of each row."""
+    rows = read_rows(next(ways_to_see(page)), ask, lambda digit: digit, 2)
+    return [
+        "".join(str(read.probabilities.argmax()) for read in row.digits)  # type: ignore[union-attr]
+        for row in rows
+    ]
+
+
+def test_rows_are_read_from_left_to_right_and_top_to_bottom() -> None:
+    assert texts(page_of("o|o")) == ["010"]
+    assert texts(page_of("|o|", "oo ")) == ["101", "00"]
+
+
+def test_digits_that_touch_are_divided() -> None:
+    page = page_of("oo")
+    joined = np.delete(page, range(12 + WIDTH - 3, 12 + WIDTH + 2), axis=1)  # their gap
+    assert texts(joined) == ["00"]
+
+
+def test_ink_that_is_no_digit_is_left_out_and_counted() -> None:
+    page = page_of("o   |")
+    page[30:33, 44:78] = 0.1  # a dash between them
+    (row,) = read_rows(next(ways_to_see(page)), ask, lambda digit: digit, 2)
+    assert len(row.digits) == 2
+    assert row.left_out == 1
+    assert row.least == pytest.approx(0.96)
