@@ -1,11 +1,18 @@
 """Look at a picture in several ways, and let the network say which of them shows digits."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from bpnet.data.reading.image import main_digit
 from bpnet.data.reading.picture import Colours
 from bpnet.data.reading.seeing import ways_to_see
-from bpnet.model.digit_rows import Ask, Prepare, Read, Row, read_rows
+from bpnet.model.reading import Ask, Prepare, Read
+
+if TYPE_CHECKING:
+    from bpnet.model.digit_rows import Row
 
 SURE = 0.8  # probability of a digit that makes no other look worth its time
 
@@ -48,6 +55,8 @@ class DigitReader:
 
         That way of looking counts which shows most digits of which the network is sure.
         """
+        from bpnet.model.digit_rows import read_rows  # one digit needs none
+
         best: list[Row] = []
         most = -np.inf
         for seen in ways_to_see(picture):

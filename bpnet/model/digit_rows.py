@@ -7,7 +7,6 @@ dynamic programming.
 Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition" (1998), section V.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +19,7 @@ from bpnet.data.reading.image import DigitPicture, cut_out
 from bpnet.data.reading.morphology import stroke_width
 from bpnet.data.reading.seeing import Seen
 from bpnet.data.reading.text_lines import lines_of_text
+from bpnet.model.reading import Ask, Prepare, Read
 
 MOST_PARTS = 6  # of one digit
 WIDEST = 1.5  # of the line's height
@@ -33,22 +33,7 @@ CUT = 0.4  # of every cut, for each width of a stroke: so none is divided withou
 LOW = 1.0  # of a digit that is lower than others
 LEFT_OUT = 2.5  # of ink that is taken for no digit
 
-Ask = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
-Prepare = Callable[[DigitPicture], DigitPicture]
 Run = tuple[int, int]  # the first part, and that after the last
-
-
-@dataclass(frozen=True)
-class Read:
-    """Hold what was found and what the network answers.
-
-    Args:
-        digit: where it is and what it looks like.
-        probabilities: of all classes; None where nothing was found.
-    """
-
-    digit: DigitPicture
-    probabilities: NDArray[np.floating] | None
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 from bpnet.data.reading.components import Components, components_within, connected_components
 from bpnet.data.reading.form_boxes import without_form_boxes
 from bpnet.data.reading.lines import inside_frame, without_ruled_lines
-from bpnet.data.reading.page_lines import without_page_lines
 from bpnet.data.reading.paper import PALEST, Ink, find_ink, most_telling_grey
 from bpnet.data.reading.picture import Colours
-from bpnet.data.reading.thin_ink import find_thin_ink
 
 FAINT = 0.33  # of a stroke's usual strength: its fringe
 PALE = 0.12  # likewise: of a printed line
@@ -46,6 +44,11 @@ def ways_to_see(picture: Colours) -> Iterator[Seen]:
     picture, grey = picture[rows, columns], grey[rows, columns]
     ink = find_ink(grey)
     yield Seen(picture, ink, connected_components(written(ink)))
+    from bpnet.data.reading.page_lines import (
+        without_page_lines,  # most pictures need no second look
+    )
+    from bpnet.data.reading.thin_ink import find_thin_ink
+
     ink = without_page_lines(find_thin_ink(grey))
     gap = max(1, round(LIFTED * max(grey.shape)))
     yield Seen(picture, ink, components_within(written(ink), gap))
