@@ -21,7 +21,7 @@ from bpnet.data.reading.seeing import Seen
 from bpnet.data.reading.text_lines import lines_of_text
 from bpnet.model.reading import Ask, Prepare, Read
 
-MOST_PARTS = 6  # of one digit
+MOST_PARTS = 12  # of one digit
 WIDEST = 1.5  # of the line's height
 LOWEST = 0.5  # of the line's height: a digit is hardly lower
 PALE = 0.25  # of a usual stroke's strength: another pen's may be no stronger
@@ -31,7 +31,7 @@ LEAST = 1e-6  # probability
 EACH = 0.3  # of every digit, and
 CUT = 0.4  # of every cut, for each width of a stroke: so none is divided without need
 LOW = 1.0  # of a digit that is lower than others
-LEFT_OUT = 2.5  # of ink that is taken for no digit
+LEFT_OUT = 6.0  # of ink that is taken for no digit, if it is as large as a digit
 
 Run = tuple[int, int]  # the first part, and that after the last
 
@@ -83,7 +83,8 @@ def read_row(
     surety = np.maximum(answers[:, :digits].max(axis=1), LEAST)
     is_low = np.array([found.box.height < LOWEST * height for found in candidates])
     as_digit = EACH + LOW * is_low - np.log(surety)
-    as_none = LEFT_OUT - np.log(np.maximum(answers[:, digits:].sum(axis=1), LEAST))
+    sides = np.array([max(found.box.height, found.box.width) for found in candidates])
+    as_none = LEFT_OUT * sides / height - np.log(np.maximum(answers[:, digits:].sum(axis=1), LEAST))
     pen = stroke_width(np.where(pieces.labels >= 0, np.maximum(seen.ink.strength, 0), 0))
     cut = np.append(0, CUT / pen * crossed[order] * goes_on(pieces, parts, order))
     way = cheapest_way(runs, np.minimum(as_digit, as_none), cut)

@@ -22,12 +22,12 @@ SCRIBBLES = 160  # paths that scribbles vary
 FEWEST_KNOTS, MOST_KNOTS = 6, 18  # points that a scribble passes
 SMOOTH = 3  # times that noise is averaged with its neighbours, at most
 SHARES = {
-    "signs": 0.26,
+    "signs": 0.34,
     "scribbles": 0.1,
-    "pairs": 0.22,
-    "parts": 0.12,
-    "pieced": 0.16,
-    "blots": 0.14,
+    "pairs": 0.2,
+    "parts": 0.07,
+    "pieced": 0.14,
+    "blots": 0.15,
 }
 
 

@@ -14,7 +14,7 @@ WIDE = 0.45  # of its line's height: a piece this wide may be two digits
 FLAT = 0.35  # likewise: a piece this low is none
 SLANTS = (-0.25, 0.0, 0.25, 0.5)  # columns per row, to the right towards the top
 APART = 0.09  # of the line's height between two cuts
-MOST_CUTS = 8  # of one piece
+CUTS = 6  # of a piece as wide as its line is high
 HEAVIEST = 0.8  # of the line's height: no cut goes through more ink
 SPAN = 0.4  # of the distance from the first to the last ink on a cut counts as ink
 SEEN = 0.3  # of full strength
@@ -69,7 +69,7 @@ def parts_of(ink: NDArray[np.float32], height: float) -> tuple[NDArray[np.int64]
         apart = all(abs(column - other) > edge for other, *_ in kept)
         if apart and edge < column < columns - edge and 0.05 < share < 0.95:
             kept.append((column, slant, amount))
-        if len(kept) == MOST_CUTS:
+        if len(kept) >= CUTS * columns / height:
             break
     part = np.zeros(ink.shape, dtype=np.int64)
     for column, slant, _ in kept:
