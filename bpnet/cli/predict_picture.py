@@ -14,7 +14,7 @@ import numpy as np
 from bpnet.cli.output import note, show
 from bpnet.config.values import NO_DIGIT
 from bpnet.data.reading.image import DigitPicture, digit_in, digits_in
-from bpnet.data.reading.picture import Colours, open_picture
+from bpnet.data.reading.picture import LONGEST_OF_ROWS, LONGEST_SIDE, Colours, open_picture
 from bpnet.disk import FILE, what_is_at
 from bpnet.errors import DataError
 from bpnet.model.checkpoint import demand_finite
@@ -35,9 +35,10 @@ STANDARD_INPUT = "-"
 NOT_SURE = "not sure"  # or NO_DIGIT: the reasons why there is no label
 REASONS = (NOT_SURE, NO_DIGIT)  # for a picture of several digits, the first that applies
 LEFT_OUT = "some ink was left out, as it looks like no digit"
-DOUBTFUL = "it is doubtful how the ink of this picture is divided into digits"
+DIVIDED = "digits that touch were divided"
+DOUBTFUL = "it is doubtful which digits these are"
+LEAST_DOUBTFUL = 0.9  # probability of the least sure digit below which that is said
 LEAST_SURE = 0.4  # probability below which a network that knows what is no digit is not sure
-DIVIDED = 0.8  # probability of the least sure digit below which that is said
 UNSURE = "?"  # stands in a text for a digit without a label
 
 Entry = dict[str, Any]
@@ -103,7 +104,8 @@ class PictureReader:
             return picture
         try:
             name, source = opened(picture)
-            rows, warnings = self._read(open_picture(source))
+            longest = LONGEST_OF_ROWS if self._divides else LONGEST_SIDE
+            rows, warnings = self._read(open_picture(source, longest))
         except DataError as error:
             return error
         entries = [[self._entry(*found) for found in row] for row in rows]
@@ -135,9 +137,17 @@ class PictureReader:
             return [[(read.digit, read.probabilities)]], []
         rows = reader.read_rows(picture)
         found = [[(read.digit, read.probabilities) for read in row.digits] for row in rows]
-        warnings = [LEFT_OUT] if any(row.left_out for row in rows) else []
-        least = min((row.least for row in rows), default=1.0)
-        return found, warnings + ([DOUBTFUL] if least < DIVIDED else [])
+        warnings = {
+            LEFT_OUT: any(row.left_out for row in rows),
+            DIVIDED: any(row.divided for row in rows),
+            DOUBTFUL: any(row.least < LEAST_DOUBTFUL for row in rows),
+        }
+        return found, [warning for warning, is_due in warnings.items() if is_due]
+
+    @property
+    def _divides(self) -> bool:
+        """Return whether the ink of a picture is divided into digits with the network's help."""
+        return self._wishes.segment and self._model.knows_others
 
     def _asked(self, digits: Iterable[DigitPicture]) -> list[Found]:
         """Ask the network about each digit; there is no answer where there is none."""

@@ -43,11 +43,13 @@ class Row:
     Args:
         digits: from left to right.
         left_out: how many times ink was taken for no digit.
+        divided: how many times connected ink was taken for two digits.
         least: probability of the least sure digit, as a digit; 1 if there is none.
     """
 
     digits: list[Read]
     left_out: int
+    divided: int
     least: float
 
 
@@ -83,14 +85,16 @@ def read_row(
     surety = np.maximum(answers[:, :digits].max(axis=1), LEAST)
     is_low = np.array([found.box.height < LOWEST * height for found in candidates])
     as_digit = EACH + LOW * is_low - np.log(surety)
-    sides = np.array([max(found.box.height, found.box.width) for found in candidates])
+    sides = np.sqrt([found.box.height * found.box.width for found in candidates])
     as_none = LEFT_OUT * sides / height - np.log(np.maximum(answers[:, digits:].sum(axis=1), LEAST))
     pen = stroke_width(np.where(pieces.labels >= 0, np.maximum(seen.ink.strength, 0), 0))
-    cut = np.append(0, CUT / pen * crossed[order] * goes_on(pieces, parts, order))
+    is_cut = np.append(False, goes_on(pieces, parts, order))
+    cut = CUT / pen * np.append(0, crossed[order]) * is_cut
     way = cheapest_way(runs, np.minimum(as_digit, as_none), cut)
     kept = [run for run in way if as_digit[run] <= as_none[run]]
     read = [Read(candidates[run], answers[run]) for run in kept]
-    return Row(read, len(way) - len(kept), float(surety[kept].min(initial=1)))
+    divided = sum(bool(is_cut[runs[run][1]]) for run in way)
+    return Row(read, len(way) - len(kept), divided, float(surety[kept].min(initial=1)))
 
 
 def possible_runs(parts: Components, order: NDArray[np.int64], widest: float) -> list[Run]:

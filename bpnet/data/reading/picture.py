@@ -14,7 +14,8 @@ from bpnet.data.reading.cost import FORMATS, MOST_BYTES, tags_fit, what_is_too_m
 from bpnet.disk import DIRECTORY, FILE, NOTHING, reason, what_is_at
 from bpnet.errors import DataError
 
-LONGEST_SIDE = 320  # pixels; more take longer and read no better
+LONGEST_SIDE = 320  # pixels; for one digit, more take longer and read no better
+LONGEST_OF_ROWS = 640  # likewise, for several
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"  # how such files begin
 STRIP = 1 << 20  # pixels converted at a time
 GAP = 2.0  # a picture is first halved, thirded … to at least so many times its size
@@ -22,15 +23,16 @@ GAP = 2.0  # a picture is first halved, thirded … to at least so many times it
 Colours = NDArray[np.float32]  # (height, width, 3), 0–1
 
 
-def open_picture(source: Path | BinaryIO) -> Colours:
+def open_picture(source: Path | BinaryIO, longest: int = LONGEST_SIDE) -> Colours:
     """Decode a picture file into colours (height, width, 3) of 0–1, upright and on paper.
 
     The first frame counts, the orientation noted by the camera is applied, transparent parts
-    become paper, and large pictures are reduced to at most 320 pixels on the longer side.
+    become paper, and large pictures are reduced.
 
     Args:
         source: a path, or a stream of the file's bytes, which is read to its end; messages name
             its `origin`, or standard input.
+        longest: pixels that are kept on the longer side, at most.
 
     Raises:
         DataError: there is no such file, or it is not a whole picture, or one that takes too much
@@ -41,7 +43,7 @@ def open_picture(source: Path | BinaryIO) -> Colours:
     content = _read_bytes(source, name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns about odd metadata, which we do not use
-        return _decode(content, name)
+        return _decode(content, name, longest)
 
 
 def _read_bytes(source: Path | BinaryIO, name: str) -> bytes:
@@ -70,7 +72,7 @@ def _read_bytes(source: Path | BinaryIO, name: str) -> bytes:
     return content
 
 
-def _decode(content: bytes, name: str) -> Colours:
+def _decode(content: bytes, name: str, longest: int) -> Colours:
     hint = "convert it to PNG or JPEG"
     if content.startswith(b"%!PS"):  # decoding one would run a program that the file contains
         raise DataError("PostScript pictures are not read", where=name, hint=hint)
@@ -85,9 +87,9 @@ def _decode(content: bytes, name: str) -> Colours:
         raise DataError("this is not a picture", where=name, found=found, hint=hint) from error
     try:
         size = image.size
-        image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # JPEG: at 1/8 of its size, much faster
+        image.draft("RGB", (longest, longest))  # JPEG: at 1/8 of its size, much faster
         too_much = what_is_too_much(image, size, content)
-        pixels = None if too_much else _pixels(image)
+        pixels = None if too_much else _pixels(image, longest)
     except Exception as error:
         found = str(error) or type(error).__name__
         raise DataError("a picture is damaged", where=name, found=found) from error
@@ -129,10 +131,10 @@ def _too_large(name: str, found: str | None) -> DataError:
     )
 
 
-def _pixels(image: Image.Image) -> NDArray[np.float32]:
+def _pixels(image: Image.Image, longest: int) -> NDArray[np.float32]:
     """Return colours, or colours × alpha and alpha (height, width, 3 or 4) of 0–1, upright."""
     image.load()
-    small = shrink(image)
+    small = shrink(image, longest)
     if not tags_fit(small.info.get("exif", b"").removeprefix(b"Exif\0\0")):
         del small.info["exif"]
     try:
@@ -143,14 +145,14 @@ def _pixels(image: Image.Image) -> NDArray[np.float32]:
     return pixels
 
 
-def shrink(image: Image.Image) -> Image.Image:
-    """Return a picture of colours, or of colours times alpha, of at most 320 pixels a side.
+def shrink(image: Image.Image, longest: int = LONGEST_SIDE) -> Image.Image:
+    """Return a picture of colours, or of colours times alpha, of so many pixels a side at most.
 
     It works strip by strip, so that no second copy as large as the picture is made. Every pixel of
     the result is the mean of those that it covers, as `Image.thumbnail` computes it.
     """
     width, height = image.size
-    size = fitting_size(width, height)
+    size = fitting_size(width, height, longest)
     across, down = (
         max(1, int(before / after / GAP)) for before, after in zip(image.size, size, strict=True)
     )
@@ -173,18 +175,18 @@ def shrink(image: Image.Image) -> Image.Image:
     return small
 
 
-def fitting_size(width: int, height: int) -> tuple[int, int]:
-    """Return the size with at most 320 pixels a side whose proportions are nearest."""
-    if max(width, height) <= LONGEST_SIDE:
+def fitting_size(width: int, height: int, longest: int) -> tuple[int, int]:
+    """Return the size with so many pixels a side at most whose proportions are nearest."""
+    if max(width, height) <= longest:
         return width, height
     proportion = width / height
     if width <= height:
-        exact = LONGEST_SIDE * proportion
+        exact = longest * proportion
         sides = max(1, math.floor(exact)), max(1, math.ceil(exact))
-        return min(sides, key=lambda side: abs(proportion - side / LONGEST_SIDE)), LONGEST_SIDE
-    exact = LONGEST_SIDE / proportion
+        return min(sides, key=lambda side: abs(proportion - side / longest)), longest
+    exact = longest / proportion
     sides = max(1, math.floor(exact)), max(1, math.ceil(exact))
-    return LONGEST_SIDE, min(sides, key=lambda side: abs(proportion - LONGEST_SIDE / side))
+    return longest, min(sides, key=lambda side: abs(proportion - longest / side))
 
 
 def _white(image: Image.Image) -> float:
