@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+SURE = 0.95
 SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 
 
@@ -37,7 +38,11 @@ def main() -> None:
     answers = json.loads(done.stdout)["predictions"]
     wrong = [entry for entry in answers if entry["label"] != Path(entry["image"]).name[0]]
     right = len(answers) - len(wrong)
+    sure = [entry for entry in answers if (entry["probability"] or 0) >= SURE]
+    refused = sum(entry["label"] is None for entry in answers)
     print(f"{right} of {len(paths)} right: {100 * right / len(paths):.2f} %")
+    print(f"no digit or not sure: {refused}")
+    print(f"at {SURE:.0%} or more: {len(sure)}, of them wrong {sum(one in wrong for one in sure)}")
     print(f"{1000 * seconds / len(paths):.0f} ms per picture")
     pairs = Counter(f"{Path(entry['image']).name[0]}→{entry['label']}" for entry in wrong)
     print("errors:", ", ".join(f"{pair} {count}" for pair, count in pairs.most_common()))

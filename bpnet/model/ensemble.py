@@ -31,8 +31,9 @@ class Ensemble:
 
     where p_m is at the network's own temperature.
 
-    Batch normalisation is folded (`fast/fold.py`), and perceptrons become lists of calls
-    (`fast/inference`): such networks keep the weights of the moment at which that is done.
+    Except in plain networks, batch normalisation is folded (`fast/fold.py`), and perceptrons become
+    lists of calls (`fast/inference`): such networks keep the weights of the moment at which that
+    is done.
 
     Args:
         models: they take the same samples and answer with the same classes, or with equally many
@@ -43,7 +44,7 @@ class Ensemble:
     """
 
     def __init__(self, models: Sequence[Model], views: int = 1) -> None:
-        self.members = [model.folded() for model in models]
+        self.members = [model if model.is_plain else model.folded() for model in models]
         self._programs: dict[bool, list[Program | None]] = {}
         self.views = views
         self.averages = len(self.members) > 1 or views > 1

@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.reading.components import Components, components_within
-from bpnet.data.reading.morphology import within
-from bpnet.data.reading.page_lines import lines_along
+from bpnet.data.reading.morphology import lines_along, within
 
 Mask = NDArray[np.bool_]  # (height, width)
 

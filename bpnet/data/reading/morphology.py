@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+STEEPEST = 0.12  # rise per pixel of a line on a page held askew (7°)
+STEP = 2.5  # pixels by which the ends of neighbouring directions differ
+
 Plane = NDArray[np.float32]  # (height, width)
 
 
@@ -123,3 +126,25 @@ def stroke_width(ink: Plane) -> float:
     across = padded[:-1, 1:] - padded[:-1, :-1]
     variation = float(np.sqrt(down * down + across * across).sum())
     return 2 * float(ink.sum()) / variation if variation > 0 else 0.0
+
+
+def lines_along(strength: Plane, reach: int) -> Plane:
+    """Return how strong the lines (height, width) are that run roughly from left to right.
+
+    Args:
+        strength: of the ink.
+        reach: half the least length of a line, in pixels.
+    """
+    height, width = strength.shape
+    wide = running(np.maximum, np.maximum(strength, 0), 1, axis=0)  # lines are not quite straight
+    lines = np.zeros_like(strength)
+    rows, across = np.arange(height)[:, None], np.arange(width) - width // 2
+    for tilt in np.arange(-STEEPEST, STEEPEST + 1e-9, STEP / (2 * reach)):
+        rise = np.rint(tilt * across).astype(np.int64)
+        levelled = np.take_along_axis(wide, np.clip(rows + rise, 0, height - 1), axis=0)
+        eroded = running(np.minimum, levelled, reach, axis=1)
+        opened = running(np.maximum, eroded, reach, axis=1)
+        back = np.take_along_axis(opened, np.clip(rows - rise, 0, height - 1), axis=0)
+        np.maximum(lines, back, out=lines)
+    strongest: Plane = np.minimum(lines, wide)
+    return strongest

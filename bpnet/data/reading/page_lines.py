@@ -2,14 +2,12 @@
 
 import numpy as np
 
-from bpnet.data.reading.morphology import running
+from bpnet.data.reading.morphology import lines_along
 from bpnet.data.reading.paper import PALEST, Ink
 from bpnet.data.reading.resample import Plane, percentiles
 from bpnet.data.reading.thin_ink import thin_ink
 
 LENGTH = 0.15  # of the picture's longer side: what goes straight on for so long is a line
-STEEPEST = 0.12  # rise per pixel of a line on a page held askew (7°)
-STEP = 2.5  # pixels by which the ends of neighbouring directions differ
 SEEN = 0.4  # of the strength of strong lines
 FEWEST = 3  # lines across the middle of a page: a digit has fewer
 DARKEST = 2.0  # times the usual line: what is darker is a stroke that runs along it
@@ -34,28 +32,6 @@ def without_page_lines(ink: Ink) -> Ink:
         taken[found > DARKEST * usual] = 0
         np.maximum(lines, taken.T if turned else taken, out=lines)
     return thin_ink(strength - lines) if lines.any() else ink
-
-
-def lines_along(strength: Plane, reach: int) -> Plane:
-    """Return how strong the lines (height, width) are that run roughly from left to right.
-
-    Args:
-        strength: of the ink.
-        reach: half the least length of a line, in pixels.
-    """
-    height, width = strength.shape
-    wide = running(np.maximum, np.maximum(strength, 0), 1, axis=0)  # lines are not quite straight
-    lines = np.zeros_like(strength)
-    rows, across = np.arange(height)[:, None], np.arange(width) - width // 2
-    for tilt in np.arange(-STEEPEST, STEEPEST + 1e-9, STEP / (2 * reach)):
-        rise = np.rint(tilt * across).astype(np.int64)
-        levelled = np.take_along_axis(wide, np.clip(rows + rise, 0, height - 1), axis=0)
-        eroded = running(np.minimum, levelled, reach, axis=1)
-        opened = running(np.maximum, eroded, reach, axis=1)
-        back = np.take_along_axis(opened, np.clip(rows - rise, 0, height - 1), axis=0)
-        np.maximum(lines, back, out=lines)
-    strongest: Plane = np.minimum(lines, wide)
-    return strongest
 
 
 def usual_line(lines: Plane) -> float:
