@@ -100,7 +100,8 @@ def letter(text: str) -> Grey:
 
 def noise(grain: int) -> Grey:
     """Return grains of random grey."""
-    grey: Grey = np.kron(np.random.default_rng(1).random((20, 20)), np.ones((grain, grain)))
+    grains = np.random.default_rng(1).random((20, 20))
+    grey: Grey = np.kron(grains, np.ones((grain, grain))).astype(np.float64)
     return grey
 
 
@@ -122,7 +123,7 @@ def test_what_is_no_digit_gets_no_label(tmp_path: Path, draw: Callable[[], Grey]
 
 def test_a_digit_is_found_on_squared_paper(tmp_path: Path) -> None:
     picture, _ = draw_digits(np.array([8]), SEED)
-    ink: Grey = np.pad(np.kron(picture[0] / 255, np.ones((5, 5))), 60)
+    ink = np.pad(np.kron(picture[0] / 255, np.ones((5, 5))), 60)
     lines = np.zeros_like(ink)
     lines[::22], lines[:, ::22] = 1, 1
     grey = 0.9 - 0.5 * np.maximum(ink, 0.5 * lines)
