@@ -14,7 +14,8 @@ from bpnet.model.reading import Ask, Prepare, Read
 if TYPE_CHECKING:
     from bpnet.model.digit_rows import Row
 
-SURE = 0.8  # probability of a digit that makes no other look worth its time
+SURE = 0.95  # probability of a digit that makes no other look worth its time
+BAR = 1  # the digit that is one
 
 
 class DigitReader:
@@ -34,7 +35,8 @@ class DigitReader:
     def read_one(self, picture: Colours) -> Read:
         """Return the digit of a picture (height, width, 3) of 0–1.
 
-        Of all ways to look at it, that counts in which the network is surest of a digit.
+        Of all ways to look at it, that counts in which the network is surest of a digit. A bar that
+        a second look finds at the picture's edge is an edge, and not a 1.
         """
         best: Read | None = None
         for seen in ways_to_see(picture):
@@ -43,12 +45,21 @@ class DigitReader:
                 best = best or Read(found, None)
                 continue
             read = Read(found, self._ask(found.pixels[None])[0])
-            if best is None or self._surety(read) > self._surety(best):
+            surety = self._surety(read)
+            counts = surety >= seen.least and not (seen.least and self._is_edge(read))
+            if best is None or (counts and surety > self._surety(best)):
                 best = read
-            if self._surety(read) >= SURE:
+            if counts and surety >= SURE:
                 break
         assert best is not None
         return best
+
+    def _is_edge(self, read: Read) -> bool:
+        """Return whether what looks like a bar touches the edge of the picture."""
+        assert read.probabilities is not None
+        box, (height, width) = read.digit.box, read.digit.picture.shape[:2]
+        ends = (box.top, box.left, height - box.bottom, width - box.right)
+        return bool(read.probabilities[: self._digits].argmax() == BAR and min(ends) <= 1)
 
     def read_rows(self, picture: Colours) -> list[Row]:
         """Return the rows of digits of a picture, from top to bottom.

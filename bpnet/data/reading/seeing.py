@@ -14,6 +14,7 @@ from bpnet.data.reading.picture import Colours
 
 FAINT = 0.33  # of a stroke's usual strength: its fringe
 PALE = 0.12  # likewise: of a printed line
+LEAST_THIN, LEAST_INVERTED = 0.5, 0.9  # probability: scratches and gaps look like digits, too
 LIFTED = 1 / 100  # of the longer side: half of the gap that a pale stroke is broken by
 
 
@@ -25,11 +26,13 @@ class Seen:
         picture: the colours that were examined (height, width, 3), 0–1.
         ink: how much of it there is on each pixel.
         pieces: its connected pieces.
+        least: the probability that a digit seen in this way needs.
     """
 
     picture: Colours
     ink: Ink
     pieces: Components
+    least: float = 0.0
 
 
 def ways_to_see(picture: Colours) -> Iterator[Seen]:
@@ -51,9 +54,9 @@ def ways_to_see(picture: Colours) -> Iterator[Seen]:
 
     ink = without_page_lines(find_thin_ink(grey))
     gap = max(1, round(LIFTED * max(grey.shape)))
-    yield Seen(picture, ink, components_within(written(ink), gap))
+    yield Seen(picture, ink, components_within(written(ink), gap), LEAST_THIN)
     ink = find_ink(grey, inverted=True)
-    yield Seen(picture, ink, connected_components(written(ink)))
+    yield Seen(picture, ink, connected_components(written(ink)), LEAST_INVERTED)
 
 
 def written(ink: Ink) -> NDArray[np.bool_]:
