@@ -17,8 +17,6 @@ import argparse
 import math
 from pathlib import Path
 
-import numpy as np
-
 from bpnet.data.load import load_dataset
 from bpnet.model.checkpoint import load_checkpoint
 from bpnet.model.model import Model
@@ -41,9 +39,8 @@ def main() -> None:
     model = checkpoint.model()
     dataset = load_dataset(model.config, options.data_dir)
     if model.knows_others:
-        lower_last_class(
-            model, float(np.mean(dataset.train.targets == len(dataset.class_names) - 1))
-        )
+        others = dataset.train.targets == len(dataset.class_names) - 1
+        lower_last_class(model, float(others.mean()))
     with Workers(1) as workers:
         score = evaluate(model, dataset.test, workers)
     record = model_record(model) | {
