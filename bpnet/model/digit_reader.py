@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 SURE = 0.95  # probability of a digit that makes no other look worth its time
 BAR = 1  # the digit that is one
+FILLS = 0.75  # of the picture's height
 
 
 class DigitReader:
@@ -35,8 +37,8 @@ class DigitReader:
     def read_one(self, picture: Colours) -> Read:
         """Return the digit of a picture (height, width, 3) of 0–1.
 
-        Of all ways to look at it, that counts in which the network is surest of a digit. A bar that
-        a second look finds at the picture's edge is an edge, and not a 1.
+        Of all ways to look at it, that counts in which the network is surest of a digit. A bar at
+        the picture's edge is an edge, or a piece of a line, and not a 1.
         """
         best: Read | None = None
         for seen in ways_to_see(picture):
@@ -46,20 +48,24 @@ class DigitReader:
                 continue
             read = Read(found, self._ask(found.pixels[None])[0])
             surety = self._surety(read)
-            counts = surety >= seen.least and not (seen.least and self._is_edge(read))
-            if best is None or (counts and surety > self._surety(best)):
+            counts = surety >= seen.least and not self._is_edge(read, later=seen.least > 0)
+            if counts and (best is None or surety > self._surety(best)):
                 best = read
             if counts and surety >= SURE:
                 break
-        assert best is not None
-        return best
+        return best or Read(dataclasses.replace(found, pixels=None), None)
 
-    def _is_edge(self, read: Read) -> bool:
-        """Return whether what looks like a bar touches the edge of the picture."""
+    def _is_edge(self, read: Read, *, later: bool) -> bool:
+        """Return whether what looks like a bar touches the edge of the picture.
+
+        The first look also finds the 1 of a picture that was cut close around it: it is as high.
+        """
         assert read.probabilities is not None
+        if read.probabilities[: self._digits].argmax() != BAR:
+            return False
         box, (height, width) = read.digit.box, read.digit.picture.shape[:2]
         ends = (box.top, box.left, height - box.bottom, width - box.right)
-        return bool(read.probabilities[: self._digits].argmax() == BAR and min(ends) <= 1)
+        return min(ends) <= 1 and (later or box.height < FILLS * height)
 
     def read_rows(self, picture: Colours) -> list[Row]:
         """Return the rows of digits of a picture, from top to bottom.
