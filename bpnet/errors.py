@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 LONGEST_LINE = 1000  # characters of a message
 MOST_LISTED = 20  # problems
+MOST_NAMES = 12  # of classes, for example, in one line
 
 
 def escaped(text: object) -> str:
@@ -36,6 +37,12 @@ def listed(problems: Sequence[str]) -> list[str]:
     """Return the first of many problems, and how many more there are."""
     more = len(problems) - MOST_LISTED
     return [*problems[:MOST_LISTED], *([f"and {more:,} more"] if more > 0 else [])]
+
+
+def some(names: Sequence[str]) -> str:
+    """Return a few names, the last among them, with quotes around those that hold a comma."""
+    shown = names if len(names) <= MOST_NAMES else [*names[: MOST_NAMES - 2], "…", names[-1]]
+    return ", ".join(quoted(name) if "," in name else shorten(name, 80) for name in shown)
 
 
 class BpnetError(Exception):

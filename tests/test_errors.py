@@ -1,6 +1,6 @@
 """Messages stay short, whatever they quote."""
 
-from bpnet.errors import ConfigError, listed, quoted, shorten
+from bpnet.errors import ConfigError, listed, quoted, shorten, some
 
 
 def test_the_middle_of_a_long_text_is_left_out() -> None:
@@ -20,6 +20,11 @@ def test_a_list_shows_its_first_entries_and_counts_the_others() -> None:
     assert found[-1] == "and 1,999,980 more"
     assert len(found) == 21
     assert listed(["one", "two"]) == ["one", "two"]
+
+
+def test_of_many_names_the_first_and_the_last_are_shown() -> None:
+    assert some(["3", "a, b", "c"]) == '3, "a, b", c'
+    assert some([str(number) for number in range(183)]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …, 182"
 
 
 def test_no_line_of_a_message_is_endless() -> None:

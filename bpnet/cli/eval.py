@@ -12,10 +12,16 @@ import click
 
 from bpnet.cli import options
 from bpnet.cli.checkpoints import Opened, open_checkpoint
-from bpnet.cli.eval_data import check_views, choose_dataset, choose_samples, load_data
+from bpnet.cli.eval_data import (
+    check_views,
+    choose_dataset,
+    choose_samples,
+    load_data,
+    warnings_of_classes,
+)
 from bpnet.cli.eval_text import describe, text
 from bpnet.cli.options import percent, views
-from bpnet.cli.output import show, show_json
+from bpnet.cli.output import note, show, show_json
 from bpnet.errors import AccuracyGateError, ConfigError
 
 if TYPE_CHECKING:
@@ -83,7 +89,11 @@ def command(
     check_views(views, data)
     samples, index = choose_samples(models[0].config, data, split)
     score = score_together(models, [one.path for one in saved], views, samples, index)
+    warnings = warnings_of_classes(models[0], data)
+    for warning in warnings:
+        note(f"warning: {warning}")
     result = origin(opened) | {"dataset": data.name, "split": split, "views": views}
+    result["warnings"] += warnings
     result |= describe(score, models)
     if as_json:
         show_json(result)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpnet.cli.dataset_option import is_folder, settings_of
 from bpnet.cli.same_split import check_same_samples, check_same_split
-from bpnet.errors import ConfigError, DataError, shorten
+from bpnet.errors import ConfigError, DataError, some
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,8 +83,8 @@ def check_fit(model: Model, data: Dataset) -> None:
     if not are_same_classes(model.class_names, data.class_names):
         raise DataError(
             f"the network knows other classes than those of {data.name}",
-            expected=shorten(", ".join(model.class_names), 200),
-            found=shorten(", ".join(data.class_names), 200),
+            expected=some(model.class_names),
+            found=some(data.class_names),
             hint="choose another --dataset",
         )
 
@@ -98,20 +98,31 @@ def are_same_classes(known: Sequence[str], found: Sequence[str]) -> bool:
     return len(others) == 1 and not all(name.lstrip("-").isdigit() for name in others[0])
 
 
+def warnings_of_classes(model: Model, data: Dataset) -> list[str]:
+    """Return what to mind where the classes of a data set bear other names than the network's."""
+    if list(model.class_names) == list(data.class_names):
+        return []
+    return [
+        f"the classes of {data.name}, {some(data.class_names)}, are taken for those of the "
+        f"network, {some(model.class_names)}, in this order"
+    ]
+
+
 def check_alike(models: Sequence[Model], paths: Sequence[Path]) -> None:
     """Make sure that all networks take the samples of the first and know its classes."""
 
     def task(model: Model) -> str:
-        known = f"the classes {', '.join(model.class_names)}"
+        known = f"the classes {some(model.class_names)}"
         answer = known if model.class_names else f"{model.network.loss.outputs} numbers"
         return f"samples of shape {model.network.input_shape}, answered with {answer}"
 
     for model, path in zip(models[1:], paths[1:], strict=True):
-        if task(model) != task(models[0]):
+        first = models[0]
+        if task(model) != task(first) or model.class_names != first.class_names:
             raise DataError(
                 "this network and the first one were made for different data",
                 where=path,
-                expected=task(models[0]),
+                expected=task(first),
                 found=task(model),
                 hint="score it on its own",
             )

@@ -111,12 +111,12 @@ def command(
     place = None if dataset_option.is_folder(chosen) else data_dir
     in_place = goes_on_in_place(resume, run_dir)
     if run_dir is not None and not in_place:
-        with advice_finds_data(data_dir):
+        with advice_finds_data(place):
             demand_free(run_dir)
     with ExitStack() as held:
         if resume and in_place and not dry_run:  # before reading what another process may replace
             run_dir = held.enter_context(claimed_run_dir(resume, resumes=True))
-        with advice_finds_data(data_dir):
+        with advice_finds_data(place):
             start = settle(source, overrides, resume, weights, epochs)
         config = with_data_dir(start.config, place)
         if dry_run:
@@ -129,13 +129,13 @@ def command(
         if run_dir is None or not in_place:
             run_dir = run_dir or default_run_dir(source or ("resumed" if resume else "retrained"))
             run_dir = held.enter_context(claimed_run_dir(run_dir, resumes=False))
-        trainer, score = _train_and_score(start, model, origin, dataset, run_dir, data_dir)
+        trainer, score = _train_and_score(start, model, origin, dataset, run_dir, place)
     result = {"run_dir": str(run_dir)} | runs.result(trainer, score)
     if as_json:
         show_json(result)
     else:
         where = "on the table itself:" if dataset.has_no_test else "test"
-        tell(result, score, where, next_commands(model, run_dir, data_dir))
+        tell(result, score, where, next_commands(model, run_dir, place))
 
 
 def default_run_dir(source: str) -> Path:

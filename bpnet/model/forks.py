@@ -168,11 +168,12 @@ class _Process:
 
     def _unpack(self) -> None:
         """Take the next result out of what was received, if it is whole."""
-        if len(self._received) < LENGTH.size:
-            return
-        end = LENGTH.size + LENGTH.unpack_from(self._received)[0]
-        if len(self._received) >= end:
-            self._first = pickle.loads(self._received[LENGTH.size : end])
+        while self._first is None and len(self._received) >= LENGTH.size:
+            end = LENGTH.size + LENGTH.unpack_from(self._received)[0]
+            if len(self._received) < end:
+                return
+            with suppress(Exception):  # what cannot be unpacked counts as not delivered
+                self._first = pickle.loads(self._received[LENGTH.size : end])
             del self._received[:end]
 
 

@@ -94,7 +94,11 @@ def test_a_network_is_not_scored_on_other_classes(folder: Path) -> None:
     words = ("train", "--config", "mlp", "--dataset", "bars", *SETTINGS, "--run-dir", "run")
     succeed(*words)
     place = write_idx_folder(folder.parent / "files", draw_dataset())
-    succeed("eval", "run", "--dataset", place)  # its classes are only numbered
+    answer = succeed("eval", "run", "--dataset", place, "--json")  # its classes are only numbered
+    (warning,) = json.loads(answer.out)["warnings"]
+    assert f"warning: {warning}" in answer.err
+    assert "0, 1, 2, are taken for those of the network, low, middle, " in warning
+    assert json.loads(succeed("eval", "run", "--json").out)["warnings"] == []
     (place / "classes.txt").write_text("one\ntwo\nthree\n")
     assert "knows other classes" in fail(3, "eval", "run", "--dataset", place)
 

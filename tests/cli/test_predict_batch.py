@@ -177,6 +177,19 @@ def test_a_picture_comes_from_a_server(
     assert "http" in fail(3, "predict", "ftp://example.org/1.png")
 
 
+def test_a_dead_address_ends_no_batch(
+    digit_run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr(predict_batch, "available_cores", lambda: 3)
+    with serving(status(404)) as server:
+        words = [folder / "1.png", *(f"{server.url}/{number}.png" for number in range(6)), folder]
+        answer = call("predict", "--checkpoint", digit_run.path, *words)
+    assert answer.code == 3
+    assert len(answer.out.splitlines()) == 1 + COUNT
+    assert answer.err.count("it answers 404") == 6
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs signals and named pipes")
 @pytest.mark.parametrize("form", ["--json", "--jsonl"])
 def test_an_interrupt_keeps_what_was_answered(digit_run: Run, folder: Path, form: str) -> None:

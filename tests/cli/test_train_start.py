@@ -74,6 +74,16 @@ def test_a_folder_named_as_data_set_is_the_one_that_is_scored(here: Path) -> Non
     assert json.loads(succeed("eval", "run", *words).out)["samples"] == 60
 
 
+def test_commands_to_try_next_use_the_folder_that_was_named(here: Path) -> None:
+    write_idx_folder(here / "more", draw_dataset(test=60))
+    words = ("--dataset", "more", "--data-dir", "pictures", "--run-dir", "run")
+    told = succeed("train", "--config", TINY, *words).out.partition("next:")[2]
+    assert "eval" in told
+    assert "--data-dir" not in told
+    assert json.loads(succeed("eval", "run", "--json").out)["samples"] == 60
+    succeed("train", "--resume", "run", "--epochs", "+1")
+
+
 def test_other_data_in_another_place_are_refused(here: Path) -> None:
     succeed("train", "--config", TINY, "--run-dir", "run")
     before = {path.name: path.read_bytes() for path in (here / "run").iterdir()}

@@ -66,6 +66,26 @@ def test_what_a_killed_process_owes_is_computed_here() -> None:
     assert sorted(here) == [0, 1, 2, 3, 4] != here  # one was lost, and made up for
 
 
+class UnreadableError(Exception):
+    """Cannot be unpacked, since that leaves its second argument out."""
+
+    def __init__(self, reason: str, *, number: int) -> None:
+        super().__init__(reason)
+        self.number = number
+
+
+def test_what_cannot_be_unpacked_is_computed_here() -> None:
+    here: list[int] = []
+
+    def error(number: int) -> int | UnreadableError:
+        computed_here(here, number)
+        return UnreadableError("as often", number=number) if number % 3 else number
+
+    found = map_forked(error, 12, 3)
+    assert [getattr(one, "number", one) for one in found] == list(range(12))
+    assert len(here) < 12
+
+
 def test_few_results_are_ahead_of_their_turn() -> None:
     with mmap.mmap(-1, 8) as shared:  # how many were computed
 

@@ -31,7 +31,7 @@ def fetch(address: str, most: int, patience: Patience | None = None) -> bytes:
                 raise DataError(
                     "a file cannot be downloaded",
                     where=without_secrets(address),
-                    found=error,
+                    found=str(error),
                     hint="check the address and the network, or download it with another program",
                 ) from None
             time.sleep(min(pause, allowance.left()))

@@ -1,5 +1,6 @@
 """A file of unknown content comes whole and within its limit, or an error says why it does not."""
 
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -40,6 +41,7 @@ def failed(*answers: Answer, most: int = MOST) -> tuple[str, int]:
         fetch(f"{server.url}/a.png?token=secret", most, QUICK)
     assert "secret" not in str(raised.value)
     assert server.url in str(raised.value)
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
     return str(raised.value), len(server.requests)
 
 
