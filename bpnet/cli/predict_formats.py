@@ -13,6 +13,9 @@ Entry = dict[str, Any]
 Write = Callable[[Entry], None]
 
 
+ROWS = " / "  # stands between the rows of digits of a picture
+
+
 @contextmanager
 def one_document(rest: Mapping[str, object]) -> Iterator[Write]:
     """Write answers as the list `predictions` of one document, each as it comes.
@@ -65,6 +68,8 @@ def comma_separated(wishes: Wishes) -> Iterator[Write]:
     def write(entry: Entry) -> None:
         values = {name: entry.get(name) for name in columns}
         values["warnings"] = "; ".join(entry["warnings"])
+        if wishes.segment:
+            values["text"] = entry["text"].replace("\n", ROWS)  # a line holds one picture
         for place, item in enumerate(entry.get("top", ()), start=1):
             values |= {f"{name}_{place}": value for name, value in item.items()}
         show(csv_line(list(values.values())))

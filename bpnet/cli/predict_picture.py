@@ -13,7 +13,7 @@ import numpy as np
 
 from bpnet.cli.output import note, show
 from bpnet.config.values import NO_DIGIT
-from bpnet.data.reading.image import DigitPicture, digit_in, digits_in
+from bpnet.data.reading.image import BLANK, DigitPicture, digit_in, digits_in
 from bpnet.data.reading.picture import LONGEST_OF_ROWS, LONGEST_SIDE, Colours, open_picture
 from bpnet.disk import FILE, what_is_at
 from bpnet.errors import DataError
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 MOST = 64  # digits that the network is asked about at a time
 STANDARD_INPUT = "-"
 NOT_SURE = "not sure"  # or NO_DIGIT: the reasons why there is no label
-REASONS = (NOT_SURE, NO_DIGIT)  # for a picture of several digits, the first that applies
 LEFT_OUT = "some ink was left out, as it looks like no digit"
 DIVIDED = "digits that touch were divided"
 DOUBTFUL = "it is doubtful which digits these are"
@@ -142,7 +141,11 @@ class PictureReader:
             DIVIDED: any(row.divided for row in rows),
             DOUBTFUL: any(row.least < LEAST_DOUBTFUL for row in rows),
         }
-        return found, [warning for warning, is_due in warnings.items() if is_due]
+        told = [warning for warning, is_due in warnings.items() if is_due]
+        if any(found):
+            return found, told
+        nothing = DigitPicture(None, picture, np.zeros_like(picture[:, :, 0]))
+        return [[(nothing, None)]], told or [BLANK]
 
     @property
     def _divides(self) -> bool:
@@ -231,7 +234,9 @@ def together(rows: Sequence[Sequence[Entry]]) -> Entry:
     digits = [kept for row in rows if (kept := [entry for entry in row if entry["top"]])]
     lines = ["".join(entry["label"] or UNSURE for entry in row) for row in digits]
     reasons = {entry["reason"] for row in digits for entry in row}
-    reason = NO_DIGIT if not reasons else next((why for why in REASONS if why in reasons), None)
+    is_read = any(entry["label"] for row in digits for entry in row)
+    reason = NOT_SURE if reasons - {None} else None
+    reason = reason if is_read or NOT_SURE in reasons else NO_DIGIT
     warnings = [warning for row in rows for entry in row for warning in entry.pop("warnings")]
     return {
         "text": "\n".join(lines),

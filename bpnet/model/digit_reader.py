@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from bpnet.model.digit_rows import Row
 
 SURE = 0.95  # probability of a digit that makes no other look worth its time
+DOUBTLESS = 0.8  # probability of a digit in a row of which the network is sure
+ENOUGH = 0.9  # of all that was found: with so many sure digits, no other look is taken
+SPLINTERS = 3  # times the pieces of the look with the fewest: more are no strokes
 BAR = 1  # the digit that is one
 FILLS = 0.75  # of the picture's height
 
@@ -75,17 +78,21 @@ class DigitReader:
         from bpnet.model.digit_rows import read_rows  # one digit needs none
 
         best: list[Row] = []
-        most = -np.inf
+        most, fewest = -np.inf, np.inf
         for seen in ways_to_see(picture):
+            if len(seen.pieces) > SPLINTERS * fewest:
+                continue
+            fewest = min(fewest, max(1, len(seen.pieces)))
             rows = read_rows(seen, self._ask, self._prepare, self._digits)
             sureties = [self._surety(read) for row in rows for read in row.digits]
             left_out = sum(row.left_out for row in rows)
-            worth = sum(1 if surety >= SURE else -1 for surety in sureties) - left_out
-            if worth > most:
+            sure = sum(surety >= DOUBTLESS for surety in sureties)
+            worth = 2 * sure - len(sureties) - left_out if sureties else -np.inf
+            if worth > most or not best:
                 best, most = rows, worth
-            if sureties and not left_out and min(sureties) >= SURE:
+            if sure > ENOUGH * (len(sureties) + left_out):
                 break
-        return [row for row in best if row.digits]
+        return best
 
     def _surety(self, read: Read) -> float:
         """Return the probability of the most probable digit."""

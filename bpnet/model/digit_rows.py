@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from bpnet.data.reading.components import Components, components_of
 from bpnet.data.reading.cuts import cut_into_parts
-from bpnet.data.reading.grouping import without_dirt
-from bpnet.data.reading.image import DigitPicture, cut_out
+from bpnet.data.reading.grouping import FILLS, LEANING
+from bpnet.data.reading.image import DigitPicture, as_mnist_shows, ink_of
 from bpnet.data.reading.morphology import stroke_width
 from bpnet.data.reading.seeing import Seen
 from bpnet.data.reading.text_lines import lines_of_text
@@ -25,12 +25,16 @@ MOST_PARTS = 12  # of one digit
 WIDEST = 1.5  # of the line's height
 LOWEST = 0.5  # of the line's height: a digit is hardly lower
 PALE = 0.25  # of a usual stroke's strength: another pen's may be no stronger
+SPECK = 0.1  # of the usual piece's longer side: what is smaller is dirt
+FEWEST_PIXELS = 4  # likewise
+MOST_PIECES = 60  # of a picture: where there are more, none is divided
 LEAST = 1e-6  # probability
 
 # Costs, beside −log p of what the network takes a run for:
 EACH = 0.3  # of every digit, and
 CUT = 0.4  # of every cut, for each width of a stroke: so none is divided without need
-LOW = 1.0  # of a digit that is lower than others
+LOW = 0.5  # of a digit that is lower than others
+APART = 5.0  # of a gap within a digit that is as wide as the line is high
 LEFT_OUT = 6.0  # of ink that is taken for no digit, if it is as large as a digit
 
 Run = tuple[int, int]  # the first part, and that after the last
@@ -62,29 +66,49 @@ def read_rows(seen: Seen, ask: Ask, prepare: Prepare, digits: int) -> list[Row]:
         prepare: makes a digit look like the network's training pictures.
         digits: how many classes are digits: all but the last, which is for what is none.
     """
-    pieces, ink = seen.pieces, seen.ink
-    sides = np.maximum(pieces.heights, pieces.widths).astype(np.float64)
-    size = np.where(pieces.highest(ink.strength) > PALE * ink.level, sides**2, 0)
-    chosen = np.flatnonzero(without_dirt(pieces, size))
+    chosen = legible(seen)
+    is_crowded = len(chosen) > MOST_PIECES
     return [
-        read_row(seen, members, ask, prepare, digits) for members in lines_of_text(pieces, chosen)
+        read_row(seen, members, ask, prepare, digits, is_crowded=is_crowded)
+        for members in lines_of_text(seen.pieces, chosen)
     ]
 
 
+def legible(seen: Seen) -> NDArray[np.int64]:
+    """Return the numbers of the pieces that are not specks, shadows or page edges."""
+    pieces, (height, width) = seen.pieces, seen.pieces.labels.shape
+    sides = np.maximum(pieces.heights, pieces.widths)
+    strong = pieces.highest(seen.ink.strength) > PALE * seen.ink.level
+    fills = (pieces.heights > FILLS * height) & (pieces.widths > FILLS * width)
+    lies_inside = pieces.edge_contact() <= LEANING * (pieces.heights + pieces.widths)
+    able = strong & (fills | lies_inside) & (sides >= FEWEST_PIXELS)
+    if not able.any():
+        return np.flatnonzero(able)
+    usual = np.sort(sides[able])[-max(1, int(able.sum()) // 3) :].mean()
+    return np.flatnonzero(able & (sides >= SPECK * usual))
+
+
 def read_row(
-    seen: Seen, members: NDArray[np.int64], ask: Ask, prepare: Prepare, digits: int
+    seen: Seen,
+    members: NDArray[np.int64],
+    ask: Ask,
+    prepare: Prepare,
+    digits: int,
+    *,
+    is_crowded: bool = False,
 ) -> Row:
-    """Read the digits of one line, which some pieces make up."""
+    """Read the digits of one line, which some pieces make up; in a crowd, each is taken whole."""
     pieces = only(seen.pieces, members)
     height = float(np.sort(pieces.heights)[-max(1, len(pieces) // 2) :].mean())
-    parts, crossed = cut_into_parts(pieces, seen.ink, height)
+    parts, crossed = cut_into_parts(pieces, seen.ink, np.inf if is_crowded else height)
     order = np.argsort(parts.left + parts.right, kind="stable")
-    runs = possible_runs(parts, order, WIDEST * height)
+    runs = possible_runs(parts, order, WIDEST * height, most=2 if is_crowded else MOST_PARTS)
     candidates = [prepare(picture_of(seen, parts, order[first:last])) for first, last in runs]
     answers = ask(np.stack([found.pixels for found in candidates if found.pixels is not None]))
     surety = np.maximum(answers[:, :digits].max(axis=1), LEAST)
     is_low = np.array([found.box.height < LOWEST * height for found in candidates])
-    as_digit = EACH + LOW * is_low - np.log(surety)
+    gaps = np.array([gap_within(parts, order[first:last]) for first, last in runs])
+    as_digit = EACH + LOW * is_low + APART * gaps / height - np.log(surety)
     sides = np.sqrt([found.box.height * found.box.width for found in candidates])
     as_none = LEFT_OUT * sides / height - np.log(np.maximum(answers[:, digits:].sum(axis=1), LEAST))
     pen = stroke_width(np.where(pieces.labels >= 0, np.maximum(seen.ink.strength, 0), 0))
@@ -97,12 +121,14 @@ def read_row(
     return Row(read, len(way) - len(kept), divided, float(surety[kept].min(initial=1)))
 
 
-def possible_runs(parts: Components, order: NDArray[np.int64], widest: float) -> list[Run]:
-    """Return the runs of neighbouring parts that may be one digit, by their first part."""
+def possible_runs(
+    parts: Components, order: NDArray[np.int64], widest: float, most: int = MOST_PARTS
+) -> list[Run]:
+    """Return the runs of neighbouring parts, `most` or fewer, that may be one digit, in order."""
     return [
         (first, last)
         for first in range(len(order))
-        for last in range(first + 1, min(first + MOST_PARTS, len(order)) + 1)
+        for last in range(first + 1, min(first + most, len(order)) + 1)
         if last == first + 1
         or np.ptp([parts.left[order[first:last]].min(), parts.right[order[first:last]].max()])
         <= widest
@@ -135,6 +161,13 @@ def cheapest_way(
     return way[::-1]
 
 
+def gap_within(parts: Components, run: NDArray[np.int64]) -> int:
+    """Return the width of the widest gap between parts, in columns; 0 if there is none."""
+    order = run[np.argsort(parts.left[run], kind="stable")]
+    reached = np.maximum.accumulate(parts.right[order])
+    return int(np.max(parts.left[order][1:] - reached[:-1], initial=0))
+
+
 def goes_on(pieces: Components, parts: Components, order: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return for each part in this order whether the next one belongs to the same piece."""
     piece = np.zeros(len(parts), dtype=np.int64)
@@ -151,7 +184,8 @@ def only(pieces: Components, members: NDArray[np.int64]) -> Components:
 
 
 def picture_of(seen: Seen, parts: Components, run: NDArray[np.int64]) -> DigitPicture:
-    """Return the picture of some parts as one digit."""
+    """Return some parts as one digit, with no more of the picture than is around it."""
     chosen = np.zeros(len(parts), dtype=bool)
     chosen[run] = True
-    return cut_out(seen.picture, seen.ink, parts, chosen)
+    box, place, ink = ink_of(seen.ink, parts, chosen)
+    return DigitPicture(as_mnist_shows(ink), seen.picture[place], ink, box)

@@ -22,6 +22,7 @@ THINNEST, THICKEST = 8.0, 13.0  # pixels there; MNIST has 6.8–14.1 (5–95 %),
 STRONG = 0.5  # of a stroke's usual strength: its core
 WIDE, WIDEST = 2.5, 6.0  # heights of the box: wider than digits are; no digit at all
 LOWEST = 0.4  # of the tallest digit's height: what is shorter is not a digit of the same row
+FRINGE = 2  # pixels around a stroke that may belong to it
 LONGEST_STROKES = 7  # sides of the box; measured: 4.4 at most on drawings, 6.5 in much noise
 
 BLANK = "the picture is blank"
@@ -147,17 +148,35 @@ def cut_out(
     picture: NDArray[np.float32], ink: Ink, pieces: Components, chosen: NDArray[np.bool_]
 ) -> DigitPicture:
     """Make the 28×28 picture of the chosen pieces."""
+    box, place, values = ink_of(ink, pieces, chosen)
+    plane = np.zeros_like(ink.strength)
+    plane[place] = values
+    return DigitPicture(as_mnist_shows(values), picture, plane, box)
+
+
+def ink_of(
+    ink: Ink, pieces: Components, chosen: NDArray[np.bool_]
+) -> tuple[Box, tuple[slice, slice], NDArray[np.float32]]:
+    """Return the box of the chosen pieces, a place around it, and the ink there, 0–1."""
     box = Box(
         int(pieces.top[chosen].min()),
         int(pieces.bottom[chosen].max()),
         int(pieces.left[chosen].min()),
         int(pieces.right[chosen].max()),
     )
-    near = thicken(pieces.mask(chosen).astype(np.float32), 1.5) > 0
-    strength = np.where(near, ink.strength, 0)
-    values = np.clip(strength / ink.level, 0, 1).astype(np.float32)
-    pixels = place_like_mnist(like_mnist_strokes(crop_to_ink(values)))
-    return DigitPicture(pixels, picture, values, box)
+    place = (
+        slice(max(0, box.top - FRINGE), box.bottom + FRINGE),
+        slice(max(0, box.left - FRINGE), box.right + FRINGE),
+    )
+    mask = np.append(chosen, False)[pieces.labels[place]]
+    near = thicken(mask.astype(np.float32), 1.5) > 0
+    strength = np.where(near, ink.strength[place], 0)
+    return box, place, np.clip(strength / ink.level, 0, 1).astype(np.float32)
+
+
+def as_mnist_shows(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return ink (height, width) of 0–1 as a picture (28, 28) of MNIST would show it."""
+    return place_like_mnist(like_mnist_strokes(crop_to_ink(ink)))
 
 
 def like_mnist_strokes(ink: NDArray[np.float32]) -> NDArray[np.float32]:
