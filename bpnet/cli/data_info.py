@@ -119,7 +119,8 @@ def text(summary: dict[str, Any]) -> list[str]:
             if file["sha256"]:
                 lines.append(f"{'':43}SHA-256 of the content {file['sha256']}")
     for dataset in summary["imported"]:
-        lines += ["", f"{dataset['name']}: {dataset['problem'] or 'imported'}, {dataset['path']}"]
+        kind = "imported" if dataset["source"] else "a folder of IDX files"
+        lines += ["", f"{dataset['name']}: {dataset['problem'] or kind}, {dataset['path']}"]
         if dataset["source"]:
             lines.append(f"  from {dataset['source']}")
         if not dataset["problem"]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +118,11 @@ def test_info_and_clean_cover_all_that_is_kept(folder: Path) -> None:
     [drawn], [bars] = info["synthetic"], info["imported"]
     assert (bars["name"], bars["source"], bars["train_samples"]) == ("bars", str(folder), 100)
     assert len(info["left_over"]) == 2
-    assert str(folder) in succeed("data", "info", "bars").out
+    assert str(folder) in (text := succeed("data", "info", "bars").out)
+    assert "bars: imported" in text
+    write_idx_folder(own / "files", draw_dataset())
+    assert "files: a folder of IDX files" in succeed("data", "info", "files").out
+    shutil.rmtree(own / "files")
     assert drawn in succeed("data", "info", "synthetic").out
     assert fail(2, "data", "info", "cars")
     assert fail(2, "data", "clean", "cars")
