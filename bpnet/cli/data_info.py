@@ -9,7 +9,7 @@ import click
 
 from bpnet.cli import options
 from bpnet.cli.output import show, show_json
-from bpnet.errors import DataError
+from bpnet.errors import DataError, some
 
 if TYPE_CHECKING:
     from bpnet.data.files.catalogue import KnownDataset
@@ -127,7 +127,7 @@ def text(summary: dict[str, Any]) -> list[str]:
             height, width = dataset["shape"]
             lines += [
                 f"  {dataset['train_samples']:,} + {dataset['test_samples']:,} pictures of "
-                f"{height}×{width} pixels, classes {', '.join(dataset['classes'])}"
+                f"{height}×{width} pixels, classes {some(dataset['classes'])}"
             ]
     for folder in summary["synthetic"]:
         lines += ["", f"synthetic: {folder}"]
