@@ -11,7 +11,7 @@ import click
 from bpnet.cli import options
 from bpnet.cli.output import note, show
 from bpnet.cli.run_start import data_option
-from bpnet.errors import quoted, some
+from bpnet.errors import counted, quoted, some
 
 if TYPE_CHECKING:
     from bpnet.data.dataset import Dataset
@@ -159,10 +159,13 @@ def describe(dataset: Dataset, folder: Path) -> list[str]:
     names, (height, width) = dataset.class_names, dataset.train.inputs.shape[1:]
     counts = np.bincount(dataset.train.targets, minlength=len(names))
     each = f"{counts.min():,} to {counts.max():,}" if np.ptp(counts) else f"{counts.min():,}"
+    pictures = "picture" if each == "1" else "pictures"
     return [
-        f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test pictures "
+        f"{dataset.name}: {len(dataset.train):,} training and "
+        f"{counted(len(dataset.test), 'test picture', 'test pictures')} "
         f"of {height}×{width} pixels, in {folder}",
-        f"{len(names):,} classes, {each} training pictures each: {some(names)}",
+        f"{counted(len(names), 'class', 'classes')}, {each} training {pictures} each: "
+        f"{some(names)}",
     ]
 
 
