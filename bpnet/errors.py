@@ -39,6 +39,11 @@ def listed(problems: Sequence[str]) -> list[str]:
     return [*problems[:MOST_LISTED], *([f"and {more:,} more"] if more > 0 else [])]
 
 
+def counted(number: int, thing: str, things: str) -> str:
+    """Return a number with the word for what is counted, as in "1 class" and "2 classes"."""
+    return f"{number:,} {thing if number == 1 else things}"
+
+
 def some(names: Sequence[str]) -> str:
     """Return a few names, the last among them, with quotes around those that hold a comma."""
     shown = names if len(names) <= MOST_NAMES else [*names[: MOST_NAMES - 2], "…", names[-1]]

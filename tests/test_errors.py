@@ -1,6 +1,6 @@
 """Messages stay short, whatever they quote."""
 
-from bpnet.errors import ConfigError, listed, quoted, shorten, some
+from bpnet.errors import ConfigError, counted, listed, quoted, shorten, some
 
 
 def test_the_middle_of_a_long_text_is_left_out() -> None:
@@ -20,6 +20,12 @@ def test_a_list_shows_its_first_entries_and_counts_the_others() -> None:
     assert found[-1] == "and 1,999,980 more"
     assert len(found) == 21
     assert listed(["one", "two"]) == ["one", "two"]
+
+
+def test_one_thing_is_no_plural() -> None:
+    assert [counted(n, "class", "classes") for n in (1, 2, 1000)] == [
+        *("1 class", "2 classes", "1,000 classes")
+    ]
 
 
 def test_of_many_names_the_first_and_the_last_are_shown() -> None:

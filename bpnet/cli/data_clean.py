@@ -22,7 +22,8 @@ def command(names: tuple[str, ...], dry_run: bool, data_dir: Path | None, as_jso
     Without NAME, that is all that can be had again: what was downloaded or drawn, and what killed
     processes and earlier versions left. Imported data sets are removed where they are named, as is
     `synthetic`, all drawn digits. In a directory that you name, only what bpnet has drawn or
-    imported there is removed. No file is removed that bpnet has not written.
+    imported there as a data set of your own is removed. No file is removed that bpnet has not
+    written.
     """
     from bpnet.data.cache import chosen, kept_in, remove
     from bpnet.data.files.directory import data_directory

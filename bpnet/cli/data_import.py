@@ -11,6 +11,7 @@ import click
 from bpnet.cli import options
 from bpnet.cli.output import note, show
 from bpnet.cli.run_start import data_option
+from bpnet.errors import counted, quoted, some
 
 if TYPE_CHECKING:
     from bpnet.data.dataset import Dataset
@@ -72,11 +73,16 @@ def command(
     from bpnet.data.mnist import import_files
 
     data_directory(data_dir)  # one that the user names must exist
+    if word is not None and name not in (None, word):
+        names = f"{quoted(word)} and --name {quoted(name)}"
+        raise click.UsageError(f"two names are given, {names}; give one of them.")
     name = word if name is None else name
     known = known_files(source, name)
     if known is None:
         import_as(source, name, size, transpose, data_dir)
         return
+    if size is not None or transpose is not None:
+        note(f"--size and --transpose have no say: these are the files of {known[0]}")
     for path in import_files(KNOWN[known[0]], known[1], data_dir):
         show(str(path))
 
@@ -153,10 +159,13 @@ def describe(dataset: Dataset, folder: Path) -> list[str]:
     names, (height, width) = dataset.class_names, dataset.train.inputs.shape[1:]
     counts = np.bincount(dataset.train.targets, minlength=len(names))
     each = f"{counts.min():,} to {counts.max():,}" if np.ptp(counts) else f"{counts.min():,}"
+    pictures = "picture" if each == "1" else "pictures"
     return [
-        f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test pictures "
+        f"{dataset.name}: {len(dataset.train):,} training and "
+        f"{counted(len(dataset.test), 'test picture', 'test pictures')} "
         f"of {height}×{width} pixels, in {folder}",
-        f"{len(names):,} classes, {each} training pictures each: {', '.join(names)}",
+        f"{counted(len(names), 'class', 'classes')}, {each} training {pictures} each: "
+        f"{some(names)}",
     ]
 
 

@@ -9,7 +9,7 @@ import click
 
 from bpnet.cli import options
 from bpnet.cli.output import show, show_json
-from bpnet.errors import DataError
+from bpnet.errors import DataError, some
 
 if TYPE_CHECKING:
     from bpnet.data.files.catalogue import KnownDataset
@@ -119,14 +119,15 @@ def text(summary: dict[str, Any]) -> list[str]:
             if file["sha256"]:
                 lines.append(f"{'':43}SHA-256 of the content {file['sha256']}")
     for dataset in summary["imported"]:
-        lines += ["", f"{dataset['name']}: {dataset['problem'] or 'imported'}, {dataset['path']}"]
+        kind = "imported" if dataset["source"] else "a folder of IDX files"
+        lines += ["", f"{dataset['name']}: {dataset['problem'] or kind}, {dataset['path']}"]
         if dataset["source"]:
             lines.append(f"  from {dataset['source']}")
         if not dataset["problem"]:
             height, width = dataset["shape"]
             lines += [
                 f"  {dataset['train_samples']:,} + {dataset['test_samples']:,} pictures of "
-                f"{height}×{width} pixels, classes {', '.join(dataset['classes'])}"
+                f"{height}×{width} pixels, classes {some(dataset['classes'])}"
             ]
     for folder in summary["synthetic"]:
         lines += ["", f"synthetic: {folder}"]

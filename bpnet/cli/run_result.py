@@ -56,9 +56,10 @@ def tell(result: dict[str, Any], score: Score, where: str, commands: list[str]) 
         commands: what to try next.
     """
     if result["test_accuracy"] is not None:
-        errors, loss = result["test_errors"], loss_text(result["test_loss"])
+        errors = "1 error" if result["test_errors"] == 1 else f"{result['test_errors']} errors"
+        loss = loss_text(result["test_loss"])
         accuracy = percent(result["test_accuracy"])
-        show(f"{where} accuracy {accuracy} ({errors} errors), loss {loss}")
+        show(f"{where} accuracy {accuracy} ({errors}), loss {loss}")
     else:
         means = f"mae {score.mean_absolute_error:.6g}, mse {score.mean_squared_error:.6g}"
         show(f"{where} loss {result['test_loss']:.6g}, {means}")

@@ -42,18 +42,28 @@ def crop_to_ink(ink: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def fit_into_box(
-    ink: NDArray[np.float32], box_size: tuple[int, int] = (BOX, BOX)
+    ink: NDArray[np.float32],
+    box_size: tuple[int, int] = (BOX, BOX),
+    *,
+    keeps_aspect: bool = True,
 ) -> NDArray[np.float32]:
     """Resample a cropped picture (height, width) to 20×20, its short side padded on both ends.
+
+    Args:
+        ink: the cropped picture.
+        box_size: height and width of another box.
+        keeps_aspect: fit the ink into a box that is not square as it is; else fit it into a square
+            first, and stretch that.
 
     Returns:
         Ink (20, 20), or of another `box_size`, whose darkest pixel is 1.
     """
     height, width = ink.shape
-    side = max(height, width)
-    top, left = (side - height) // 2, (side - width) // 2
-    rows = area_weights(side, box_size[0])[:, top : top + height]
-    columns = area_weights(side, box_size[1])[:, left : left + width]
+    tall = box_size[0] / box_size[1] if keeps_aspect else 1
+    sides = max(height, round(width * tall)), max(width, round(height / tall))
+    top, left = (sides[0] - height) // 2, (sides[1] - width) // 2
+    rows = area_weights(sides[0], box_size[0])[:, top : top + height]
+    columns = area_weights(sides[1], box_size[1])[:, left : left + width]
     box: NDArray[np.float32] = (rows @ ink @ columns.T).astype(np.float32, copy=False)
     box /= box.max()
     return box
@@ -97,6 +107,7 @@ def place_in_frame(
     centre: tuple[float, float],
     *,
     by_mass: bool,
+    keeps_aspect: bool,
 ) -> NDArray[np.float32]:
     """Fit cropped ink into a box, and paste that into a picture, as near to its place as it goes.
 
@@ -106,11 +117,12 @@ def place_in_frame(
         box_size: height and width of the box, which fits into the frame.
         centre: row and column of the picture, in pixels, for the middle of the ink.
         by_mass: whether that is the ink's centre of mass, or the middle of the box.
+        keeps_aspect: see `fit_into_box`.
 
     Returns:
         Ink (*frame) of 0–1.
     """
-    box = fit_into_box(ink, box_size)
+    box = fit_into_box(ink, box_size, keeps_aspect=keeps_aspect)
     corner = []
     for axis in (0, 1):
         places = np.arange(box_size[axis]) + 0.5

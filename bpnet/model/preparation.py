@@ -49,6 +49,7 @@ class Preparation:
         by_mass: whether that is the ink's centre of mass, or the middle of the box around it.
         orientation: how upright pictures were turned.
         bounds: lowest and highest of all that is `compared` in such pictures.
+        keeps_aspect: whether ink was fitted into the box as it is, or stretched with it.
     """
 
     frame: tuple[int, int]
@@ -60,6 +61,7 @@ class Preparation:
     by_mass: bool
     orientation: Orientation
     bounds: tuple[tuple[float, float], ...]
+    keeps_aspect: bool = False  # as earlier checkpoints, which do not say it
 
     def as_record(self) -> dict[str, Any]:
         """Return what a checkpoint's record holds: lists for tuples, as JSON has them."""
@@ -71,7 +73,11 @@ class Preparation:
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Preparation:
         """Return the form that a checkpoint's record holds."""
-        values = {field.name: record[field.name] for field in dataclasses.fields(cls)}
+        values = {
+            field.name: record[field.name]
+            for field in dataclasses.fields(cls)
+            if field.name in record
+        }
         for name in LISTS:
             values[name] = tuple(values[name])
         return cls(**values | {"bounds": tuple(map(tuple, values["bounds"]))})
@@ -135,8 +141,9 @@ class Preparation:
     def placed(self, ink: Floats) -> Pixels:
         """Return upright ink (height, width) of 0–1 as a training picture would show it."""
         cropped = turn(crop_to_ink(ink), self.orientation)
+        place = self.frame, self.box, self.centre
         return self.greys(
-            place_in_frame(cropped, self.frame, self.box, self.centre, by_mass=self.by_mass)
+            place_in_frame(cropped, *place, by_mass=self.by_mass, keeps_aspect=self.keeps_aspect)
         )
 
 

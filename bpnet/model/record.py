@@ -158,6 +158,7 @@ PREPARATION: Keys = {
     "by_mass": yes_or_no,
     "orientation": several(yes_or_no, 3, 3),
     "bounds": several(several(number, 2, 2), 0, 6),
+    "keeps_aspect": yes_or_no.or_missing(),  # not in earlier checkpoints
 }
 
 

@@ -21,7 +21,8 @@ SIGNATURE = "Software", "bpnet predict --explain"  # in every page: a later one 
 class Pages:
     """Collect rows, and write them whenever they fill a page; so few are in memory at a time.
 
-    Use it as a context: leaving it writes the last page, even after Ctrl-C.
+    Use it as a context: leaving it writes the last page, even after Ctrl-C. Where nothing went
+    wrong, it also removes the pages of an earlier drawing that would follow.
 
     Args:
         path: of the first page, `OUT.png`; further ones are called `OUT-2.png` and so on. Each is
@@ -36,9 +37,11 @@ class Pages:
     def __enter__(self) -> Pages:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if self._rows:
             self._write()
+        if kind is None and self._written:
+            self._remove_earlier()
 
     def add(self, rows: Iterable[Image.Image]) -> None:
         """Add rows of one width below the others.
@@ -51,11 +54,22 @@ class Pages:
             if len(self._rows) == ROWS:
                 self._write()
 
+    def _page(self, number: int) -> Path:
+        """Return the path of a page; the first one has number 1."""
+        path = self._path
+        return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+    def _remove_earlier(self) -> None:
+        """Remove what an earlier drawing has written behind the last page."""
+        number = self._written + 1
+        with suppress(OSError):  # such a page may stay: it is none of this drawing
+            while is_page(self._page(number)):
+                self._page(number).unlink()
+                number += 1
+
     def _write(self) -> None:
         self._written += 1
-        path = self._path
-        if self._written > 1:
-            path = path.with_name(f"{path.stem}-{self._written}{path.suffix}")
+        path = self._page(self._written)
         sheet = one_below_the_other(self._rows)
         self._rows.clear()
         signature = PngInfo()
@@ -84,18 +98,22 @@ def one_below_the_other(rows: list[Image.Image]) -> Image.Image:
     return sheet
 
 
+def is_page(path: Path) -> bool:
+    """Return whether a file is a page of a drawing."""
+    key, text = SIGNATURE
+    with suppress(Exception), Image.open(path, formats=("PNG",)) as image:
+        return bool(image.info.get(key) == text)
+    return False
+
+
 def demand_free(path: Path) -> None:
     """Make sure that nothing, or a page of an earlier drawing, is where a page belongs.
 
     Raises:
         DataError: another file is there, which nobody has asked to replace.
     """
-    if not os.path.lexists(path):
+    if not os.path.lexists(path) or is_page(path):
         return
-    key, text = SIGNATURE
-    with suppress(Exception), Image.open(path, formats=("PNG",)) as image:
-        if image.info.get(key) == text:
-            return
     raise DataError(
         "a page of the explanation would replace another file",
         where=path,

@@ -51,6 +51,7 @@ MNIST = Preparation(
     by_mass=True,
     orientation=UPRIGHT,
     bounds=((0.99, 1.0), (0.0, 0.0), (0.9, 1.0), (0.55, 1.0), (13.9, 15.1), (13.9, 15.1)),
+    keeps_aspect=True,
 )
 
 
@@ -89,7 +90,9 @@ def learn_preparation(dataset: Dataset, index: NDArray[np.int64]) -> Preparation
     by_mass = bool(spread[True].std(axis=0).sum() <= spread[False].std(axis=0).sum())
     row, column = spread[by_mass].mean(axis=0).tolist()
     bounds = bounds_of(compared(found, box, by_mass=by_mass), box)
-    return Preparation(frame, paper, ink, strokes, box, (row, column), by_mass, orientation, bounds)
+    keeps = box[0] == box[1] or (strokes and keeps_aspect(found, box, orientation))
+    place = box, (row, column), by_mass
+    return Preparation(frame, paper, ink, strokes, *place, orientation, bounds, keeps)
 
 
 def thinned(index: NDArray[np.int64], size: int, pixels: int) -> NDArray[np.int64]:
@@ -122,6 +125,32 @@ def usual_box(found: NDArray[np.float64], frame: tuple[int, int]) -> tuple[int, 
     if min(tall, wide) < BINDING:
         height = width = max(height, width)
     return min(max(height, 1), frame[0]), min(max(width, 1), frame[1])
+
+
+def keeps_aspect(
+    found: NDArray[np.float64], box: tuple[int, int], orientation: Orientation
+) -> bool:
+    """Return whether strokes in a box that is not square are as wide for their height as drawn.
+
+    Where the box was stretched, the strokes were stretched with it.
+
+    Args:
+        found: the `measures` of the pictures.
+        box: see `Preparation`.
+        orientation: likewise.
+    """
+    drawn = draw_digits(np.resize(np.arange(10), DRAWN), seed=1)[0]
+    usual, seen = usual_aspect(measures(MNIST.strength(drawn))), usual_aspect(found)
+    if orientation[0]:
+        usual = -usual
+    return abs(seen - usual) < abs(seen - usual - math.log(box[1] / box[0]))
+
+
+def usual_aspect(found: NDArray[np.float64]) -> float:
+    """Return the median of ln(width / height) of the ink, of which the `measures` are given."""
+    top, bottom, left, right = found[:, 5:].T
+    inked = bottom > top
+    return float(np.median(np.log((right - left)[inked] / (bottom - top)[inked])))
 
 
 def bounds_of(found: NDArray[np.float64], box: tuple[int, int]) -> tuple[tuple[float, float], ...]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_was_imported_is_trained_and_scored_under_its_name(folder: Path) -> None:
     answer = succeed("data", "import", folder)
     assert "bars: 100 training and 30 test pictures of 8×8 pixels" in answer.out
+    assert 'each: low, middle, "top, nearly"' in answer.out
     assert "##" in answer.out  # the pictures, in letters
     own = folder.parent / "own" / "bars"
     with Image.open(own / "contact_sheet.png") as sheet:
@@ -59,6 +61,7 @@ def test_what_was_imported_is_trained_and_scored_under_its_name(folder: Path) ->
 def test_nothing_is_overwritten_and_nothing_is_left(folder: Path) -> None:
     succeed("data", "import", folder, "--name", "mine")
     assert "choose another name" in fail(3, "data", "import", folder, "mine")
+    assert "two names" in fail(2, "data", "import", folder, "aa", "--name", "bb")
     for name in ("idx", "table", "synthetic", "a/b", "..", ""):
         assert "cannot have this name" in fail(2, "data", "import", folder, "--name", name)
     (folder / "train" / ("n" * 150)).mkdir()
@@ -117,7 +120,11 @@ def test_info_and_clean_cover_all_that_is_kept(folder: Path) -> None:
     [drawn], [bars] = info["synthetic"], info["imported"]
     assert (bars["name"], bars["source"], bars["train_samples"]) == ("bars", str(folder), 100)
     assert len(info["left_over"]) == 2
-    assert str(folder) in succeed("data", "info", "bars").out
+    assert str(folder) in (text := succeed("data", "info", "bars").out)
+    assert "bars: imported" in text
+    write_idx_folder(own / "files", draw_dataset())
+    assert "files: a folder of IDX files" in succeed("data", "info", "files").out
+    shutil.rmtree(own / "files")
     assert drawn in succeed("data", "info", "synthetic").out
     assert fail(2, "data", "info", "cars")
     assert fail(2, "data", "clean", "cars")
@@ -163,7 +170,9 @@ def test_the_files_of_mnist_are_known_by_their_checksums(
         for file, array in zip(MNIST.files, ARRAYS, strict=True)
     )
     monkeypatch.setitem(KNOWN, "mnist", dataclasses.replace(MNIST, files=known))
-    assert succeed("data", "import", named).out.count(str(own / "mnist")) == 4
+    answer = succeed("data", "import", named, "--size", "20x24")
+    assert answer.out.count(str(own / "mnist")) == 4
+    assert "--size and --transpose have no say" in answer.err
     assert not (own / "mnist" / "classes.txt").exists()
 
 

@@ -61,6 +61,17 @@ def test_further_pages_replace_earlier_ones_but_nothing_else(tmp_path: Path) -> 
     assert (tmp_path / "out-2.png").read_bytes() == before
 
 
+def test_pages_of_a_longer_drawing_do_not_stay(tmp_path: Path) -> None:
+    def draw(rows: int) -> None:
+        with Pages(tmp_path / "out.png") as pages:
+            pages.add([row()] * rows)
+
+    draw(4 * ROWS)
+    row().save(tmp_path / "out-4.png")  # somebody else's
+    draw(ROWS + 1)
+    assert sorted(sizes(tmp_path)) == ["out-2.png", "out-4.png", "out.png"]
+
+
 def test_a_place_is_refused_where_a_page_would_replace_a_picture(tmp_path: Path) -> None:
     pictures = [str(tmp_path / name) for name in ("a.png", "b-2.png", "c.png")]
     for name in pictures:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.data.idx_folder import load_idx_folder
+from bpnet.data.reading.resample import resample
 from bpnet.data.synthetic import draw_digits
 from bpnet.model.preparation import Preparation, compared, measures
 from bpnet.training.preparation import MNIST, learn_preparation
@@ -84,6 +85,35 @@ def test_pictures_squeezed_in_one_direction_have_a_box_like_that() -> None:
     height, width = learned(squeezed).box
     assert height == 20
     assert 10 <= width <= 11
+
+
+def ink_sizes(form: Preparation, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return height and width of the ink (2, pictures)."""
+    top, bottom, left, right = measures(form.strength(images))[:, 5:].T
+    return np.stack([bottom - top, right - left])
+
+
+def fitted(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return 32×16 pixels that hold ink undistorted in the 26×13 in their middle."""
+    rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
+    cropped = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32)
+    factor = min(26 / cropped.shape[0], 13 / cropped.shape[1])
+    height, width = (max(1, round(side * factor)) for side in cropped.shape)
+    frame = np.zeros((32, 16), np.uint8)
+    top, left = (32 - height) // 2, (16 - width) // 2
+    frame[top : top + height, left : left + width] = np.rint(resample(cropped, height, width))
+    return frame
+
+
+def test_ink_in_a_tall_box_keeps_its_aspect_as_in_training() -> None:
+    tall = np.stack(list(map(fitted, IMAGES)))
+    form = learned(tall)
+    assert form.box == (26, 13)
+    assert form.keeps_aspect
+    placed = np.stack([form.placed(digit / np.float32(255)) for digit in IMAGES])
+    assert np.abs(ink_sizes(form, placed) - ink_sizes(form, tall)).max() <= 2
+    squeezed = IMAGES.reshape(600, 28, 14, 2).mean(axis=3).astype(np.uint8)
+    assert not learned(squeezed).keeps_aspect
 
 
 def test_bounds_hold_the_data_set_and_leave_out_what_is_placed_otherwise() -> None:

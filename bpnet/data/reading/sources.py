@@ -15,6 +15,7 @@ from bpnet.errors import DataError
 STANDARD_INPUT = "-"
 WEB = ("http://", "https://")
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # longer than the letter of a drive
+ALMOST = re.compile(r"(https?):/*(?=[^/])", re.IGNORECASE)  # a slash was lost
 WILD = re.compile(r"[*?[]")
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp"),
@@ -47,7 +48,12 @@ def find_pictures(words: Iterable[str]) -> Found:
     """
     found = Found()
     for word in words:
-        if not word:
+        if (lost := ALMOST.match(word)) and not is_address(word) and not os.path.lexists(word):
+            rest = without_secrets(f"//{word[lost.end() :]}")
+            hint = f"did you mean {lost[1]}:{rest}?"
+            where = f"{lost[0]}{rest[2:]}"
+            found.pictures.append(DataError("there is no such picture", where=where, hint=hint))
+        elif not word:
             hint = "a variable may be empty; the working directory is called `.`"
             found.pictures.append(DataError("a picture has an empty name", where='""', hint=hint))
         elif word == STANDARD_INPUT or is_address(word) or not _stands_for_several(word):

@@ -105,6 +105,13 @@ def test_words_behind_which_there_is_no_picture_are_named(word: str, what: str) 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")
+@pytest.mark.parametrize("start", ["https:/", "https:"])
+def test_an_address_that_lost_a_slash_is_understood(start: str) -> None:
+    message = str(refused(f"{start}me:secret@example.org/1.png?token=secret"))
+    assert "did you mean https://***@example.org/1.png?***?" in message
+    assert "secret" not in message
+
+
 def test_links_to_folders_are_not_followed(tree: Path) -> None:
     (tree / "in" / "a" / "round").symlink_to(tree / "in")
     (tree / "in" / "a" / "round.png").symlink_to(tree / "in")
