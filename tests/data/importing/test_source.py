@@ -9,6 +9,8 @@ import pytest
 from bpnet.data.files.idx import write_idx
 from bpnet.data.files.names import STEMS
 from bpnet.data.importing.checks import warnings_of
+from bpnet.data.importing.emnist import lies_on_its_side
+from bpnet.data.importing.found import Labelled
 from bpnet.data.importing.store import name_for
 from bpnet.data.synthetic import draw_digits
 from bpnet.errors import DataError
@@ -105,6 +107,12 @@ def test_digits_on_their_side_are_known_without_a_name(tmp_path: Path, is_invert
     np.random.default_rng(1).shuffle(arrays[1])
     put(tmp_path / "nonsense", arrays)
     np.testing.assert_array_equal(imported(tmp_path / "nonsense")[0].train.inputs, images)
+
+
+def test_classes_of_two_digits_are_no_digits() -> None:
+    images, labels = draw_digits(20, seed=5, workers=1)
+    names = [str(number) for number in range(12, 22)]
+    assert lies_on_its_side(Labelled(images, labels), names) is None
 
 
 def test_a_raw_file_beside_its_gzip_counts_once(tmp_path: Path) -> None:
