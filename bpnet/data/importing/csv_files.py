@@ -26,7 +26,7 @@ from bpnet.data.importing.csv_columns import (
 )
 from bpnet.data.importing.found import MOST_BYTES, Found, Labelled, Wanted
 from bpnet.data.importing.labels import to_labels
-from bpnet.data.importing.named_arrays import TRAIN, part_of, with_parts
+from bpnet.data.importing.named_arrays import TRAIN, demand_one_each, part_of, with_parts
 from bpnet.data.importing.pixels import to_pictures
 from bpnet.errors import DataError, quoted
 
@@ -54,6 +54,7 @@ def read_csv(files: Sequence[Path], wanted: Wanted) -> Found:
         DataError: a file is damaged, or there are no labels to train with.
     """
     where = files[0] if len(files) == 1 else files[0].parent
+    demand_one_each([(part_of(path.name) or TRAIN, path.name) for path in files], where)
     tables = {part_of(path.name) or TRAIN: read_table(path) for path in files}
     notes = [
         f"the {part} table has no labels and was left out"

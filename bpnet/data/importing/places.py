@@ -83,7 +83,24 @@ def groups(kind: str, files: Sequence[Path]) -> list[list[Path]]:
         if kind == NUMPY:
             key = "" if numpy_files.holds_one_array(path) else name
         found[key].append(path)
-    return list(found.values())
+    if kind != CSV:
+        return list(found.values())
+    return [part for group in found.values() for part in _apart(group)]
+
+
+def _apart(group: Sequence[Path]) -> list[list[Path]]:
+    """Return tables as one data set, or as several where some of them are the same part.
+
+    Then those belong together whose names differ in the word of the part alone.
+    """
+    parts = [part_of(path.name) for path in group]
+    if len(set(parts)) == len(parts):
+        return [list(group)]
+    sets: dict[str, list[Path]] = defaultdict(list)
+    for path, part in zip(group, parts, strict=True):
+        name = path.name.lower().removesuffix(".gz")
+        sets[PARTS[part].sub("*", name, count=1) if part else name].append(path)
+    return list(sets.values())
 
 
 def _in_folder(source: Path) -> Place:

@@ -164,3 +164,13 @@ def test_the_last_column_s_label_may_be_missing(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("\n".join([header, *lines]))
     with pytest.raises(DataError, match="20 columns in line 7, but 21"):
         imported(tmp_path / "a.csv", size=SIZE)
+
+
+def test_only_the_table_that_differs_in_the_part_alone_belongs_to_one(tmp_path: Path) -> None:
+    path = put(tmp_path)
+    for name in ("digits_train_few.csv", "digits_test_few.csv"):
+        (tmp_path / name).write_text(table(IMAGES[:8], LABELS[:8].tolist()))
+    check(imported(path, size=SIZE)[0])
+    assert len(imported(tmp_path / "digits_train_few.csv", size=SIZE)[0].train) == 8
+    with pytest.raises(DataError, match="several data sets"):
+        imported(tmp_path, size=SIZE)
