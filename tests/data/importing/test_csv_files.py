@@ -82,7 +82,7 @@ def test_labels_may_be_texts_and_stand_last(tmp_path: Path) -> None:
             assert {i.ravel()[1:].tobytes() for i in part.inputs[part.targets == number]} <= wanted
 
 
-@pytest.mark.parametrize("white", [1.0, 16, 65535])
+@pytest.mark.parametrize("white", [1.0, 16, 4095, 65535])
 def test_pixels_of_other_ranges_become_bytes(tmp_path: Path, white: float) -> None:
     scaled = IMAGES / 255 * white if white == 1 else np.rint(IMAGES / 255.0 * white).astype(int)
     (tmp_path / "a_train.csv").write_text(table(scaled, LABELS.tolist()))
