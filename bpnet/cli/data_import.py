@@ -71,6 +71,8 @@ def command(
     from bpnet.data.files.directory import data_directory
     from bpnet.data.mnist import import_files
 
+    if word is not None and name is not None:
+        raise click.UsageError("Give the name once: as NAME, or with --name.")
     data_directory(data_dir)  # one that the user names must exist
     name = word if name is None else name
     known = known_files(source, name)

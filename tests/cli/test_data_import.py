@@ -59,6 +59,7 @@ def test_what_was_imported_is_trained_and_scored_under_its_name(folder: Path) ->
 def test_nothing_is_overwritten_and_nothing_is_left(folder: Path) -> None:
     succeed("data", "import", folder, "--name", "mine")
     assert "choose another name" in fail(3, "data", "import", folder, "mine")
+    assert "Give the name once" in fail(2, "data", "import", folder, "a", "--name", "b")
     for name in ("idx", "table", "synthetic", "a/b", "..", ""):
         assert "cannot have this name" in fail(2, "data", "import", folder, "--name", name)
     (folder / "train" / ("n" * 150)).mkdir()

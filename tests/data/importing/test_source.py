@@ -146,6 +146,8 @@ def test_what_is_no_data_is_refused(tmp_path: Path, name: str, expected: str) ->
         ("mnist_train.csv", "my-mnist"),
         ("my pictures", "my-pictures"),
         ("x_train.npy", "x"),
+        ("latest-contest", "latest-contest"),
+        ("lastlabel.csv", "lastlabel"),
         ("…", "data"),
         ("train.csv", "data"),
         (STEMS[0], "data"),
