@@ -107,10 +107,11 @@ def _in_folder(source: Path) -> Place:
     """Return the data in a folder, or in the only folder that it holds."""
     folder = source
     for _ in range(DEEPEST):
+        has_pictures = len(class_folders(folder)[TRAIN]) > 1
         for kind, files in _files(folder).items():
-            return _place(kind, _only_one(kind, files, folder))
-        folders = class_folders(folder)
-        if len(folders[TRAIN]) > 1:
+            if not (has_pictures and kind == CSV):  # texts often lie beside pictures
+                return _place(kind, _only_one(kind, files, folder))
+        if has_pictures:
             return Place([folder], partial(read_folders, folder))
         below = subfolders(folder)
         if len(below) != 1:
