@@ -117,8 +117,11 @@ def recognise(source: Path) -> str | None:
     """Return which known data set lies at a place, whole and undamaged; None if none does.
 
     Args:
-        source: the folder with the files, one that holds it under the data set's name, or a file.
+        source: the folder with the files, one that holds it under the data set's name, or one of
+            the files.
     """
+    if what_is_at(source) == FILE and source.name not in spellings_of_all():
+        return None  # what lies beside a file is not what the user named
     folder = DataDirectory(_folder_of(source).absolute(), is_own=False)
     if what_is_at(folder.path) != DIRECTORY:
         return None

@@ -174,6 +174,10 @@ def test_the_files_of_mnist_are_known_by_their_checksums(
     assert answer.out.count(str(own / "mnist")) == 4
     assert "--size and --transpose have no say" in answer.err
     assert not (own / "mnist" / "classes.txt").exists()
+    if named == "files/t10k-labels-idx1-ubyte.gz":  # but another file beside them is not MNIST
+        lines = [f"{n % 2}," + ",".join(str(n + i) for i in range(9)) for n in range(40)]
+        Path("files/own.csv").write_text("\n".join(lines))
+        assert "own: " in succeed("data", "import", "files/own.csv").out
 
 
 def test_a_folder_of_other_files_of_these_names_is_a_data_set_of_its_own(folder: Path) -> None:

@@ -63,7 +63,9 @@ def lies_on_its_side(samples: Labelled, names: Sequence[str]) -> bool | None:
         samples: pictures and class numbers.
         names: of the classes; those called 0 to 9 are looked at.
     """
-    digits = [(number, int(name)) for number, name in enumerate(names) if name in string.digits]
+    digits = [
+        (number, int(name)) for number, name in enumerate(names) if name in set(string.digits)
+    ]
     if len(digits) < 5 or samples.images.shape[1:] != (28, 28):
         return None
     upright = sideways = 0.0

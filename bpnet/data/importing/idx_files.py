@@ -10,7 +10,7 @@ from bpnet.data.files.disk import disk_errors
 from bpnet.data.files.idx import GZIP_MAGIC, read_idx
 from bpnet.data.importing.found import Found, Labelled, Wanted
 from bpnet.data.importing.labels import to_labels
-from bpnet.data.importing.named_arrays import PARTS, TRAIN, part_of, with_parts
+from bpnet.data.importing.named_arrays import PARTS, TRAIN, demand_one_each, part_of, with_parts
 from bpnet.data.importing.pixels import to_pictures
 from bpnet.errors import DataError
 
@@ -37,6 +37,7 @@ def read_idx_files(files: Sequence[Path], wanted: Wanted) -> Found:
     """
     where = files[0].parent
     arrays: dict[tuple[str, int], NDArray[Any]] = {}
+    kinds: list[tuple[str, str]] = []
     for path in files:
         array = read_idx(path)
         is_labels = "label" in path.name.lower() or "lbl" in path.name.lower()
@@ -49,6 +50,9 @@ def read_idx_files(files: Sequence[Path], wanted: Wanted) -> Found:
                 hint="give each file the other's name",
             )
         arrays[part_of(path.name.lower()) or TRAIN, is_labels] = array
+        role = "labels" if is_labels else "pictures"
+        kinds.append((f"{role} of {part_of(path.name.lower()) or TRAIN}", path.name))
+    demand_one_each(kinds, where)
     parts = [part for part in PARTS if (part, False) in arrays and (part, True) in arrays]
     if TRAIN not in parts:
         raise DataError(

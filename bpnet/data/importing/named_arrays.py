@@ -1,7 +1,7 @@
 """Find pictures and labels, of training and of test, among arrays that have names."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,13 +31,35 @@ def part_of(name: str) -> str | None:
     return next((part for part, words in PARTS.items() if words.search(lower)), None)
 
 
+def demand_one_each(names: Iterable[tuple[str, str]], where: object) -> None:
+    """Make sure that no two files or arrays are the same part of a data set.
+
+    Args:
+        names: what each of them is, and its name.
+        where: what messages call their place.
+
+    Raises:
+        DataError: it is not clear which one is meant.
+    """
+    seen: dict[str, str] = {}
+    for what, name in names:
+        if (other := seen.setdefault(what, name)) != name:
+            raise DataError(
+                f"it is not clear which is meant for {what}",
+                where=where,
+                expected="one of each kind",
+                found=f"{other} and {name}",
+                hint="put those that belong together into a folder of their own",
+            )
+
+
 def from_arrays(arrays: Arrays, wanted: Wanted, where: object) -> Found:
     """Return the samples among arrays with names such as `x_train`.
 
     Raises:
         DataError: pictures or labels of training cannot be told from the names, or do not fit.
     """
-    roles = _roles(arrays)
+    roles = _roles(arrays, where)
     parts = [part for part in PARTS if (part, "images") in roles and (part, "labels") in roles]
     if TRAIN not in parts:
         raise DataError(
@@ -72,11 +94,12 @@ def with_parts(samples: Mapping[str, Labelled], notes: list[str]) -> Found:
     return Found(train, test, (), notes)
 
 
-def _roles(arrays: Arrays) -> dict[tuple[str, str], str]:
+def _roles(arrays: Arrays, where: object) -> dict[tuple[str, str], str]:
     """Return which array holds the images and the labels of which part.
 
     Where a name says no more than the part, labels are what has one value per sample.
     """
+    named: list[tuple[str, str]] = []
     roles: dict[tuple[str, str], str] = {}
     unclear: dict[tuple[str, str], str] = {}
     for name, array in arrays.items():
@@ -85,10 +108,13 @@ def _roles(arrays: Arrays) -> dict[tuple[str, str], str]:
         rest = re.findall("[a-z]+", PARTS[part].sub("_", words))
         is_images, is_labels = (any(map(kind.match, rest)) for kind in (IMAGES, LABELS))
         if is_images != is_labels:
-            roles.setdefault((part, "images" if is_images else "labels"), name)
+            role = "images" if is_images else "labels"
+            named.append((f"{role} of {part}", name))
+            roles[part, role] = name
         else:
             is_labels = array.ndim == 1 or 1 in array.shape
             unclear.setdefault((part, "labels" if is_labels else "images"), name)
+    demand_one_each(named, where)
     return unclear | roles
 
 

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from bpnet.data.importing.found import MOST_BYTES
 from bpnet.errors import DataError
 
-WHITES = (1, 16, 255, 65535)  # the largest number that a pixel of a usual kind can be
+WHITES = (
+    1,
+    16,
+    255,
+    1023,
+    4095,
+    16383,
+    65535,
+)  # the largest number that a pixel of a usual kind can be
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as in JPEG and PNG tools
 BLOCK = 1 << 22  # pixels converted at a time
 

@@ -83,17 +83,35 @@ def groups(kind: str, files: Sequence[Path]) -> list[list[Path]]:
         if kind == NUMPY:
             key = "" if numpy_files.holds_one_array(path) else name
         found[key].append(path)
-    return list(found.values())
+    if kind != CSV:
+        return list(found.values())
+    return [part for group in found.values() for part in _apart(group)]
+
+
+def _apart(group: Sequence[Path]) -> list[list[Path]]:
+    """Return tables as one data set, or as several where some of them are the same part.
+
+    Then those belong together whose names differ in the word of the part alone.
+    """
+    parts = [part_of(path.name) for path in group]
+    if len(set(parts)) == len(parts):
+        return [list(group)]
+    sets: dict[str, list[Path]] = defaultdict(list)
+    for path, part in zip(group, parts, strict=True):
+        name = path.name.lower().removesuffix(".gz")
+        sets[PARTS[part].sub("*", name, count=1) if part else name].append(path)
+    return list(sets.values())
 
 
 def _in_folder(source: Path) -> Place:
     """Return the data in a folder, or in the only folder that it holds."""
     folder = source
     for _ in range(DEEPEST):
+        has_pictures = len(class_folders(folder)[TRAIN]) > 1
         for kind, files in _files(folder).items():
-            return _place(kind, _only_one(kind, files, folder))
-        folders = class_folders(folder)
-        if len(folders[TRAIN]) > 1:
+            if not (has_pictures and kind == CSV):  # texts often lie beside pictures
+                return _place(kind, _only_one(kind, files, folder))
+        if has_pictures:
             return Place([folder], partial(read_folders, folder))
         below = subfolders(folder)
         if len(below) != 1:

@@ -13,7 +13,7 @@ from bpnet.data.importing.emnist import class_names, kind_of, lies_on_its_side
 from bpnet.data.importing.found import Labelled, Progress, Wanted
 from bpnet.data.importing.places import locate
 from bpnet.data.split import stratified_split
-from bpnet.errors import DataError
+from bpnet.errors import DataError, quoted
 from bpnet.seeding import derive_rng
 
 TEST_SHARE = 7  # one in so many samples is held out as a test, as MNIST has it
@@ -102,13 +102,24 @@ def check_names(names: Sequence[str], where: object) -> None:
     Raises:
         DataError: they cannot.
     """
+    for name in names:
+        try:
+            fits = class_names_of(name, separator="\n") == (name,)
+        except ValueError:
+            fits = False
+        if not fits:
+            raise DataError(
+                "a class cannot have such a name",
+                where=where,
+                expected="a name of some characters, not too many, in one line, without a blank at "
+                "either end, and without # or ; at the start or after a blank",
+                found=quoted(name),
+            )
     try:
-        fits = class_names_of("\n".join(names), separator="\n") == tuple(names)
-        found = "a line break or a blank at the end"
+        class_names_of("\n".join(names), separator="\n")
     except ValueError as error:
-        fits, found = False, str(error)
-    if not fits:
-        raise DataError("a class cannot have such a name", where=where, found=found)
+        what = "there are too many classes, or two of one name"
+        raise DataError(what, where=where, found=error) from error
 
 
 def is_transposed(

@@ -48,7 +48,7 @@ def name_for(source: Path) -> str:
     while Path(stem).suffix.lower() in (".gz", ".csv", ".npz", ".npy", ".mat", ".txt", ".tsv"):
         stem = Path(stem).stem
     stem = re.sub(
-        r"[-_. ]*(idx\d-)?(ubyte|train(ing)?|test(ing)?|t10k|images?|labels?)\b", "", stem
+        r"(^|[-_. ]+)(idx\d-)?(ubyte|train(ing)?|test(ing)?|t10k|images?|labels?)\b", "", stem
     )
     name = re.sub("[^A-Za-z0-9._-]+", "-", stem).strip("._-")[:50] or "data"
     return f"{OWN}{name}" if name in DATASETS else name

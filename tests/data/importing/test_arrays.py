@@ -98,6 +98,7 @@ def test_validation_samples_are_added_or_become_the_test(tmp_path: Path) -> None
     ("arrays", "message"),
     [
         ({"x_train": IMAGES}, "not clear which arrays"),
+        ({"x_train": IMAGES, "X_train_few": IMAGES, "y": LABELS}, "not clear which is meant"),
         ({"x_train": IMAGES, "y_train": LABELS[:-1]}, "do not belong together"),
         ({"x_train": IMAGES, "y_train": LABELS / 2}, "are not labels"),
         ({"x_train": IMAGES - 1000.0, "y_train": LABELS}, "no usual range"),

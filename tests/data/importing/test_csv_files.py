@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bpnet.data.importing.csv_files import find_columns
+from bpnet.data.importing.csv_columns import find_columns
 from bpnet.errors import DataError
 from tests.helpers.import_files import (
     IMAGES,
@@ -82,7 +82,7 @@ def test_labels_may_be_texts_and_stand_last(tmp_path: Path) -> None:
             assert {i.ravel()[1:].tobytes() for i in part.inputs[part.targets == number]} <= wanted
 
 
-@pytest.mark.parametrize("white", [1.0, 16, 65535])
+@pytest.mark.parametrize("white", [1.0, 16, 4095, 65535])
 def test_pixels_of_other_ranges_become_bytes(tmp_path: Path, white: float) -> None:
     scaled = IMAGES / 255 * white if white == 1 else np.rint(IMAGES / 255.0 * white).astype(int)
     (tmp_path / "a_train.csv").write_text(table(scaled, LABELS.tolist()))
@@ -110,7 +110,11 @@ def test_a_test_without_labels_is_left_out(tmp_path: Path) -> None:
         (lambda lines: [*lines[:3], lines[3].replace(",", ",x", 1)], r'"x\d+" in line 4, column 2'),
         (lambda lines: [*lines[:3], "1" + "," * 20], 'found: "" in line 4, column 2'),
         (lambda lines: [*lines[:3], "1" + ",-5" * 20], "no usual range"),
-        (lambda lines: [*lines[:3], "1" + ",nan" * 20], '"nan" in line 4|no usual range'),
+        (lambda lines: [*lines[:3], "1" + ",nan" * 20], '"nan" in line 4'),
+        (lambda lines: [*lines[:3], lines[3] + ",7"], "22 columns in line 4, but 21"),
+        (lambda lines: [*lines[:3], lines[3].rpartition(",")[0]], "20 columns in line 4, but 21"),
+        (lambda lines: [*lines[:3], "" + lines[3][1:]], "no label in line 4"),
+        (lambda lines: ["label,a", *lines], "2 names of columns, but 21"),
         (lambda lines: [line[2:] for line in lines], "do not make rows|no labels|not labels"),
         (lambda lines: [], "an empty file"),
     ],
@@ -134,3 +138,39 @@ def test_the_label_is_last_where_the_first_column_never_changes() -> None:
     columns = find_columns(["0,5,1", "0,6,2", "0,7,1"], Path("a.csv"))
     assert (columns.label, columns.pixels) == (2, [0, 1])
     assert find_columns(["3,5,1", "1,6,2"], Path("a.csv")).label == 0
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+@pytest.mark.parametrize("corner", [0, 9])
+def test_the_labels_of_a_sorted_table_are_found(tmp_path: Path, is_last: bool, corner: int) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (240, 9))
+    pictures[:, 0] = 0
+    pictures[100:200:50, 0] = corner  # a pixel that is seldom anything but black
+    lines = [
+        ",".join(map(str, [*image, n // 80] if is_last else [n // 80, *image]))
+        for n, image in enumerate(pictures)
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    dataset, notes = imported(tmp_path / "a.csv")
+    assert dataset.class_names == ("0", "1", "2")
+    assert any("the last one was taken" in note for note in notes) is is_last
+
+
+def test_the_last_column_s_label_may_be_missing(tmp_path: Path) -> None:
+    lines = [line.partition(",")[2] + f",{n % 2}" for n, line in
+             enumerate(table(IMAGES, LABELS.tolist()).splitlines())]  # fmt: skip
+    lines[5] = lines[5].rpartition(",")[0]
+    header = ",".join([*PIXELS, "label"])
+    (tmp_path / "a.csv").write_text("\n".join([header, *lines]))
+    with pytest.raises(DataError, match="20 columns in line 7, but 21"):
+        imported(tmp_path / "a.csv", size=SIZE)
+
+
+def test_only_the_table_that_differs_in_the_part_alone_belongs_to_one(tmp_path: Path) -> None:
+    path = put(tmp_path)
+    for name in ("digits_train_few.csv", "digits_test_few.csv"):
+        (tmp_path / name).write_text(table(IMAGES[:8], LABELS[:8].tolist()))
+    check(imported(path, size=SIZE)[0])
+    assert len(imported(tmp_path / "digits_train_few.csv", size=SIZE)[0].train) == 8
+    with pytest.raises(DataError, match="several data sets"):
+        imported(tmp_path, size=SIZE)

@@ -26,6 +26,8 @@ def test_the_folders_are_the_classes(tmp_path: Path, parts: tuple[str, str]) -> 
     write_pictures(tmp_path / parts[0], IMAGES, [NAMES[label] for label in LABELS])
     write_pictures(tmp_path / parts[1], TEST_IMAGES, [NAMES[label] for label in TEST_LABELS])
     (tmp_path / ".hidden").mkdir()
+    (tmp_path / "labels.csv").write_text("file,class\n000.png,cat\n")
+    (tmp_path / "requirements.txt").write_text("numpy\n")
     (tmp_path / parts[0] / "cat" / "notes.txt").touch()
     dataset, _ = imported(tmp_path)
     assert dataset.class_names == SORTED

@@ -9,6 +9,9 @@ import pytest
 from bpnet.data.files.idx import write_idx
 from bpnet.data.files.names import STEMS
 from bpnet.data.importing.checks import warnings_of
+from bpnet.data.importing.emnist import lies_on_its_side
+from bpnet.data.importing.found import Labelled
+from bpnet.data.importing.source import check_names
 from bpnet.data.importing.store import name_for
 from bpnet.data.synthetic import draw_digits
 from bpnet.errors import DataError
@@ -107,6 +110,20 @@ def test_digits_on_their_side_are_known_without_a_name(tmp_path: Path, is_invert
     np.testing.assert_array_equal(imported(tmp_path / "nonsense")[0].train.inputs, images)
 
 
+def test_classes_of_two_digits_are_no_digits() -> None:
+    images, labels = draw_digits(20, seed=5, workers=1)
+    names = [str(number) for number in range(12, 22)]
+    assert lies_on_its_side(Labelled(images, labels), names) is None
+
+
+@pytest.mark.parametrize("name", ["#hash", ";semi", "", "a ", "a\nb", "n" * 1000])
+def test_a_name_that_no_class_can_have_is_named_alone(name: str) -> None:
+    check_names(["a", "b c"], "here")
+    with pytest.raises(DataError, match="cannot have such a name") as raised:
+        check_names(["other", name], "here")
+    assert "other" not in str(raised.value)
+
+
 def test_a_raw_file_beside_its_gzip_counts_once(tmp_path: Path) -> None:
     put(tmp_path, ARRAYS)
     put(tmp_path, ARRAYS, suffix="")
@@ -138,6 +155,8 @@ def test_what_is_no_data_is_refused(tmp_path: Path, name: str, expected: str) ->
         ("mnist_train.csv", "my-mnist"),
         ("my pictures", "my-pictures"),
         ("x_train.npy", "x"),
+        ("latest-contest", "latest-contest"),
+        ("lastlabel.csv", "lastlabel"),
         ("…", "data"),
         ("train.csv", "data"),
         (STEMS[0], "data"),
