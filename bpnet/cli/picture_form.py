@@ -1,4 +1,4 @@
-"""Tell how pictures are prepared for a network, where that is not as for MNIST."""
+"""Tell how pictures are prepared for a network whose training pictures differ from MNIST's."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ MARGIN = 16
 LINE = 22  # of text
 TITLES = ("the picture", "its ink", "as the network sees it", "probabilities")
 WIDTH = MARGIN + len(TITLES) * (PANEL + MARGIN)
-MOST_BARS, LONGEST_NAME = 10, 10  # classes, letters
+MOST_BARS, LONGEST_NAME = 11, 10  # classes (ten digits, and none), letters
 LONGEST = WIDTH // 8  # letters in a line
 
 

@@ -16,7 +16,7 @@ from bpnet.data.split import stratified_split
 from bpnet.errors import DataError, quoted
 from bpnet.seeding import derive_rng
 
-TEST_SHARE = 7  # one in so many samples is held out as a test, as MNIST has it
+TEST_SHARE = 7  # of every seven samples one is held out for the test, as in MNIST
 
 
 def read_source(

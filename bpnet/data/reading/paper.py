@@ -86,11 +86,6 @@ def measured(strength: Plane) -> Ink:
     return Ink(strength, noise, stroke_level(strength, noise))
 
 
-def grain(level: Plane) -> float:
-    """Return the standard deviation of the paper's grain, the lines of squared paper left out."""
-    return min(roughness(closing(level)), roughness(-closing(-level)))
-
-
 def roughness(plane: Plane) -> float:
     """Return the standard deviation of a picture's noise from pixel to pixel.
 
