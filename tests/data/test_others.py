@@ -26,8 +26,12 @@ def test_they_are_the_same_whatever_the_number_of_workers() -> None:
 def test_they_are_inked_and_placed_like_digits() -> None:
     pictures = draw_others(400, SEED, 1.0)
     assert (pictures.max(axis=(1, 2)) > 200).all()
-    rows = (pictures > 0).any(axis=2).sum(axis=1)
-    assert rows.max() <= 20
+    sides = [(pictures > 0).any(axis=axis).sum(axis=1) for axis in (1, 2)]
+    longer = np.maximum(*sides)  # fills the box of 20 pixels, but for the palest ends
+    assert longer.max() == 20
+    assert np.mean(longer >= 18) > 0.95
+    places = (np.arange(28) + 0.5) * pictures.sum(axis=2) / pictures.sum(axis=(1, 2))[:, None]
+    assert np.mean(np.abs(places.sum(axis=1) - 14.5) <= 0.5) > 0.9  # the centre lies in pixel 14
     assert len(np.unique(pictures.reshape(400, -1), axis=0)) > 380
 
 
