@@ -37,6 +37,7 @@ LEFT_OUT = "some ink was left out, as it looks like no digit"
 DIVIDED = "digits that touch were divided"
 DOUBTFUL = "it is doubtful which digits these are"
 LEAST_DOUBTFUL = 0.9  # probability of the least sure digit below which that is said
+LEAST_LEAD = 0.3  # likewise, over other ways to divide the ink, as −log p counts
 LEAST_SURE = 0.4  # probability below which a network that knows what is no digit is not sure
 UNSURE = "?"  # stands in a text for a digit without a label
 
@@ -139,7 +140,7 @@ class PictureReader:
         warnings = {
             LEFT_OUT: any(row.left_out for row in rows),
             DIVIDED: any(row.divided for row in rows),
-            DOUBTFUL: any(row.least < LEAST_DOUBTFUL for row in rows),
+            DOUBTFUL: any(row.least < LEAST_DOUBTFUL or row.lead < LEAST_LEAD for row in rows),
         }
         told = [warning for warning, is_due in warnings.items() if is_due]
         if any(found):

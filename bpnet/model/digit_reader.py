@@ -10,7 +10,7 @@ import numpy as np
 from bpnet.data.reading.image import main_digit
 from bpnet.data.reading.picture import Colours
 from bpnet.data.reading.seeing import ways_to_see
-from bpnet.model.reading import Ask, Prepare, Read
+from bpnet.model.reading import BAR, FILLED, Ask, Prepare, Read, at_edge
 
 if TYPE_CHECKING:
     from bpnet.model.digit_rows import Row
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 SURE = 0.95  # probability of a digit that makes no other look worth its time
 DOUBTLESS = 0.8  # probability of a digit in a row of which the network is sure
 ENOUGH = 0.9  # of all that was found: with so many sure digits, no other look is taken
+LIGHTEST = 0.4  # of a usual stroke's strength: the lightest of several pens
 SPLINTERS = 3  # times the pieces of the look with the fewest: more are no strokes
-BAR = 1  # the digit that is one
-FILLS = 0.75  # of the picture's height
 
 
 class DigitReader:
@@ -64,11 +63,10 @@ class DigitReader:
         The first look also finds the 1 of a picture that was cut close around it: it is as high.
         """
         assert read.probabilities is not None
-        if read.probabilities[: self._digits].argmax() != BAR:
-            return False
-        box, (height, width) = read.digit.box, read.digit.picture.shape[:2]
-        ends = (box.top, box.left, height - box.bottom, width - box.right)
-        return min(ends) <= 1 and (later or box.height < FILLS * height)
+        box, picture = read.digit.box, read.digit.picture
+        is_bar = read.probabilities[: self._digits].argmax() == BAR
+        may_be_cut = not later and box.height >= FILLED * len(picture)
+        return bool(is_bar and not may_be_cut and at_edge(box, picture))
 
     def read_rows(self, picture: Colours) -> list[Row]:
         """Return the rows of digits of a picture, from top to bottom.
@@ -79,7 +77,7 @@ class DigitReader:
 
         best: list[Row] = []
         most, fewest = -np.inf, np.inf
-        for seen in ways_to_see(picture):
+        for seen in ways_to_see(picture, LIGHTEST):
             if len(seen.pieces) > SPLINTERS * fewest:
                 continue
             fewest = min(fewest, max(1, len(seen.pieces)))

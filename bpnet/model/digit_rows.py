@@ -19,7 +19,7 @@ from bpnet.data.reading.image import DigitPicture, as_mnist_shows, ink_of
 from bpnet.data.reading.morphology import stroke_width
 from bpnet.data.reading.seeing import Seen
 from bpnet.data.reading.text_lines import lines_of_text
-from bpnet.model.reading import Ask, Prepare, Read
+from bpnet.model.reading import BAR, FILLED, Ask, Prepare, Read, at_edge
 
 MOST_PARTS = 12  # of one digit
 WIDEST = 1.5  # of the line's height
@@ -49,12 +49,14 @@ class Row:
         left_out: how many times ink was taken for no digit.
         divided: how many times connected ink was taken for two digits.
         least: probability of the least sure digit, as a digit; 1 if there is none.
+        lead: by how much more any other way to divide the ink costs.
     """
 
     digits: list[Read]
     left_out: int
     divided: int
     least: float
+    lead: float
 
 
 def read_rows(seen: Seen, ask: Ask, prepare: Prepare, digits: int) -> list[Row]:
@@ -106,6 +108,10 @@ def read_row(
     candidates = [prepare(picture_of(seen, parts, order[first:last])) for first, last in runs]
     answers = ask(np.stack([found.pixels for found in candidates if found.pixels is not None]))
     surety = np.maximum(answers[:, :digits].max(axis=1), LEAST)
+    is_bar = answers[:, :digits].argmax(axis=1) == BAR
+    if height < FILLED * len(seen.picture):
+        lies_at_edge = [at_edge(found.box, seen.picture) for found in candidates]
+        surety[is_bar & lies_at_edge] = LEAST
     is_low = np.array([found.box.height < LOWEST * height for found in candidates])
     gaps = np.array([gap_within(parts, order[first:last]) for first, last in runs])
     as_digit = EACH + LOW * is_low + APART * gaps / height - np.log(surety)
@@ -114,11 +120,12 @@ def read_row(
     pen = stroke_width(np.where(pieces.labels >= 0, np.maximum(seen.ink.strength, 0), 0))
     is_cut = np.append(False, goes_on(pieces, parts, order))
     cut = CUT / pen * np.append(0, crossed[order]) * is_cut
-    way = cheapest_way(runs, np.minimum(as_digit, as_none), cut)
+    way, lead = cheapest_way(runs, np.minimum(as_digit, as_none), cut)
     kept = [run for run in way if as_digit[run] <= as_none[run]]
     read = [Read(candidates[run], answers[run]) for run in kept]
     divided = sum(bool(is_cut[runs[run][1]]) for run in way)
-    return Row(read, len(way) - len(kept), divided, float(surety[kept].min(initial=1)))
+    least = float(surety[kept].min(initial=1))
+    return Row(read, len(way) - len(kept), divided, least, lead)
 
 
 def possible_runs(
@@ -137,28 +144,38 @@ def possible_runs(
 
 def cheapest_way(
     runs: list[Run], costs: NDArray[np.floating], cut: NDArray[np.floating]
-) -> list[int]:
+) -> tuple[list[int], float]:
     """Return the numbers of those runs that follow each other from the first part to the last.
 
     Args:
         runs: sorted by their first part.
         costs: of each run.
         cut: what it costs to begin a run at each part, and to end one after the last.
+
+    Returns:
+        The cheapest way, and how much more the cheapest with any other run costs.
     """
     parts = len(cut) - 1
-    total = np.full(parts + 1, np.inf)
-    total[0] = 0
+    total, rest = np.full(parts + 1, np.inf), np.full(parts + 1, np.inf)
+    total[0], rest[parts] = 0, 0
     came = [-1] * (parts + 1)
     for number, (first, last) in enumerate(runs):
         cost = total[first] + costs[number] + cut[last]
         if cost < total[last]:
             total[last], came[last] = cost, number
+    for number, (first, last) in reversed(list(enumerate(runs))):
+        rest[first] = min(rest[first], costs[number] + cut[last] + rest[last])
     way: list[int] = []
     place = parts
     while place:
         way.append(came[place])
         place = runs[came[place]][0]
-    return way[::-1]
+    through = [
+        total[first] + costs[number] + cut[last] + rest[last]
+        for number, (first, last) in enumerate(runs)
+        if number not in set(way)
+    ]
+    return way[::-1], float(min(through, default=np.inf) - total[parts])
 
 
 def gap_within(parts: Components, run: NDArray[np.int64]) -> int:

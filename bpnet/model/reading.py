@@ -6,7 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.data.reading.image import DigitPicture
+from bpnet.data.reading.image import Box, DigitPicture
+from bpnet.data.reading.picture import Colours
+
+BAR = 1  # the digit that is one
+FILLED = 0.75  # of a picture's height, in one that was cut close around what is written
 
 Ask = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
 Prepare = Callable[[DigitPicture], DigitPicture]
@@ -23,3 +27,10 @@ class Read:
 
     digit: DigitPicture
     probabilities: NDArray[np.floating] | None
+
+
+def at_edge(box: Box, picture: Colours) -> bool:
+    """Return whether a box touches the edge of the picture (height, width, 3)."""
+    height, width = picture.shape[:2]
+    ends = (box.top, box.left, height - box.bottom, width - box.right)
+    return any(end <= 1 for end in ends)

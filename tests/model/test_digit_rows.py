@@ -28,12 +28,14 @@ def test_the_cheapest_way_is_found_among_all(seed: int) -> None:
     runs = [(first, last) for first in range(parts) for last in range(first + 1, parts + 1)]
     costs, cut = rng.random(len(runs)), rng.random(parts + 1)
     cost_of = dict(zip(runs, costs, strict=True))
-    found = [runs[run] for run in cheapest_way(runs, costs, cut)]
-    least = min(
-        every_way(parts),
-        key=lambda way: sum(cost_of[run] + cut[run[1]] for run in way),
-    )
-    assert found == least
+    way, lead = cheapest_way(runs, costs, cut)
+    total = [(sum(cost_of[run] + cut[run[1]] for run in way), way) for way in every_way(parts)]
+    least, *others = sorted(total)
+    assert [runs[run] for run in way] == least[1]
+    if others:
+        assert lead == pytest.approx(others[0][0] - least[0])
+    else:
+        assert lead == np.inf
 
 
 def page_of(*lines: str) -> NDArray[np.float32]:
@@ -86,3 +88,11 @@ def test_ink_that_is_no_digit_is_left_out_and_counted() -> None:
     assert len(row.digits) == 2
     assert (row.left_out, row.divided) == (1, 0)
     assert row.least == pytest.approx(0.96)
+
+
+def test_a_bar_at_the_edge_of_a_page_is_a_line_and_no_digit() -> None:
+    page = np.pad(page_of("o|o"), ((10, 60), (30, 30), (0, 0)), constant_values=1)
+    page[:45, 14:19] = 0.1
+    (row,) = read_rows(next(ways_to_see(page)), ask, lambda digit: digit, 2)
+    assert len(row.digits) == 3
+    assert row.left_out == 1

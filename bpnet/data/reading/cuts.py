@@ -12,8 +12,10 @@ from bpnet.data.reading.paper import Ink
 
 WIDE = 0.45  # of its line's height: a piece this wide may be two digits
 FLAT = 0.35  # likewise: a piece this low is none
-SLANTS = (-0.25, 0.0, 0.25, 0.5)  # columns per row, to the right towards the top
-APART = 0.09  # of the line's height between two cuts
+ANCHORS = (0.25, 0.5, 0.75)  # of the piece's height: rows on which cuts are looked for
+ASIDE = 0.1  # full ink that a step to the side counts as
+APART = 0.06  # of the line's height between two cuts, on the mean
+LEAST = 0.05  # of the ink on either side of a cut
 CUTS = 6  # of a piece as wide as its line is high
 HEAVIEST = 0.8  # of the line's height: no cut goes through more ink
 SPAN = 0.4  # of the distance from the first to the last ink on a cut counts as ink
@@ -23,7 +25,7 @@ SEEN = 0.3  # of full strength
 def cut_into_parts(
     pieces: Components, ink: Ink, height: float
 ) -> tuple[Components, NDArray[np.float64]]:
-    """Cut wide pieces where a slanted cut meets little ink.
+    """Cut wide pieces where a path from top to bottom meets little ink.
 
     Args:
         pieces: of one line.
@@ -58,53 +60,74 @@ def parts_of(ink: NDArray[np.float32], height: float) -> tuple[NDArray[np.int64]
 
     Parts are numbered from left to right.
     """
-    rows, columns = ink.shape
-    down = np.arange(rows)[:, None] - rows / 2
-    across = np.arange(columns) + 0 * down
-    kept: list[tuple[float, float, float]] = []  # a cut's column, slant and ink
-    edge = APART * height
-    for amount, column, slant in sorted(possible_cuts(ink, down, across, HEAVIEST * height)):
-        right = across + slant * down >= column
-        share = float(ink[right].sum()) / max(float(ink.sum()), 1e-6)
-        apart = all(abs(column - other) > edge for other, *_ in kept)
-        if apart and edge < column < columns - edge and 0.05 < share < 0.95:
-            kept.append((column, slant, amount))
+    columns = ink.shape[1]
+    across = np.arange(columns)
+    whole = max(float(ink.sum()), 1e-6)
+    kept: list[tuple[float, NDArray[np.int64], float]] = []  # a cut's middle, path and ink
+    for path in cheapest_paths(ink):
+        amount = ink_on(ink, path)
+        if amount >= HEAVIEST * height:
+            continue
+        middle = float(path.mean())
+        apart = all(np.abs(path - other).mean() > APART * height for _, other, _ in kept)
+        share = float(ink[across >= path[:, None]].sum()) / whole
+        if apart and LEAST < share < 1 - LEAST:
+            kept.append((middle, path, amount))
         if len(kept) >= CUTS * columns / height:
             break
+    kept.sort(key=lambda cut: cut[0])
     part = np.zeros(ink.shape, dtype=np.int64)
-    for column, slant, _ in kept:
-        part += across + slant * down >= column
-    return part, [amount for *_, amount in sorted(kept)]
+    for _, path, _ in kept:
+        part += across >= path[:, None]
+    return part, [amount for *_, amount in kept]
 
 
-def possible_cuts(
-    ink: NDArray[np.float32],
-    down: NDArray[np.float64],
-    across: NDArray[np.float64],
-    most: float,
-) -> list[tuple[float, float, float]]:
-    """Return the ink, the column and the slant of all cuts with less ink than those beside them.
+def cheapest_paths(ink: NDArray[np.float32]) -> list[NDArray[np.int64]]:
+    """Return paths from top to bottom (rows,) that go through less ink than those beside them.
 
-    A part of the span from the first to the last ink on the cut counts as ink: within a digit's
-    loop it is long, between two digits short.
+    Each row's column differs from that above by one at most. On a row, the least ink of all paths
+    through each column is that from the top to it and that from it to the bottom.
     """
-    found = []
-    is_ink = ink > SEEN
-    row = np.nonzero(is_ink)[0]
-    for slant in SLANTS:
-        level = np.rint(across + slant * down).astype(np.int64)
-        low = int(level.min())
-        level -= low
-        amount = np.bincount(level.ravel(), ink.ravel().astype(np.float64))
-        top, bottom = np.full(len(amount), len(ink)), np.full(len(amount), -1)
-        np.minimum.at(top, level[is_ink], row)
-        np.maximum.at(bottom, level[is_ink], row)
-        amount += SPAN * np.maximum(bottom + 1 - top, 0)
-        smooth = np.convolve(amount, [0.25, 0.5, 0.25], mode="same")
-        inner = np.arange(2, len(smooth) - 2)
-        is_lowest = (smooth[inner] <= smooth[inner - 1]) & (smooth[inner] <= smooth[inner + 1])
-        found += [
-            (float(smooth[column]), float(column + low), slant)
-            for column in inner[is_lowest & (smooth[inner] < most)]
-        ]
-    return found
+    toll = ink.astype(np.float64) + 1e-3
+    above, came_down = least_ink(toll)
+    below, came_up = least_ink(toll[::-1])
+    below, came_up = below[::-1], came_up[::-1]
+    rows = len(ink)
+    found: list[tuple[float, NDArray[np.int64]]] = []
+    for anchor in sorted({int(rows * place) for place in ANCHORS}):
+        through = above[anchor] + below[anchor] - toll[anchor]
+        inner = np.arange(1, len(through) - 1)
+        is_least = (through[inner] <= through[inner - 1]) & (through[inner] <= through[inner + 1])
+        for column in inner[is_least]:
+            path = np.empty(rows, dtype=np.int64)
+            path[anchor] = column
+            for row in range(anchor, 0, -1):
+                path[row - 1] = path[row] + came_down[row, path[row]]
+            for row in range(anchor, rows - 1):
+                path[row + 1] = path[row] + came_up[row, path[row]]
+            found.append((ink_on(ink, path), path))
+    return [path for _, path in sorted(found, key=lambda cut: cut[0])]
+
+
+def least_ink(toll: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the least toll of a path from the top to each pixel, and whence it came: −1, 0, 1."""
+    least, came = toll.copy(), np.zeros(toll.shape, dtype=np.int64)
+    for row in range(1, len(toll)):
+        before = np.pad(least[row - 1], 1, constant_values=np.inf)
+        ways = np.stack([before[1:-1], before[:-2] + ASIDE, before[2:] + ASIDE])
+        best = ways.argmin(axis=0)
+        came[row] = np.array([0, -1, 1])[best]
+        least[row] += np.take_along_axis(ways, best[None], axis=0)[0]
+    return least, came
+
+
+def ink_on(ink: NDArray[np.float32], path: NDArray[np.int64]) -> float:
+    """Return how much ink a path goes through.
+
+    A part of the span from the first to the last ink on it counts as ink: within a digit's loop
+    it is long, between two digits short.
+    """
+    values = ink[np.arange(len(ink)), path]
+    seen = np.flatnonzero(values > SEEN)
+    span = int(seen[-1] - seen[0]) + 1 if len(seen) else 0
+    return float(values.sum()) + SPAN * span

@@ -11,6 +11,9 @@ Mask = NDArray[np.bool_]  # (height, width)
 SMALLEST = 12  # pixels of both sides of a box
 NEAR = 0.06  # of a box's shorter side, and two pixels: how far a wall may stray from straight
 WALLED = 0.85  # of each side of a box that has ink near it
+CORNERS = 3  # of a box's four that hold ink: a ring's are empty
+CELLS = 1.3  # times as wide as high: more than one cell
+WRITTEN = 0.35  # of a box's height: what is written into it is so high, and not an 8's middle bar
 FULL = 0.92  # of a box's height that a wall between two cells runs through
 
 
@@ -30,9 +33,11 @@ def without_form_boxes(mask: Mask, pale: Mask) -> Mask:
         ]
         box = pieces.labels[place] == piece
         reach = 2 + round(NEAR * min(box.shape))
-        if is_walled(box, reach) and has_room(pieces, piece, box):
-            left = left.copy() if left is mask else left
-            left[place] &= ~walls(within(np.maximum, box, 1), reach)
+        if is_walled(box, reach) and corner_ink(box) >= CORNERS:
+            wall = walls(within(np.maximum, box, 1), reach)
+            if is_form(pieces, piece, box & ~wall):
+                left = left.copy() if left is mask else left
+                left[place] &= ~wall
     return left
 
 
@@ -42,20 +47,27 @@ def is_walled(box: Mask, reach: int) -> bool:
     return all(side.any(axis=0).mean() >= WALLED for side in sides)
 
 
-def has_room(pieces: Components, piece: int, box: Mask) -> bool:
-    """Return whether something is written inside a piece, in one or more cells; not so in a 0."""
+def is_form(pieces: Components, piece: int, rest: Mask) -> bool:
+    """Return whether a box is printed for something to be written into it, and not a ruler's 0.
+
+    It has several cells, or holds ink, which may touch it: then it is the rest beside the walls.
+    """
     inside = (
         (pieces.top > pieces.top[piece])
         & (pieces.bottom < pieces.bottom[piece])
         & (pieces.left > pieces.left[piece])
         & (pieces.right < pieces.right[piece])
     )
-    corners = corner_ink(box)
-    return corners >= 3 and (bool(inside.any()) or box.shape[1] > 1.3 * box.shape[0])
+    if inside.any() or rest.shape[1] > CELLS * rest.shape[0]:
+        return True
+    if pieces.edge_contact()[piece]:
+        return False  # squared paper
+    rows = np.flatnonzero(rest.any(axis=1))
+    return len(rows) > 0 and bool(np.ptp(rows) > WRITTEN * len(rest))
 
 
 def corner_ink(box: Mask) -> int:
-    """Count the corners of a piece's box in which there is ink: a ring has none."""
+    """Count the corners of a piece's box in which there is ink."""
     reach = 2 + round(NEAR * min(box.shape))
     corners = (
         box[:reach, :reach],

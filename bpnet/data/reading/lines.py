@@ -1,9 +1,12 @@
 """Remove lines that belong to the page: a frame around it, and those of ruled and squared paper."""
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.reading.components import connected_components
+from bpnet.data.reading.morphology import within
 from bpnet.data.reading.resample import Plane, percentiles
 
 SMALLEST_PAGE = 40  # pixels of the longer side: in less, strokes are as thin and as long as lines
@@ -11,6 +14,10 @@ THICKNESS = 1 / 50  # of the longer side: the thickest that a ruled line may be
 STEEPEST = 0.12  # rise per pixel of a line on a page held askew (7°)
 COVERED = 0.35  # of the width: less than all, for lines break up and spread over several rows
 MARGIN = 0.15  # of the width: a ruled line is seen this near to both ends
+DARKEST = 1.8  # times a line's usual strength
+BESIDE = 2  # pixels from a line
+REMNANT = 0.7  # of a piece's pixels, that lie beside a line
+WHOLE = 0.6  # of the width: a single line; shorter, it is the bars of digits, side by side
 ALONE = 0.5  # a single line is a digit's stroke unless the rest is narrower than this
 
 OUTER = 0.25  # the fraction of each side in which a frame is looked for
@@ -18,22 +25,43 @@ FRAMED = 0.85  # of a row or column that belongs to a frame
 STANDS_OUT = 0.3  # of the picture's contrast, from its middle value
 
 Mask = NDArray[np.bool_]  # (height, width)
+Number = TypeVar("Number", bound=np.generic)
 
 
-def without_ruled_lines(ink: Mask) -> Mask:
+def without_ruled_lines(ink: Mask, pale: Mask, strength: Plane) -> Mask:
     """Remove thin straight lines that run across the whole picture, except where strokes cross.
 
     A small picture shows a digit and not a page: what is straight in it is a stroke.
+
+    Args:
+        ink: what was written, perhaps (height, width).
+        pale: the same with the palest ink, in which pale lines have no gaps.
+        strength: of the ink; what is darker than the lines is a stroke that runs along one.
     """
     if max(ink.shape) < SMALLEST_PAGE:
         return ink
-    ink = ink & ~horizontal_lines(ink)
-    upright = ink.T
-    return (upright & ~horizontal_lines(upright)).T
+    lines = page_lines(ink, strength) | page_lines(pale, strength)
+    return without_remnants(ink & ~lines, lines) if lines.any() else ink
 
 
-def horizontal_lines(ink: Mask) -> Mask:
-    """Mark the pixels of ruled lines that run roughly from left to right."""
+def page_lines(ink: Mask, strength: Plane) -> Mask:
+    """Mark the pixels of ruled lines of both directions."""
+    lying = horizontal_lines(ink, strength)
+    return lying | horizontal_lines((ink & ~lying).T, strength.T).T
+
+
+def without_remnants(ink: Mask, lines: Mask) -> Mask:
+    """Remove pieces of ink (height, width) most of which lies along the lines: they are theirs."""
+    pieces = connected_components(ink)
+    along = pieces.sums(within(np.maximum, lines, BESIDE).astype(np.float32))
+    return ink & ~pieces.mask(along > REMNANT * pieces.areas)
+
+
+def horizontal_lines(ink: Mask, strength: Plane) -> Mask:
+    """Mark the pixels of ruled lines that run roughly from left to right.
+
+    What is much darker than the rest of its line is a stroke that runs along it, or crosses it.
+    """
     height, width = ink.shape
     thickest = max(2, round(max(height, width) * THICKNESS))
     rows, columns = np.nonzero(thin_from_above(ink, thickest))
@@ -46,15 +74,30 @@ def horizontal_lines(ink: Mask) -> Mask:
     at_right = np.bincount(tilted[columns >= (1 - MARGIN) * width], minlength=len(counts))
     ends = np.minimum(spread(at_left), spread(at_right)) > 0.3 * MARGIN * width
     on_line = spread(spread((counts > COVERED * width) & ends))
-    lines = np.count_nonzero(np.diff(on_line.astype(np.int8), prepend=0) == 1)
+    lines = lines_in(on_line)
     if lines == 0:
         return none
     marked = none
-    chosen = on_line[tilted]
+    values = strength[rows, columns]
+    usual = np.where(counts > COVERED * width, middles(values, tilted, counts), np.float32(0))
+    chosen = on_line[tilted] & (values < DARKEST * spread(spread(usual))[tilted])
     marked[rows[chosen], columns[chosen]] = True
-    if lines == 1 and width_of_largest(ink & ~marked) > ALONE * width:
+    if lines == 1 and (
+        np.count_nonzero(marked.any(axis=0)) < WHOLE * width
+        or width_of_largest(ink & ~marked) > ALONE * width
+    ):
         return np.zeros_like(ink)
     return marked
+
+
+def middles(
+    values: NDArray[np.float32], row: NDArray[np.int64], counts: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the median of the values in each row, of which there are so many; 0 if none."""
+    ordered = values[np.lexsort((values, row))]
+    starts = np.cumsum(counts) - counts
+    middle = np.minimum(starts + counts // 2, len(values) - 1)
+    return np.where(counts > 0, ordered[middle], np.float32(0))
 
 
 def thin_from_above(ink: Mask, thickest: int) -> Mask:
@@ -87,10 +130,11 @@ def level_rows(
     return rows_at(float(tilts[int(np.argmax(sharpness))]))
 
 
-def spread(counts: NDArray[np.generic]) -> NDArray[np.generic]:
+def spread(counts: NDArray[Number]) -> NDArray[Number]:
     """Give each row the highest value among itself and its two neighbours."""
     padded = np.pad(counts, 1)
-    return np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
+    highest: NDArray[Number] = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
+    return highest
 
 
 def width_of_largest(ink: Mask) -> int:
@@ -109,8 +153,11 @@ def inside_frame(grey: Plane) -> tuple[slice, slice]:
     lowest, middle, highest = percentiles(grey, 1, 50, 99)
     contrast = highest - lowest
     for marked in (grey < middle - STANDS_OUT * contrast, grey > middle + STANDS_OUT * contrast):
-        top, bottom = frame_ends(marked.mean(axis=1) > FRAMED)
-        left, right = frame_ends(marked.mean(axis=0) > FRAMED)
+        across, down = marked.mean(axis=1) > FRAMED, marked.mean(axis=0) > FRAMED
+        top, bottom = frame_ends(across)
+        left, right = frame_ends(down)
+        if lines_in(across) > 2 or lines_in(down) > 2:
+            continue  # squared paper
         if min(top, left, grey.shape[0] - bottom, grey.shape[1] - right) == 0:
             continue
         rest = marked[top:bottom, left:right]
@@ -118,6 +165,11 @@ def inside_frame(grey: Plane) -> tuple[slice, slice]:
         if rim.mean() < 0.3 and np.ptp(grey[top:bottom, left:right]) > 0.5 * contrast:
             return slice(top, bottom), slice(left, right)
     return everything
+
+
+def lines_in(covered: NDArray[np.generic]) -> int:
+    """Return how many stretches of lines there are."""
+    return int(np.count_nonzero(np.diff(covered.astype(np.int8), prepend=0) == 1))
 
 
 def frame_ends(covered: NDArray[np.bool_]) -> tuple[int, int]:

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from bpnet.data.reading.components import Components, components_within, connected_components
 from bpnet.data.reading.form_boxes import without_form_boxes
 from bpnet.data.reading.lines import inside_frame, without_ruled_lines
+from bpnet.data.reading.morphology import within
 from bpnet.data.reading.paper import PALEST, Ink, find_ink, most_telling_grey
 from bpnet.data.reading.picture import Colours
+from bpnet.data.reading.resample import Plane
 
 FAINT = 0.33  # of a stroke's usual strength: its fringe
+PEN = 4  # pixels that are the same pen's
 PALE = 0.12  # likewise: of a printed line
 LEAST_THIN, LEAST_INVERTED = 0.5, 0.9  # probability: scratches and gaps look like digits, too
 LIFTED = 1 / 100  # of the longer side: half of the gap that a pale stroke is broken by
@@ -35,18 +38,22 @@ class Seen:
     least: float = 0.0
 
 
-def ways_to_see(picture: Colours) -> Iterator[Seen]:
+def ways_to_see(picture: Colours, lightest: float = 1.0) -> Iterator[Seen]:
     """Yield what each way to look at a picture (height, width, 3) of 0–1 takes for ink.
 
     The first finds strokes of any width and colour. The others are for pictures in which that
     makes no digit: thin strokes, and what is brighter instead of darker or darker instead of
     brighter.
+
+    Args:
+        picture: of one digit, or of several.
+        lightest: fraction of a usual stroke's strength that the lightest pen has.
     """
     grey = most_telling_grey(picture)
     rows, columns = inside_frame(grey)
     picture, grey = picture[rows, columns], grey[rows, columns]
     ink = find_ink(grey)
-    yield Seen(picture, ink, connected_components(written(ink)))
+    yield Seen(picture, ink, connected_components(written(ink, lightest)))
     from bpnet.data.reading.page_lines import (
         without_page_lines,  # most pictures need no second look
     )
@@ -54,21 +61,27 @@ def ways_to_see(picture: Colours) -> Iterator[Seen]:
 
     ink = without_page_lines(find_thin_ink(grey))
     gap = max(1, round(LIFTED * max(grey.shape)))
-    yield Seen(picture, ink, components_within(written(ink), gap), LEAST_THIN)
+    yield Seen(picture, ink, components_within(written(ink, lightest), gap), LEAST_THIN)
     ink = find_ink(grey, inverted=True)
-    yield Seen(picture, ink, connected_components(written(ink)), LEAST_INVERTED)
+    yield Seen(picture, ink, connected_components(written(ink, lightest)), LEAST_INVERTED)
 
 
-def written(ink: Ink) -> NDArray[np.bool_]:
+def written(ink: Ink, lightest: float) -> NDArray[np.bool_]:
     """Return the pixels (height, width) that were written on the page, not printed."""
-    return without_ruled_lines(without_form_boxes(ink_mask(ink), ink_mask(ink, PALE)))
+    dark, pale = ink_mask(ink, FAINT, lightest), ink_mask(ink, PALE)
+    return without_ruled_lines(without_form_boxes(dark, pale), pale, ink.strength)
 
 
-def ink_mask(ink: Ink, least: float = FAINT) -> NDArray[np.bool_]:
+def ink_mask(ink: Ink, least: float, lightest: float = 1.0) -> NDArray[np.bool_]:
     """Return the pixels (height, width) on which there is ink, however faint.
 
     Args:
         ink: how much there is.
         least: fraction of a usual stroke's strength.
+        lightest: likewise, of the lightest pen's, which counts where no other is near.
     """
-    return ink.strength > max(4 * ink.noise, PALEST, least * ink.level)
+    usual: float | Plane = ink.level
+    if lightest < 1:
+        strongest = within(np.maximum, ink.strength, PEN)
+        usual = np.clip(strongest, lightest * ink.level, ink.level)
+    return (ink.strength > max(4 * ink.noise, PALEST)) & (ink.strength > least * usual)

@@ -1,5 +1,7 @@
 """Check that ink is told from paper where light, lines and boxes lie on the page."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -7,9 +9,10 @@ from numpy.typing import NDArray
 from bpnet.data.reading.components import components_within, connected_components
 from bpnet.data.reading.cuts import cut_into_parts
 from bpnet.data.reading.form_boxes import without_form_boxes
+from bpnet.data.reading.lines import inside_frame, without_ruled_lines
 from bpnet.data.reading.page_lines import without_page_lines
 from bpnet.data.reading.paper import Ink
-from bpnet.data.reading.seeing import ink_mask, ways_to_see
+from bpnet.data.reading.seeing import FAINT, ink_mask, ways_to_see
 from bpnet.data.reading.text_lines import lines_of_text
 from bpnet.data.reading.thin_ink import find_thin_ink
 
@@ -46,7 +49,7 @@ def test_pale_pencil_is_found_where_the_light_changes_more_than_its_ink() -> Non
     pencil = ring(70, 1.5)
     grain = np.random.default_rng(1).normal(0, 0.004, light.shape)
     ink = find_thin_ink((light - 0.06 * pencil + grain).astype(np.float32))
-    assert overlap(ink_mask(ink), pencil > 0.3) > 0.6
+    assert overlap(ink_mask(ink, FAINT), pencil > 0.3) > 0.6
 
 
 @pytest.mark.parametrize("tilt", [0.0, 0.05, -0.09])
@@ -54,8 +57,8 @@ def test_lines_of_squared_paper_are_taken_off_and_strokes_stay(tilt: float) -> N
     pencil, lines = ring(60, 1.5), squares(17, tilt)
     grey = 0.8 - 0.25 * np.maximum(pencil, 0.5 * lines)
     ink = find_thin_ink(grey.astype(np.float32))
-    before = overlap(ink_mask(ink), pencil > 0.3)
-    after = overlap(ink_mask(without_page_lines(ink)), pencil > 0.3)
+    before = overlap(ink_mask(ink, FAINT), pencil > 0.3)
+    after = overlap(ink_mask(without_page_lines(ink), FAINT), pencil > 0.3)
     assert before < 0.4
     assert after > 0.7
 
@@ -66,6 +69,68 @@ def test_strokes_that_are_straight_are_no_lines_of_a_page() -> None:
     grey[150:154, 30:170] = 0.3
     ink = find_thin_ink(grey)
     assert without_page_lines(ink) is ink
+
+
+def left_of(ink: Plane, pale: float = 0.1) -> Mask:
+    """Return what is left of ink without the lines of its page."""
+    return without_ruled_lines(ink > 0.33, ink > pale, ink)
+
+
+def ruled(rows: Sequence[int], strength: float) -> Plane:
+    """Draw lines from the left to the right edge."""
+    lines = np.zeros((SIDE, SIDE), dtype=np.float32)
+    for row in rows:
+        lines[row : row + 2] = strength
+    return lines
+
+
+def test_a_bar_that_lies_on_a_line_of_the_page_stays() -> None:
+    bar = np.zeros((SIDE, SIDE), dtype=np.float32)
+    bar[60:62, 60:140] = bar[60:140, 138:140] = 0.9  # a 7
+    left = left_of(np.maximum(bar, ruled(range(20, 200, 40), 0.4)))
+    assert overlap(left, bar > 0) > 0.95
+
+
+def test_lines_paler_than_the_fringe_of_a_stroke_are_found_whole() -> None:
+    rng = np.random.default_rng(1)
+    lines = ruled(range(20, 200, 40), 0.33) + rng.normal(0, 0.05, (SIDE, SIDE))  # broken ones
+    pen = ring(60, 2)
+    left = left_of(np.maximum(pen, lines).astype(np.float32))
+    assert overlap(left, pen > 0.33) > 0.95
+
+
+def test_bars_of_digits_side_by_side_are_no_line_of_the_page() -> None:
+    ink = np.zeros((SIDE, SIDE), dtype=np.float32)
+    for left in (5, 80, 165):
+        ink[60:63, left : left + 30] = ink[60:140, left + 27 : left + 30] = 1
+    assert (left_of(ink) == (ink > 0)).all()
+
+
+def test_what_a_line_leaves_beside_it_goes_with_it() -> None:
+    ink = ruled(range(20, 200, 40), 0.5)
+    ink[62, 20:60] = 0.5  # a piece of a line that is thicker than the rest
+    ink[66:70, 20:60] = 0.5  # and a stroke near it
+    left = left_of(ink)
+    assert left[66:70, 20:60].all()
+    assert left.sum() == 160
+
+
+def test_squared_paper_is_no_frame() -> None:
+    grey = 1 - np.maximum(ruled(range(20, 200, 40), 0.8), ruled(range(20, 200, 40), 0.8).T)
+    assert inside_frame(grey) == (slice(0, SIDE), slice(0, SIDE))
+    framed = 1 - np.maximum(ruled([10, 188], 0.8), ruled([10, 188], 0.8).T)
+    framed[80:120, 80:120] = 0
+    assert inside_frame(framed) == (slice(12, 188), slice(12, 188))
+
+
+def test_a_lighter_pen_is_seen_where_no_other_is_near() -> None:
+    dark, light = ring(30, 2, middle=50), 0.25 * ring(30, 1.5, middle=150)
+    ink = Ink(np.maximum(dark, light).astype(np.float32), 0.0, 1.0)
+    fringe = ink_mask(ink, FAINT)
+    assert not fringe[:, SIDE // 2 :].any()
+    several = ink_mask(ink, FAINT, lightest=0.4)
+    assert overlap(several[:, SIDE // 2 :], light[:, SIDE // 2 :] > 0.13) > 0.95
+    assert overlap(several[:, : SIDE // 2], fringe[:, : SIDE // 2]) > 0.95
 
 
 def boxed(cells: int, side: int, wall: int) -> tuple[Mask, Mask]:
@@ -91,6 +156,20 @@ def test_the_boxes_of_a_form_are_taken_off(cells: int, wall: int) -> None:
     walls, digits = boxed(cells, 50, wall)
     left = without_form_boxes(walls | digits, walls | digits)
     assert overlap(left, digits) > 0.95
+
+
+def test_a_digit_that_touches_its_box_remains() -> None:
+    walls, digits = boxed(1, 50, 2)
+    digits[30:34, 12:30] = True  # from the ring to the wall
+    left = without_form_boxes(walls | digits, walls | digits)
+    assert overlap(left, digits & ~walls) > 0.9
+
+
+def test_an_eight_drawn_with_a_ruler_is_no_box() -> None:
+    eight = np.zeros((60, 50), dtype=bool)
+    eight[10:50, 10:40] = True
+    eight[13:28, 13:37] = eight[31:47, 13:37] = False
+    assert (without_form_boxes(eight, eight) == eight).all()
 
 
 def test_a_digit_drawn_with_a_ruler_is_no_box() -> None:
@@ -119,6 +198,20 @@ def test_two_digits_that_touch_are_cut_where_they_touch() -> None:
     assert np.abs(parts.right - 101).min() <= 3
     assert crossed.max() > 0
     assert (parts.labels >= 0).sum() == (pieces.labels >= 0).sum()
+
+
+def test_digits_that_reach_into_each_other_are_cut_along_a_bent_path() -> None:
+    both = np.zeros((70, 80), dtype=np.float32)
+    both[5:9, 5:50] = both[5:65, 46:50] = 1  # a 7, and an L that begins below its bar
+    both[20:65, 30:34] = both[61:65, 30:75] = 1
+    pieces = connected_components(both > 0)
+    assert len(pieces) == 1
+    left = np.zeros_like(both, dtype=bool)
+    left[5:9, 5:50] = left[5:60, 46:50] = True
+    parts, _ = cut_into_parts(pieces, Ink(both, 0.0, 1.0), height=60)
+    shares = [np.mean(left[parts.labels == part]) for part in range(len(parts))]
+    assert sum(share > 0.9 for share in shares) >= 1
+    assert sum(share < 0.1 for share in shares) >= 1
 
 
 def test_a_broken_stroke_is_one_piece_if_its_gap_is_small() -> None:
