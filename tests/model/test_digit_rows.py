@@ -91,7 +91,7 @@ def test_ink_that_is_no_digit_is_left_out_and_counted() -> None:
 
 
 def test_a_bar_at_the_edge_of_a_page_is_a_line_and_no_digit() -> None:
-    page = np.pad(page_of("o|o"), ((10, 60), (30, 30), (0, 0)), constant_values=1)
+    page = np.pad(page_of("o|o"), ((10, 60), (80, 30), (0, 0)), constant_values=1)
     page[:45, 14:19] = 0.1
     (row,) = read_rows(next(ways_to_see(page)), ask, lambda digit: digit, 2)
     assert len(row.digits) == 3
