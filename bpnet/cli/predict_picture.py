@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     Probabilities = NDArray[np.floating]
 
+VIEWS_IN_DOUBT = 5  # of a digit of which the network is not sure
 MOST = 64  # digits that the network is asked about at a time
 STANDARD_INPUT = "-"
 NOT_SURE = "not sure"  # or NO_DIGIT: the reasons why there is no label
@@ -89,6 +90,8 @@ class PictureReader:
         self._model = model
         self._path = path
         self._wishes = wishes
+        self._views = views
+        self._careful: Answers | None = None
         self._answers = Answers(Ensemble([model], views), most=MOST if wishes.segment else 1)
 
     def __call__(self, picture: str | DataError) -> Answer | DataError:
@@ -131,7 +134,9 @@ class PictureReader:
         from bpnet.model.digit_reader import DigitReader
 
         digits = len(self._model.class_names) - 1
-        reader = DigitReader(self._ask, lambda digit: made_from(digit, form), digits)
+        reader = DigitReader(
+            self._ask, lambda digit: made_from(digit, form), digits, self._ask_again
+        )
         if not segment:
             read = reader.read_one(picture)
             return [[(read.digit, read.probabilities)]], []
@@ -160,6 +165,13 @@ class PictureReader:
             for digit in digits
         ]
 
+    def _ask_again(self, pixels: NDArray[np.uint8]) -> Probabilities:
+        """Return the class probabilities of one picture that is looked at from several sides."""
+        if self._careful is None:
+            views = max(self._views, VIEWS_IN_DOUBT)
+            self._careful = Answers(Ensemble([self._model], views), most=1)
+        return self._checked(self._careful.probabilities(pixels))
+
     def _ask(self, pixels: NDArray[np.uint8]) -> Probabilities:
         """Return the class probabilities (count, classes) of pictures (count, height, width)."""
         with np.errstate(all="ignore"):  # what overflows is refused afterwards
@@ -167,9 +179,12 @@ class PictureReader:
                 self._answers.probabilities(pixels[start : start + MOST])
                 for start in range(0, len(pixels), MOST)
             ]
-        answers: Probabilities = np.concatenate(parts)  # a copy, which the next call leaves alone
+        return self._checked(np.concatenate(parts))
+
+    def _checked(self, answers: Probabilities) -> Probabilities:
+        """Return a copy of answers, which the next call would change, if they are finite."""
         demand_finite(float(answers.sum()), self._path)
-        return answers
+        return answers.copy()
 
     def _entry(self, digit: DigitPicture, probabilities: Probabilities | None) -> Entry:
         """Return the most probable class, or the reason why there is none, and the `top` ones."""

@@ -29,10 +29,14 @@ class DigitReader:
         ask: returns the class probabilities (count, classes) of pictures (count, height, width).
         prepare: makes a digit look like the network's training pictures.
         digits: how many classes are digits: all but the last, which is for what is none.
+        ask_again: the same with more care, where the first answer is not sure.
     """
 
-    def __init__(self, ask: Ask, prepare: Prepare, digits: int) -> None:
+    def __init__(
+        self, ask: Ask, prepare: Prepare, digits: int, ask_again: Ask | None = None
+    ) -> None:
         self._ask = ask
+        self._ask_again = ask_again
         self._prepare = prepare
         self._digits = digits
 
@@ -55,7 +59,22 @@ class DigitReader:
                 best = read
             if counts and surety >= SURE:
                 break
-        return best or Read(dataclasses.replace(found, pixels=None), None)
+        return self._again(best or Read(dataclasses.replace(found, pixels=None), None))
+
+    def _again(self, read: Read) -> Read:
+        """Return a digit with a second answer of the network if its first is not sure.
+
+        That says which digit it is; whether it is one at all, the first answer says.
+        """
+        pixels = read.digit.pixels
+        if self._ask_again is None or pixels is None or self._surety(read) >= SURE:
+            return read
+        assert read.probabilities is not None
+        answer, again = read.probabilities.copy(), self._ask_again(pixels[None])[0]
+        digits = again[: self._digits]
+        if (total := digits.sum()) > 0:
+            answer[: self._digits] = digits / total * answer[: self._digits].sum()
+        return Read(read.digit, answer)
 
     def _is_edge(self, read: Read, *, later: bool) -> bool:
         """Return whether what looks like a bar touches the edge of the picture.
@@ -90,7 +109,10 @@ class DigitReader:
                 best, most = rows, worth
             if sure > ENOUGH * (len(sureties) + left_out):
                 break
-        return best
+        return [
+            dataclasses.replace(row, digits=[self._again(read) for read in row.digits])
+            for row in best
+        ]
 
     def _surety(self, read: Read) -> float:
         """Return the probability of the most probable digit."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bpnet.data.reading.components import Components, components_of
 from bpnet.data.reading.cuts import cut_into_parts
-from bpnet.data.reading.grouping import FILLS, LEANING
+from bpnet.data.reading.grouping import FILLS, LEANING, without_spanning_lines
 from bpnet.data.reading.image import DigitPicture, as_mnist_shows, ink_of
 from bpnet.data.reading.morphology import stroke_width
 from bpnet.data.reading.seeing import Seen
@@ -32,8 +32,9 @@ LEAST = 1e-6  # probability
 
 # Costs, beside −log p of what the network takes a run for:
 EACH = 0.3  # of every digit, and
-CUT = 0.4  # of every cut, for each width of a stroke: so none is divided without need
+CUT = 0.3  # of every cut, for each width of a stroke: so none is divided without need
 LOW = 0.5  # of a digit that is lower than others
+UNREAD = 2.5  # of a digit that the network rather takes for none
 APART = 5.0  # of a gap within a digit that is as wide as the line is high
 LEFT_OUT = 6.0  # of ink that is taken for no digit, if it is as large as a digit
 
@@ -84,6 +85,7 @@ def legible(seen: Seen) -> NDArray[np.int64]:
     fills = (pieces.heights > FILLS * height) & (pieces.widths > FILLS * width)
     lies_inside = pieces.edge_contact() <= LEANING * (pieces.heights + pieces.widths)
     able = strong & (fills | lies_inside) & (sides >= FEWEST_PIXELS)
+    able = without_spanning_lines(pieces, able)
     if not able.any():
         return np.flatnonzero(able)
     usual = np.sort(sides[able])[-max(1, int(able.sum()) // 3) :].mean()
@@ -114,7 +116,8 @@ def read_row(
         surety[is_bar & lies_at_edge] = LEAST
     is_low = np.array([found.box.height < LOWEST * height for found in candidates])
     gaps = np.array([gap_within(parts, order[first:last]) for first, last in runs])
-    as_digit = EACH + LOW * is_low + APART * gaps / height - np.log(surety)
+    is_unread = answers.argmax(axis=1) >= digits
+    as_digit = EACH + LOW * is_low + APART * gaps / height + UNREAD * is_unread - np.log(surety)
     sides = np.sqrt([found.box.height * found.box.width for found in candidates])
     as_none = LEFT_OUT * sides / height - np.log(np.maximum(answers[:, digits:].sum(axis=1), LEAST))
     pen = stroke_width(np.where(pieces.labels >= 0, np.maximum(seen.ink.strength, 0), 0))

@@ -10,6 +10,7 @@ from bpnet.data.reading.image import Box, DigitPicture
 from bpnet.data.reading.picture import Colours
 
 BAR = 1  # the digit that is one
+WIDEST_BAR = 0.6  # of its height: a 1 with a foot is wider
 FILLED = 0.75  # of a picture's height, in one that was cut close around what is written
 
 Ask = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
@@ -30,7 +31,9 @@ class Read:
 
 
 def at_edge(box: Box, picture: Colours) -> bool:
-    """Return whether a box touches the edge of the picture (height, width, 3)."""
+    """Return whether the box of a bar touches the edge of the picture (height, width, 3)."""
     height, width = picture.shape[:2]
+    if box.width > WIDEST_BAR * box.height:
+        return False
     ends = (box.top, box.left, height - box.bottom, width - box.right)
     return any(end <= 1 for end in ends)
