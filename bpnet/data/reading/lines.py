@@ -41,7 +41,8 @@ def without_ruled_lines(ink: Mask, pale: Mask, strength: Plane) -> Mask:
     if max(ink.shape) < SMALLEST_PAGE:
         return ink
     lines = page_lines(ink, strength) | page_lines(pale, strength)
-    return without_remnants(ink & ~lines, lines) if lines.any() else ink
+    left = without_remnants(ink & ~lines, lines) if lines.any() else ink
+    return left if left.any() else ink
 
 
 def page_lines(ink: Mask, strength: Plane) -> Mask:
@@ -72,7 +73,7 @@ def horizontal_lines(ink: Mask, strength: Plane) -> Mask:
     counts = np.bincount(tilted)
     at_left = np.bincount(tilted[columns < MARGIN * width], minlength=len(counts))
     at_right = np.bincount(tilted[columns >= (1 - MARGIN) * width], minlength=len(counts))
-    ends = np.minimum(spread(at_left), spread(at_right)) > 0.3 * MARGIN * width
+    ends = np.minimum(spread(at_left), spread(at_right)) > 0.15 * MARGIN * width
     on_line = spread(spread((counts > COVERED * width) & ends))
     lines = lines_in(on_line)
     if lines == 0:
@@ -82,12 +83,26 @@ def horizontal_lines(ink: Mask, strength: Plane) -> Mask:
     usual = np.where(counts > COVERED * width, middles(values, tilted, counts), np.float32(0))
     chosen = on_line[tilted] & (values < DARKEST * spread(spread(usual))[tilted])
     marked[rows[chosen], columns[chosen]] = True
-    if lines == 1 and (
-        np.count_nonzero(marked.any(axis=0)) < WHOLE * width
-        or width_of_largest(ink & ~marked) > ALONE * width
-    ):
+    if lines == 1 and not is_page_line(marked, ink & ~marked):
         return np.zeros_like(ink)
     return marked
+
+
+def is_page_line(line: Mask, rest: Mask) -> bool:
+    """Return whether a single line is the page's: whole, and no stroke of what is beside it."""
+    width = line.shape[1]
+    if np.count_nonzero(line.any(axis=0)) < WHOLE * width:
+        return False
+    pieces = connected_components(rest)
+    if not len(pieces):
+        return False
+    largest = int(pieces.areas.argmax())
+    if pieces.widths[largest] <= ALONE * width:
+        return True
+    rows = np.flatnonzero(line.any(axis=1))
+    return bool(
+        pieces.top[largest] > rows[-1] + BESIDE or pieces.bottom[largest] < rows[0] - BESIDE
+    )
 
 
 def middles(
@@ -135,12 +150,6 @@ def spread(counts: NDArray[Number]) -> NDArray[Number]:
     padded = np.pad(counts, 1)
     highest: NDArray[Number] = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
     return highest
-
-
-def width_of_largest(ink: Mask) -> int:
-    """Return the width of the box around the largest connected piece of ink."""
-    pieces = connected_components(ink)
-    return int(pieces.widths[pieces.areas.argmax()]) if len(pieces) else max(ink.shape)
 
 
 def inside_frame(grey: Plane) -> tuple[slice, slice]:
