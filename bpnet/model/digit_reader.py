@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bpnet.data.reading.image import main_digit
+from bpnet.data.reading.image import main_of, seen_digits
 from bpnet.data.reading.picture import Colours
-from bpnet.data.reading.seeing import ways_to_see
+from bpnet.data.reading.seeing import Seen, ways_to_see
 from bpnet.model.reading import BAR, FILLED, Ask, Prepare, Read, at_edge
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SURE = 0.95  # probability of a digit that makes no other look worth its time
 DOUBTLESS = 0.8  # probability of a digit in a row of which the network is sure
 ENOUGH = 0.9  # of all that was found: with so many sure digits, no other look is taken
+ALIKE = 0.6  # of the main thing's height
+CROWD = 3  # things that are so alike
 LIGHTEST = 0.4  # of a usual stroke's strength: the lightest of several pens
 SPLINTERS = 3  # times the pieces of the look with the fewest: more are no strokes
 
@@ -44,17 +46,23 @@ class DigitReader:
         """Return the digit of a picture (height, width, 3) of 0–1.
 
         Of all ways to look at it, that counts in which the network is surest of a digit. A bar at
-        the picture's edge is an edge, or a piece of a line, and not a 1.
+        the picture's edge is an edge, or a piece of a line, and not a 1; and one of many things of
+        about the same size is no single digit.
         """
         best: Read | None = None
         for seen in ways_to_see(picture):
-            found = self._prepare(main_digit(seen))
+            digits = seen_digits(seen)
+            main = main_of(digits)
+            alike = [digit.box.height >= ALIKE * main.box.height for digit in digits]
+            found = self._prepare(main)
+            if sum(alike) >= CROWD:
+                found = dataclasses.replace(found, pixels=None)
             if found.pixels is None:
                 best = best or Read(found, None)
                 continue
             read = Read(found, self._ask(found.pixels[None])[0])
             surety = self._surety(read)
-            counts = surety >= seen.least and not self._is_edge(read, later=seen.least > 0)
+            counts = surety >= seen.least and not self._is_no_ink(read, seen)
             if counts and (best is None or surety > self._surety(best)):
                 best = read
             if counts and surety >= SURE:
@@ -76,16 +84,17 @@ class DigitReader:
             answer[: self._digits] = digits / total * answer[: self._digits].sum()
         return Read(read.digit, answer)
 
-    def _is_edge(self, read: Read, *, later: bool) -> bool:
-        """Return whether what looks like a bar touches the edge of the picture.
+    def _is_no_ink(self, read: Read, seen: Seen) -> bool:
+        """Return whether a digit is what edges or gaps look like.
 
         The first look also finds the 1 of a picture that was cut close around it: it is as high.
         """
         assert read.probabilities is not None
+        label = int(read.probabilities[: self._digits].argmax())
         box, picture = read.digit.box, read.digit.picture
-        is_bar = read.probabilities[: self._digits].argmax() == BAR
-        may_be_cut = not later and box.height >= FILLED * len(picture)
-        return bool(is_bar and not may_be_cut and at_edge(box, picture))
+        may_be_cut = not seen.least and box.height >= FILLED * len(picture)
+        is_edge = label == BAR and not may_be_cut and at_edge(box, picture)
+        return is_edge or label in seen.phantoms
 
     def read_rows(self, picture: Colours) -> list[Row]:
         """Return the rows of digits of a picture, from top to bottom.

@@ -84,8 +84,12 @@ def digit_in(picture: Colours) -> DigitPicture:
 
 
 def main_digit(seen: Seen) -> DigitPicture:
-    """Return the digit with the most ink."""
-    digits = seen_digits(seen)
+    """Return the digit with the most ink that one way to look at a picture shows."""
+    return main_of(seen_digits(seen))
+
+
+def main_of(digits: list[DigitPicture]) -> DigitPicture:
+    """Return the digit with the most ink, and warn of others."""
     main = max(digits, key=lambda digit: float(digit.ink.sum()))
     if len(digits) > 1:
         main.warnings.append(SEVERAL)

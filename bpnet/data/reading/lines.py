@@ -45,6 +45,11 @@ def without_ruled_lines(ink: Mask, pale: Mask, strength: Plane) -> Mask:
     return left if left.any() else ink
 
 
+def thickest_line(picture: Mask) -> int:
+    """Return how many pixels thick a ruled line of a picture (height, width) may be."""
+    return max(2, round(max(picture.shape) * THICKNESS))
+
+
 def page_lines(ink: Mask, strength: Plane) -> Mask:
     """Mark the pixels of ruled lines of both directions."""
     lying = horizontal_lines(ink, strength)
@@ -52,10 +57,16 @@ def page_lines(ink: Mask, strength: Plane) -> Mask:
 
 
 def without_remnants(ink: Mask, lines: Mask) -> Mask:
-    """Remove pieces of ink (height, width) most of which lies along the lines: they are theirs."""
+    """Remove pieces of ink (height, width) that are parts of lines.
+
+    Most of them lies along the lines that were found, or they are as thin, and cut by the edge.
+    """
     pieces = connected_components(ink)
     along = pieces.sums(within(np.maximum, lines, BESIDE).astype(np.float32))
-    return ink & ~pieces.mask(along > REMNANT * pieces.areas)
+    longest = np.maximum(pieces.heights, pieces.widths)
+    are_thin = pieces.areas < (thickest_line(ink) + 1) * longest
+    are_cut = are_thin & (pieces.edge_contact() > 0)
+    return ink & ~pieces.mask(are_cut | (along > REMNANT * pieces.areas))
 
 
 def horizontal_lines(ink: Mask, strength: Plane) -> Mask:
@@ -64,8 +75,7 @@ def horizontal_lines(ink: Mask, strength: Plane) -> Mask:
     What is much darker than the rest of its line is a stroke that runs along it, or crosses it.
     """
     height, width = ink.shape
-    thickest = max(2, round(max(height, width) * THICKNESS))
-    rows, columns = np.nonzero(thin_from_above(ink, thickest))
+    rows, columns = np.nonzero(thin_from_above(ink, thickest_line(ink)))
     none = np.zeros_like(ink)
     if len(rows) < COVERED * width:
         return none
