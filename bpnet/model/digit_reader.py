@@ -19,7 +19,7 @@ SURE = 0.95  # probability of a digit that makes no other look worth its time
 DOUBTLESS = 0.8  # probability of a digit in a row of which the network is sure
 ENOUGH = 0.9  # of all that was found: with so many sure digits, no other look is taken
 ALIKE = 0.6  # of the main thing's height
-CROWD = 3  # things that are so alike
+CROWD = 2  # others that are so alike
 LIGHTEST = 0.4  # of a usual stroke's strength: the lightest of several pens
 SPLINTERS = 3  # times the pieces of the look with the fewest: more are no strokes
 
@@ -55,14 +55,15 @@ class DigitReader:
             main = main_of(digits)
             alike = [digit.box.height >= ALIKE * main.box.height for digit in digits]
             found = self._prepare(main)
-            if sum(alike) >= CROWD:
+            others = sum(alike) - 1
+            if others >= CROWD:
                 found = dataclasses.replace(found, pixels=None)
             if found.pixels is None:
                 best = best or Read(found, None)
                 continue
             read = Read(found, self._ask(found.pixels[None])[0])
             surety = self._surety(read)
-            counts = surety >= seen.least and not self._is_no_ink(read, seen)
+            counts = surety >= seen.least and not self._is_no_ink(read, seen, others)
             if counts and (best is None or surety > self._surety(best)):
                 best = read
             if counts and surety >= SURE:
@@ -84,8 +85,8 @@ class DigitReader:
             answer[: self._digits] = digits / total * answer[: self._digits].sum()
         return Read(read.digit, answer)
 
-    def _is_no_ink(self, read: Read, seen: Seen) -> bool:
-        """Return whether a digit is what edges or gaps look like.
+    def _is_no_ink(self, read: Read, seen: Seen, others: int) -> bool:
+        """Return whether a digit is what edges, gaps or one of several bars look like.
 
         The first look also finds the 1 of a picture that was cut close around it: it is as high.
         """
@@ -94,7 +95,7 @@ class DigitReader:
         box, picture = read.digit.box, read.digit.picture
         may_be_cut = not seen.least and box.height >= FILLED * len(picture)
         is_edge = label == BAR and not may_be_cut and at_edge(box, picture)
-        return is_edge or label in seen.phantoms
+        return is_edge or label in seen.phantoms or (label == BAR and others > 0)
 
     def read_rows(self, picture: Colours) -> list[Row]:
         """Return the rows of digits of a picture, from top to bottom.

@@ -47,7 +47,8 @@ def without_ruled_lines(ink: Mask, pale: Mask, strength: Plane) -> Mask:
 
 def thickest_line(picture: Mask) -> int:
     """Return how many pixels thick a ruled line of a picture (height, width) may be."""
-    return max(2, round(max(picture.shape) * THICKNESS))
+    longest: int = max(picture.shape)
+    return max(2, round(longest * THICKNESS))
 
 
 def page_lines(ink: Mask, strength: Plane) -> Mask:
@@ -74,7 +75,7 @@ def horizontal_lines(ink: Mask, strength: Plane) -> Mask:
 
     What is much darker than the rest of its line is a stroke that runs along it, or crosses it.
     """
-    height, width = ink.shape
+    width = ink.shape[1]
     rows, columns = np.nonzero(thin_from_above(ink, thickest_line(ink)))
     none = np.zeros_like(ink)
     if len(rows) < COVERED * width:
@@ -83,7 +84,7 @@ def horizontal_lines(ink: Mask, strength: Plane) -> Mask:
     counts = np.bincount(tilted)
     at_left = np.bincount(tilted[columns < MARGIN * width], minlength=len(counts))
     at_right = np.bincount(tilted[columns >= (1 - MARGIN) * width], minlength=len(counts))
-    ends = np.minimum(spread(at_left), spread(at_right)) > 0.15 * MARGIN * width
+    ends = np.minimum(spread(at_left), spread(at_right)) > 0.3 * MARGIN * width
     on_line = spread(spread((counts > COVERED * width) & ends))
     lines = lines_in(on_line)
     if lines == 0:
