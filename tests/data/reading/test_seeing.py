@@ -115,6 +115,24 @@ def test_what_a_line_leaves_beside_it_goes_with_it() -> None:
     assert left.sum() == 160
 
 
+def test_a_line_cut_by_the_edge_goes_with_the_others() -> None:
+    ink = ruled(range(20, 200, 40), 0.5)
+    ink[100:160, :2] = 0.5  # the next line across, of which the picture shows no more
+    ink[100:130, 60:62] = 0.5
+    left = left_of(ink)
+    assert left[100:130, 60:62].all()
+    assert left.sum() == 60
+
+
+def test_a_single_line_is_the_page_s_only_apart_from_what_is_written() -> None:
+    digit = np.zeros((SIDE, SIDE), dtype=np.float32)
+    digit[40:160, 60:64] = digit[40:44, 60:180] = 0.9
+    line = ruled([180], 0.9)
+    assert (left_of(np.maximum(digit, line)) == (digit > 0)).all()
+    foot = ruled([158], 0.9)  # of a digit that fills the picture
+    assert left_of(np.maximum(digit, foot))[158:160].all()
+
+
 def test_squared_paper_is_no_frame() -> None:
     grey = 1 - np.maximum(ruled(range(20, 200, 40), 0.8), ruled(range(20, 200, 40), 0.8).T)
     assert inside_frame(grey) == (slice(0, SIDE), slice(0, SIDE))
@@ -228,3 +246,14 @@ def test_what_is_brighter_than_its_paper_is_seen_as_well() -> None:
     masks = [seen.pieces.labels >= 0 for seen in ways_to_see(picture)]
     assert overlap(masks[0], inner > 0.5) > 0.8
     assert overlap(masks[-1], inner > 0.5) < 0.2
+
+
+@pytest.mark.parametrize(("contrast", "edges"), [(0.8, (1,)), (0.08, ())])
+def test_edges_of_dark_ink_and_gaps_between_strokes_are_no_digits(
+    contrast: float, edges: tuple[int, ...]
+) -> None:
+    grey = (0.9 - contrast * ring(50, 3)).astype(np.float32)
+    usual, thin, inverted = ways_to_see(np.repeat(grey[:, :, None], 3, axis=2))
+    assert usual.phantoms == ()
+    assert thin.phantoms == edges
+    assert inverted.phantoms == (0, 1)

@@ -1,0 +1,80 @@
+"""The reader of one digit: which look at a picture counts, and what is not believed."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bpnet.data.reading.image import SEVERAL
+from bpnet.model.digit_reader import DigitReader
+from bpnet.model.reading import Read
+from tests.model.test_digit_rows import ask, page_of
+
+DIGITS = 2  # of the network that tells rings, bars and everything else apart
+
+
+def read(page: NDArray[np.float32]) -> Read:
+    """Read the one digit of a page."""
+    return DigitReader(ask, lambda digit: digit, DIGITS).read_one(page)
+
+
+def label(page: NDArray[np.float32]) -> int | None:
+    """Return the class of the one digit of a page; None if nothing was believed."""
+    probabilities = read(page).probabilities
+    return None if probabilities is None else int(probabilities.argmax())
+
+
+def at_left(page: NDArray[np.float32], margin: int) -> NDArray[np.float32]:
+    """Cut off what is to the left of the ink, but for a margin."""
+    columns = np.flatnonzero((page[:, :, 0] < 0.5).any(axis=0))
+    return page[:, int(columns[0]) - margin :]
+
+
+@pytest.mark.parametrize(("drawn", "wanted"), [("o", 0), ("|", 1)])
+def test_one_digit_is_read(drawn: str, wanted: int) -> None:
+    assert label(page_of(drawn)) == wanted
+
+
+def test_one_of_many_alike_things_is_no_single_digit() -> None:
+    found = read(page_of("ooo"))
+    assert found.probabilities is None
+    assert SEVERAL in found.digit.warnings
+
+
+def test_one_of_two_digits_is_read_with_a_warning() -> None:
+    found = read(page_of("o o"))
+    assert found.probabilities is not None
+    assert SEVERAL in found.digit.warnings
+
+
+def test_a_bar_beside_another_is_not_believed() -> None:
+    assert label(page_of("| |")) is None
+
+
+def test_a_bar_at_the_edge_is_not_believed_but_a_ring_is() -> None:
+    wide = np.pad(page_of("|"), ((30, 30), (0, 60), (0, 0)), constant_values=1)
+    assert label(at_left(wide, 6)) == 1
+    assert label(at_left(wide, 0)) is None
+    ring = np.pad(page_of("o"), ((30, 30), (0, 60), (0, 0)), constant_values=1)
+    assert label(at_left(ring, 0)) == 0
+
+
+def test_a_bar_in_a_picture_cut_close_around_it_is_believed() -> None:
+    bar = at_left(page_of("|"), 5)
+    rows = np.flatnonzero((bar[:, :, 0] < 0.5).any(axis=1))
+    assert label(bar[rows[0] : rows[-1] + 1, :20]) == 1
+
+
+def test_an_answer_that_is_not_sure_is_asked_for_again_and_its_doubt_that_it_is_one_stays() -> None:
+    first, second = np.array([[0.5, 0.2, 0.3]]), np.array([[0.1, 0.3, 0.6]])
+    reader = DigitReader(lambda _: first, lambda digit: digit, DIGITS, lambda _: second)
+    answer = reader.read_one(page_of("o")).probabilities
+    assert answer == pytest.approx([0.7 * 0.1 / 0.4, 0.7 * 0.3 / 0.4, 0.3])
+
+
+def test_a_sure_answer_is_not_asked_for_again() -> None:
+    def never(_: NDArray[np.uint8]) -> NDArray[np.float64]:
+        raise AssertionError
+
+    sure = np.array([[0.96, 0.02, 0.02]])
+    reader = DigitReader(lambda _: sure, lambda digit: digit, DIGITS, never)
+    assert reader.read_one(page_of("o")).probabilities == pytest.approx(sure[0])
