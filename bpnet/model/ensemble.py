@@ -98,8 +98,11 @@ class Answers:
         if ensemble.views > 1:
             from bpnet.data.distortion.views import Views  # one view needs no distortion
 
-            _, height, width = ensemble.members[0].network.input_shape
-            self._views = Views(ensemble.views, (height, width), most)
+            first = ensemble.members[0]
+            _, height, width = first.network.input_shape
+            form = first.preparation
+            bright = form is not None and form.has_bright_paper
+            self._views = Views(ensemble.views, (height, width), most, bright_paper=bright)
 
     def outputs(self, samples: NDArray[Any]) -> Array:
         """Return outputs (outputs, batch) for samples (batch, …), valid until the next call.

@@ -91,6 +91,11 @@ class Preparation:
         return is_like and self.strokes and self.by_mass
 
     @property
+    def has_bright_paper(self) -> bool:
+        """Return whether ink is darker than the background."""
+        return self.paper is not None and self.paper > self.ink
+
+    @property
     def turns(self) -> list[str]:
         """Return the names of what was done to upright pictures."""
         names = zip(("transposed", "flipped", "mirrored"), self.orientation, strict=True)

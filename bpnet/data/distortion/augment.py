@@ -29,6 +29,8 @@ class Augmenter:
         picture_shape: height and width in pixels.
         seed: the run's seed.
         samples: how many samples the data set has.
+        bright_paper: whether their background is white, not black: so is then what comes in from
+            beyond the edge, and dark ink is what becomes wider.
 
     Raises:
         ConfigError: the pictures are too large.
@@ -40,7 +42,10 @@ class Augmenter:
         picture_shape: tuple[int, int],
         seed: int,
         samples: int,
+        *,
+        bright_paper: bool = False,
     ) -> None:
+        self._bright_paper = bright_paper
         height, width = picture_shape
         if max(picture_shape) > LARGEST_SIDE:
             raise ConfigError(
@@ -105,6 +110,8 @@ class Augmenter:
         """Distort one block of pictures."""
         count, table = len(images), self._table
         source, grid = self._sampler.source(count), self._sampler.grid(count)
+        if self._bright_paper:
+            images = ~images  # 255 − v
         if self._pen is None:
             np.copyto(source, images)
         else:
@@ -116,3 +123,5 @@ class Augmenter:
         self._sampler.sample(count, out)
         if self.settings.cutout:
             cut_squares(out, self.settings.cutout, table.cutout_centre[sample_numbers])
+        if self._bright_paper:
+            np.invert(out, out=out)

@@ -53,9 +53,14 @@ class Views:
         count: how many views there are.
         picture_shape: height and width in pixels.
         most: pictures of the largest call.
+        bright_paper: whether their background is white, not black: so is then what comes in from
+            beyond the edge.
     """
 
-    def __init__(self, count: int, picture_shape: tuple[int, int], most: int) -> None:
+    def __init__(
+        self, count: int, picture_shape: tuple[int, int], most: int, *, bright_paper: bool = False
+    ) -> None:
+        self._bright_paper = bright_paper
         pixels = math.prod(picture_shape)
         self._block = block = max(1, min(most, BLOCK_PIXELS // pixels))
         self._grid = AffineGrid(picture_shape, stretch=1 / (1 - SCALE), bend=0)
@@ -83,6 +88,8 @@ class Views:
     def _read(self, images: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
         """Read one block of pictures at the points of the view."""
         count = len(images)
-        np.copyto(self._sampler.source(count), images)
+        np.copyto(self._sampler.source(count), ~images if self._bright_paper else images)
         np.copyto(self._sampler.grid(count), self._points)
         self._sampler.sample(count, out)
+        if self._bright_paper:
+            np.invert(out, out=out)

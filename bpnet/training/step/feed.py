@@ -32,7 +32,11 @@ class Feed:
         self._augment = None
         if not config.augment.is_identity:
             seed = config.train.seed
-            self._augment = Augmenter(config.augment, shape, seed, len(samples))
+            form = model.preparation
+            bright = form is not None and form.has_bright_paper
+            self._augment = Augmenter(
+                config.augment, shape, seed, len(samples), bright_paper=bright
+            )
             # Batch last, as inputs are: what has to be written anew may as well be turned.
             self._seen = np.moveaxis(np.empty((*shape, most), dtype), -1, 0)
 

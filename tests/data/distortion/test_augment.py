@@ -265,3 +265,12 @@ def test_settings_out_of_range_name_their_key(key: str, value: float) -> None:
     reader.read(f"[augment]\n{key} = {value}\n")
     assert len(reader.problems) == 1
     assert reader.problems[0].startswith(f"distorted.ini:2: [augment] {key} expects")
+
+
+def test_dark_ink_on_white_paper_is_distorted_as_its_negative_is() -> None:
+    images = np.random.default_rng(1).integers(0, 256, (SAMPLES, 28, 28)).astype(np.uint8)
+    numbers = np.arange(SAMPLES)
+    black, white = np.empty_like(images), np.empty_like(images)
+    Augmenter(STRONG, (28, 28), 1, SAMPLES)(images, numbers, 0, black)
+    Augmenter(STRONG, (28, 28), 1, SAMPLES, bright_paper=True)(255 - images, numbers, 0, white)
+    assert np.array_equal(white, 255 - black)

@@ -114,3 +114,11 @@ def test_memory_is_that_of_a_block_however_many_pictures_there_are() -> None:
     finally:
         tracemalloc.stop()
     assert peak < images.nbytes + 5e6  # what is shown, and one picture's words; at once: 60e6
+
+
+def test_views_of_white_paper_are_those_of_the_negative() -> None:
+    images = np.random.default_rng(1).integers(0, 256, (5, SIZE, SIZE)).astype(np.uint8)
+    black, white = Views(6, (SIZE, SIZE), 5), Views(6, (SIZE, SIZE), 5, bright_paper=True)
+    for number in range(6):
+        shown = black.show(images, number)
+        assert np.array_equal(white.show(255 - images, number), 255 - shown)
