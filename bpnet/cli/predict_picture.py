@@ -166,25 +166,27 @@ class PictureReader:
         ]
 
     def _ask_again(self, pixels: NDArray[np.uint8]) -> Probabilities:
-        """Return the class probabilities of one picture that is looked at from several sides."""
+        """Return the class probabilities of one picture in several views, if there can be more."""
+        from bpnet.data.distortion.warp import LARGEST_SIDE  # sure answers need none
+
+        if self._views >= VIEWS_IN_DOUBT or max(pixels.shape) > LARGEST_SIDE:
+            return self._ask(pixels)
         if self._careful is None:
-            views = max(self._views, VIEWS_IN_DOUBT)
-            self._careful = Answers(Ensemble([self._model], views), most=1)
-        return self._checked(self._careful.probabilities(pixels))
+            self._careful = Answers(Ensemble([self._model], VIEWS_IN_DOUBT), most=1)
+        return self._asked_of(self._careful, pixels)
 
     def _ask(self, pixels: NDArray[np.uint8]) -> Probabilities:
         """Return the class probabilities (count, classes) of pictures (count, height, width)."""
-        with np.errstate(all="ignore"):  # what overflows is refused afterwards
-            parts = [
-                self._answers.probabilities(pixels[start : start + MOST])
-                for start in range(0, len(pixels), MOST)
-            ]
-        return self._checked(np.concatenate(parts))
+        starts = range(0, len(pixels), MOST)
+        parts = [self._asked_of(self._answers, pixels[start : start + MOST]) for start in starts]
+        return np.concatenate(parts)
 
-    def _checked(self, answers: Probabilities) -> Probabilities:
-        """Return a copy of answers, which the next call would change, if they are finite."""
-        demand_finite(float(answers.sum()), self._path)
-        return answers.copy()
+    def _asked_of(self, answers: Answers, pixels: NDArray[np.uint8]) -> Probabilities:
+        """Return probabilities, if they are finite: a copy, which the next call leaves alone."""
+        with np.errstate(all="ignore"):  # what overflows is refused
+            found = answers.probabilities(pixels).copy()
+        demand_finite(float(found.sum()), self._path)
+        return found
 
     def _entry(self, digit: DigitPicture, probabilities: Probabilities | None) -> Entry:
         """Return the most probable class, or the reason why there is none, and the `top` ones."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from bpnet.data.reading.image import main_of, seen_digits
 from bpnet.data.reading.picture import Colours
-from bpnet.data.reading.seeing import Seen, ways_to_see
-from bpnet.model.reading import BAR, FILLED, Ask, Prepare, Read, at_edge
+from bpnet.data.reading.seeing import BAR, DARK, Seen, ways_to_see
+from bpnet.model.reading import FILLED, Ask, Prepare, Read, at_edge
 
 if TYPE_CHECKING:
     from bpnet.model.digit_rows import Row
@@ -50,16 +50,16 @@ class DigitReader:
         about the same size is no single digit.
         """
         best: Read | None = None
+        nothing: Read | None = None
         for seen in ways_to_see(picture):
             digits = seen_digits(seen)
             main = main_of(digits)
-            alike = [digit.box.height >= ALIKE * main.box.height for digit in digits]
+            others = sum(digit.box.height >= ALIKE * main.box.height for digit in digits) - 1
             found = self._prepare(main)
-            others = sum(alike) - 1
-            if others >= CROWD:
-                found = dataclasses.replace(found, pixels=None)
-            if found.pixels is None:
-                best = best or Read(found, None)
+            nothing = nothing or Read(dataclasses.replace(found, pixels=None), None)
+            if others >= CROWD and seen.ink.level > DARK:
+                break
+            if found.pixels is None or others >= CROWD:
                 continue
             read = Read(found, self._ask(found.pixels[None])[0])
             surety = self._surety(read)
@@ -68,7 +68,8 @@ class DigitReader:
                 best = read
             if counts and surety >= SURE:
                 break
-        return self._again(best or Read(dataclasses.replace(found, pixels=None), None))
+        assert nothing is not None
+        return self._again(best or nothing)
 
     def _again(self, read: Read) -> Read:
         """Return a digit with a second answer of the network if its first is not sure.
@@ -119,10 +120,13 @@ class DigitReader:
                 best, most = rows, worth
             if sure > ENOUGH * (len(sureties) + left_out):
                 break
-        return [
-            dataclasses.replace(row, digits=[self._again(read) for read in row.digits])
-            for row in best
-        ]
+        return [self._again_in(row) for row in best]
+
+    def _again_in(self, row: Row) -> Row:
+        """Return a row with second answers where the first are not sure."""
+        digits = [self._again(read) for read in row.digits]
+        least = min(map(self._surety, digits), default=1.0)
+        return dataclasses.replace(row, digits=digits, least=least)
 
     def _surety(self, read: Read) -> float:
         """Return the probability of the most probable digit."""

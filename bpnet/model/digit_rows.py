@@ -17,9 +17,9 @@ from bpnet.data.reading.cuts import cut_into_parts
 from bpnet.data.reading.grouping import FILLS, LEANING, without_spanning_lines
 from bpnet.data.reading.image import DigitPicture, as_mnist_shows, ink_of
 from bpnet.data.reading.morphology import stroke_width
-from bpnet.data.reading.seeing import Seen
+from bpnet.data.reading.seeing import BAR, Seen
 from bpnet.data.reading.text_lines import lines_of_text
-from bpnet.model.reading import BAR, FILLED, Ask, Prepare, Read, at_edge
+from bpnet.model.reading import FILLED, Ask, Prepare, Read, at_edge
 
 MOST_PARTS = 12  # of one digit
 WIDEST = 1.5  # of the line's height
@@ -108,7 +108,7 @@ def read_row(
     order = np.argsort(parts.left + parts.right, kind="stable")
     runs = possible_runs(parts, order, WIDEST * height, most=2 if is_crowded else MOST_PARTS)
     candidates = [prepare(picture_of(seen, parts, order[first:last])) for first, last in runs]
-    answers = ask(np.stack([found.pixels for found in candidates if found.pixels is not None]))
+    answers = ask(np.stack([pixels_of(found) for found in candidates]))
     surety = np.maximum(answers[:, :digits].max(axis=1), LEAST)
     is_bar = answers[:, :digits].argmax(axis=1) == BAR
     if height < FILLED * len(seen.picture):
@@ -129,6 +129,12 @@ def read_row(
     divided = sum(bool(is_cut[runs[run][1]]) for run in way)
     least = float(surety[kept].min(initial=1))
     return Row(read, len(way) - len(kept), divided, least, lead)
+
+
+def pixels_of(digit: DigitPicture) -> NDArray[np.uint8]:
+    """Return the pixels of a digit that has ink."""
+    assert digit.pixels is not None
+    return digit.pixels
 
 
 def possible_runs(

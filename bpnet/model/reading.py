@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from bpnet.data.reading.image import Box, DigitPicture
 from bpnet.data.reading.picture import Colours
 
-BAR = 1  # the digit that is one
 WIDEST_BAR = 0.6  # of its height: a 1 with a foot is wider
 FILLED = 0.75  # of a picture's height, in one that was cut close around what is written
 

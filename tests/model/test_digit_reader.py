@@ -40,6 +40,13 @@ def test_one_of_many_alike_things_is_no_single_digit() -> None:
     assert SEVERAL in found.digit.warnings
 
 
+def test_a_crowd_stays_a_crowd_with_any_pen() -> None:
+    for ink in (0.1, 0.3, 0.6):
+        found = read(np.maximum(page_of("o|o"), np.float32(ink)))
+        assert found.probabilities is None
+        assert SEVERAL in found.digit.warnings
+
+
 def test_one_of_two_digits_is_read_with_a_warning() -> None:
     found = read(page_of("o o"))
     assert found.probabilities is not None
@@ -47,7 +54,9 @@ def test_one_of_two_digits_is_read_with_a_warning() -> None:
 
 
 def test_a_bar_beside_another_is_not_believed() -> None:
-    assert label(page_of("| |")) is None
+    found = read(page_of("| |"))
+    assert found.probabilities is None
+    assert SEVERAL in found.digit.warnings
 
 
 def test_a_bar_at_the_edge_is_not_believed_but_a_ring_is() -> None:

@@ -68,11 +68,11 @@ def parts_of(ink: NDArray[np.float32], height: float) -> tuple[NDArray[np.int64]
         amount = ink_on(ink, path)
         if amount >= HEAVIEST * height:
             continue
-        middle = float(path.mean())
-        apart = all(np.abs(path - other).mean() > APART * height for _, other, _ in kept)
+        if any(np.abs(path - other).mean() <= APART * height for _, other, _ in kept):
+            continue
         share = float(ink[across >= path[:, None]].sum()) / whole
-        if apart and LEAST < share < 1 - LEAST:
-            kept.append((middle, path, amount))
+        if LEAST < share < 1 - LEAST:
+            kept.append((float(path.mean()), path, amount))
         if len(kept) >= CUTS * columns / height:
             break
     kept.sort(key=lambda cut: cut[0])
@@ -93,20 +93,27 @@ def cheapest_paths(ink: NDArray[np.float32]) -> list[NDArray[np.int64]]:
     below, came_up = least_ink(toll[::-1])
     below, came_up = below[::-1], came_up[::-1]
     rows = len(ink)
-    found: list[tuple[float, NDArray[np.int64]]] = []
+    found = []
     for anchor in sorted({int(rows * place) for place in ANCHORS}):
-        through = above[anchor] + below[anchor] - toll[anchor]
-        inner = np.arange(1, len(through) - 1)
-        is_least = (through[inner] <= through[inner - 1]) & (through[inner] <= through[inner + 1])
-        for column in inner[is_least]:
-            path = np.empty(rows, dtype=np.int64)
-            path[anchor] = column
-            for row in range(anchor, 0, -1):
-                path[row - 1] = path[row] + came_down[row, path[row]]
-            for row in range(anchor, rows - 1):
-                path[row + 1] = path[row] + came_up[row, path[row]]
-            found.append((ink_on(ink, path), path))
-    return [path for _, path in sorted(found, key=lambda cut: cut[0])]
+        lowest = bottoms(above[anchor] + below[anchor] - toll[anchor])
+        paths = np.empty((len(lowest), rows), dtype=np.int64)
+        paths[:, anchor] = lowest
+        for row in range(anchor, 0, -1):
+            paths[:, row - 1] = paths[:, row] + came_down[row, paths[:, row]]
+        for row in range(anchor, rows - 1):
+            paths[:, row + 1] = paths[:, row] + came_up[row, paths[:, row]]
+        found += list(paths)
+    return sorted(found, key=lambda path: ink_on(ink, path))
+
+
+def bottoms(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the middles of all stretches of equal values that are lower than those beside them."""
+    starts = np.append(0, np.flatnonzero(values[1:] != values[:-1]) + 1)
+    ends = np.append(starts[1:], len(values)) - 1
+    level = np.concatenate([[-np.inf], values[starts], [-np.inf]])
+    is_low = (level[1:-1] < level[:-2]) & (level[1:-1] < level[2:])
+    middles: NDArray[np.int64] = (starts[is_low] + ends[is_low]) // 2
+    return middles
 
 
 def least_ink(toll: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -33,9 +33,9 @@ def without_form_boxes(mask: Mask, pale: Mask) -> Mask:
         ]
         box = pieces.labels[place] == piece
         reach = 2 + round(NEAR * min(box.shape))
-        if is_walled(box, reach) and corner_ink(box) >= CORNERS:
+        if is_walled(box, reach) and corner_ink(box) >= CORNERS and may_be_form(pieces, piece):
             wall = walls(within(np.maximum, box, 1), reach)
-            if is_form(pieces, piece, box & ~wall):
+            if has_cells(pieces, piece) or is_written(box & ~wall):
                 left = left.copy() if left is mask else left
                 left[place] &= ~wall
     return left
@@ -47,21 +47,27 @@ def is_walled(box: Mask, reach: int) -> bool:
     return all(side.any(axis=0).mean() >= WALLED for side in sides)
 
 
-def is_form(pieces: Components, piece: int, rest: Mask) -> bool:
-    """Return whether a box is printed for something to be written into it, and not a ruler's 0.
+def may_be_form(pieces: Components, piece: int) -> bool:
+    """Return whether a box may be printed: squared paper goes on to the picture's edge."""
+    return has_cells(pieces, piece) or not pieces.edge_contact()[piece]
 
-    It has several cells, or holds ink, which may touch it: then it is the rest beside the walls.
-    """
+
+def has_cells(pieces: Components, piece: int) -> bool:
+    """Return whether a box holds other ink, or is so wide that it has several cells."""
     inside = (
         (pieces.top > pieces.top[piece])
         & (pieces.bottom < pieces.bottom[piece])
         & (pieces.left > pieces.left[piece])
         & (pieces.right < pieces.right[piece])
     )
-    if inside.any() or rest.shape[1] > CELLS * rest.shape[0]:
-        return True
-    if pieces.edge_contact()[piece]:
-        return False  # squared paper
+    return bool(inside.any() or pieces.widths[piece] > CELLS * pieces.heights[piece])
+
+
+def is_written(rest: Mask) -> bool:
+    """Return whether what a box is left with beside its walls is ink that touches them.
+
+    A 0 drawn with a ruler is left with nothing, an 8 with its middle bar.
+    """
     rows = np.flatnonzero(rest.any(axis=1))
     return len(rows) > 0 and bool(np.ptp(rows) > WRITTEN * len(rest))
 

@@ -9,8 +9,8 @@ SPECK = 0.04  # a piece with less ink than this fraction of the main one is dirt
 LEANING = 0.65  # shadows and page edges have this fraction of their box on the picture's edge
 FILLS = 0.75  # of both sides of a picture that was cut close around its digit
 SMALLEST = 0.04  # of the picture's longer side: anything less is not a digit
-THIN = 0.12  # of the picture's height or width: a line that runs along the other from edge to edge
-BESIDE = 0.25  # of the picture's height or width: what makes such a line a line
+SLIM = 0.12  # of the picture's height or width: a line that runs along the other from edge to edge
+LARGE = 0.25  # of the picture's height or width: what makes such a line a line
 TALL = 0.75  # pieces whose heights are as alike as this are two digits side by side, if apart
 APART = 0.04  # gap between two tall pieces, in heights of the taller
 NEAR = 0.3  # gap between a digit and its detached part, in heights of the taller
@@ -59,13 +59,21 @@ def without_dirt(pieces: Components, mass: NDArray[np.float64]) -> Chosen:
 
 
 def without_spanning_lines(pieces: Components, chosen: Chosen) -> Chosen:
-    """Leave out thin pieces that run from edge to edge, if others of some size are chosen."""
+    """Leave out thin pieces that run from edge to edge, if there are others of some size.
+
+    Where those are as long, the picture was cut close around all of them, and none is a line.
+    """
     height, width = pieces.labels.shape
-    lying = (pieces.left <= 1) & (pieces.right >= width - 1) & (pieces.heights < THIN * height)
-    standing = (pieces.top <= 1) & (pieces.bottom >= height - 1) & (pieces.widths < THIN * width)
+    lying = (pieces.left <= 1) & (pieces.right >= width - 1) & (pieces.heights < SLIM * height)
+    standing = (pieces.top <= 1) & (pieces.bottom >= height - 1) & (pieces.widths < SLIM * width)
     others = chosen & ~lying & ~standing
-    tall = (pieces.heights >= BESIDE * height) | (pieces.widths >= BESIDE * width)
-    return others if (others & tall).any() else chosen
+    large = (pieces.heights >= LARGE * height) | (pieces.widths >= LARGE * width)
+    if not (others & large).any():
+        return chosen
+    lies_alone = pieces.widths[others].max() < FILLS * width
+    stands_alone = pieces.heights[others].max() < FILLS * height
+    left: Chosen = chosen & ~(lying & lies_alone) & ~(standing & stands_alone)
+    return left
 
 
 def belong_together(

@@ -80,12 +80,7 @@ def read_digit(source: Path | BinaryIO) -> DigitPicture:
 
 def digit_in(picture: Colours) -> DigitPicture:
     """Find the one digit of a picture (height, width, 3) of 0–1, seen in the usual way."""
-    return main_digit(next(ways_to_see(picture)))
-
-
-def main_digit(seen: Seen) -> DigitPicture:
-    """Return the digit with the most ink that one way to look at a picture shows."""
-    return main_of(seen_digits(seen))
+    return main_of(seen_digits(next(ways_to_see(picture))))
 
 
 def main_of(digits: list[DigitPicture]) -> DigitPicture:

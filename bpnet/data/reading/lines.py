@@ -15,10 +15,11 @@ STEEPEST = 0.12  # rise per pixel of a line on a page held askew (7°)
 COVERED = 0.35  # of the width: less than all, for lines break up and spread over several rows
 MARGIN = 0.15  # of the width: a ruled line is seen this near to both ends
 DARKEST = 1.8  # times a line's usual strength
-BESIDE = 2  # pixels from a line
+NEAR = 2  # pixels from a line
 REMNANT = 0.7  # of a piece's pixels, that lie beside a line
 WHOLE = 0.6  # of the width: a single line; shorter, it is the bars of digits, side by side
-ALONE = 0.5  # a single line is a digit's stroke unless the rest is narrower than this
+ALONE = 0.5  # of the width: a single line is the page's if the rest is narrower
+EDGE, LONGER = 0.03, 1.3  # of the width; times as long as the rest: if it lies on one side
 
 OUTER = 0.25  # the fraction of each side in which a frame is looked for
 FRAMED = 0.85  # of a row or column that belongs to a frame
@@ -29,9 +30,10 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 def without_ruled_lines(ink: Mask, pale: Mask, strength: Plane) -> Mask:
-    """Remove thin straight lines that run across the whole picture, except where strokes cross.
+    """Remove thin straight lines that run across the whole picture, and what is left of them.
 
-    A small picture shows a digit and not a page: what is straight in it is a stroke.
+    Where strokes cross a line, or run along it, they stay. A small picture shows a digit and not a
+    page: what is straight in it is a stroke.
 
     Args:
         ink: what was written, perhaps (height, width).
@@ -63,7 +65,7 @@ def without_remnants(ink: Mask, lines: Mask) -> Mask:
     Most of them lies along the lines that were found, or they are as thin, and cut by the edge.
     """
     pieces = connected_components(ink)
-    along = pieces.sums(within(np.maximum, lines, BESIDE).astype(np.float32))
+    along = pieces.sums(within(np.maximum, lines, NEAR).astype(np.float32))
     longest = np.maximum(pieces.heights, pieces.widths)
     are_thin = pieces.areas < (thickest_line(ink) + 1) * longest
     are_cut = are_thin & (pieces.edge_contact() > 0)
@@ -100,20 +102,25 @@ def horizontal_lines(ink: Mask, strength: Plane) -> Mask:
 
 
 def is_page_line(line: Mask, rest: Mask) -> bool:
-    """Return whether a single line is the page's: whole, and no stroke of what is beside it."""
+    """Return whether a single line is the page's and no stroke of what is written.
+
+    It is whole, and the rest is much shorter; or it runs from edge to edge, longer than the rest,
+    which lies wholly on one side of it.
+    """
     width = line.shape[1]
-    if np.count_nonzero(line.any(axis=0)) < WHOLE * width:
-        return False
+    columns = np.flatnonzero(line.any(axis=0))
     pieces = connected_components(rest)
-    if not len(pieces):
+    if len(columns) < WHOLE * width or not len(pieces):
         return False
     largest = int(pieces.areas.argmax())
     if pieces.widths[largest] <= ALONE * width:
         return True
+    from_edge_to_edge = columns[0] <= EDGE * width and columns[-1] >= (1 - EDGE) * width - 1
     rows = np.flatnonzero(line.any(axis=1))
-    return bool(
-        pieces.top[largest] > rows[-1] + BESIDE or pieces.bottom[largest] < rows[0] - BESIDE
-    )
+    top, bottom = pieces.top[largest], pieces.bottom[largest]
+    is_beside = top > rows[-1] + NEAR or bottom < rows[0] - NEAR
+    longer = np.ptp(columns) > LONGER * pieces.widths[largest]
+    return bool(from_edge_to_edge and is_beside and longer)
 
 
 def middles(

@@ -15,9 +15,10 @@ from bpnet.data.reading.picture import Colours
 from bpnet.data.reading.resample import Plane
 
 FAINT = 0.33  # of a stroke's usual strength: its fringe
-PEN = 4  # pixels that are the same pen's
 PALE = 0.12  # likewise: of a printed line
+PEN = 4  # pixels: what is nearer is the same pen's
 LEAST_THIN, LEAST_INVERTED = 0.5, 0.9  # probability: scratches and gaps look like digits, too
+RING, BAR = 0, 1  # digits that gaps and edges look like
 DARK = 0.2  # contrast of ink beside which a thin bar is an edge, and no other ink
 LIFTED = 1 / 100  # of the longer side: half of the gap that a pale stroke is broken by
 
@@ -62,12 +63,14 @@ def ways_to_see(picture: Colours, lightest: float = 1.0) -> Iterator[Seen]:
     )
     from bpnet.data.reading.thin_ink import find_thin_ink
 
-    edges = (1,) if ink.level > DARK else ()
+    edges = (BAR,) if ink.level > DARK else ()
     ink = without_page_lines(find_thin_ink(grey))
     gap = max(1, round(LIFTED * max(grey.shape)))
     yield Seen(picture, ink, components_within(written(ink, lightest), gap), LEAST_THIN, edges)
     ink = find_ink(grey, inverted=True)
-    yield Seen(picture, ink, connected_components(written(ink, lightest)), LEAST_INVERTED, (0, 1))
+    yield Seen(
+        picture, ink, connected_components(written(ink, lightest)), LEAST_INVERTED, (RING, BAR)
+    )
 
 
 def written(ink: Ink, lightest: float) -> NDArray[np.bool_]:

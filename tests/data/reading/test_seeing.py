@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from bpnet.data.reading.components import components_within, connected_components
 from bpnet.data.reading.cuts import cut_into_parts
 from bpnet.data.reading.form_boxes import without_form_boxes
+from bpnet.data.reading.grouping import without_spanning_lines
 from bpnet.data.reading.lines import inside_frame, without_ruled_lines
 from bpnet.data.reading.page_lines import without_page_lines
 from bpnet.data.reading.paper import Ink
@@ -129,8 +130,23 @@ def test_a_single_line_is_the_page_s_only_apart_from_what_is_written() -> None:
     digit[40:160, 60:64] = digit[40:44, 60:180] = 0.9
     line = ruled([180], 0.9)
     assert (left_of(np.maximum(digit, line)) == (digit > 0)).all()
+    lying = np.zeros_like(digit)
+    lying[60:63, 8:192] = lying[120:160, 20:150] = 0.9  # a 1 and more, turned
+    assert (left_of(lying) == (lying > 0)).all()
     foot = ruled([158], 0.9)  # of a digit that fills the picture
     assert left_of(np.maximum(digit, foot))[158:160].all()
+
+
+def test_what_runs_from_edge_to_edge_is_a_line_unless_all_does() -> None:
+    page = np.zeros((60, 100), dtype=bool)
+    page[:, 8:12] = page[:, 60:64] = True
+    page[20:45, 30:50] = True
+    pieces = connected_components(page)
+    everything = np.ones(3, dtype=bool)
+    assert without_spanning_lines(pieces, everything).sum() == 1
+    page[:, 30:50] = True  # a picture that was cut close around its digits
+    pieces = connected_components(page)
+    assert without_spanning_lines(pieces, everything).all()
 
 
 def test_squared_paper_is_no_frame() -> None:
