@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import chain
@@ -13,9 +12,10 @@ import numpy as np
 
 from bpnet.cli.output import note, show
 from bpnet.config.values import NO_DIGIT
+from bpnet.data.reading.cost import MOST_BYTES
 from bpnet.data.reading.image import BLANK, DigitPicture, digit_in, digits_in
 from bpnet.data.reading.picture import LONGEST_OF_ROWS, LONGEST_SIDE, Colours, open_picture
-from bpnet.disk import FILE, what_is_at
+from bpnet.disk import FILE, reason, what_is_at
 from bpnet.errors import DataError
 from bpnet.model.checkpoint import demand_finite
 from bpnet.model.ensemble import Answers, Ensemble
@@ -232,10 +232,16 @@ def opened(picture: str) -> tuple[str, Path | BinaryIO]:
     """Return the name of a picture as answers show it, and where its bytes come from.
 
     Raises:
-        DataError: it cannot be downloaded.
+        DataError: it cannot be downloaded, or standard input cannot be read.
     """
-    if picture == STANDARD_INPUT:  # it is None where it is closed, as it may be in a service
-        return picture, sys.stdin.buffer if sys.stdin else BytesIO()
+    if picture == STANDARD_INPUT:
+        from bpnet.cli.standard_input import read_standard_input  # what reads files needs it not
+
+        try:
+            return picture, BytesIO(read_standard_input(MOST_BYTES + 1))
+        except OSError as error:
+            what = "a picture cannot be opened"
+            raise DataError(what, where="standard input", found=reason(error)) from error
     path = Path(picture)
     if what_is_at(path) == FILE:
         return str(path.absolute()), path

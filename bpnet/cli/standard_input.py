@@ -1,0 +1,62 @@
+"""Read standard input so that a signal never waits for it."""
+
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+
+PART = 1 << 16  # bytes
+
+
+def read_standard_input(most: int) -> bytes:
+    """Return what standard input holds, to its end or up to so many bytes.
+
+    It is empty where it is closed, as it may be in a service.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if sys.stdin is None:
+        return b""
+    stream = sys.stdin.buffer
+    if os.name != "posix" or not isinstance(stream, BufferedReader):
+        return stream.read(most)
+    parts: list[bytes] = []
+    with _woken_by_signals() as woken:
+        while most > 0:
+            _wait(stream.fileno(), woken)
+            if not (part := stream.read1(min(most, PART))):
+                break
+            parts.append(part)
+            most -= len(part)
+    return b"".join(parts)
+
+
+def _wait(descriptor: int, woken: int) -> None:
+    """Wait for something to read, or for a signal, whose handler runs before this returns.
+
+    A signal that comes between Python's last look for one and the system's `read` would not end
+    that: the handler would have to wait for the input.
+    """
+    while True:
+        ready, *_ = select.select([descriptor, woken], [], [])
+        if woken not in ready:
+            return
+        os.read(woken, PART)
+
+
+@contextmanager
+def _woken_by_signals() -> Iterator[int]:
+    """Yield a descriptor from which there is something to read after every signal."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    before = signal.set_wakeup_fd(writing)
+    try:
+        yield reading
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(reading)
+        os.close(writing)
