@@ -1,4 +1,4 @@
-"""Tell how pictures are prepared for a network whose training pictures differ from MNIST's."""
+"""Say how pictures are prepared for a network that was trained on pictures unlike MNIST's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read standard input so that a signal never waits for it."""
+"""Read standard input without making a signal wait for it."""
 
 import os
 import select
@@ -12,9 +12,7 @@ PART = 1 << 16  # bytes
 
 
 def read_standard_input(most: int) -> bytes:
-    """Return what standard input holds, to its end or up to so many bytes.
-
-    It is empty where it is closed, as it may be in a service.
+    """Return the bytes of standard input, at most `most`; none where it is closed, as in a service.
 
     Raises:
         OSError: it cannot be read.

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bpnet.data.reading.grouping import FILLS
 from bpnet.data.reading.image import main_of, seen_digits
 from bpnet.data.reading.picture import Colours
 from bpnet.data.reading.seeing import BAR, DARK, Seen, ways_to_see
-from bpnet.model.reading import FILLED, Ask, Prepare, Read, at_edge
+from bpnet.model.reading import Ask, Prepare, Read, at_edge
 
 if TYPE_CHECKING:
     from bpnet.model.digit_rows import Row
@@ -94,7 +95,7 @@ class DigitReader:
         assert read.probabilities is not None
         label = int(read.probabilities[: self._digits].argmax())
         box, picture = read.digit.box, read.digit.picture
-        may_be_cut = not seen.least and box.height >= FILLED * len(picture)
+        may_be_cut = not seen.least and box.height >= FILLS * len(picture)
         is_edge = label == BAR and not may_be_cut and at_edge(box, picture)
         return is_edge or label in seen.phantoms or (label == BAR and others > 0)
 

@@ -19,7 +19,7 @@ from bpnet.data.reading.image import DigitPicture, as_mnist_shows, ink_of
 from bpnet.data.reading.morphology import stroke_width
 from bpnet.data.reading.seeing import BAR, Seen
 from bpnet.data.reading.text_lines import lines_of_text
-from bpnet.model.reading import FILLED, Ask, Prepare, Read, at_edge
+from bpnet.model.reading import Ask, Prepare, Read, at_edge
 
 MOST_PARTS = 12  # of one digit
 WIDEST = 1.5  # of the line's height
@@ -111,7 +111,7 @@ def read_row(
     answers = ask(np.stack([pixels_of(found) for found in candidates]))
     surety = np.maximum(answers[:, :digits].max(axis=1), LEAST)
     is_bar = answers[:, :digits].argmax(axis=1) == BAR
-    if height < FILLED * len(seen.picture):
+    if height < FILLS * len(seen.picture):
         lies_at_edge = [at_edge(found.box, seen.picture) for found in candidates]
         surety[is_bar & lies_at_edge] = LEAST
     is_low = np.array([found.box.height < LOWEST * height for found in candidates])
@@ -179,10 +179,11 @@ def cheapest_way(
     while place:
         way.append(came[place])
         place = runs[came[place]][0]
+    on_way = set(way)
     through = [
         total[first] + costs[number] + cut[last] + rest[last]
         for number, (first, last) in enumerate(runs)
-        if number not in set(way)
+        if number not in on_way
     ]
     return way[::-1], float(min(through, default=np.inf) - total[parts])
 

@@ -10,7 +10,6 @@ from bpnet.data.reading.image import Box, DigitPicture
 from bpnet.data.reading.picture import Colours
 
 WIDEST_BAR = 0.6  # of its height: a 1 with a foot is wider
-FILLED = 0.75  # of a picture's height, in one that was cut close around what is written
 
 Ask = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
 Prepare = Callable[[DigitPicture], DigitPicture]

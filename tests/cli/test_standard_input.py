@@ -2,6 +2,7 @@
 
 import io
 import os
+import select
 import signal
 import sys
 import threading
@@ -58,7 +59,7 @@ def test_what_has_no_descriptor_is_read_as_well(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("rounds", [200])
-def test_a_signal_ends_the_wait_whenever_it_comes(pipe: int, rounds: int) -> None:
+def test_a_signal_ends_the_wait(pipe: int, rounds: int) -> None:
     def handler(number: int, frame: FrameType | None) -> None:
         raise WokenError
 
@@ -73,3 +74,21 @@ def test_a_signal_ends_the_wait_whenever_it_comes(pipe: int, rounds: int) -> Non
     finally:
         signal.signal(signal.SIGUSR1, before)
         os.close(pipe)
+
+
+def test_a_signal_just_before_the_wait_ends_it(pipe: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = select.select
+    seen: list[list[int]] = []
+
+    def late(reading: list[int], *_: list[int]) -> tuple[list[int], list[int], list[int]]:
+        if not seen:  # the system has noted a signal, and Python's handler has not run yet
+            descriptor = signal.set_wakeup_fd(-1)
+            signal.set_wakeup_fd(descriptor)
+            os.write(descriptor, b"\0")
+        seen.append(wait(reading, [], [], 10)[0])
+        return seen[-1], [], []
+
+    monkeypatch.setattr(select, "select", late)
+    send(pipe, b"content")
+    assert read_standard_input(7) == b"content"
+    assert [len(ready) for ready in seen] == [2, 1]  # the first time, something woke it
