@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.config.network import LIKE_MNIST
+from bpnet.config.network import LIKE_MNIST, known_outputs
 from bpnet.config.settings import AugmentConfig, Config
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.data.load import load_dataset
 
-TRAINING, TEST, SIDE, CLASSES = 60000, 10000, 28, 10  # as MNIST has
+TRAINING, TEST, SIDE = 60000, 10000, 28  # as MNIST has
 LEARNING_RATE = 1e-6  # so small that no network diverges, however long it is timed
 WARM_UP = 5  # runs that do not count, but at most half of all
 
@@ -38,15 +38,16 @@ def samples_for(config: Config) -> Dataset:
     """
     if config.data.dataset not in LIKE_MNIST:
         return load_dataset(config)
+    classes = known_outputs(config) or 10
     rng = np.random.default_rng(0)
     train, test = (
         Samples(
             rng.integers(0, 256, (count, SIDE, SIDE), dtype=np.uint8),
-            rng.integers(0, CLASSES, count),
+            rng.integers(0, classes, count),
         )
         for count in (TRAINING, TEST)
     )
-    return Dataset(config.data.dataset, train, test, tuple(map(str, range(CLASSES))))
+    return Dataset(config.data.dataset, train, test, tuple(map(str, range(classes))))
 
 
 def batches(samples: int, size: int) -> Iterator[NDArray[np.int64]]:

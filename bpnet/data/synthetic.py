@@ -21,7 +21,7 @@ from bpnet.errors import DataError
 from bpnet.files import write_text
 from bpnet.seeding import derive_rng
 
-VERSION = 6  # raise it with every change that draws different pictures for the same seed
+VERSION = 7  # raise it with every change that draws different pictures for the same seed
 BLOCK = 256  # pictures drawn together: one pass over their boxes stays in the processor's cache
 SUMS = "sha256sums"
 CLASS_NAMES = tuple("0123456789")

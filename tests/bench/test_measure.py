@@ -96,6 +96,14 @@ def test_pictures_are_random_and_as_many_as_mnist_has() -> None:
     assert len(dataset.class_names) == dataset.train.targets.max() + 1
 
 
+def test_a_class_for_what_is_no_digit_counts() -> None:
+    config = load_config("digits")
+    dataset = samples_for(config)
+    assert dataset.train.targets.max() == 10
+    assert len(dataset.class_names) == 11
+    prepare_model(bare(config), dataset)  # whose last layer has eleven outputs
+
+
 def test_a_table_is_measured_with_its_own_samples() -> None:
     assert samples_for(read_config(TABLE)).train.inputs.shape == (4, 2)
 

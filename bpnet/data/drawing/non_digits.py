@@ -1,17 +1,19 @@
 """Draw what is no digit, so that a network learns to say so.
 
 A reader of pictures hands a network whatever it takes for ink: letters and signs, scribbles, two
-digits at once or a part of one, blots and textures. Here each kind is drawn into the same 20×20 box
-as a digit.
+digits at once or a part of one, shapes, blots and textures. Here each kind is drawn into the same
+20×20 box as a digit.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from bpnet.data.drawing.handwriting import Handwriting, Variation
 from bpnet.data.drawing.pen import Floats
+from bpnet.data.drawing.shapes import draw_shapes
 from bpnet.data.drawing.signs import SIGN, SIGNS
 from bpnet.data.drawing.strokes import Style
 from bpnet.data.placement import BOX, area_weights, crop_to_ink, fit_into_box
@@ -20,14 +22,16 @@ Rng = np.random.Generator
 
 SCRIBBLES = 160  # paths that scribbles vary
 FEWEST_KNOTS, MOST_KNOTS = 6, 18  # points that a scribble passes
+PRINTED_RADIUS = 0.15, 0.28  # mean and deviation of its logarithm: print is bold more often
 SMOOTH = 3  # times that noise is averaged with its neighbours, at most
 SHARES = {
-    "signs": 0.34,
-    "scribbles": 0.1,
-    "pairs": 0.2,
-    "parts": 0.07,
-    "pieced": 0.14,
-    "blots": 0.15,
+    "signs": 0.36,
+    "scribbles": 0.08,
+    "pairs": 0.16,
+    "parts": 0.06,
+    "pieced": 0.12,
+    "blots": 0.1,
+    "shapes": 0.12,
 }
 
 
@@ -41,7 +45,8 @@ class NonDigits:
 
     def __init__(self, hand: Handwriting, variety: float) -> None:
         self._hand = hand
-        self._signs = Handwriting(SIGNS, Variation().scaled(variety))
+        printed = replace(Variation(), radius=PRINTED_RADIUS)
+        self._signs = Handwriting(SIGNS, printed.scaled(variety))
         self._scribbles = Handwriting(scribbles(), Variation().scaled(variety))
         shares = np.array([style.share for style in SIGNS])
         self._shares = shares / shares.sum()
@@ -57,6 +62,7 @@ class NonDigits:
             self._draw_parts,
             self._draw_pieced,
             draw_blots,
+            draw_shapes,
         ]
         for kind, draw in enumerate(drawers):
             chosen = np.flatnonzero(kinds == kind)
