@@ -52,7 +52,7 @@ Write = Callable[[dict[str, Any]], None]
     help='Answer "not sure" where the most probable class has less than this fraction. '
     "Default: 0.4 if the network knows what is no digit, else 0.",
 )
-@click.option("--segment", is_flag=True, help="Read several digits per picture, left to right.")
+@click.option("--segment", is_flag=True, help="Read rows of digits, from top to bottom.")
 @click.option(
     "--explain",
     type=options.PATH,

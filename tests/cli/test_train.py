@@ -64,6 +64,13 @@ def test_a_reader_gets_the_score_and_commands_that_run_as_they_stand(here: Path)
         succeed(*line[1:])
 
 
+def test_no_picture_of_a_digit_is_suggested_for_other_classes(here: Path) -> None:
+    names = "data.class_names=coat, shoe, bag"
+    answer = succeed("train", "--config", TINY, "--set", names, "--run-dir", "run")
+    commands = answer.out.partition("next:\n")[2].splitlines()
+    assert [shlex.split(line)[1] for line in commands] == ["eval", "train"]
+
+
 def test_the_suggested_commands_find_the_data_again(digit_run: Run, here: Path) -> None:
     shutil.copytree(digit_run.path, here / "run")
     shutil.copytree(digit_run.config.with_name("pictures"), here / "some where" / "pictures")

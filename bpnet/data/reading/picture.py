@@ -18,6 +18,7 @@ LONGEST_SIDE = 320  # pixels; for one digit, more take longer and read no better
 LONGEST_OF_ROWS = 640  # likewise, for several
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"  # how such files begin
 STRIP = 1 << 20  # pixels converted at a time
+WHITES = tuple(2.0**bits - 1 for bits in (1, 8, 10, 12, 14, 16))  # as cameras and scanners use
 GAP = 2.0  # a picture is first halved, thirded … to at least so many times its size
 
 Colours = NDArray[np.float32]  # (height, width, 3), 0–1
@@ -190,13 +191,13 @@ def fitting_size(width: int, height: int, longest: int) -> tuple[int, int]:
 
 
 def _white(image: Image.Image) -> float:
-    """Return the number that is white: 1, 255, 65535, or the highest of an unknown range."""
+    """Return the number that is white: the least of `WHITES` that none exceeds, or the highest."""
     width, height = image.size
     rows = max(1, STRIP // width)
     tops = range(0, height, rows)
     strips = (image.crop((0, top, width, min(top + rows, height))) for top in tops)
     highest = max(float(_numbers(strip).max()) for strip in strips)
-    return next((white for white in (1.0, 255.0, 65535.0) if highest <= white), highest)
+    return next((white for white in WHITES if highest <= white), highest)
 
 
 def _to_eight_bits(image: Image.Image, white: float) -> Image.Image:

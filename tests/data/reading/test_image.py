@@ -115,6 +115,8 @@ PICTURES: dict[str, Callable[[], BytesIO]] = {
     "palette": lambda: saved(as_image(1 - NINE).convert("P")),
     "animation": lambda: saved(as_image(1 - NINE).convert("P"), "GIF", save_all=True),
     "CMYK": lambda: saved(as_image(1 - NINE).convert("RGB").convert("CMYK"), "TIFF"),
+    "10 bit": lambda: saved(Image.fromarray(np.uint16((1 - NINE) * 1023))),
+    "12 bit": lambda: saved(Image.fromarray(np.uint16((1 - NINE) * 4095))),
     "16 bit": lambda: saved(Image.fromarray(np.uint16((1 - NINE) * 65535))),
     "32 bit": lambda: saved(Image.fromarray(np.int32((1 - NINE) * 65535)), "TIFF"),
     "float": lambda: saved(Image.fromarray(np.float32(1 - NINE)), "TIFF"),
