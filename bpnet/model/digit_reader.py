@@ -90,14 +90,18 @@ class DigitReader:
     def _is_no_ink(self, read: Read, seen: Seen, others: int) -> bool:
         """Return whether a digit is what edges, gaps or one of several bars look like.
 
-        The first look also finds the 1 of a picture that was cut close around it: it is as high.
+        The first look also finds the 1 of a picture that was cut close around it: it is as high,
+        and darker than a shadow. The bars beside it need not be as dark as it is.
         """
         assert read.probabilities is not None
         label = int(read.probabilities[: self._digits].argmax())
         box, picture = read.digit.box, read.digit.picture
+        if label != BAR:
+            return label in seen.phantoms
         may_be_cut = not seen.least and box.height >= FILLS * len(picture)
-        is_edge = label == BAR and not may_be_cut and at_edge(box, picture)
-        return is_edge or label in seen.phantoms or (label == BAR and others > 0)
+        is_edge = at_edge(box, picture) and not (may_be_cut and seen.ink.level > DARK)
+        bars = int((seen.pieces.heights >= ALIKE * box.height).sum()) - 1
+        return is_edge or BAR in seen.phantoms or others > 0 or bars >= CROWD
 
     def read_rows(self, picture: Colours) -> list[Row]:
         """Return the rows of digits of a picture, from top to bottom.
