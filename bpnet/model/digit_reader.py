@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bpnet.data.reading.grouping import FILLS
+from bpnet.data.reading.holes import surrounds_paper
 from bpnet.data.reading.image import main_of, seen_digits
 from bpnet.data.reading.picture import Colours
-from bpnet.data.reading.seeing import BAR, DARK, Seen, ways_to_see
+from bpnet.data.reading.seeing import BAR, DARK, RING, Seen, ways_to_see
 from bpnet.model.reading import Ask, Prepare, Read, at_edge
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class DigitReader:
         return Read(read.digit, answer)
 
     def _is_no_ink(self, read: Read, seen: Seen, others: int) -> bool:
-        """Return whether a digit is what edges, gaps or one of several bars look like.
+        """Return whether a digit is what edges, gaps, rims or one of several bars look like.
 
         The first look also finds the 1 of a picture that was cut close around it: it is as high,
         and darker than a shadow. The bars beside it need not be as dark as it is.
@@ -96,8 +97,10 @@ class DigitReader:
         assert read.probabilities is not None
         label = int(read.probabilities[: self._digits].argmax())
         box, picture = read.digit.box, read.digit.picture
+        if label == RING:
+            return RING in seen.phantoms or not surrounds_paper(read.digit, seen.ink.level)
         if label != BAR:
-            return label in seen.phantoms
+            return False
         may_be_cut = not seen.least and box.height >= FILLS * len(picture)
         is_edge = at_edge(box, picture) and not (may_be_cut and seen.ink.level > DARK)
         bars = int((seen.pieces.heights >= ALIKE * box.height).sum()) - 1

@@ -234,3 +234,11 @@ def two_rows(pens: Pens, rng: Rng) -> tuple[Ink, str]:
     rows.insert(1, np.zeros((int(rng.integers(4, 40)), width), dtype=np.float32))
     ink = np.concatenate(rows)
     return on_paper(ink, rng, grey=bool(rng.random() < 0.5)), f"{first}\n{second}"
+
+
+@kind
+def one_digit(pens: Pens, rng: Rng) -> tuple[Ink, str]:
+    """Write one digit alone: a row is read right at best as often as all of its digits are."""
+    ((ink, label),) = pens.draw(rng, 1)
+    ink = sized(ink, HEIGHT * rng.uniform(0.85, 1.1))
+    return on_paper(ink, rng, grey=bool(rng.random() < 0.6)), label

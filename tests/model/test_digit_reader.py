@@ -73,6 +73,34 @@ def test_a_bar_in_a_picture_cut_close_around_it_is_believed() -> None:
     assert label(bar[rows[0] : rows[-1] + 1, :20]) == 1
 
 
+def test_a_pale_edge_is_not_believed_however_high_it_is() -> None:
+    bar = at_left(page_of("|"), 5)
+    rows = np.flatnonzero((bar[:, :, 0] < 0.5).any(axis=1))
+    close = bar[rows[0] : rows[-1] + 1, :20]
+    assert label(close) == 1
+    assert label(np.maximum(close, np.float32(0.85))) is None
+
+
+def test_bars_beside_one_need_not_be_as_dark_as_it_is() -> None:
+    page = page_of("|   |   |")
+    first = int(np.flatnonzero((page[:, :, 0] < 0.5).any(axis=0))[0])
+    alone, paler = page.copy(), page.copy()
+    alone[:, first + 15 :] = 1
+    paler[:, first + 15 :] = 1 - 0.42 * (1 - paler[:, first + 15 :])
+    assert label(alone) == 1
+    assert label(paler) is None
+
+
+def test_the_rim_of_a_lamp_is_no_ring_of_ink() -> None:
+    ring = np.pad(page_of("o"), ((30, 30), (30, 30), (0, 0)), constant_values=1)
+    down, across = np.mgrid[: ring.shape[0], : ring.shape[1]]
+    rows, columns = np.nonzero(ring[:, :, 0] < 0.5)
+    far = np.hypot((down - rows.mean()) / np.ptp(rows), (across - columns.mean()) / np.ptp(columns))
+    inside = (far < 0.5)[:, :, None]
+    assert label(ring) == 0
+    assert label(np.where(inside, ring, np.float32(0.6) * ring)) is None
+
+
 def test_an_answer_that_is_not_sure_is_asked_for_again_and_its_doubt_that_it_is_one_stays() -> None:
     first, second = np.array([[0.5, 0.2, 0.3]]), np.array([[0.1, 0.3, 0.6]])
     reader = DigitReader(lambda _: first, lambda digit: digit, DIGITS, lambda _: second)
