@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bpnet.data.reading.grouping import FILLS
-from bpnet.data.reading.holes import surrounds_paper
 from bpnet.data.reading.image import main_of, seen_digits
 from bpnet.data.reading.picture import Colours
 from bpnet.data.reading.seeing import BAR, DARK, RING, Seen, ways_to_see
@@ -98,6 +97,8 @@ class DigitReader:
         label = int(read.probabilities[: self._digits].argmax())
         box, picture = read.digit.box, read.digit.picture
         if label == RING:
+            from bpnet.data.reading.holes import surrounds_paper  # no other digit needs it
+
             return RING in seen.phantoms or not surrounds_paper(read.digit, seen.ink.level)
         if label != BAR:
             return False
