@@ -1,4 +1,4 @@
-"""Say how pictures are prepared for a network that was trained on pictures unlike MNIST's."""
+"""Describe how pictures are prepared where the network learned from others than MNIST's."""
 
 from __future__ import annotations
 

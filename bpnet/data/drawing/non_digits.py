@@ -13,7 +13,7 @@ import numpy as np
 
 from bpnet.data.drawing.handwriting import Handwriting, Variation
 from bpnet.data.drawing.pen import Floats
-from bpnet.data.drawing.shapes import draw_shapes
+from bpnet.data.drawing.shapes import LEAST_WIDTH, draw_shapes
 from bpnet.data.drawing.signs import SIGN, SIGNS
 from bpnet.data.drawing.strokes import Style
 from bpnet.data.placement import BOX, area_weights, crop_to_ink, fit_into_box
@@ -23,7 +23,6 @@ Rng = np.random.Generator
 SCRIBBLES = 160  # paths that scribbles vary
 FEWEST_KNOTS, MOST_KNOTS = 6, 18  # points that a scribble passes
 PRINTED_RADIUS = 0.15, 0.28  # mean and deviation of its logarithm: print is bold more often
-SMOOTH = 3  # times that noise is averaged with its neighbours, at most
 SHARES = {
     "signs": 0.36,
     "scribbles": 0.08,
@@ -142,7 +141,7 @@ def cut(ink: Floats, rng: Rng) -> Floats:
 def is_broad(ink: Floats, most: float = 0.6) -> bool:
     """Return whether cropped ink (height, width) is no bar, nor fills more than that of its box."""
     height, width = ink.shape
-    return width > 0.45 * height and height > 0.3 * width and float(ink.mean()) <= most
+    return width > LEAST_WIDTH * height and height > 0.3 * width and float(ink.mean()) <= most
 
 
 def draw_blots(count: int, rng: Rng) -> Floats:

@@ -25,7 +25,7 @@ def draw_shapes(count: int, rng: Rng) -> Floats:
     """Return ink (count, 20, 20) of 0–1: one shape or pattern per box."""
     boxes = np.empty((count, BOX, BOX), dtype=np.float32)
     for box in boxes:
-        while not is_broad(ink := draw_shape(rng)):
+        while not is_no_bar(ink := draw_shape(rng)):
             pass
         box[...] = fit_into_box(crop_to_ink(ink))
     return boxes
@@ -47,8 +47,8 @@ def draw_shape(rng: Rng) -> Floats:
     return result
 
 
-def is_broad(ink: Floats) -> bool:
-    """Return whether there is ink, and it is no bar."""
+def is_no_bar(ink: Floats) -> bool:
+    """Return whether there is ink in a picture (height, width), and it is no bar."""
     if not (ink > 0.5).any():
         return False
     height, width = crop_to_ink(ink).shape

@@ -10,7 +10,7 @@ from bpnet.data.drawing.shapes import (
     Shape,
     draw_shape,
     draw_shapes,
-    is_broad,
+    is_no_bar,
 )
 from bpnet.data.placement import BOX
 
@@ -42,9 +42,9 @@ def test_a_bar_is_not_among_them() -> None:
     """It would be a 1."""
     bar = np.zeros((FINE, FINE), dtype=np.float32)
     bar[:, 15 : 15 + int(LEAST_WIDTH * FINE)] = 1
-    assert not is_broad(bar)
-    assert not is_broad(np.zeros_like(bar))
-    assert is_broad(bar.T)
+    assert not is_no_bar(bar)
+    assert not is_no_bar(np.zeros_like(bar))
+    assert is_no_bar(bar.T)
 
 
 def test_some_edges_are_soft_and_some_inks_uneven() -> None:
