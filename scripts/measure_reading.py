@@ -21,6 +21,9 @@ import numpy as np
 from pictures import digit_free, rows
 from PIL import Image
 
+from bpnet.model.checkpoint import load_checkpoint
+from bpnet.model.run_files import WEIGHTS
+
 CONFIDENT = 0.9
 EACH = 13  # pictures without a digit of each kind
 
@@ -103,18 +106,19 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=200, help="rows of each kind")
     parser.add_argument("--photographs", type=Path, help="a folder of photographs")
-    parser.add_argument("--checkpoint", help="default: the shipped weights")
+    parser.add_argument("--checkpoint", type=Path, help="default: the shipped weights")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="a folder for the pictures")
     options = parser.parse_args()
-    more = ["--checkpoint", options.checkpoint] if options.checkpoint else []
+    more = ["--checkpoint", str(options.checkpoint)] if options.checkpoint else []
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         cases = draw_digit_free(folder, options.seed, options.photographs)
         score_digit_free(folder, cases, *more)
         print()
-        pens = rows.load_pens(options.folder)
+        checkpoint = load_checkpoint(options.checkpoint or WEIGHTS, weights_only=True)
+        pens = rows.load_pens(options.folder, checkpoint.model())
         score_rows(folder, compose_rows(pens, folder, options.count, options.seed), *more)
 
 

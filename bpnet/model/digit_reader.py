@@ -102,8 +102,11 @@ class DigitReader:
             return RING in seen.phantoms or not surrounds_paper(read.digit, seen.ink.level)
         if label != BAR:
             return False
+        from bpnet.data.reading.edges import has_two_sides  # likewise
+
         may_be_cut = not seen.least and box.height >= FILLS * len(picture)
-        is_edge = at_edge(box, picture) and not (may_be_cut and seen.ink.level > DARK)
+        is_edge = not has_two_sides(read.digit)
+        is_edge |= at_edge(box, picture) and not (may_be_cut and seen.ink.level > DARK)
         bars = int((seen.pieces.heights >= ALIKE * box.height).sum()) - 1
         return is_edge or BAR in seen.phantoms or others > 0 or bars >= CROWD
 

@@ -8,8 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.placement import crop_to_ink
-from bpnet.data.reading.image import read_digit
+from bpnet.data.reading.picture import open_picture
 from bpnet.data.reading.resample import resample
+from bpnet.model.digit_reader import DigitReader
+from bpnet.model.ensemble import Answers, Ensemble
+from bpnet.model.model import Model
+from bpnet.model.preparation import made_from
 
 Ink = NDArray[np.float32]  # (height, width), 0–1
 Rng = np.random.Generator
@@ -42,12 +46,24 @@ class Pens:
         return [(self.inks[place], self.labels[place]) for place in chosen]
 
 
-def load_pens(folder: Path) -> Pens:
-    """Read the ink of all pictures `LABEL__hand__number.ext` of a folder in which there is some."""
+def load_pens(folder: Path, model: Model) -> Pens:
+    """Read the ink of all pictures `LABEL__hand__number.ext` of a folder in which there is some.
+
+    Of the ways to look at a picture, that counts in which the network finds a digit, whichever: in
+    the others, ink may be squared paper or a shadow, which nobody would call a digit.
+    """
     pens = Pens([], [], [])
+    answers, form = Answers(Ensemble([model]), most=1), model.preparation
+    assert form is not None
+    assert model.knows_others
+    reader = DigitReader(
+        lambda pixels: answers.probabilities(pixels).copy(),
+        lambda digit: made_from(digit, form),
+        len(model.class_names) - 1,
+    )
     for path in sorted(folder.glob("[0-9]__*")):
-        digit = read_digit(path)
-        if digit.pixels is not None:
+        digit = reader.read_one(open_picture(path)).digit
+        if digit.ink.any():
             pens.inks.append(crop_to_ink(np.where(digit.ink > 0.25, digit.ink, 0)))
             pens.labels.append(path.name[0])
             pens.hands.append(path.name.split("__")[1])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bpnet.data.reading import edges
 from bpnet.data.reading.image import SEVERAL
 from bpnet.model.digit_reader import DigitReader
 from bpnet.model.reading import Read
@@ -89,6 +90,14 @@ def test_bars_beside_one_need_not_be_as_dark_as_it_is() -> None:
     paler[:, first + 15 :] = 1 - 0.42 * (1 - paler[:, first + 15 :])
     assert label(alone) == 1
     assert label(paler) is None
+
+
+def test_a_bar_that_has_no_two_sides_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = np.pad(page_of("|"), ((30, 30), (30, 30), (0, 0)), constant_values=1)
+    assert label(page) == 1
+    monkeypatch.setattr(edges, "has_two_sides", lambda digit: False)
+    assert label(page) is None
+    assert label(page_of("o")) == 0
 
 
 def test_the_rim_of_a_lamp_is_no_ring_of_ink() -> None:

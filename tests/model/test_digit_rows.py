@@ -96,3 +96,23 @@ def test_a_bar_at_the_edge_of_a_page_is_a_line_and_no_digit() -> None:
     (row,) = read_rows(next(ways_to_see(page)), ask, lambda digit: digit, 2)
     assert len(row.digits) == 3
     assert row.left_out == 1
+
+
+def test_a_speck_that_looks_like_a_bar_is_no_digit() -> None:
+    page = page_of("o   o")
+    page[35:43, 70:72] = 0.1
+    (row,) = read_rows(next(ways_to_see(page)), ask, lambda digit: digit, 2)
+    assert len(row.digits) == 2
+    assert row.left_out == 1
+
+
+@pytest.mark.parametrize("pen", [1.0, 0.35])
+def test_a_row_is_read_on_squared_paper(pen: float) -> None:
+    page = np.pad(page_of("o|oo"), ((6, 6), (0, 0), (0, 0)), constant_values=1)
+    page = 1 - pen * (1 - page)
+    down, across = np.mgrid[0 : page.shape[0], 0 : page.shape[1]]
+    lines = ((down + across // 40) % 17 == 3) | ((across - down // 40) % 17 == 9)
+    squared = np.where(lines[:, :, None], np.float32(0.7) * page, page)
+    usual = next(ways_to_see(squared, lightest=0.4))
+    (row,) = read_rows(usual, ask, lambda digit: digit, 2)
+    assert [int(read.probabilities.argmax()) for read in row.digits] == [0, 1, 0, 0]  # type: ignore[union-attr]

@@ -47,7 +47,7 @@ def without_ruled_lines(ink: Mask, pale: Mask, strength: Plane) -> Mask:
     return left if left.any() else ink
 
 
-def thickest_line(picture: Mask) -> int:
+def thickest_line(picture: NDArray[np.generic]) -> int:
     """Return how many pixels thick a ruled line of a picture (height, width) may be."""
     longest: int = max(picture.shape)
     return max(2, round(longest * THICKNESS))

@@ -56,14 +56,14 @@ def ways_to_see(picture: Colours, lightest: float = 1.0) -> Iterator[Seen]:
     grey = most_telling_grey(picture)
     rows, columns = inside_frame(grey)
     picture, grey = picture[rows, columns], grey[rows, columns]
-    ink = find_ink(grey)
-    yield Seen(picture, ink, connected_components(written(ink, lightest)))
+    usual = usual_look(picture, grey, lightest)
+    yield usual
     from bpnet.data.reading.page_lines import (
         without_page_lines,  # most pictures need no second look
     )
     from bpnet.data.reading.thin_ink import find_thin_ink
 
-    edges = (BAR,) if ink.level > DARK else ()
+    edges = (BAR,) if usual.ink.level > DARK else ()
     ink = without_page_lines(find_thin_ink(grey))
     gap = max(1, round(LIFTED * max(grey.shape)))
     yield Seen(picture, ink, components_within(written(ink, lightest), gap), LEAST_THIN, edges)
@@ -71,6 +71,27 @@ def ways_to_see(picture: Colours, lightest: float = 1.0) -> Iterator[Seen]:
     yield Seen(
         picture, ink, connected_components(written(ink, lightest)), LEAST_INVERTED, (RING, BAR)
     )
+
+
+def usual_look(picture: Colours, grey: Plane, lightest: float) -> Seen:
+    """Take for ink what stands out from the paper, strokes of any width and colour.
+
+    Straight lines are taken off first where several digits are looked for: in a row, strokes cross
+    more of them. A single digit is read as well without that.
+    """
+    ink = find_ink(grey)
+    if lightest == 1:
+        return Seen(picture, ink, connected_components(written(ink, lightest)))
+    from bpnet.data.reading.straight_lines import (  # for rows alone
+        without_line_remnants,
+        without_straight_lines,
+    )
+
+    ink, lines = without_straight_lines(ink)
+    mask = written(ink, lightest)
+    if lines is not None:
+        mask = without_line_remnants(mask, ink, lines)
+    return Seen(picture, ink, connected_components(mask))
 
 
 def written(ink: Ink, lightest: float) -> NDArray[np.bool_]:
