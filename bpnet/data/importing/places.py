@@ -11,7 +11,12 @@ from bpnet.data.importing import csv_files, mat_files, numpy_files
 from bpnet.data.importing.found import Found, Progress, Wanted
 from bpnet.data.importing.idx_files import looks_like_idx, read_idx_files
 from bpnet.data.importing.named_arrays import PARTS, TRAIN, part_of
-from bpnet.data.importing.picture_folders import class_folders, read_folders, subfolders
+from bpnet.data.importing.picture_folders import (
+    class_folders,
+    holds_pictures,
+    read_folders,
+    subfolders,
+)
 from bpnet.disk import DIRECTORY, FILE, what_is_at
 from bpnet.errors import DataError, listed
 
@@ -117,6 +122,13 @@ def _in_folder(source: Path) -> Place:
         if len(below) != 1:
             break
         folder = below[0]
+    if holds_pictures(source):
+        raise DataError(
+            "the pictures in the folder have one class or none",
+            where=source,
+            expected="a folder for each class, two or more",
+            found=f"all pictures in {folder}",
+        )
     names = [path.name for path in subfolders(folder)]
     raise DataError(
         "there are no data of a known kind in the folder",

@@ -103,3 +103,13 @@ def test_folders_that_give_no_data_set_are_refused(tmp_path: Path, what: str) ->
         imported(tmp_path)
     assert str(tmp_path) in str(raised.value)
     assert (what != "unknown class") or "found: c" in str(raised.value)
+
+
+@pytest.mark.parametrize("place", ["", "cats", "mine/cats"])
+def test_pictures_of_one_class_or_none_are_named_as_such(tmp_path: Path, place: str) -> None:
+    folder = tmp_path / place
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(IMAGES[0]).save(folder / "0.png")
+    with pytest.raises(DataError, match="one class or none") as raised:
+        imported(tmp_path)
+    assert f"all pictures in {folder}" in str(raised.value)
