@@ -36,10 +36,12 @@ def command(
 ) -> None:
     """Check every gradient against central differences, layer by layer, in float64.
 
-    Each gradient is projected onto a random direction, and the projection is compared with the
-    measured slope of the loss. Directions that cross a kink of ReLU or of maximum pooling are
-    redrawn; dropout drops the same activations every time. Fast layers and a whole training step
-    are checked as well. The exit code is 1 if any relative error is above 10⁻⁶.
+    Each gradient is projected onto two random directions, and the projections are compared with the
+    measured slopes of the loss. γ, β and biases are drawn away from the values that all of them
+    start with, where a forgotten factor or term would not be missed. Directions that cross a kink
+    of ReLU or of maximum pooling are redrawn; dropout drops the same activations every time. Fast
+    layers and a whole training step are checked as well. The exit code is 1 if any relative error
+    is above 10⁻⁶.
     """
     from bpnet.cli.check_bar import CheckBar
     from bpnet.config.loading import load_config
@@ -91,6 +93,7 @@ def document(source: str, report: Report) -> dict[str, Any]:
         "passed": report.passed,
         "parameters": cost.parameters,
         "samples": report.samples,
+        "drawn": report.drawn,
         "moved": report.moved,
         "sabotage": None if report.mistake is None else report.mistake.text,
         "checks": [row(check) for check in report.checks],
@@ -134,9 +137,13 @@ def text(source: str, config: Config, report: Report) -> list[str]:
     lines = [title + f"{report.samples} sample{'s' * (report.samples > 1)}, float64"]
     if report.mistake is not None:
         lines.append(f"planted: {report.mistake.text}")
+    if report.drawn:
+        lines.append(
+            f"drawn away from their starts, so that no term hides: {', '.join(report.drawn)}"
+        )
     if report.moved:
         lines.append("the starting weights lie at a kink: checked at a point nearby")
-    lines.append("slopes along a random direction: what the gradient says, what differences find")
+    lines.append("slopes along random directions: what the gradient says, what differences find")
     lines += ["", *table(report.checks), ""]
     compared = [check for check in report.checks if check.relative_error is not None]
     worst = max(compared, key=lambda check: check.relative_error or 0.0)

@@ -33,6 +33,12 @@ def _constant_statistics(layer: Any, grad_output: Array, cache: Any) -> Array:
     return grad_input
 
 
+def _forgotten_gamma(layer: Any, grad_output: Array, cache: Any) -> Array:
+    gamma = layer.weight.reshape(-1, *[1] * (grad_output.ndim - 1))
+    grad_input: Array = layer.backward(grad_output, cache) / gamma
+    return grad_input
+
+
 class Norm(Layer[Cache]):
     """Hold what every way to compute a batch normalisation has: sizes, parameters, statistics.
 
@@ -84,6 +90,9 @@ class BatchNorm(Norm[BatchNormCache]):
     kind = "batchnorm"
     mistake: ClassVar[Mistake] = Mistake(
         "it takes mean and variance for constants", _constant_statistics
+    )
+    other_mistakes: ClassVar[tuple[Mistake, ...]] = (
+        Mistake("it forgets γ, which nobody sees while γ is 1", _forgotten_gamma),
     )
 
     def allocate(self, room: Room) -> BatchNormCache:

@@ -82,5 +82,7 @@ def test_mistakes_at_the_keyboard_are_told() -> None:
         2, "gradcheck", "--config", "chain", "--sabotage", "7.conv"
     )
     assert "several layers" in fail(2, "gradcheck", "--config", "chain", "--sabotage", "linear")
+    unknown = fail(2, "gradcheck", "--config", "chain", "--sabotage", "3.scale:2")
+    assert "expected: 3.scale:1 (it forgets its factor)" in unknown
     assert "no such config" in fail(2, "gradcheck", "--config", "chian")
     assert "--config" in fail(2, "gradcheck")

@@ -93,10 +93,18 @@ def test_formulas_tell_the_gradient_of_every_parameter(kind: str) -> None:
             assert formulas.error is not None
 
 
-@every_kind
-def test_a_planted_mistake_changes_a_gradient(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [
+        (kind, place)
+        for kind, layer in layer_types().items()
+        for place in range(1 + len(layer.other_mistakes))
+    ],
+)
+def test_a_planted_mistake_changes_a_gradient(kind: str, place: int) -> None:
     rng = np.random.default_rng(5)
     trial = Trial(MAKERS[kind](rng), rng)
+    mistake = (trial.layer.mistake, *trial.layer.other_mistakes)[place]
     x = rng.normal(size=(*trial.layer.input_shape, 4))
     grad_output = rng.normal(size=(*trial.layer.output_shape, 4))
     cache = trial.cache(4)
@@ -104,7 +112,7 @@ def test_a_planted_mistake_changes_a_gradient(kind: str) -> None:
         cache.grad_past = rng.normal(size=x.shape)
     right = trial.run(x, grad_output, cache)
     trial.forward(x, cache)
-    grad_input = trial.layer.mistake.backward(trial.layer, grad_output, cache)
+    grad_input = mistake.backward(trial.layer, grad_output, cache)
     same = [np.allclose(grad_input, right["input"], rtol=1e-5)]
     same += [np.allclose(trial.gradients[role], right[role], rtol=1e-5) for role in trial.gradients]
     assert not all(same)

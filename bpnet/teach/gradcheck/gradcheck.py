@@ -18,6 +18,7 @@ from bpnet.model.inputs import Normalization
 from bpnet.model.model import Model
 from bpnet.model.workers import Workers
 from bpnet.nn.facts import Mistake
+from bpnet.nn.parameters import FlatArrays
 from bpnet.nn.sequential import Sequential
 from bpnet.seeding import derive_rng
 from bpnet.teach.gradcheck.checker import Check, check_direction, check_elements
@@ -29,6 +30,7 @@ from bpnet.teach.gradcheck.samples import SAMPLES, CheckSamples, suitable_sample
 from bpnet.teach.gradcheck.training_gradient import TrainingStep, bare_descent
 from bpnet.training.step.sample_shard import micro_batch_size
 
+SPREAD = 0.5  # each way: by how much what starts at one value is moved
 JITTERS = (0.0, 1e-3, 1e-2, 1e-1)  # by which a point is moved, until it lies at no kink
 
 Rng = np.random.Generator
@@ -41,6 +43,7 @@ class Report:
     Args:
         checks: one per gradient: layers in forward order, loss, fast paths, training step.
         samples: at how many samples slopes were compared.
+        drawn: the parameters that were drawn away from their starts.
         moved: by how much the point was moved away from kinks.
         mistake: what was planted, if anything was.
         cost: of passes in the config's own element type.
@@ -48,6 +51,7 @@ class Report:
 
     checks: list[Check]
     samples: int
+    drawn: list[str]
     moved: float
     mistake: Mistake | None
     cost: Cost
@@ -88,9 +92,10 @@ def run_gradcheck(
 ) -> Report:
     """Check every gradient of a config's network in float64, and measure what they cost.
 
-    The point is that of the starting weights. If kinks leave no way through it, it is moved a
-    little, and the report says so. Where a mistake is planted, fast paths and training, which
-    would not run it, are left out.
+    The point is that of the starting weights, with γ, β and biases drawn anew: at 1 and 0, a
+    factor or a term that backward forgets would not be missed. If kinks leave no way through the
+    point, it is moved a little, and the report says so. Where a mistake is planted, fast paths and
+    training, which would not run it, are left out.
 
     Args:
         config: network, loss and starting weights are used; of its data only a table.
@@ -110,6 +115,7 @@ def run_gradcheck(
     network = model.plain().network
     mistake = plant_mistake(network, sabotage) if sabotage is not None else None
     few = samples.first(SAMPLES)
+    drawn = leave_starts(network.parameters, config, rng)
     with blas_threads(1), np.errstate(all="ignore"):
         for distance in JITTERS:
             few = few.moved(distance, rng)
@@ -121,7 +127,26 @@ def run_gradcheck(
                 break
         if mistake is None:
             checks += training_checks(config, samples, rng, distance)
-        return Report(checks, len(few), distance, mistake, cost(config, samples, seconds))
+        return Report(checks, len(few), drawn, distance, mistake, cost(config, samples, seconds))
+
+
+def leave_starts(parameters: FlatArrays, config: Config, rng: Rng) -> list[str]:
+    """Draw γ, β and biases away from the one value that all of them start with.
+
+    Those whose values the config gives stay.
+
+    Returns:
+        The names of those that were moved.
+    """
+    moved = [
+        name
+        for name, values in parameters.views.items()
+        if values.ndim == 1 and np.ptp(values) == 0 and name not in config.weights
+    ]
+    for name in moved:
+        values = parameters.views[name]
+        values += rng.uniform(-SPREAD, SPREAD, values.shape)
+    return moved
 
 
 def gradients_at(plain: Sequential, fast: Sequential, samples: CheckSamples) -> NetworkGradients:
@@ -197,6 +222,7 @@ def training_checks(
     takes_some = micro_batch * shards < len(samples) and micro_batch < len(samples)
     few = samples.first(shards * (micro_batch + 2 if takes_some else SAMPLES) - 1)
     few = few.moved(distance, rng)
+    leave_starts(model.network.parameters, config, rng)
     model.network.parameters.flat += distance * rng.normal(size=model.network.parameters.flat.size)
     with Workers(shards, "threads") as workers:
         step = TrainingStep(model, few.inputs, few.targets, workers)

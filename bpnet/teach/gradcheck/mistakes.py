@@ -32,11 +32,14 @@ def plant_mistake(network: Sequential, name: str) -> Mistake:
 
     Args:
         network: of plain stages.
-        name: such as `2.relu`; the kind is enough where there is one layer of it.
+        name: such as `2.relu`; the kind is enough where there is one layer of it. `3.batchnorm:2`
+            is the second mistake that is known of a layer.
 
     Raises:
-        ConfigError: there is no such layer, or there are several.
+        ConfigError: there is no such layer or mistake, or there are several such layers.
     """
+    given = name
+    name, _, place = name.partition(":")
     names = [layer.name for layer in network.layers]
     found = [
         number
@@ -48,10 +51,21 @@ def plant_mistake(network: Sequential, name: str) -> Mistake:
             f"{'several layers are' if found else 'no layer is'} called that",
             where="--sabotage",
             expected="one of " + ", ".join(names),
-            found=name,
+            found=given,
         )
     number = found[0]
-    mistake = network.layers[number].mistake
+    layer = network.layers[number]
+    known = dict(enumerate((layer.mistake, *layer.other_mistakes), start=1))
+    mistake = known.get(int(place)) if place.isdecimal() else None if place else layer.mistake
+    if mistake is None:
+        raise ConfigError(
+            f"no such mistake of {layer.name} is known",
+            where="--sabotage",
+            expected=" or ".join(
+                f"{layer.name}:{number} ({one.text})" for number, one in known.items()
+            ),
+            found=given,
+        )
     stage = network.stages[number]
     broken = cast(Any, MistakenLayer(stage.layer, mistake))
     network.stages[number] = dataclasses.replace(stage, layer=broken)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 STEP = 1e-6  # h of the central difference
 TOLERANCE = 1e-6  # of the relative error
 SMALLEST = 1e-4  # slopes below it count as this large: rounding is all that is seen of them
+CANDIDATES = 4  # directions that do not lean on the gradient
 SEEN = 1e-3  # an error of this fraction of a slope should be seen
 
 Objective = Callable[[], float]
@@ -53,6 +54,15 @@ def unit_direction(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[
     """Draw a direction of length 1, evenly from all directions."""
     direction = rng.normal(size=shape)
     return direction / np.linalg.norm(direction)
+
+
+def any_direction(gradient: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw some unit directions, and return the one along which the slope is steepest.
+
+    Signs are as they come: terms of ⟨v, ∇f⟩ may cancel, but not nearly all of them.
+    """
+    drawn = [unit_direction(gradient.shape, rng) for _ in range(CANDIDATES)]
+    return max(drawn, key=lambda direction: abs(float(np.vdot(direction, gradient))))
 
 
 def direction_along(

@@ -18,7 +18,7 @@ from bpnet.nn.linear import Linear
 from bpnet.nn.loss import CrossEntropy
 from bpnet.nn.registry import layer_types
 from bpnet.nn.tanh import Tanh
-from bpnet.teach.gradcheck.gradcheck import build
+from bpnet.teach.gradcheck.gradcheck import build, leave_starts
 from bpnet.teach.gradcheck.probe import Probe
 from bpnet.teach.gradcheck.samples import suitable_samples
 from bpnet.training.step.sample_shard import SampleShard
@@ -84,6 +84,48 @@ def test_the_mistake_planted_in_a_layer_is_found_there(name: str) -> None:
     assert culprit(report)[0] == name
     behind = NAMES[NAMES.index(name) + 1 :]
     assert not {layer for layer, _ in wrong_rows(report)} & {*behind, "mse"}
+
+
+@pytest.mark.parametrize("name", ["best", "fashion", "tiny"])
+def test_a_forgotten_gamma_is_found_although_all_start_at_1(name: str) -> None:
+    config = load_config(name)
+    norms = [
+        f"{place}.batchnorm"
+        for place, spec in enumerate(config.model.layers, start=1)
+        if spec.kind == "batchnorm"
+    ]
+    report = check(config, f"{norms[-1]}:2")
+    assert culprit(report) == (norms[-1], "input")
+
+
+def test_what_starts_at_one_value_is_drawn_away_from_it_unless_it_is_given() -> None:
+    config = load_config("fashion")
+    model = build(config, suitable_samples(config, np.random.default_rng(0)), "float64")
+    before = model.network.parameters.flat.copy()
+    drawn = leave_starts(model.network.parameters, config, np.random.default_rng(0))
+    assert {"1.bias", "2.weight", "2.bias", "20.bias"} <= {*drawn}
+    assert all(np.ptp(model.network.parameters.views[name]) > 0 for name in drawn)
+    moved = (model.network.parameters.flat != before).sum()
+    assert moved == sum(model.network.parameters.views[name].size for name in drawn)
+    assert check(load_config("sigmoid")).drawn == []
+
+
+@pytest.mark.parametrize("name", ["mlp", "convnet"])
+def test_a_single_wrong_element_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def backward(layer: Any, grad_output: Array, cache: Any) -> Array:
+        grad_input: Array = layer.backward(grad_output, cache)
+        weight = cache.gradients["weight"].reshape(-1)
+        middle = np.abs(weight).argsort()[len(weight) // 2]
+        weight[middle] = 0
+        return grad_input
+
+    monkeypatch.setattr(Linear, "mistake", Mistake("a middling element is 0", backward))
+    layer = next(
+        f"{place}.linear"
+        for place, spec in enumerate(load_config(name).model.layers, start=1)
+        if spec.kind == "linear"
+    )
+    assert culprit(check(load_config(name), layer)) == (layer, f"{layer.split('.')[0]}.weight")
 
 
 @pytest.mark.parametrize("name", NAMES)

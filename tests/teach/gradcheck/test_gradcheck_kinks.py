@@ -65,6 +65,8 @@ def test_a_loss_that_is_no_number_is_told() -> None:
 @pytest.mark.parametrize("layers", ["linear 5, relu", "linear 5, linear 5, linear 5, relu"])
 def test_a_point_on_a_kink_is_left_for_one_beside_it(layers: str) -> None:
     text = f"[model]\nlayers =\n flatten\n {layers}\n linear 10\ninit = zeros\n"
+    places = range(2, 2 + layers.count("linear"))
+    text += "[weights]\n" + "".join(f"{place}.bias = 0 0 0 0 0\n" for place in places)
     report = check(read_config(text.replace(", ", "\n ")))
     assert report.passed
     assert report.moved > 0
