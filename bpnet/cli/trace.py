@@ -12,6 +12,7 @@ import click
 from bpnet.cli.options import ConfigCommand, as_json, data_dir, mirror, with_settings
 from bpnet.cli.output import show, show_json
 from bpnet.config.presets import find_config
+from bpnet.teach.trace.selection import PARTS, select
 
 if TYPE_CHECKING:
     from bpnet.teach.trace.step_trace import StepTrace
@@ -29,8 +30,17 @@ NARROWEST = 80  # columns of the narrowest page
     default=1,
     show_default=True,
     metavar="N",
-    help="How many training steps to show.",
+    help="How many training steps to show; a shorter run is made longer.",
 )
+@click.option(
+    "--only",
+    "parts",
+    type=click.Choice(PARTS),
+    multiple=True,
+    help="Show this part of each step; may be given several times.",
+)
+@click.option("--weight", metavar="NAME", help="Show the paths of this weight: '1.weight[2,1]'.")
+@click.option("--brief", is_flag=True, help="Show values and gradients without formulas and paths.")
 @with_settings
 @data_dir
 @mirror
@@ -38,6 +48,9 @@ NARROWEST = 80  # columns of the narrowest page
 def command(
     source: str,
     steps: int,
+    parts: tuple[str, ...],
+    weight: str | None,
+    brief: bool,
     overrides: tuple[str, ...],
     data_dir: Path | None,
     mirror: str | None,
@@ -58,6 +71,9 @@ def command(
     from bpnet.data.load import load_dataset
     from bpnet.teach.trace.trace import trace
 
+    is_part = bool(parts or weight or brief)
+    if is_part and as_json:
+        raise click.UsageError("--json shows all: leave out --only, --weight and --brief")
     load = partial(load_dataset, data_dir=data_dir, mirror=mirror, progress=DownloadProgress())
     traced = trace(load_config(source, overrides), steps, load)
     if as_json:
@@ -66,7 +82,8 @@ def command(
         from bpnet.cli.trace_text import trace_lines
 
         width = max(NARROWEST, shutil.get_terminal_size().columns)
-        for line in trace_lines(traced, width):
+        selection = select(traced, parts, weight, is_brief=brief)
+        for line in trace_lines(traced, width, selection):
             show(line)
 
 

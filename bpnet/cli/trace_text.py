@@ -22,19 +22,23 @@ from bpnet.teach.trace.layout import (
     words,
 )
 from bpnet.teach.trace.paths import MOST_LISTED, MOST_PATHS, ElementPaths
+from bpnet.teach.trace.selection import BACKWARD, FORWARD, PATHS, UPDATE, Selection
 from bpnet.teach.trace.step_trace import LayerTrace, StepTrace
 from bpnet.teach.trace.ways import Path
 from bpnet.training.optimizers import OPTIMIZERS
 
+ALL = Selection()
 ONE = Cell((("", ("1",)),))
 
 
-def trace_lines(steps: Sequence[StepTrace], width: int) -> Iterator[str]:
-    """Yield the lines of all steps, none longer than `width`."""
+def trace_lines(
+    steps: Sequence[StepTrace], width: int, selection: Selection = ALL
+) -> Iterator[str]:
+    """Yield the lines of what is selected of all steps, none longer than `width`."""
     for place, step in enumerate(steps):
         if place:
             yield ""
-        yield from StepText(step, width).lines()
+        yield from StepText(step, width, selection).lines()
 
 
 class StepText:
@@ -43,25 +47,27 @@ class StepText:
     Args:
         step: its numbers.
         width: columns of the page.
+        selection: what of it is shown.
     """
 
-    def __init__(self, step: StepTrace, width: int) -> None:
+    def __init__(self, step: StepTrace, width: int, selection: Selection = ALL) -> None:
         self.step = step
         self.width = width
+        self.selection = selection
         self.labels = [f"sample {line}" for line in step.samples]
 
     def lines(self) -> Iterator[str]:
         """Yield heading, forward, backward, parameters, equations and paths."""
         yield from self._heading()
-        for section in (
-            self._forward(),
-            self._backward(),
-            self._parameters(),
-            self._running(),
-            self._equations(),
-            self._paths(),
+        for part, section in (
+            (FORWARD, self._forward),
+            (BACKWARD, self._backward),
+            (UPDATE, self._parameters),
+            (UPDATE, self._running),
+            (BACKWARD, self._equations),
+            (PATHS, self._paths),
         ):
-            lines = list(section)
+            lines = list(section()) if part in self.selection.parts else []
             if lines:
                 yield from ["", *lines]
 
@@ -96,7 +102,7 @@ class StepText:
                 Row(("mean", "", "C = Σ losses / samples"), (samples(np.array([[step.loss]]), []),))
             )
         yield "forward"
-        yield from Table(("layer", "shape", "formula"), ("output",), tuple(rows)).lines(self.width)
+        yield from self._table(("layer", "shape", "formula"), ("output",), rows)
 
     def _backward(self) -> Iterator[str]:
         step = self.step
@@ -139,9 +145,12 @@ class StepText:
             rows.append(
                 Row((name, size(traced.shape), traced.formula), tuple(map(parameter, arrays)))
             )
-        yield from paragraph(f"parameters: {step.update[0]}", self.width)
-        for rule in step.update[1:]:
-            yield from paragraph(rule, self.width, indent=12)
+        if self.selection.has_formulas:
+            yield from paragraph(f"parameters: {step.update[0]}", self.width)
+            for rule in step.update[1:]:
+                yield from paragraph(rule, self.width, indent=12)
+        else:
+            yield "parameters"
         if step.gradient_norm is not None and step.clipping is not None:
             norm, clipping = number(step.gradient_norm), number(step.clipping)
             yield f"            ‖g‖ = {norm}, so g is multiplied by {clipping}"
@@ -150,7 +159,16 @@ class StepText:
         }
         letters = [f"{name} {known[name]}" for name in memories]
         headings = ("before", "gradient g", *letters, "after")
-        yield from Table(("name", "shape", "formula"), headings, tuple(rows)).lines(self.width)
+        yield from self._table(("name", "shape", "formula"), headings, rows)
+
+    def _table(
+        self, titles: Sequence[str], headings: Sequence[str], rows: Sequence[Row]
+    ) -> Iterator[str]:
+        """Yield a table whose last title is that of formulas, which may be left out."""
+        if not self.selection.has_formulas:
+            titles = titles[:-1]
+            rows = [Row(row.title[:-1], row.cells) for row in rows]
+        yield from Table(tuple(titles), tuple(headings), tuple(rows)).lines(self.width)
 
     def _running(self) -> Iterator[str]:
         """Yield what batch normalisation will use in evaluation."""
@@ -190,10 +208,12 @@ class StepText:
             return
         yield "paths to the loss: rates multiply along each, and their sum is the gradient"
         for name, elements in step.paths.items():
-            if elements and not any(element.paths for element in elements):
+            chosen = [one for one in elements if self.selection.weight in (None, one.element)]
+            is_whole = len(chosen) == len(elements) > 0
+            if is_whole and not any(element.paths for element in elements):
                 yield from paragraph(f"{name}: {counted(elements)}", self.width, indent=2)
                 continue
-            for element in elements:
+            for element in chosen:
                 yield from self._element(element)
 
     def _element(self, element: ElementPaths) -> Iterator[str]:

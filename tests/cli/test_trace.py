@@ -294,6 +294,49 @@ def test_help_lists_presets_and_examples() -> None:
         assert f"  {name} " in text
 
 
+# --- Parts of it
+
+
+@pytest.mark.parametrize(
+    ("part", "begin", "others"),
+    [
+        ("forward", "forward", ("backward:", "parameters:", "paths to")),
+        ("backward", "backward:", ("forward\n", "parameters:", "paths to")),
+        ("update", "parameters:", ("forward\n", "backward:", "paths to")),
+        ("paths", "paths to the loss", ("forward\n", "backward:", "parameters:")),
+    ],
+)
+def test_one_part_is_shown_alone(
+    tmp_path: Path, part: str, begin: str, others: tuple[str, ...]
+) -> None:
+    text = succeed("trace", config_file(tmp_path, CHAIN), "--only", part).out
+    heading, shown = text.split("\n\n", 1)
+    assert heading.startswith("step 1")
+    assert shown.startswith(begin)
+    assert not any(other in shown for other in others)
+
+
+def test_parts_come_in_the_order_of_a_step(tmp_path: Path) -> None:
+    config = config_file(tmp_path, CHAIN)
+    text = succeed("trace", config, "--only", "update", "--only", "forward").out
+    assert text.index("forward\n") < text.index("parameters:")
+
+
+def test_one_weight_is_followed_alone(tmp_path: Path) -> None:
+    text = succeed("trace", config_file(tmp_path, CHAIN), "--weight", "2.weight[1,1]").out
+    assert "sum −2640 = gradient" in text
+    assert "1.weight[1,1]" not in text
+    assert "forward\n" not in text
+
+
+def test_a_brief_trace_has_numbers_and_no_formulas(tmp_path: Path) -> None:
+    text = succeed("trace", config_file(tmp_path, CHAIN), "--brief").out
+    assert "−4800" in text
+    assert "W a" not in text
+    assert "→" not in text
+    assert len(text.splitlines()) < 25
+
+
 # --- What it refuses
 
 
@@ -302,7 +345,10 @@ def test_bad_input_ends_with_one_message(tmp_path: Path) -> None:
     assert "no such config" in fail(2, "trace", "nowhere")
     assert "Missing argument" in fail(2, "trace")
     assert "0 is not in the range" in fail(2, "trace", config, "--steps", 0)
-    assert "the run has fewer steps" in fail(2, "trace", config, "--steps", 4)
+    assert "Invalid value for '--only'" in fail(2, "trace", config, "--only", "sideways")
+    unknown = fail(2, "trace", config, "--weight", "1.weight[2,1]")
+    assert "expected: 1.weight[1,1], 1.bias[1] or 2.weight[1,1]" in unknown
+    assert "--json shows all" in fail(2, "trace", config, "--only", "paths", "--json")
     assert "[train] epoch is unknown" in fail(2, "trace", config, "--set", "train.epoch=3")
     words = ("--set", "optimizer.learning_rate=1e60", "--steps", 3)
     answer = call("trace", config, *words, "--json")

@@ -22,13 +22,15 @@ def trace(
 ) -> list[StepTrace]:
     """Record the first steps of a run in float64, on one shard, with plain layers.
 
+    A run that has fewer steps is made longer.
+
     Args:
         config: of the run.
         steps: how many.
         load: gets the data set, once it is clear that the trace will not be too large.
 
     Raises:
-        ConfigError: the run has fewer steps, or there would be too many numbers.
+        ConfigError: there would be too many numbers.
         DivergedError: a number is no longer finite.
         DataError: the data cannot be had, or validation would leave nothing to train on.
     """
@@ -39,7 +41,9 @@ def trace(
     if shape is None:
         check_size(config, dataset.input_shape, steps)
     run = TracedRun(config, dataset)
-    check_length(run, steps)
+    epochs = -(-steps // run.steps_per_epoch)
+    if epochs > config.train.epochs:
+        run = TracedRun(config.with_epochs(epochs), dataset)
     return [run.step() for _ in range(steps)]
 
 
@@ -76,20 +80,3 @@ def check_size(config: Config, shape: Shape, steps: int) -> None:
         found=f"{numbers(steps, batch):,}",
         hint=hint,
     )
-
-
-def check_length(run: TracedRun, steps: int) -> None:
-    """Make sure that a run has that many steps.
-
-    Raises:
-        ConfigError: it has fewer.
-    """
-    epochs, each = run.config.train.epochs, run.steps_per_epoch
-    if steps > epochs * each:
-        raise ConfigError(
-            "the run has fewer steps",
-            where="--steps",
-            expected=f"at most {epochs * each} (epochs = {epochs}, steps in an epoch: {each})",
-            found=steps,
-            hint=f"--set train.epochs={-(-steps // each)}",
-        )
