@@ -4,7 +4,7 @@
                                       [--checkpoint CHECKPOINT] [--seed 1] [--keep FOLDER]
 
 The pictures of the first folder are named `LABEL__hand__number.ext`; rows are composed from their
-ink, in seven kinds (scripts/pictures/rows.py). Pictures without a digit are drawn in twenty kinds
+ink, in seven kinds (scripts/pictures/rows.py). Pictures without a digit are drawn in nineteen kinds
 (scripts/pictures/digit_free.py); photographs make one more.
 """
 
@@ -106,19 +106,19 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=200, help="rows of each kind")
     parser.add_argument("--photographs", type=Path, help="a folder of photographs")
-    parser.add_argument("--checkpoint", type=Path, help="default: the shipped weights")
+    parser.add_argument("--checkpoint", help="default: the shipped weights")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="a folder for the pictures")
     options = parser.parse_args()
-    more = ["--checkpoint", str(options.checkpoint)] if options.checkpoint else []
+    more = ["--checkpoint", options.checkpoint] if options.checkpoint else []
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         cases = draw_digit_free(folder, options.seed, options.photographs)
         score_digit_free(folder, cases, *more)
         print()
-        checkpoint = load_checkpoint(options.checkpoint or WEIGHTS, weights_only=True)
-        pens = rows.load_pens(options.folder, checkpoint.model())
+        shipped = load_checkpoint(WEIGHTS, weights_only=True).model()  # the same rows for all
+        pens = rows.load_pens(options.folder, shipped)
         score_rows(folder, compose_rows(pens, folder, options.count, options.seed), *more)
 
 

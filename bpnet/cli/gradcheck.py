@@ -27,8 +27,8 @@ SECONDS = 1.0  # of timing passes
 @click.option("--elements", is_flag=True, help="Check every element of every parameter as well.")
 @click.option(
     "--sabotage",
-    metavar="LAYER",
-    help="Plant a known mistake in this layer's backward pass, to see it found.",
+    metavar="LAYER[:N]",
+    help="Plant a known mistake (its N-th) in this layer's backward pass, to see it found.",
 )
 @as_json
 def command(
@@ -142,7 +142,7 @@ def text(source: str, config: Config, report: Report) -> list[str]:
             f"drawn away from their starts, so that no term hides: {', '.join(report.drawn)}"
         )
     if report.moved:
-        lines.append("the starting weights lie at a kink: checked at a point nearby")
+        lines.append("this point lies at a kink: checked at one nearby")
     lines.append("slopes along random directions: what the gradient says, what differences find")
     lines += ["", *table(report.checks), ""]
     compared = [check for check in report.checks if check.relative_error is not None]

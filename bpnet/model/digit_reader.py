@@ -21,7 +21,6 @@ DOUBTLESS = 0.8  # probability of a digit in a row of which the network is sure
 ENOUGH = 0.9  # of all that was found: with so many sure digits, no other look is taken
 ALIKE = 0.6  # of the main thing's height
 CROWD = 2  # others that are so alike
-LIGHTEST = 0.4  # of a usual stroke's strength: the lightest of several pens
 SPLINTERS = 3  # times the pieces of the look with the fewest: more are no strokes
 
 
@@ -119,7 +118,7 @@ class DigitReader:
 
         best: list[Row] = []
         most, fewest = -np.inf, np.inf
-        for seen in ways_to_see(picture, LIGHTEST):
+        for seen in ways_to_see(picture, several=True):
             if len(seen.pieces) > SPLINTERS * fewest:
                 continue
             fewest = min(fewest, max(1, len(seen.pieces)))

@@ -23,8 +23,8 @@ from bpnet.model.reading import Ask, Prepare, Read, at_edge
 
 MOST_PARTS = 12  # of one digit
 WIDEST = 1.5  # of the line's height
-LOWEST = 0.5  # of the line's height: a digit is hardly lower,
-LEAST_HIGH = 0.25  # likewise: and hardly ever so low
+LOW_BELOW = 0.5  # of the line's height: a digit is hardly lower,
+TINY_BELOW = 0.25  # likewise: and hardly ever so low
 PALE = 0.25  # of a usual stroke's strength: another pen's may be no stronger
 SPECK = 0.1  # of the usual piece's longer side: what is smaller is dirt
 FEWEST_PIXELS = 4  # likewise
@@ -34,8 +34,8 @@ LEAST = 1e-6  # probability
 # Costs, beside −log p of what the network takes a run for:
 EACH = 0.3  # of every digit, and
 CUT = 0.3  # of every cut, for each width of a stroke: so none is divided without need
-LOW = 0.5  # of a digit that is lower than others, and
-TINY = 6.0  # of one that is much lower: rather a speck
+LOW = 0.5  # of a digit that is lower than others
+TINY = 6.0  # in addition, of one that is much lower: rather a speck
 UNREAD = 2.5  # of a digit that the network rather takes for none
 APART = 5.0  # of a gap within a digit that is as wide as the line is high
 LEFT_OUT = 6.0  # of ink that is taken for no digit, if it is as large as a digit
@@ -117,7 +117,7 @@ def read_row(
         lies_at_edge = [at_edge(found.box, seen.picture) for found in candidates]
         surety[is_bar & lies_at_edge] = LEAST
     relative = np.array([found.box.height for found in candidates]) / height
-    low = LOW * (relative < LOWEST) + TINY * (relative < LEAST_HIGH)
+    low = LOW * (relative < LOW_BELOW) + TINY * (relative < TINY_BELOW)
     gaps = np.array([gap_within(parts, order[first:last]) for first, last in runs])
     is_unread = answers.argmax(axis=1) >= digits
     as_digit = EACH + low + APART * gaps / height + UNREAD * is_unread - np.log(surety)

@@ -45,7 +45,7 @@ class Layer(Generic[Cache]):
     scope: ClassVar[Scope] = "sample"
     draws: ClassVar[bool] = False  # takes random numbers in training: its cache has `draws`
     mistake: ClassVar[Mistake]  # that can be planted in its backward
-    other_mistakes: ClassVar[tuple[Mistake, ...]] = ()  # that a special value once hid
+    other_mistakes: ClassVar[tuple[Mistake, ...]] = ()  # further ones, numbered from 2
 
     def __init__(self, input_shape: Shape, output_shape: Shape) -> None:
         self.input_shape = input_shape

@@ -1,4 +1,4 @@
-"""Make pictures without a digit, of twenty kinds."""
+"""Make pictures without a digit, of nineteen kinds."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -49,8 +49,9 @@ class Pens:
 def load_pens(folder: Path, model: Model) -> Pens:
     """Read the ink of all pictures `LABEL__hand__number.ext` of a folder in which there is some.
 
-    Of the ways to look at a picture, that counts in which the network finds a digit, whichever: in
-    the others, ink may be squared paper or a shadow, which nobody would call a digit.
+    Of the ways to look at a picture, that counts in which the network finds a digit, whichever; if
+    it finds none, the first. In the others, ink may be squared paper or a shadow, which nobody
+    would call a digit.
     """
     pens = Pens([], [], [])
     answers, form = Answers(Ensemble([model]), most=1), model.preparation

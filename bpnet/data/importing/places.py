@@ -122,14 +122,14 @@ def _in_folder(source: Path) -> Place:
         if len(below) != 1:
             break
         folder = below[0]
-    if holds_pictures(source):
+    names = [path.name for path in subfolders(folder)]
+    if not names and holds_pictures(folder):
         raise DataError(
             "the pictures in the folder have one class or none",
             where=source,
             expected="a folder for each class, two or more",
             found=f"all pictures in {folder}",
         )
-    names = [path.name for path in subfolders(folder)]
     raise DataError(
         "there are no data of a known kind in the folder",
         where=folder,

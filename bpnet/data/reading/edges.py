@@ -3,6 +3,7 @@
 import numpy as np
 
 from bpnet.data.reading.image import DigitPicture
+from bpnet.data.reading.paper import most_telling_grey
 
 INK = 0.25  # of the ink's usual strength
 BESIDE = 3  # pixels from the ink
@@ -23,7 +24,7 @@ def has_two_sides(digit: DigitPicture) -> bool:
         True, too, where too little of both sides lies within the picture.
     """
     rows = slice(digit.box.top, digit.box.bottom)
-    grey, ink = digit.picture[rows].mean(axis=2), digit.ink[rows] > INK
+    grey, ink = most_telling_grey(digit.picture[rows]), digit.ink[rows] > INK
     width = ink.shape[1]
     left = ink.argmax(axis=1) - BESIDE
     right = width - 1 - ink[:, ::-1].argmax(axis=1) + BESIDE

@@ -16,6 +16,7 @@ from bpnet.data.reading.resample import Plane
 
 FAINT = 0.33  # of a stroke's usual strength: its fringe
 PALE = 0.12  # likewise: of a printed line
+LIGHTEST = 0.4  # likewise: the lightest of several pens
 PEN = 4  # pixels: what is nearer is the same pen's
 LEAST_THIN, LEAST_INVERTED = 0.5, 0.9  # probability: scratches and gaps look like digits, too
 RING, BAR = 0, 1  # digits that gaps and edges look like
@@ -42,7 +43,7 @@ class Seen:
     phantoms: tuple[int, ...] = ()
 
 
-def ways_to_see(picture: Colours, lightest: float = 1.0) -> Iterator[Seen]:
+def ways_to_see(picture: Colours, *, several: bool = False) -> Iterator[Seen]:
     """Yield what each way to look at a picture (height, width, 3) of 0–1 takes for ink.
 
     The first finds strokes of any width and colour. The others are for pictures in which that
@@ -51,12 +52,14 @@ def ways_to_see(picture: Colours, lightest: float = 1.0) -> Iterator[Seen]:
 
     Args:
         picture: of one digit, or of several.
-        lightest: fraction of a usual stroke's strength that the lightest pen has.
+        several: look for rows of digits: with pens lighter than others, and strokes that cross
+            the lines of the page.
     """
+    lightest = LIGHTEST if several else 1.0
     grey = most_telling_grey(picture)
     rows, columns = inside_frame(grey)
     picture, grey = picture[rows, columns], grey[rows, columns]
-    usual = usual_look(picture, grey, lightest)
+    usual = usual_look(picture, grey, several=several)
     yield usual
     from bpnet.data.reading.page_lines import (
         without_page_lines,  # most pictures need no second look
@@ -73,29 +76,34 @@ def ways_to_see(picture: Colours, lightest: float = 1.0) -> Iterator[Seen]:
     )
 
 
-def usual_look(picture: Colours, grey: Plane, lightest: float) -> Seen:
+def usual_look(picture: Colours, grey: Plane, *, several: bool) -> Seen:
     """Take for ink what stands out from the paper, strokes of any width and colour.
 
     Straight lines are taken off first where several digits are looked for: in a row, strokes cross
     more of them. A single digit is read as well without that.
     """
     ink = find_ink(grey)
-    if lightest == 1:
-        return Seen(picture, ink, connected_components(written(ink, lightest)))
+    if not several:
+        return Seen(picture, ink, connected_components(written(ink)))
     from bpnet.data.reading.straight_lines import (  # for rows alone
         without_line_remnants,
         without_straight_lines,
     )
 
     ink, lines = without_straight_lines(ink)
-    mask = written(ink, lightest)
+    mask = written(ink, LIGHTEST)
     if lines is not None:
         mask = without_line_remnants(mask, ink, lines)
     return Seen(picture, ink, connected_components(mask))
 
 
-def written(ink: Ink, lightest: float) -> NDArray[np.bool_]:
-    """Return the pixels (height, width) that were written on the page, not printed."""
+def written(ink: Ink, lightest: float = 1.0) -> NDArray[np.bool_]:
+    """Return the pixels (height, width) that were written on the page, not printed.
+
+    Args:
+        ink: how much there is.
+        lightest: fraction of a usual stroke's strength that the lightest pen has.
+    """
     dark, pale = ink_mask(ink, FAINT, lightest), ink_mask(ink, PALE)
     return without_ruled_lines(without_form_boxes(dark, pale), pale, ink.strength)
 

@@ -14,21 +14,22 @@ from bpnet.data.reading.paper import PALEST, Ink, measured
 from bpnet.data.reading.resample import Plane
 
 FEWEST = 2  # lines in one direction: a single one may be a stroke
-MANY = 3  # in both together: those of a page, however dark
-PALER = 0.5  # of the strokes' strength: two lines are so much paler than they are
-DARKER = 25  # percent of a line's pixels may be paler than the line's least strength
-USUAL = 50  # percent: likewise, for its usual strength, which is taken off
+MANY = 3  # lying ones alone that are a page's, however dark; standing ones alone may be 1s
+PALER = 0.5  # of the strokes' strength: other lines are so much paler than they are
+LEAST_PERCENTILE = 25  # of a line's pixels: its least strength, leaving out gaps
+USUAL_PERCENTILE = 50  # likewise: its usual strength, which is taken off
 COVER = 1.1  # times the usual strength is taken off
 ALIKE = 0.5  # of the strongest line's strength
 SHORTEST = 0.15  # of the picture's width: askew, a line leaves the picture above or below
 ENDS = 0.06  # of the width, at both ends: a line is still seen there
 FRINGE = 2  # pixels on either side of a line
+BLOCK = 4  # columns that are added up where a tilt is looked for: it moves them less than a pixel
 
 CORE = 0.3  # of the strongest line: pixels of lines
 WEAK = 0.6  # of the strongest line's strength: what is left of a line is weaker
 REMNANT = 0.7  # of a piece's pixels lie along lines
 
-Row = NDArray[np.floating]  # a number for each row of a picture
+PerRow = NDArray[np.floating]  # a number for each row of a picture
 Mask = NDArray[np.bool_]  # (height, width)
 
 
@@ -36,41 +37,45 @@ def without_straight_lines(ink: Ink) -> tuple[Ink, Plane | None]:
     """Take off lines that run straight across the whole picture, standing or lying.
 
     Returns:
-        The ink that is left, and the lines' strength (height, width); None if there are none.
+        The ink that is left, and what was taken off (height, width); None if there are no lines.
     """
     if max(ink.strength.shape) < SMALLEST_PAGE or ink.level <= 0:
         return ink, None
-    left, found, strongest = ink.strength, 0, 0.0
-    for is_standing in (False, True):
-        plane = left.T if is_standing else left
-        lines, count = lying_lines(plane)
-        plane = plane - np.minimum(lines, np.maximum(plane, 0))
-        left = plane.T if is_standing else plane
-        found, strongest = found + count, max(strongest, float(lines.max()))
+    lying, lying_count = lying_lines(ink.strength)
+    left = ink.strength - np.minimum(lying, np.maximum(ink.strength, 0))
+    standing, standing_count = lying_lines(left.T)
+    left = left - np.minimum(standing.T, np.maximum(left, 0))
     rest = measured(left)
-    if found == 0 or (found < MANY and strongest > PALER * rest.level):
+    is_page = lying_count >= MANY or (lying_count > 0 and standing_count > 0)
+    strongest = max(float(lying.max()), float(standing.max()))
+    if lying_count + standing_count == 0 or rest.level <= 0:
+        return ink, None
+    if not is_page and strongest > PALER * rest.level:
         return ink, None
     return rest, ink.strength - left
 
 
 def lying_lines(strength: Plane) -> tuple[Plane, int]:
-    """Return the strength (height, width) of lines that run roughly from left to right.
+    """Find lines that run roughly from left to right.
 
-    Seen along the lines' common tilt, a line is a row of the picture.
+    Along the lines' common tilt, each is a row of the picture that is darker than what lies above
+    and below it.
 
     Returns:
-        Also, how many lines there are; fewer than `FEWEST` count as none.
+        The lines' strength (height, width), and how many there are; all 0, and 0, if there are
+        fewer than `FEWEST`.
     """
     width = strength.shape[1]
     tilt = common_tilt(strength)
     reach = int(np.ceil(abs(tilt) * width / 2)) + 1
     beyond = np.pad(strength, ((reach, reach), (0, 0)), constant_values=np.nan)
-    level = sheared(beyond, tilt)
-    least, usual = usual_strengths(level)
+    levelled = sheared(beyond, tilt)
+    least, usual = usual_strengths(levelled)
     apart = thickest_line(strength) + 1
-    beside = np.minimum(np.roll(least, apart), np.roll(least, -apart))
+    beside = np.pad(least, apart)
+    beside = np.maximum(beside[: -2 * apart], beside[2 * apart :])
     is_line = least - np.maximum(beside, 0) > PALEST
-    is_line &= (least > ALIKE * least.max()) & goes_on_to_its_ends(level)
+    is_line &= (least > ALIKE * least.max()) & goes_on_to_its_ends(levelled)
     count = lines_in(is_line)
     if count < FEWEST:
         return np.zeros_like(strength), 0
@@ -80,26 +85,27 @@ def lying_lines(strength: Plane) -> tuple[Plane, int]:
     return lines, count
 
 
-def usual_strengths(level: Plane) -> tuple[Row, Row]:
+def usual_strengths(levelled: Plane) -> tuple[PerRow, PerRow]:
     """Return the least and the usual strength of what each row (rows, width) may be a line of.
 
     Pixels beyond the picture are NaN; rows that have too few others get 0.
     """
-    ordered = np.sort(level, axis=1)  # NaN comes last
-    counts = np.count_nonzero(~np.isnan(level), axis=1)
-    is_long = counts >= SHORTEST * level.shape[1]
-    rows = np.arange(len(level))
+    ordered = np.sort(levelled, axis=1)  # NaN comes last
+    counts = np.count_nonzero(~np.isnan(levelled), axis=1)
+    is_long = counts >= SHORTEST * levelled.shape[1]
+    rows = np.arange(len(levelled))
     least, usual = (
-        np.where(is_long, ordered[rows, counts * percent // 100], 0) for percent in (DARKER, USUAL)
+        np.where(is_long, ordered[rows, counts * percentile // 100], 0)
+        for percentile in (LEAST_PERCENTILE, USUAL_PERCENTILE)
     )
     return least, usual
 
 
-def goes_on_to_its_ends(level: Plane) -> Mask:
+def goes_on_to_its_ends(levelled: Plane) -> Mask:
     """Return for each row (rows, width) whether there is ink at both ends; NaN is beyond them."""
-    part = max(2, round(ENDS * level.shape[1]))
-    goes_on = np.zeros(len(level), dtype=bool)
-    for row, values in enumerate(level):
+    part = max(2, round(ENDS * levelled.shape[1]))
+    goes_on = np.zeros(len(levelled), dtype=bool)
+    for row, values in enumerate(levelled):
         seen = values[~np.isnan(values)]
         if len(seen) >= 2 * part:
             weaker = min(np.sort(end)[part // 2] for end in (seen[:part], seen[-part:]))
@@ -114,15 +120,18 @@ def common_tilt(strength: Plane) -> float:
     """
     height, width = strength.shape
     ordered = np.sort(strength, axis=None)
-    pale = np.clip(strength, 0, max(float(ordered[len(ordered) * 4 // 5]), 0)).ravel()
-    rows, across = np.arange(height)[:, None] + height, np.arange(width) - (width - 1) / 2
+    pale = np.clip(strength, 0, max(float(ordered[len(ordered) * 4 // 5]), PALEST))
+    blocks = np.pad(pale, ((0, 0), (0, -width % BLOCK))).reshape(height, -1, BLOCK).sum(axis=2)
+    across = np.arange(blocks.shape[1]) * BLOCK + (BLOCK - width) / 2
+    step = 1.5 / width
+    reach = int((STEEPEST + step) * (width + BLOCK) / 2) + 1
+    rows = np.arange(height)[:, None] + reach
 
     def sharpness(tilt: float) -> float:
         turned = rows - np.rint(tilt * across).astype(np.int64)
-        sums = np.bincount(turned.ravel(), weights=pale, minlength=3 * height)
+        sums = np.bincount(turned.ravel(), weights=blocks.ravel(), minlength=height + 2 * reach)
         return float((np.diff(sums, 2) ** 2).sum())
 
-    step = 1.5 / width
     coarse = np.arange(-STEEPEST, STEEPEST + 1e-9, step)
     best = float(coarse[int(np.argmax([sharpness(tilt) for tilt in coarse]))])
     fine = best + np.linspace(-step, step, 9)
@@ -148,7 +157,7 @@ def without_line_remnants(mask: Mask, ink: Ink, lines: Plane) -> Mask:
     Args:
         mask: where there is ink.
         ink: without the lines.
-        lines: their strength.
+        lines: what was taken off.
     """
     pieces = connected_components(mask)
     near = within(np.maximum, lines > CORE * lines.max(), 1)

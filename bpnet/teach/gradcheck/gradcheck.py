@@ -99,13 +99,13 @@ def run_gradcheck(
 
     Args:
         config: network, loss and starting weights are used; of its data only a table.
-        sabotage: layer in which to plant a mistake.
+        sabotage: layer in which to plant a mistake, with its number where it is not the first.
         elements: whether parameters are checked element by element, too.
         seconds: about how long to time passes.
         observer: is told how it goes on.
 
     Raises:
-        ConfigError: the network does not fit its data, or there is no such layer.
+        ConfigError: the network does not fit its data, or there is no such layer or mistake.
         DataError: only the data tell the shape of the pictures, and they cannot be read.
         DivergedError: the loss is not finite.
     """
@@ -131,22 +131,22 @@ def run_gradcheck(
 
 
 def leave_starts(parameters: FlatArrays, config: Config, rng: Rng) -> list[str]:
-    """Draw γ, β and biases away from the one value that all of them start with.
+    """Draw γ, β and biases away from the one value that all numbers of each start with.
 
     Those whose values the config gives stay.
 
     Returns:
-        The names of those that were moved.
+        The names of those that were drawn.
     """
-    moved = [
+    drawn = [
         name
         for name, values in parameters.views.items()
         if values.ndim == 1 and np.ptp(values) == 0 and name not in config.weights
     ]
-    for name in moved:
+    for name in drawn:
         values = parameters.views[name]
         values += rng.uniform(-SPREAD, SPREAD, values.shape)
-    return moved
+    return drawn
 
 
 def gradients_at(plain: Sequential, fast: Sequential, samples: CheckSamples) -> NetworkGradients:
@@ -160,7 +160,7 @@ def gradients_at(plain: Sequential, fast: Sequential, samples: CheckSamples) -> 
     if not math.isfinite(loss):
         raise DivergedError(
             "the loss has no slope that could be compared",
-            where="the starting weights",
+            where="the point of the check",
             expected="a finite loss",
             found=loss,
             hint="smaller inputs, targets or weights",
@@ -214,7 +214,7 @@ def training_checks(
         config: what is trained.
         samples: the first of them make the step's batch.
         rng: draws directions.
-        distance: from the starting weights and the samples.
+        distance: from the starting weights, apart from what is drawn anew, and the samples.
     """
     shards = config.train.shards
     model = build(config, samples, "float64")

@@ -39,7 +39,7 @@ def plant_mistake(network: Sequential, name: str) -> Mistake:
         ConfigError: there is no such layer or mistake, or there are several such layers.
     """
     given = name
-    name, _, place = name.partition(":")
+    name, colon, place = name.partition(":")
     names = [layer.name for layer in network.layers]
     found = [
         number
@@ -56,13 +56,13 @@ def plant_mistake(network: Sequential, name: str) -> Mistake:
     number = found[0]
     layer = network.layers[number]
     known = dict(enumerate((layer.mistake, *layer.other_mistakes), start=1))
-    mistake = known.get(int(place)) if place.isdecimal() else None if place else layer.mistake
+    mistake = known.get(int(place) if place.isdecimal() else 0) if colon else layer.mistake
     if mistake is None:
         raise ConfigError(
             f"no such mistake of {layer.name} is known",
             where="--sabotage",
             expected=" or ".join(
-                f"{layer.name}:{number} ({one.text})" for number, one in known.items()
+                f"{layer.name}:{place} ({one.text})" for place, one in known.items()
             ),
             found=given,
         )

@@ -59,7 +59,7 @@ def unit_direction(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[
 def any_direction(gradient: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw some unit directions, and return the one along which the slope is steepest.
 
-    Signs are as they come: terms of ⟨v, ∇f⟩ may cancel, but not nearly all of them.
+    Signs are as they come: terms of ⟨v, ∇f⟩ may cancel, but seldom nearly all of them.
     """
     drawn = [unit_direction(gradient.shape, rng) for _ in range(CANDIDATES)]
     return max(drawn, key=lambda direction: abs(float(np.vdot(direction, gradient))))

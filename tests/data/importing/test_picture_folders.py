@@ -113,3 +113,11 @@ def test_pictures_of_one_class_or_none_are_named_as_such(tmp_path: Path, place: 
     with pytest.raises(DataError, match="one class or none") as raised:
         imported(tmp_path)
     assert f"all pictures in {folder}" in str(raised.value)
+
+
+def test_a_picture_beside_data_hides_none_of_the_folders(tmp_path: Path) -> None:
+    for place, name in (("docs", "logo.png"), ("mnist", "notes.txt")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / name).write_bytes(b"x")
+    with pytest.raises(DataError, match="found: docs/, mnist/"):
+        imported(tmp_path)

@@ -36,3 +36,15 @@ def test_the_edge_of_a_shadow_has_bright_paper_on_one_side_alone(
 @pytest.mark.parametrize("box", [slice(0, 4), slice(26, 30)])
 def test_a_bar_at_the_side_of_the_picture_is_not_judged(box: slice) -> None:
     assert has_two_sides(bar(0.3, 0.8, 0.3, box))
+
+
+def test_ink_that_differs_in_colour_alone_is_seen_in_its_colour() -> None:
+    across = np.arange(WIDTH)
+    light = np.repeat((0.001 * across)[None, :], HEIGHT, axis=0)
+    colours = np.empty((HEIGHT, WIDTH, 3), dtype=np.float32)
+    colours[:] = (0.4, 0.8, 0.4)  # green
+    strength = np.zeros((HEIGHT, WIDTH), dtype=np.float32)
+    strength[5:35, BAR] = 1
+    colours[strength > 0] = (0.8, 0.4, 0.4)  # red, as bright
+    colours += light[:, :, None].astype(np.float32)
+    assert has_two_sides(DigitPicture(None, colours, strength, Box(5, 35, BAR.start, BAR.stop)))

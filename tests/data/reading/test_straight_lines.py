@@ -14,20 +14,31 @@ from bpnet.data.reading.straight_lines import (
 
 HEIGHT, WIDTH = 120, 260
 LINE = 0.2  # strength
+GRAIN = 0.004  # standard deviation
 Plane = NDArray[np.float32]
 
 
+def grained(plane: NDArray[np.floating], rough: float = GRAIN) -> Plane:
+    """Add the grain of paper."""
+    grain = np.random.default_rng(1).normal(0, rough, plane.shape)
+    result: Plane = (plane + grain).astype(np.float32)
+    return result
+
+
 def page(
-    pitch: float, tilt: float = 0.0, *, squared: bool = False, strength: float = LINE
+    pitch: float,
+    tilt: float = 0.0,
+    *,
+    squared: bool = False,
+    strength: float = LINE,
+    rough: float = GRAIN,
 ) -> Plane:
-    """Return the strength of lines, a pixel and a half wide, on paper with a little grain."""
+    """Return the strength of lines, a pixel and a half wide, on paper with some grain."""
     down, across = np.mgrid[0:HEIGHT, 0:WIDTH] - np.array([HEIGHT / 2, WIDTH / 2])[:, None, None]
     planes = [down - tilt * across, across + tilt * down][: 1 + squared]
     far = [np.abs((plane + pitch / 3) % pitch - pitch / 2) for plane in planes]
     lines = strength * np.clip(1.25 - np.minimum.reduce(far), 0, 1)
-    grain = np.random.default_rng(1).normal(0, 0.004, lines.shape)
-    plane: Plane = (lines + grain).astype(np.float32)
-    return plane
+    return grained(lines, rough)
 
 
 def strokes() -> NDArray[np.bool_]:
@@ -52,8 +63,12 @@ def written(lines: Plane, strength: float = 0.5) -> Ink:
 @pytest.mark.parametrize("tilt", [0.0, 0.013, -0.04, 0.1])
 @pytest.mark.parametrize("squared", [False, True])
 @pytest.mark.parametrize("pitch", [19.0, 41.0])
-def test_lines_come_off_and_strokes_stay_whole(tilt: float, squared: bool, pitch: float) -> None:
-    ink, lines = without_straight_lines(written(page(pitch, tilt, squared=squared)))
+@pytest.mark.parametrize("rough", [0, GRAIN])
+def test_lines_come_off_and_strokes_stay_whole(
+    tilt: float, squared: bool, pitch: float, rough: float
+) -> None:
+    lined = page(pitch, tilt, squared=squared, rough=rough)
+    ink, lines = without_straight_lines(written(lined))
     assert lines is not None
     inside = np.s_[12:-12, 12:-12]
     mask = without_line_remnants(ink.strength > 0.33 * ink.level, ink, lines)[inside]
@@ -70,19 +85,33 @@ def test_strokes_paler_than_lines_are_kept(strength: float) -> None:
 
 
 @pytest.mark.parametrize("is_standing", [False, True])
-def test_a_stroke_along_a_line_is_no_line(is_standing: bool) -> None:
-    plane = np.full((HEIGHT, WIDTH), 0.0, dtype=np.float32)
-    plane[60:63, 20:240] = 0.5
-    ink = measured(plane.T.copy() if is_standing else plane)
-    left, lines = without_straight_lines(ink)
-    assert left is ink
-    assert lines is None
+@pytest.mark.parametrize("rough", [0, GRAIN])
+def test_a_single_stroke_from_edge_to_edge_is_no_line(is_standing: bool, rough: float) -> None:
+    plane = np.zeros((HEIGHT, WIDTH), dtype=np.float32)
+    plane[60:63] = 0.5
+    ink = measured(grained(plane.T if is_standing else plane, rough))
+    assert without_straight_lines(ink)[1] is None
 
 
-def test_two_dark_strokes_from_edge_to_edge_may_be_an_eleven() -> None:
-    plane = np.zeros((60, 80), dtype=np.float32)
-    plane[:, 20:23] = plane[:, 50:53] = plane[20:40, 65:75] = 0.6
-    assert without_straight_lines(measured(plane))[1] is None
+@pytest.mark.parametrize("ones", [2, 3, 5])
+@pytest.mark.parametrize("thick", [3, 8, 12])
+@pytest.mark.parametrize("rough", [0, GRAIN])
+def test_dark_strokes_from_top_to_bottom_are_1s(ones: int, thick: int, rough: float) -> None:
+    plane = np.zeros((60, 30 + 25 * ones), dtype=np.float32)
+    for one in range(ones):
+        plane[:, 15 + 25 * one : 15 + 25 * one + thick] = 0.6
+    plane[20:40, -12:-6] = 0.6
+    assert without_straight_lines(measured(grained(plane, rough)))[1] is None
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 60), (60, 3), (1, 320), (320, 1), (15, 320), (320, 15), (41, 41)]
+)
+def test_the_flattest_pictures_are_searched_too(shape: tuple[int, int]) -> None:
+    plane = np.zeros(shape, dtype=np.float32)
+    plane[shape[0] // 3 :, : shape[1] // 2] = 0.5
+    ink, _ = without_straight_lines(measured(grained(plane)))
+    assert ink.strength.shape == shape
 
 
 def test_what_is_left_of_lines_is_removed_and_as_weak_a_digit_is_not() -> None:
