@@ -1,5 +1,7 @@
 """Derive every random draw from the seed and its place in the run."""
 
+from __future__ import annotations
+
 import zlib
 
 import numpy as np
