@@ -25,6 +25,7 @@ LEVELS: dict[str, tuple[int, str]] = {
     "bpnet.locks": (0, "locks"),
     "bpnet.machine": (0, "machine"),
     "bpnet.seeding": (0, "seeding"),
+    "bpnet.html": (1, "html"),
     "bpnet.nn": (1, "nn"),
     "bpnet.config": (1, "config"),
     "bpnet.fast": (2, "fast"),

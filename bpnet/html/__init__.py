@@ -1,0 +1,1 @@
+"""HTML pages that stand alone: one file, no network, every script and style within."""
