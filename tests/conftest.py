@@ -1,5 +1,7 @@
 """Keep every test away from the user's own data, and train once what several files look at."""
 
+from __future__ import annotations
+
 import json
 import random
 import signal
@@ -7,14 +9,18 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from bpnet.data.dataset import Dataset, Samples
+from tests.helpers.browser import DRIVER, open_browser
 from tests.helpers.places import MNIST_FILES
 from tests.helpers.tiny import NET, TRAIN, draw_dataset, succeed, write_idx_folder
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 TINY = Path("tiny.ini")
 
@@ -86,6 +92,16 @@ def mnist_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         patch.setenv("BPNET_DATA_DIR", str(MNIST_FILES))
         answer = succeed(*words, "--run-dir", folder / "run", "--json")
     return Run(folder / "run", json.loads(answer.out), folder)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """Open pages in headless Chromium."""
+    if DRIVER is None:
+        pytest.skip("needs chromium and chromium-driver")
+    opened = open_browser(tmp_path_factory.mktemp("browser"))
+    yield opened
+    opened.quit()
 
 
 @pytest.fixture

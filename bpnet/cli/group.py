@@ -10,6 +10,7 @@ COMMANDS = (
     "train",
     "eval",
     "predict",
+    "draw",
     "data",
     "summary",
     "trace",

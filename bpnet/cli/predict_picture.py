@@ -19,6 +19,7 @@ from bpnet.disk import FILE, reason, what_is_at
 from bpnet.errors import DataError
 from bpnet.model.checkpoint import demand_finite
 from bpnet.model.ensemble import Answers, Ensemble
+from bpnet.model.model import LEAST_SURE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,7 +40,6 @@ DIVIDED = "digits that touch were divided"
 DOUBTFUL = "it is doubtful which digits these are"
 LEAST_DOUBTFUL = 0.9  # probability of the least sure digit below which that is said
 LEAST_LEAD = 0.3  # likewise, over other ways to divide the ink, as −log p counts
-LEAST_SURE = 0.4  # probability below which a network that knows what is no digit is not sure
 UNSURE = "?"  # stands in a text for a digit without a label
 
 Entry = dict[str, Any]

@@ -6,14 +6,16 @@ import os
 import webbrowser
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bpnet.disk import DIRECTORY, FILE, NOTHING, what_is_at
 from bpnet.errors import ConfigError, DataError
 from bpnet.files import write_text
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HERE = Path(__file__).parent
 SUFFIXES = (".html", ".htm")
@@ -30,28 +32,28 @@ def render(folder: Path, template: str, values: Mapping[str, Any]) -> str:
         template: its file name.
         values: what its names stand for; a missing one is an error.
     """
-    page: str = _environment(folder).get_template(template).render(values)
-    return page
+    return _environment(folder).get_template(template).render(values)
 
 
 @lru_cache
-def _environment(folder: Path) -> Any:
+def _environment(folder: Path) -> Environment:
     """Return Jinja2's environment for templates of a folder and those that all share."""
-    jinja2 = import_module("jinja2")
-    markup = import_module("markupsafe").Markup
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
     folders = (folder, HERE)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders),
+    environment = Environment(
+        loader=FileSystemLoader(folders),
         autoescape=True,
-        undefined=jinja2.StrictUndefined,
+        undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
 
-    def source(name: str) -> Any:
+    def source(name: str) -> Markup:
         """Return a style sheet or script of ours as it stands."""
         found = next(path for path in (one / name for one in folders) if path.is_file())
-        return markup(found.read_text(encoding="utf-8"))
+        return Markup(found.read_text(encoding="utf-8"))
 
     environment.globals["source"] = source
     return environment
@@ -60,12 +62,23 @@ def _environment(folder: Path) -> Any:
 def check_page(path: Path, option: str) -> None:
     """Make sure, before anything is computed, that a page can be made and written there.
 
+    Raises:
+        ConfigError: Jinja2 is missing, or see `check_place`.
+        DataError: see `check_place`.
+    """
+    check_place(path, option)
+    demand_templates(option)
+
+
+def check_place(path: Path, option: str) -> None:
+    """Make sure that a page can lie there.
+
     Args:
         path: of the page.
         option: by which it was given.
 
     Raises:
-        ConfigError: Jinja2 is missing, or the name does not end in .html.
+        ConfigError: the name does not end in .html.
         DataError: there is no such folder, or something else is there.
     """
     if path.suffix.lower() not in SUFFIXES:
@@ -80,7 +93,6 @@ def check_page(path: Path, option: str) -> None:
         )
     if (found := what_is_at(path)) not in (FILE, NOTHING):
         raise DataError("there can be no page here", where=path, found=found)
-    demand_templates(option)
 
 
 def demand_templates(where: str) -> None:

@@ -20,6 +20,7 @@ from bpnet.nn.sequential import Sequential, Workspace
 from bpnet.nn.softmax import softmax
 
 LEAST = float(np.finfo(np.float32).tiny)  # probability: its logarithm, −87, is still a number
+LEAST_SURE = 0.4  # probability below which a network that knows what is no digit is not sure
 
 if TYPE_CHECKING:
     from bpnet.model.preparation import Preparation

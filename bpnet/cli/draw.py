@@ -1,0 +1,91 @@
+"""Open a canvas on which digits are drawn and read at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bpnet.cli.checkpoints import open_checkpoint
+from bpnet.cli.options import PATH
+from bpnet.cli.output import note, show
+from bpnet.disk import reason
+from bpnet.errors import ConfigError, DataError
+from bpnet.model.run_files import WEIGHTS
+
+if TYPE_CHECKING:
+    from bpnet.model.model import Model
+    from bpnet.report.canvas.page_network import Example
+
+PAGE = "draw.html"
+SEED = 1  # of the digits on the buttons
+
+
+@click.command()
+@click.option(
+    "--checkpoint",
+    type=PATH,
+    metavar="CHECKPOINT|RUN_DIR",
+    help="The network that answers; default: the weights that ship with bpnet.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    metavar="FILE.html",
+    help="Where to write the page; default: the user's cache directory.",
+)
+@click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser.")
+def command(checkpoint: Path | None, output: Path | None, opens: bool) -> None:
+    """Open a canvas in the browser: draw a digit, and see at once what the network answers.
+
+    The page is one file that needs no network; the weights are in it. It runs the network itself,
+    in a few hundred lines of JavaScript, and shows what comes out of every layer.
+    """
+    from bpnet.html.page import check_place, open_page, write_page
+    from bpnet.report.canvas.draw_page import draw_page
+    from bpnet.report.canvas.page_network import obstacle, page_networks
+
+    path = output or default_place()
+    check_place(path, "-o")
+    opened = open_checkpoint(checkpoint or WEIGHTS)
+    model = opened.checkpoint.model(fast=False)
+    if (found := obstacle(model)) is not None:
+        raise ConfigError("nothing can be drawn for this network", where=opened.name, found=found)
+    name = opened.checkpoint.path.stem if checkpoint is None else str(checkpoint)
+    networks = page_networks([model], [name], [examples(model)])
+    write_page(path, draw_page("Draw a digit", networks), "-o")
+    show(str(path.absolute()))
+    if opens and not open_page(path):
+        note("no browser was found: open the page in one")
+
+
+def default_place() -> Path:
+    """Return where the page lies if nobody says otherwise."""
+    import platformdirs
+
+    folder = platformdirs.user_cache_path("bpnet", appauthor=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            "the cache directory cannot be made",
+            where=folder,
+            found=reason(error),
+            hint="choose another place with -o",
+        ) from error
+    return folder / PAGE
+
+
+def examples(model: Model) -> list[Example]:
+    """Return ten drawn digits for the buttons, if the network reads digits as MNIST has them."""
+    import numpy as np
+
+    from bpnet.data.synthetic import draw_digits
+
+    form = model.preparation
+    if form is not None and (not form.is_placed_like_mnist or form.has_bright_paper or form.turns):
+        return []
+    pictures, _ = draw_digits(np.arange(10), SEED)
+    return [(str(digit), picture) for digit, picture in enumerate(pictures)]

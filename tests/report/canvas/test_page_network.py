@@ -1,0 +1,90 @@
+"""A network in the page answers what it answers in NumPy, whatever its layers are."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from selenium.webdriver import Chrome
+
+from bpnet.model.inputs import Normalization
+from bpnet.model.model import Model, build_network
+from bpnet.nn.registry import layer_types
+from bpnet.nn.sequential import Workspace
+from bpnet.report.canvas.draw_page import scripts
+from bpnet.report.canvas.page_network import ROOM, page_network, page_networks
+from tests.helpers.tiny import read_config
+
+FUNCTIONS = "".join(scripts()[:2])  # weights.js and network.js
+NETS = {
+    "convolutions": "conv 5 kernel=3 stride=2 padding=2 | maxpool 2 stride=1 | "
+    "conv 4 kernel=2 bias=no | avgpool 2 stride=2 padding=1 | flatten | linear 3",
+    "pools": "conv 6 kernel=3 | maxpool 2 | maxpool 3 stride=2 padding=1 | avgpool 2 | flatten | "
+    "linear 3",
+    "channels": "conv 5 kernel=3 | batchnorm | relu | globalavgpool | linear 7 | batchnorm | "
+    "linear 3 bias=no",
+    "residual": "conv 4 kernel=3 | residual | conv 4 kernel=3 padding=1 | residual | relu | end | "
+    "end | flatten | linear 3",
+    "bent": "flatten | linear 9 | leaky_relu slope=0.2 | linear 9 | elu alpha=0.7 | linear 9 | "
+    "gelu | linear 9 | softplus | linear 9 | tanh | dropout 0.5 | scale -1.5 | linear 3 | sigmoid",
+    "softmax": "flatten | linear 9 | relu | linear 3 | softmax",
+}
+
+
+def random_model(lines: str, loss: str = "cross_entropy", **changes: float) -> Model:
+    """Return a model of 9×8 pictures with random parameters and running statistics."""
+    layers = "".join(f"\n    {line}" for line in lines.split(" | "))
+    config = read_config(f"[model]\nlayers ={layers}\n[train]\nloss = {loss}\n")
+    network = build_network(config, (1, 9, 8), 3, fast=False)
+    rng = np.random.default_rng(3)
+    network.parameters.flat[...] = rng.normal(size=network.parameters.flat.size) / 3
+    network.state.flat[...] = rng.uniform(0.5, 2, size=network.state.flat.size)
+    model = Model(config, network, Normalization(0.01, -0.5), ("a", "b", "c"))
+    return dataclasses.replace(model, **changes)  # type: ignore[arg-type]
+
+
+def test_every_kind_of_layer_is_compared() -> None:
+    words = {line.split()[0] for lines in NETS.values() for line in lines.split(" | ")}
+    assert words == set(layer_types())
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_outputs_are_those_of_numpy(browser: Chrome, name: str) -> None:
+    loss = "mse" if name in ("softmax", "bent") else "cross_entropy"
+    model = random_model(NETS[name], loss)
+    picture = np.random.default_rng(5).integers(0, 256, (1, 9, 8), dtype=np.uint8)
+    expected = model.outputs(picture, Workspace(model.network, 1, training=False))[:, 0]
+    browser.get("about:blank")
+    code = f"{FUNCTIONS}; return [...forward(unpacked(arguments[0]), arguments[1]).at(-1)]"
+    found = browser.execute_script(
+        code, page_network(model, name, [], 32), picture.ravel().tolist()
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "changes"),
+    [
+        ("cross_entropy", {}),
+        ("cross_entropy", {"temperature": 1.7}),
+        ("binary_cross_entropy", {}),
+        ("mse", {}),
+        ("mse", {"temperature": 0.3}),
+    ],
+)
+def test_probabilities_are_those_of_numpy(
+    browser: Chrome, loss: str, changes: dict[str, float]
+) -> None:
+    model = random_model(NETS["channels"], loss, **changes)
+    outputs = np.array([[0.3], [-0.4], [1.9]], dtype=np.float32)
+    browser.get("about:blank")
+    code = f"{FUNCTIONS}; return [...probabilities(arguments[0], Float32Array.from(arguments[1]))]"
+    found = browser.execute_script(code, page_network(model, "", [], 32), outputs[:, 0].tolist())
+    np.testing.assert_allclose(found, model.class_probabilities(outputs)[:, 0], atol=1e-6)
+
+
+def test_large_networks_are_written_with_fewer_bits_or_left_out() -> None:
+    wide = random_model("flatten | linear 6000 | linear 3")
+    assert 4 * 4 / 3 * wide.network.parameters.flat.size > ROOM
+    data = page_networks([wide] * 4, ["a", "b", "c", "d"], [[]] * 4)["networks"]
+    assert [network["name"] for network in data] == ["a", "b", "c"]
+    assert {network["layers"][1]["arrays"]["weight"]["bits"] for network in data} == {8}
