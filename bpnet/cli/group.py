@@ -16,6 +16,7 @@ COMMANDS = (
     "trace",
     "gradcheck",
     "curves",
+    "report",
     "bench",
     "verify-run",
 )

@@ -20,7 +20,7 @@ from bpnet.cli.options import (
     training_loss_name,
     with_settings,
 )
-from bpnet.cli.output import show_json
+from bpnet.cli.output import note, show_json
 from bpnet.cli.run_result import next_commands, tell, tell_ending
 from bpnet.cli.run_start import (
     RunStart,
@@ -75,6 +75,9 @@ if TYPE_CHECKING:
     "--workers", metavar="N|KIND", help='For example 2, threads, processes, "2 threads" or auto.'
 )
 @click.option("--dry-run", is_flag=True, help="Check config, data and shapes; write nothing.")
+@click.option(
+    "--report", "writes_report", is_flag=True, help="Write the run's page, report.html, at the end."
+)
 @as_json
 def command(
     source: str | None,
@@ -89,6 +92,7 @@ def command(
     seed: int | None,
     workers: str | None,
     dry_run: bool,
+    writes_report: bool,
     as_json: bool,
 ) -> None:
     """Train a network and score it on the test set.
@@ -99,10 +103,14 @@ def command(
     from bpnet.background import Background
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.cli.dry_run import check
+    from bpnet.cli.report import NEEDED
     from bpnet.data.load import load_dataset, with_data_dir
+    from bpnet.html.page import demand
     from bpnet.training import run as runs
     from bpnet.training.run_dir import claimed_run_dir, demand_free
 
+    if writes_report:
+        demand("--report", *NEEDED)
     given = {"train.workers": workers, "train.seed": seed}
     overrides += tuple(f"{name}={value}" for name, value in given.items() if value is not None)
     if chosen is not None:
@@ -131,11 +139,23 @@ def command(
             run_dir = held.enter_context(claimed_run_dir(run_dir, resumes=False))
         trainer, score = _train_and_score(start, model, origin, dataset, run_dir, place)
     result = {"run_dir": str(run_dir)} | runs.result(trainer, score)
+    if writes_report:
+        result["report"] = str(report_of(run_dir, place))
     if as_json:
         show_json(result)
     else:
         where = "on the table itself:" if dataset.has_no_test else "test"
         tell(result, score, where, next_commands(model, run_dir, place))
+
+
+def report_of(run_dir: Path, data_dir: Path | None) -> Path:
+    """Write the page of a finished run into its directory, and return its path."""
+    from bpnet.cli.report import PAGE, write_report
+
+    path = run_dir.absolute() / PAGE
+    write_report([run_dir], path, None, "test", data_dir)
+    note(f"report: {path}")
+    return path
 
 
 def default_run_dir(source: str) -> Path:

@@ -26,6 +26,22 @@ def format_config(config: Config) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def format_changes(config: Config) -> str:
+    """Write the keys whose values differ from the defaults, in the same form."""
+    default, blocks = Config(), []
+    for name in SECTIONS:
+        section, usual = getattr(config, name), getattr(default, name)
+        changed = [
+            line
+            for field in dataclasses.fields(section)
+            if getattr(section, field.name) != getattr(usual, field.name)
+            for line in _format_key(field.name, getattr(section, field.name))
+        ]
+        if changed:
+            blocks.append("\n".join([f"[{name}]", *changed]))
+    return "\n\n".join(blocks) + "\n"
+
+
 def _format_key(key: str, value: Any) -> list[str]:
     """Write one key; rows and layers take a line each."""
     if isinstance(value, bool):

@@ -63,11 +63,11 @@ def check_page(path: Path, option: str) -> None:
     """Make sure, before anything is computed, that a page can be made and written there.
 
     Raises:
-        ConfigError: Jinja2 is missing, or see `check_place`.
+        ConfigError: jinja2 is missing, or see `check_place`.
         DataError: see `check_place`.
     """
     check_place(path, option)
-    demand_templates(option)
+    demand(option, "jinja2")
 
 
 def check_place(path: Path, option: str) -> None:
@@ -95,14 +95,23 @@ def check_place(path: Path, option: str) -> None:
         raise DataError("there can be no page here", where=path, found=found)
 
 
-def demand_templates(where: str) -> None:
-    """Make sure that Jinja2 is there.
+def demand(where: str, *packages: str) -> None:
+    """Make sure that packages are there which only pages need.
+
+    Args:
+        where: the command or option that needs them.
+        packages: by the names under which they are imported and installed.
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: one of them is missing.
     """
-    if find_spec("jinja2") is None:
-        raise ConfigError("pages need Jinja2", where=where, hint="pip install 'bpnet[report]'")
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise ConfigError(
+            f"the page needs {' and '.join(missing)}",
+            where=where,
+            hint=f"pip install {' '.join(missing)}",
+        )
 
 
 def write_page(path: Path, page: str, option: str) -> None:

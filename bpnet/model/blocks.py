@@ -90,6 +90,20 @@ def probabilities(ensemble: Ensemble, inputs: NDArray[Any], workers: Workers) ->
     )
 
 
+def answers_to(ensemble: Ensemble, inputs: NDArray[Any], workers: Workers) -> Array:
+    """Return class probabilities (samples, classes), or estimates (samples, outputs), of many."""
+    if ensemble.members[0].class_names:
+        return probabilities(ensemble, inputs, workers)
+    return np.concatenate(
+        by_blocks(
+            ensemble,
+            len(inputs),
+            workers,
+            lambda answers, block: answers.loss.estimates(answers.outputs(inputs[block])).T.copy(),
+        )
+    )
+
+
 def _repays_forks(ensemble: Ensemble, samples: int) -> bool:
     """Return whether processes are faster than threads: with many calls that are short."""
     if not CAN_FORK or None not in ensemble.programs(BLOCK):
