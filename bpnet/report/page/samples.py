@@ -124,14 +124,12 @@ def _title(run: Examined, sample: int) -> str:
     return f"sample {sample + 1}: {run.model.class_names[run.targets[sample]]}"
 
 
-def _answer(run: Examined, sample: int) -> str:
+def _answer(run: Examined, sample: int) -> list[str]:
     answer = run.answers[sample]
     if not run.has_classes:
-        return _some(answer)
+        return [_some(answer)]
     best = (-answer).argsort(kind="stable")[:TOP]
-    return ", ".join(
-        f"{run.model.class_names[place]} {100 * answer[place]:.1f} %" for place in best
-    )
+    return [f"{run.model.class_names[place]}: {100 * answer[place]:.1f} %" for place in best]
 
 
 def _some(values: NDArray[Any]) -> str:

@@ -1,9 +1,7 @@
 """The canvas in a browser: drawing by mouse and keyboard, and the answers."""
 
-import importlib.resources
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from selenium.webdriver.common.keys import Keys
 
 from bpnet.data.reading.image import read_digit
 from bpnet.data.synthetic import draw_digits
+from tests.helpers.accessible import prefer, violations
 from tests.helpers.browser import complaints, show
 from tests.helpers.pen import draw, strokes_of
 from tests.helpers.places import OWN_IMAGES
@@ -24,7 +23,6 @@ SETTLED = """
 const done = arguments[0];
 requestAnimationFrame(() => requestAnimationFrame(() => done(true)));
 """
-AXE = importlib.resources.files("axe_core_python") / "axe.min.js"
 SIZES = {"phone": (375, 812), "desktop": (1280, 900)}
 
 
@@ -147,26 +145,10 @@ def test_answers_are_those_of_predict(browser: Chrome, draw_page: Path, tmp_path
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_accessible(browser: Chrome, draw_page: Path, size: str, scheme: str) -> None:
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    prefer(browser, scheme)
     show(browser, draw_page, *SIZES[size])
     browser.find_elements(By.CSS_SELECTOR, "#examples button")[4].click()
     said(browser)
     assert violations(browser) == []
     width = browser.execute_script("return document.documentElement.scrollWidth")
     assert width <= SIZES[size][0], "it scrolls sideways"
-
-
-def test_a_page_that_is_not_accessible_is_found(browser: Chrome, tmp_path: Path) -> None:
-    (tmp_path / "bad.html").write_text("<p style='color: #bbb'>pale</p><button></button>")
-    show(browser, tmp_path / "bad.html")
-    found = {violation["id"] for violation in violations(browser)}
-    assert {"button-name", "color-contrast"} <= found
-
-
-def violations(browser: Chrome) -> list[dict[str, Any]]:
-    """Return what axe-core has to say against a page."""
-    browser.execute_script(AXE.read_text(encoding="utf-8"))
-    done = "const done = arguments[0]; axe.run().then((found) => done(found.violations));"
-    found: list[dict[str, Any]] = browser.execute_async_script(done)
-    return found
