@@ -45,6 +45,8 @@ def curves(name: str, description: str, label: str, lines: Sequence[Curve]) -> s
                 marker="o" if len(epochs) <= 30 else "",
                 markersize=3,
             )
+        all_epochs = [epoch for line in lines for epoch in line[1]]
+        axes.set_xlim(min(all_epochs) - 0.5, max(all_epochs) + 0.5)
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

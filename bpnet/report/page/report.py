@@ -36,6 +36,7 @@ def report_page(runs: Sequence[Examined]) -> str:
         "version": __version__,
         "title": ", ".join(run.name for run in runs),
         "runs": [part_of(run, f"run-{number}") for number, run in enumerate(runs)],
+        "facts": list(dict.fromkeys(fact for run in runs for fact in facts_of(run))),
         "charts": learning_charts(runs),
         "canvas": canvas_of(runs),
     }
@@ -64,20 +65,20 @@ def part_of(run: Examined, run_id: str) -> dict[str, Any]:
     return part | (inside_of(run) if run.has_pictures else {"maps": []})
 
 
-def facts_of(run: Examined) -> list[tuple[str, str]]:
-    """Return what a reader wants to know first, as names and values."""
+def facts_of(run: Examined) -> dict[str, str]:
+    """Return what a reader wants to know first, by name."""
     network, progress = run.model.network, run.checkpoint.record.get("progress")
     kinds = [layer.kind for layer in network.layers if layer.kind not in ("flatten", "dropout")]
-    facts = [
-        ("network", " → ".join(kinds)),
-        ("parameters", f"{network.parameters.flat.size:,}"),
-        ("trained on", run.model.config.data.dataset),
-        ("scored on", f"{run.dataset}, {run.split}: {run.score.samples:,} samples"),
-    ]
+    facts = {
+        "network": " → ".join(kinds),
+        "parameters": f"{network.parameters.flat.size:,}",
+        "trained on": run.model.config.data.dataset,
+        "scored on": f"{run.dataset}, {run.split}: {run.score.samples:,} samples",
+    }
     if progress is not None:
         seconds = sum(epoch["seconds"] for epoch in run.history)
-        facts.append(("epochs", f"{progress['epoch']} ({progress['step']:,} steps)"))
-        facts.append(("time of training", f"{seconds:,.1f} s"))
+        facts["epochs"] = f"{progress['epoch']} ({progress['step']:,} steps)"
+        facts["time of training"] = f"{seconds:,.1f} s"
     return facts
 
 
