@@ -1,15 +1,61 @@
-"""Open the checkpoints that a command is given, and warn of those that are hardly trained."""
+"""Find and open the checkpoints that a command is given, and warn of those hardly trained."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import click
+
+from bpnet.cli.options import PathType
 from bpnet.cli.output import note
+from bpnet.disk import NOTHING, what_is_at
+from bpnet.errors import ConfigError
+from bpnet.model.run_files import BEST, LAST, WEIGHTS
 
 if TYPE_CHECKING:
     from bpnet.model.checkpoint import Checkpoint
+
+RUNS = Path("runs")  # where runs lie unless the user says otherwise
+NEWEST, SHIPPED = "last", "digits"
+
+
+class CheckpointType(PathType):
+    """Take a path, `last` for the newest run or `digits` for the shipped weights.
+
+    A file or folder of such a name comes first.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path."""
+        path = super().convert(value, param, ctx)
+        is_shipped = str(value) == SHIPPED and what_is_at(path) == NOTHING
+        return WEIGHTS if is_shipped else newest_if_named(path)
+
+
+def newest_if_named(path: Path) -> Path:
+    """Return the newest run directory for `last`, unless something of that name is there.
+
+    Raises:
+        ConfigError: there is no run yet.
+    """
+    if str(path) != NEWEST or what_is_at(path) != NOTHING:
+        return path
+    written = [
+        found for name in (LAST, BEST) for found in RUNS.glob(f"*/{name}") if found.is_file()
+    ]
+    if not written:
+        raise ConfigError(
+            "there is no run yet",
+            where=NEWEST,
+            expected=f"a run directory in {RUNS.absolute()}",
+            hint="train a network first, or name a run directory",
+        )
+    return max(written, key=lambda path: path.stat().st_mtime_ns).parent
+
+
+CHECKPOINT = CheckpointType()
 
 
 @dataclass(frozen=True)
@@ -42,7 +88,7 @@ def open_checkpoint(given: Path) -> Opened:
         CheckpointError: there is none that can be used.
     """
     from bpnet.model.checkpoint import load_checkpoint
-    from bpnet.model.run_files import BEST, checkpoint_path
+    from bpnet.model.run_files import checkpoint_path
 
     path = checkpoint_path(given)
     checkpoint = load_checkpoint(path, weights_only=True)

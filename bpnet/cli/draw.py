@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bpnet.cli.checkpoints import open_checkpoint
+from bpnet.cli.checkpoints import CHECKPOINT, open_checkpoint
 from bpnet.cli.options import PATH
 from bpnet.cli.output import note, show
 from bpnet.disk import reason
@@ -25,7 +25,7 @@ SEED = 1  # of the digits on the buttons
 @click.command()
 @click.option(
     "--checkpoint",
-    type=PATH,
+    type=CHECKPOINT,
     metavar="CHECKPOINT|RUN_DIR",
     help="The network that answers; default: the weights that ship with bpnet.",
 )

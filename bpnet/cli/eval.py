@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli import options
-from bpnet.cli.checkpoints import Opened, open_checkpoint
+from bpnet.cli.checkpoints import CHECKPOINT, Opened, open_checkpoint
 from bpnet.cli.eval_data import (
     check_views,
     choose_dataset,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     "checkpoints",
     nargs=-1,
     required=True,
-    type=options.PATH,
+    type=CHECKPOINT,
     metavar="CHECKPOINT|RUN_DIR…",
 )
 @options.data_dir

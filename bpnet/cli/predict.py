@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli import options
-from bpnet.cli.checkpoints import described, open_checkpoint
+from bpnet.cli.checkpoints import CHECKPOINT, described, open_checkpoint
 from bpnet.cli.output import note
 from bpnet.cli.signals import undivided
 from bpnet.disk import FILE, what_is_at
@@ -32,7 +32,7 @@ Write = Callable[[dict[str, Any]], None]
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE…")
 @click.option(
     "--checkpoint",
-    type=options.PATH,
+    type=CHECKPOINT,
     metavar="CHECKPOINT|RUN_DIR",
     help="Default: the weights that ship with bpnet.",
 )

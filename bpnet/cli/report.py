@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli import options
-from bpnet.cli.checkpoints import open_checkpoint
+from bpnet.cli.checkpoints import CHECKPOINT, open_checkpoint
 from bpnet.cli.curves import distinct
 from bpnet.cli.output import note, show, show_json
 from bpnet.disk import DIRECTORY, what_is_at
@@ -26,7 +26,7 @@ NEEDED = ("jinja2", "matplotlib")
 
 @click.command()
 @click.argument(
-    "checkpoints", nargs=-1, required=True, type=options.PATH, metavar="RUN_DIR|CHECKPOINT…"
+    "checkpoints", nargs=-1, required=True, type=CHECKPOINT, metavar="RUN_DIR|CHECKPOINT…"
 )
 @click.option(
     "-o",

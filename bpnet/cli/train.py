@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bpnet.cli import dataset_option
+from bpnet.cli.checkpoints import CHECKPOINT
 from bpnet.cli.options import (
     PATH,
     ConfigCommand,
@@ -55,14 +56,14 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--resume",
-    type=PATH,
+    type=CHECKPOINT,
     metavar="CHECKPOINT|RUN_DIR",
     help="Continue from here; a run directory is continued in place.",
 )
 @click.option(
     "--from",
     "weights",
-    type=PATH,
+    type=CHECKPOINT,
     metavar="CHECKPOINT|RUN_DIR",
     help="Start a new run with these weights, as far as they fit; a run directory's best ones. "
     "Without --config, the settings are theirs.",

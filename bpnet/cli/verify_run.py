@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli import options
-from bpnet.cli.options import PATH, as_on, data_dir, training_loss_name
+from bpnet.cli.checkpoints import CHECKPOINT
+from bpnet.cli.options import as_on, data_dir, training_loss_name
 from bpnet.cli.output import note, show, show_json
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.command(
     name="verify-run", short_help="Train a run anew, and name the first epoch that differs."
 )
-@click.argument("run_dir", type=PATH, metavar="RUN_DIR")
+@click.argument("run_dir", type=CHECKPOINT, metavar="RUN_DIR")
 @data_dir
 @click.option("--workers", metavar="N|KIND", help="As for `train`: who computes changes no result.")
 @options.as_json

@@ -1,6 +1,8 @@
 """What `eval`, `predict` and `summary` say about the checkpoint that they use."""
 
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,15 @@ from bpnet.model.run_files import WEIGHTS
 from bpnet.training.saving import save_checkpoint
 from tests.conftest import Run
 from tests.helpers.places import PROJECT
-from tests.helpers.tiny import after, draw_dataset, read_config, succeed, train, write_idx_folder
+from tests.helpers.tiny import (
+    after,
+    draw_dataset,
+    fail,
+    read_config,
+    succeed,
+    train,
+    write_idx_folder,
+)
 
 PICTURE = PROJECT / "bpnet" / "assets" / "seven.jpg"
 UNTRAINED = "no epoch of this run was finished"
@@ -96,3 +106,36 @@ def test_a_summary_names_checkpoint_and_epoch(tiny_run: Run, hardly_trained: Pat
     first = succeed("summary", tiny_run.path / "last.npz").out.splitlines()[0]
     assert first == f"checkpoint {tiny_run.path / 'last.npz'}, epoch 3"
     assert UNTRAINED in succeed("summary", hardly_trained).err
+
+
+@pytest.fixture
+def two_runs(here: Path, tiny_run: Run) -> Path:
+    """Work where there are two runs, the second one newer, and return that."""
+    for name, age in (("older", 100), ("newer", 0)):
+        (here / "runs" / name).mkdir(parents=True)
+        for file in ("best.npz", "last.npz", "config.ini", "metrics.jsonl"):
+            path = here / "runs" / name / file
+            path.write_bytes((tiny_run.path / file).read_bytes())
+            os.utime(path, (time.time() - age, time.time() - age))
+    return here / "runs" / "newer"
+
+
+def test_last_names_the_newest_run(two_runs: Path, here: Path) -> None:
+    said = json.loads(succeed("eval", "last", "--json", "--data-dir", here).out)
+    assert said["checkpoint"] == str(two_runs / "best.npz")
+    assert f"checkpoint {two_runs / 'best.npz'}" in succeed("summary", "last").out
+    assert "newer" in succeed("curves", "last").out
+    assert "newer" in succeed("report", "last", "-o", "a.html").out + (here / "a.html").read_text()
+    assert f"{two_runs}" in succeed("train", "--resume", "last", "--epochs", "+1", "--json").out
+    (here / "last").mkdir()
+    assert "the directory holds no checkpoint" in fail(4, "eval", "last")
+
+
+def test_last_before_any_run(here: Path) -> None:
+    assert "there is no run yet" in fail(2, "eval", "last")
+
+
+def test_digits_names_the_shipped_weights(here: Path) -> None:
+    said = json.loads(succeed("predict", "--json", "--checkpoint", "digits", PICTURE).out)
+    assert said["checkpoint"].endswith("bpnet/assets/digits.npz")
+    assert said["predictions"][0]["label"] == "7"
