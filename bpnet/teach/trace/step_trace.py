@@ -71,7 +71,8 @@ class StepTrace:
         step: its number, from 1.
         epoch: the epoch's, from 1.
         learning_rate: η.
-        samples: their numbers in the data set (lines of a table), from 1, in the batch's order.
+        samples: their numbers in the data set (lines of a table), from 1, in ascending order, as in
+            all arrays, however the batch is shuffled.
         inputs: (samples, *input_shape).
         targets: what the loss compares with (samples, outputs).
         loss: C, the mean over the samples.

@@ -102,9 +102,11 @@ class TracedRun:
         self._demand_finite(batch, parameters.flat, network.state.flat)
         after = {name: view.copy() for name, view in parameters.views.items()}
         with self._weights(before, after):  # derivatives are those of the step's beginning
-            derivatives = tuple(map(local_derivative, recorded.calls))
+            derivatives = tuple(
+                local_derivative(call).of_samples(recorded.order) for call in recorded.calls
+            )
             hindrance = obstacle(recorded, derivatives)
-            samples = tuple(int(number) + 1 for number in batch.index)
+            samples = tuple(int(number) + 1 for number in batch.index[recorded.order])
             paths = None if hindrance else all_paths(recorded, derivatives, samples)
         norm = clipping = None
         if optimizer.grad_clip:
@@ -150,7 +152,7 @@ class TracedRun:
             Draws(self.config.train.seed, batch.epoch, batch.step),
             recorder,
         )
-        return recorder.recorded(targets, loss)
+        return recorder.recorded(batch.index, targets, loss)
 
     @contextmanager
     def _weights(self, meanwhile: dict[str, Array], then: dict[str, Array]) -> Iterator[None]:
