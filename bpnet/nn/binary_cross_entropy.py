@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bpnet.nn.activation import sigmoid
 from bpnet.nn.facts import LossFormulas, mean_gradient
 from bpnet.nn.layer import Array
-from bpnet.nn.loss import Loss, LossCache
+from bpnet.nn.loss import Loss, LossCache, ratio
 from bpnet.nn.softmax import softmax
 
 
@@ -47,6 +47,11 @@ class BinaryCrossEntropy(Loss):
         cache.grad_output *= 1 / (self.outputs * batch_size)
         return cache.grad_output
 
+    def activation_gradient(self, activations: Array, targets: Array, batch_size: int) -> Array:
+        """Return `((1 − y) / (1 − a) − y / a) / (outputs · batch_size)`."""
+        difference: Array = ratio(1 - targets, 1 - activations) - ratio(targets, activations)
+        return difference / (self.outputs * batch_size)
+
     def probabilities(self, outputs: Array) -> Array:
         """Return `σ(z)`; with several outputs, divided by their sum.
 
@@ -72,4 +77,6 @@ class BinaryCrossEntropy(Loss):
         return LossFormulas(
             "C = −Σ_i (y_i log σ(z_i) + (1 − y_i) log(1 − σ(z_i))) / outputs",
             mean_gradient("∂z", "σ(z) − y", samples, "outputs"),
+            mean_gradient("∂a", "(1 − y) / (1 − a) − y / a", samples, "outputs"),
+            "((1 − y) / (1 − a) − y / a) · a (1 − a) = a − y",
         )

@@ -72,10 +72,14 @@ class LossFormulas:
     Args:
         forward: the loss of one sample.
         backward: the gradient of the mean loss by the network's outputs.
+        by_activation: that by the activation a which the loss applies itself, if it applies one;
+        cancels: what that and the activation's own derivative come to.
     """
 
     forward: str
     backward: str
+    by_activation: str | None = None
+    cancels: str | None = None
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,10 @@ class StepTrace:
         targets: what the loss compares with (samples, outputs).
         loss: C, the mean over the samples.
         losses: of each sample.
+        total_loss: their sum, L.
         loss_formulas: of one sample's loss and of its gradient.
+        loss_activation: the activation that the loss applies itself, or None; its `grad_output` is
+            ∂C/∂a, and its `grad_input` the gradient by the network's outputs, but for rounding.
         layers: in forward order.
         parameters: by name, such as `1.weight`.
         running: running statistics by name.
@@ -97,7 +100,9 @@ class StepTrace:
     targets: Array
     loss: float
     losses: Array
+    total_loss: float
     loss_formulas: LossFormulas
+    loss_activation: LayerTrace | None
     layers: tuple[LayerTrace, ...]
     parameters: dict[str, ParameterTrace]
     running: dict[str, StateTrace]
