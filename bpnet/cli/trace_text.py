@@ -23,7 +23,7 @@ from bpnet.teach.trace.layout import (
 )
 from bpnet.teach.trace.paths import MOST_LISTED, MOST_PATHS, ElementPaths
 from bpnet.teach.trace.selection import BACKWARD, FORWARD, PATHS, UPDATE, Selection
-from bpnet.teach.trace.step_trace import LayerTrace, StepTrace
+from bpnet.teach.trace.step_trace import LayerTrace, LossActivation, StepTrace
 from bpnet.teach.trace.ways import Path
 from bpnet.training.optimizers import OPTIMIZERS
 
@@ -108,10 +108,10 @@ class StepText:
 
     def _backward(self) -> Iterator[str]:
         step = self.step
-        formulas, held = step.loss_formulas, step.loss_activation
-        formula, gradient = formulas.backward, step.layers[-1].grad_output
-        if held is not None and formulas.by_activation is not None:
-            formula, gradient = formulas.by_activation, held.grad_output
+        held = step.loss_activation
+        formula, gradient = step.loss_formulas.backward, step.layers[-1].grad_output
+        if held is not None:
+            formula, gradient = held.gradient_formula, held.grad_output
         slope = samples(gradient, self.labels)
         rows = [Row(("loss", formula), (slope, ONE, slope))]
         if held is not None:
@@ -131,14 +131,11 @@ class StepText:
         )
         return Row((name, layer.formulas.backward), cells)
 
-    def _cancelling(self, held: LayerTrace) -> Iterator[str]:
+    def _cancelling(self, held: LossActivation) -> Iterator[str]:
         """Yield why a loss that holds its activation needs neither ∂C/∂a nor the slope."""
         step = self.step
-        formulas = step.loss_formulas
-        text = f"loss and {held.name} cancel: {formulas.cancels}; "
-        text += (
-            f"so the loss applies the {held.name} itself, and computes {formulas.backward} alone"
-        )
+        text = f"loss and {held.name} cancel: {held.cancels}; so the loss applies the "
+        text += f"{held.name} itself and computes {step.loss_formulas.backward} alone"
         if not np.allclose(held.grad_input, step.layers[-1].grad_output, rtol=1e-9, atol=0):
             text += ", which has digits left where a has been rounded to 0 or 1"
         yield from paragraph(text, self.width, indent=2)

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.nn.activation import sigmoid
-from bpnet.nn.facts import LossFormulas, mean_gradient
+from bpnet.nn.facts import SIGMOID, LossFormulas, mean_gradient
 from bpnet.nn.layer import Array
-from bpnet.nn.loss import Loss, LossCache, ratio
+from bpnet.nn.loss import Loss, LossCache
 from bpnet.nn.softmax import softmax
 
 
@@ -24,7 +24,7 @@ class BinaryCrossEntropy(Loss):
     """
 
     kind = "binary_cross_entropy"
-    applies = "sigmoid"
+    applies = SIGMOID
     smooths = True
     answers_questions = True
 
@@ -46,11 +46,6 @@ class BinaryCrossEntropy(Loss):
         cache.grad_output -= cache.targets
         cache.grad_output *= 1 / (self.outputs * batch_size)
         return cache.grad_output
-
-    def activation_gradient(self, activations: Array, targets: Array, batch_size: int) -> Array:
-        """Return `((1 − y) / (1 − a) − y / a) / (outputs · batch_size)`."""
-        difference: Array = ratio(1 - targets, 1 - activations) - ratio(targets, activations)
-        return difference / (self.outputs * batch_size)
 
     def probabilities(self, outputs: Array) -> Array:
         """Return `σ(z)`; with several outputs, divided by their sum.
@@ -77,6 +72,4 @@ class BinaryCrossEntropy(Loss):
         return LossFormulas(
             "C = −Σ_i (y_i log σ(z_i) + (1 − y_i) log(1 − σ(z_i))) / outputs",
             mean_gradient("∂z", "σ(z) − y", samples, "outputs"),
-            mean_gradient("∂a", "(1 − y) / (1 − a) − y / a", samples, "outputs"),
-            "((1 − y) / (1 − a) − y / a) · a (1 − a) = a − y",
         )

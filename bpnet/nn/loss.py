@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.nn.facts import LossFormulas, mean_gradient
+from bpnet.nn.facts import SOFTMAX, Applied, LossFormulas, mean_gradient
 from bpnet.nn.layer import Array
 from bpnet.nn.memory import Room
 from bpnet.nn.softmax import softmax
@@ -46,7 +46,7 @@ class Loss:
     """
 
     kind: ClassVar[str]
-    applies: ClassVar[str | None] = None  # the kind of activation that it does the work of
+    applies: ClassVar[Applied | None] = None  # the layer that it does the work of
     smooths: ClassVar[bool] = False  # whether label smoothing has a meaning
     answers_questions: ClassVar[bool] = False  # every output is a yes or a no of its own
 
@@ -74,18 +74,6 @@ class Loss:
 
     def backward(self, outputs: Array, cache: LossCache, batch_size: int) -> Array:
         """Return the gradient of the outputs of the mean over `batch_size` samples."""
-        raise NotImplementedError
-
-    def activation_gradient(self, activations: Array, targets: Array, batch_size: int) -> Array:
-        """Return ∂C/∂a of the mean over `batch_size` samples, where the loss applies a = f(z).
-
-        `backward` never needs it: what f'(z) makes of it is short, and loses no digits.
-
-        Args:
-            activations: a (outputs, batch).
-            targets: wanted outputs y (outputs, batch).
-            batch_size: of the whole batch.
-        """
         raise NotImplementedError
 
     def total(self, outputs: Array, cache: LossCache) -> float:
@@ -144,7 +132,7 @@ class CrossEntropy(Loss):
     """
 
     kind = "cross_entropy"
-    applies = "softmax"
+    applies = SOFTMAX
     smooths = True
 
     def __init__(self, outputs: int, label_smoothing: float = 0.0) -> None:
@@ -166,10 +154,6 @@ class CrossEntropy(Loss):
         cache.grad_output *= 1 / batch_size
         return cache.grad_output
 
-    def activation_gradient(self, activations: Array, targets: Array, batch_size: int) -> Array:
-        """Return `−y / a / batch_size`."""
-        return -ratio(targets, activations) / batch_size
-
     def probabilities(self, outputs: Array) -> Array:
         """Return `softmax(z)`."""
         return softmax(outputs, out=np.empty_like(outputs))
@@ -177,13 +161,5 @@ class CrossEntropy(Loss):
     def formulas(self, samples: int) -> LossFormulas:
         """Return the formulas of this loss for a batch of this size."""
         return LossFormulas(
-            "C = −Σ_i y_i log softmax(z)_i",
-            mean_gradient("∂z", "softmax(z) − y", samples),
-            mean_gradient("∂a", "−y / a", samples, is_sum=False),
-            "Σ_i (−y_i / a_i) · a_i ([i = j] − a_j) = a_j − y_j",
+            "C = −Σ_i y_i log softmax(z)_i", mean_gradient("∂z", "softmax(z) − y", samples)
         )
-
-
-def ratio(y: Array, a: Array) -> Array:
-    """Return `y / a`, and 0 where y is 0, though a may have been rounded to 0 there."""
-    return np.divide(y, a, out=np.zeros_like(a), where=y != 0)

@@ -35,6 +35,19 @@ class LayerTrace:
 
 
 @dataclass(frozen=True)
+class LossActivation(LayerTrace):
+    """Hold what the activation that a loss applies itself would have done as a layer.
+
+    Args:
+        gradient_formula: of its `grad_output`, ∂C/∂a.
+        cancels: what that and the slope come to.
+    """
+
+    gradient_formula: str
+    cancels: str
+
+
+@dataclass(frozen=True)
 class ParameterTrace:
     """Hold what became of one parameter.
 
@@ -102,7 +115,7 @@ class StepTrace:
     losses: Array
     total_loss: float
     loss_formulas: LossFormulas
-    loss_activation: LayerTrace | None
+    loss_activation: LossActivation | None
     layers: tuple[LayerTrace, ...]
     parameters: dict[str, ParameterTrace]
     running: dict[str, StateTrace]
