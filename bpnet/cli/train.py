@@ -74,6 +74,12 @@ if TYPE_CHECKING:
 @click.option(
     "--workers", metavar="N|KIND", help='For example 2, threads, processes, "2 threads" or auto.'
 )
+@click.option(
+    "--gradients",
+    type=click.Choice(("backpropagation", "finite-differences")),
+    help="How gradients are taken; by finite differences, as before backpropagation, a small "
+    "network learns the same, but slowly.",
+)
 @click.option("--dry-run", is_flag=True, help="Check config, data and shapes; write nothing.")
 @as_json
 def command(
@@ -88,6 +94,7 @@ def command(
     epochs: str | None,
     seed: int | None,
     workers: str | None,
+    gradients: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -104,6 +111,7 @@ def command(
     from bpnet.training.run_dir import claimed_run_dir, demand_free
 
     given = {"train.workers": workers, "train.seed": seed}
+    given["train.gradients"] = None if gradients is None else gradients.replace("-", "_")
     overrides += tuple(f"{name}={value}" for name, value in given.items() if value is not None)
     if chosen is not None:
         settings = dataset_option.settings_of(chosen)

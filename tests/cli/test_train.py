@@ -16,7 +16,7 @@ from tests.helpers.tiny import TABLE, call, draw_dataset, fail, succeed, write_i
 KEYS = [
     *("run_dir", "epochs", "steps", "seconds", "samples_per_second", "train_loss"),
     *("validation_accuracy", "test_loss", "test_accuracy", "test_errors"),
-    *("best_checkpoint", "last_checkpoint", "stopped_early", "warnings"),
+    *("best_checkpoint", "last_checkpoint", "stopped_early", "warnings", "finite_differences"),
 ]
 
 
