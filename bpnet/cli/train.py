@@ -29,6 +29,7 @@ from bpnet.cli.run_start import (
     goes_on_in_place,
     prepare,
     settle,
+    tell_start,
 )
 from bpnet.cli.run_stopped import finished, unfinished_step
 from bpnet.errors import WorkerError
@@ -211,6 +212,7 @@ def _train_and_score(
         trainer = runs.build_trainer(model, dataset, run_dir, pool, start.saved, start.progress)
         trainer.started_from = trainer.started_from or origin
         runs.describe_run(run_dir, trainer)
+        tell_start(trainer)
         display = RunDisplay(trainer.progress.ends[-1], training_loss_name(model))
         _run(trainer, data_dir, display)
         with finished(run_dir, data_dir):
