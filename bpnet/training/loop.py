@@ -241,9 +241,10 @@ class Trainer:
             "seconds": progress.epoch_seconds,
             "samples_per_second": progress.seen / progress.epoch_seconds,
         }
-        with self.averaged.in_use():
-            at_end = (self.model, self.samples, self.workers, self.training)
-            record |= mean_errors(*at_end, validated=score)
+        if not is_classes:
+            with self.averaged.in_use():
+                trained = evaluate(self.model, self.samples, self.workers, self.training)
+            record |= mean_errors(trained, score)
         progress.history.append(record)
         progress.close_epoch()
         improved = score is not None and progress.note(score.accuracy or 0.0, score.training_loss)

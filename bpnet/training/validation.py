@@ -12,7 +12,7 @@ from bpnet.model.blocks import by_blocks
 from bpnet.model.calibration import fit_temperature
 from bpnet.model.ensemble import Answers, Ensemble
 from bpnet.model.model import Model
-from bpnet.model.score import Score, Sums, combine, evaluate, sums_of
+from bpnet.model.score import Score, Sums, combine, sums_of
 from bpnet.model.workers import Workers
 from bpnet.nn.layer import Array
 
@@ -45,28 +45,16 @@ def validate(
     return score, fit_temperature(outputs[:, chosen], samples.targets[index[chosen]])
 
 
-def mean_errors(
-    model: Model,
-    samples: Samples,
-    workers: Workers,
-    index: NDArray[np.int64],
-    validated: Score | None,
-) -> dict[str, float | None]:
-    """Return the mean absolute and squared errors after an epoch; {} where targets are no numbers.
+def mean_errors(trained: Score, validated: Score | None) -> dict[str, float | None]:
+    """Return the mean absolute and squared errors after an epoch, where targets are numbers.
 
     `train_loss` is the mean over the epoch, while the weights move. These are of its last weights.
 
     Args:
-        model: the network.
-        samples: that it learns from.
-        workers: who answers them.
-        index: numbers of the samples that it is trained on.
-        validated: its score on those held out, if there are any.
+        trained: their score on the samples that the network is trained on.
+        validated: on those held out, if there are any.
     """
-    if samples.targets.ndim == 1 or model.network.loss.answers_questions:
-        return {}
     errors = {}
-    trained = evaluate(model, samples, workers, index)
     for name, score in (("train", trained), ("validation", validated)):
         errors[f"{name}_mae"] = None if score is None else finite(score.mean_absolute_error)
         errors[f"{name}_mse"] = None if score is None else finite(score.mean_squared_error)
