@@ -186,6 +186,18 @@ def test_training_suggests_what_the_first_page_shows(clone: Path) -> None:
     assert re.sub(time, "", suggested) == re.sub(time, "", shown.partition("next:\n")[2])
 
 
+@pytest.mark.skipif(os.name == "nt", reason="makes a symbolic link")
+def test_training_begins_with_the_line_that_the_first_page_shows(clone: Path) -> None:
+    first = run_shortened(["train", "--config", "quickstart"]).err.splitlines()[0]
+    (shown,) = [block for block in blocks(README, "") if "next:" in block]
+
+    def without_numbers(line: str) -> str:
+        return re.sub(r"\d[\d,-]*", "N", line.replace(f"{clone}/", ""))
+
+    assert without_numbers(first) == without_numbers(shown.splitlines()[0])
+    assert "27,690 parameters" in first
+
+
 # --- The other pages
 
 

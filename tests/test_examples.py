@@ -20,7 +20,7 @@ from tests.helpers.tiny import fail, succeed
 
 NAMES = (
     *("chain", "conv", "keras", "keras-classes", "neuron", "neuron-cross-entropy"),
-    *("residual", "sigmoid", "two-layer", "two-paths"),
+    *("random-convolution", "residual", "sigmoid", "two-layer", "two-paths"),
 )
 
 
@@ -61,6 +61,13 @@ def trained(name: str, tmp_path: Path, *words: object) -> dict[str, NDArray[Any]
     """Train an example with the command line and return its parameters."""
     succeed("train", "--config", name, "--run-dir", tmp_path / "run", *words)
     return load_checkpoint(tmp_path / "run" / "last.npz").model().network.parameters.views
+
+
+def traced_step(name: str, *words: object) -> dict[str, Any]:
+    """Return the first step of an example's trace."""
+    (step,) = json.loads(succeed("trace", name, *words, "--json").out)["steps"]
+    assert isinstance(step, dict)
+    return step
 
 
 def history(run_dir: Path) -> list[dict[str, Any]]:
@@ -158,6 +165,29 @@ def test_every_step_of_conv_leaves_a_tenth_of_the_error(tmp_path: Path) -> None:
     assert losses == pytest.approx([1, 1e-2, 1e-4, 1e-6, 1e-8], rel=1e-6)
 
 
+def test_a_random_filter_is_drawn_by_the_seed(tmp_path: Path) -> None:
+    first, again, other = (
+        traced_step("random-convolution", "--set", f"train.seed={seed}") for seed in (1, 1, 2)
+    )
+    assert first == again != other
+    drawn = first["parameters"]["1.weight"]["before"], first["parameters"]["1.bias"]["before"]
+    np.testing.assert_array_equal(np.round(drawn[0], 2), [[[[0.96, 0.03], [1.32, 0.55]]]])
+    np.testing.assert_array_equal(np.round(drawn[1], 2), [-0.24])
+    outputs = [np.round(layer["output"], 2) for layer in first["layers"]]
+    np.testing.assert_array_equal(outputs[0], [[[[8.81, 11.66], [17.37, 20.23]]]])
+    assert outputs[-1].item() == 14.52
+    for step in (first, other):
+        slope = 2 * (step["layers"][-1]["output"][0][0] - 10)
+        expected = slope * np.array([[[[12, 16], [24, 28]]]]) / 4
+        np.testing.assert_allclose(step["parameters"]["1.weight"]["grad"], expected, rtol=1e-13)
+        np.testing.assert_allclose(step["parameters"]["1.bias"]["grad"], [slope], rtol=1e-13)
+    trained("random-convolution", tmp_path)
+    losses = [epoch["train_loss"] for epoch in history(tmp_path / "run")]
+    assert losses[0] == pytest.approx(first["loss"], rel=1e-12)
+    assert losses[1:] == pytest.approx([loss * 0.11**2 for loss in losses[:-1]], rel=1e-6)
+    assert 10 + -np.sqrt(losses[1]) == pytest.approx(9.50, abs=0.005)
+
+
 # 3: the lectures' network
 
 
@@ -166,16 +196,23 @@ def test_sigmoid_gives_the_numbers_of_the_lectures() -> None:
     found = [np.round(output, 2).tolist() for output in seen.outputs[1::2]]
     assert [answers[0] for answers in found] == [[0.98, 0.12], [0.86, 0.11], [0.62, 0.83]]
     assert [answers[1] for answers in found] == [[0.73, 0.50], [0.72, 0.12], [0.51, 0.85]]
+    assert [answers[2] for answers in found] == [[0.50, 0.73], [0.57, 0.15], [0.39, 0.88]]
+    assert seen.loss == pytest.approx(0.25, abs=0.005)
 
 
 def test_sigmoid_has_the_output_error_of_the_textbook() -> None:
     seen = look_at("sigmoid")
     a = seen.outputs[-1]
-    delta = (a - np.array([[1, 0], [0, 1]])) * a * (1 - a)  # BP1
+    delta = (a - np.array([[1, 0], [0, 1], [1, 1]])) * a * (1 - a)  # BP1
     np.testing.assert_allclose(seen.gradients["5.bias"], delta.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(
-        seen.gradients["5.weight"], delta.T @ seen.outputs[3] / 2, rtol=1e-12
+        seen.gradients["5.weight"], delta.T @ seen.outputs[3] / 3, rtol=1e-12
     )
+
+
+def test_two_hundred_steps_of_sigmoid_lower_the_loss_as_told(tmp_path: Path) -> None:
+    trained("sigmoid", tmp_path)
+    assert history(tmp_path / "run")[-1]["train_loss"] == pytest.approx(0.006, abs=0.0005)
 
 
 # 4: two ways

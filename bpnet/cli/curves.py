@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,8 @@ def command(
     if as_json:
         show_json(document(histories, comparison, picture))
         return
-    show(*comparison.text().split("\n"))
+    width = shutil.get_terminal_size().columns  # 80 where the output goes elsewhere
+    show(*comparison.text(width).split("\n"))
     if any(isinstance(one, Plan) for one in found):
         show("", "next:")
         show(f"  {command_line('curves', *(history.run_dir for history in histories))}")

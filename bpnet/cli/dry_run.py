@@ -44,6 +44,7 @@ def model_without_data(config: Config) -> Model:
     from bpnet.config.network import known_input_shape, known_outputs
     from bpnet.model.build import build_model
     from bpnet.model.inputs import Normalization
+    from bpnet.training.finite_differences import demand_few_parameters
     from bpnet.training.step.perceptron import Perceptron
 
     shape, outputs = known_input_shape(config), known_outputs(config)
@@ -52,4 +53,5 @@ def model_without_data(config: Config) -> Model:
     model = build_model(config, shape, outputs, Normalization())
     if config.train.split == "units":
         Perceptron.of(model)
+    demand_few_parameters(model)
     return model

@@ -68,6 +68,20 @@ def tell(result: dict[str, Any], score: Score, where: str, commands: list[str]) 
     early = " (stopped early)" if result["stopped_early"] else ""
     speed = f"{result['samples_per_second']:,.0f} samples/s" if result["epochs"] else ""
     show(f"{epochs}{early} in {result['seconds']:.1f} s  {speed}")
+    if result["finite_differences"] is not None:
+        show(*slowdown_lines(result["finite_differences"]))
     show("", "next:")
     for line in commands:
         show(f"  {line}")
+
+
+def slowdown_lines(cost: dict[str, Any]) -> list[str]:
+    """Return what finite differences have cost, beside what backpropagation would have."""
+    passes, steps = f"{cost['forward_passes']:,}", f"{cost['backpropagation_passes']:,}"
+    seconds = cost["step_seconds"], cost["backpropagation_step_seconds"]
+    took, takes = (f"{1e3 * value:,.3g} ms" for value in seconds)
+    return [
+        f"gradients by finite differences: {passes} passes forward; "
+        f"backpropagation takes {steps}, and {steps} back",
+        f"a step takes {took}, by backpropagation {takes}: {cost['slowdown']:,.1f} times as long",
+    ]

@@ -13,13 +13,14 @@ from bpnet.cli.checkpoints import described
 from bpnet.cli.options import as_on
 from bpnet.cli.output import note
 from bpnet.disk import DIRECTORY, what_is_at
-from bpnet.errors import BpnetError
+from bpnet.errors import BpnetError, counted
 
 if TYPE_CHECKING:
     from bpnet.config.settings import Config
     from bpnet.data.dataset import Dataset
     from bpnet.model.checkpoint import Checkpoint
     from bpnet.model.model import Model
+    from bpnet.training.loop import Trainer
     from bpnet.training.progress import Progress
 
 
@@ -103,6 +104,23 @@ def warn_of_other_sizes(run_dir: Path) -> None:
             f"warning: the sizes of this run were chosen for another processor, {other}: it goes "
             f"on, but rounds differently; to go on as before, begin the command with {as_on(other)}"
         )
+
+
+def tell_start(trainer: Trainer) -> None:
+    """Write to standard error what is trained on what, and where the run is, in one line."""
+    network, data, progress = trainer.model.network, trainer.config.data, trainer.progress
+    begins = "training"
+    if progress.finished:
+        begins = f"finished after epoch {progress.epoch}:"
+    elif progress.step:
+        begins = f"resuming in epoch {progress.epoch + 1} of {progress.ends[-1]}:"
+    layers = counted(len(network.layers), "layer", "layers")
+    parameters = counted(network.parameters.flat.size, "parameter", "parameters")
+    samples = counted(len(trainer.training), "sample", "samples")
+    name = {"idx": data.path, "table": "the table"}.get(data.dataset, data.dataset)
+    held_out = f" ({len(trainer.validation):,} held out)" if len(trainer.validation) else ""
+    what = f"{layers} with {parameters} on {samples} of {name}{held_out}"
+    note(f"{begins} {what}, in {trainer.run_dir}")
 
 
 def take_weights(model: Model, weights: Checkpoint | None) -> dict[str, str] | None:

@@ -23,7 +23,7 @@ from bpnet.teach.trace.layout import (
 )
 from bpnet.teach.trace.paths import MOST_LISTED, MOST_PATHS, ElementPaths
 from bpnet.teach.trace.selection import BACKWARD, FORWARD, PATHS, UPDATE, Selection
-from bpnet.teach.trace.step_trace import LayerTrace, StepTrace
+from bpnet.teach.trace.step_trace import LayerTrace, LossActivation, StepTrace
 from bpnet.teach.trace.ways import Path
 from bpnet.training.optimizers import OPTIMIZERS
 
@@ -93,31 +93,52 @@ class StepText:
         for layer in step.layers:
             cell = samples(layer.output, self.labels)
             rows.append(Row((layer.name, size(layer.shape), layer.formulas.forward), (cell,)))
+        if (held := step.loss_activation) is not None:
+            title = (f"({held.name})", size(held.shape), f"{held.formulas.forward}, by the loss")
+            rows.append(Row(title, (samples(held.output, self.labels),)))
         shape = step.targets.shape[1:]
         rows.append(Row(("target y", size(shape), ""), (samples(step.targets, self.labels),)))
         cell = samples(step.losses[:, None], self.labels)
         rows.append(Row(("loss", "", step.loss_formulas.forward), (cell,)))
         if len(step.losses) > 1:
-            rows.append(
-                Row(("mean", "", "C = Σ losses / samples"), (samples(np.array([[step.loss]]), []),))
-            )
+            rows.append(Row(("total loss", "", "L = Σ_n Cⁿ"), (one(step.total_loss),)))
+            rows.append(Row(("mean", "", "C = Σ losses / samples"), (one(step.loss),)))
         yield "forward"
         yield from self._table(("layer", "shape", "formula"), ("output",), rows)
 
     def _backward(self) -> Iterator[str]:
         step = self.step
-        slope = samples(step.layers[-1].grad_output, self.labels)
-        rows = [Row(("loss", step.loss_formulas.backward), (slope, ONE, slope))]
-        for layer in reversed(step.layers):
-            cells = (
-                self._derivative(layer),
-                samples(layer.grad_output, self.labels),
-                samples(layer.grad_input, self.labels),
-            )
-            rows.append(Row((layer.name, layer.formulas.backward), cells))
+        held = step.loss_activation
+        formula, gradient = step.loss_formulas.backward, step.layers[-1].grad_output
+        if held is not None:
+            formula, gradient = held.gradient_formula, held.grad_output
+        slope = samples(gradient, self.labels)
+        rows = [Row(("loss", formula), (slope, ONE, slope))]
+        if held is not None:
+            rows.append(self._backward_row(f"({held.name})", held))
+        rows += [self._backward_row(layer.name, layer) for layer in reversed(step.layers)]
         yield "backward: local derivative · δ = product, passed to the layer before"
         headings = ("local derivative", "δ = ∂C/∂output", "product")
         yield from Table(("layer", "formula"), headings, tuple(rows)).lines(self.width)
+        if held is not None:
+            yield from self._cancelling(held)
+
+    def _backward_row(self, name: str, layer: LayerTrace) -> Row:
+        cells = (
+            self._derivative(layer),
+            samples(layer.grad_output, self.labels),
+            samples(layer.grad_input, self.labels),
+        )
+        return Row((name, layer.formulas.backward), cells)
+
+    def _cancelling(self, held: LossActivation) -> Iterator[str]:
+        """Yield why a loss that holds its activation needs neither ∂C/∂a nor the slope."""
+        step = self.step
+        text = f"loss and {held.name} cancel: {held.cancels}; so the loss applies the "
+        text += f"{held.name} itself and computes {step.loss_formulas.backward} alone"
+        if not np.allclose(held.grad_input, step.layers[-1].grad_output, rtol=1e-9, atol=0):
+            text += ", which has digits left where a has been rounded to 0 or 1"
+        yield from paragraph(text, self.width, indent=2)
 
     def _derivative(self, layer: LayerTrace) -> Cell:
         """Return a layer's local derivative: a row for each output, a column for each input."""
@@ -238,6 +259,11 @@ class StepText:
         yield from paragraph(sample + " → ".join(path.through), self.width, indent=2, hang=6)
         product = f"{' · '.join(map(factor, path.rates))} = {number(path.product)}"
         yield from paragraph(product, self.width, indent=6)
+
+
+def one(value: float) -> Cell:
+    """Return a cell for a single number."""
+    return samples(np.array([[value]]), [])
 
 
 def counted(elements: Sequence[ElementPaths]) -> str:

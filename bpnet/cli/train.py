@@ -30,6 +30,7 @@ from bpnet.cli.run_start import (
     goes_on_in_place,
     prepare,
     settle,
+    tell_start,
 )
 from bpnet.cli.run_stopped import finished, unfinished_step
 from bpnet.errors import WorkerError
@@ -75,6 +76,12 @@ if TYPE_CHECKING:
 @click.option(
     "--workers", metavar="N|KIND", help='For example 2, threads, processes, "2 threads" or auto.'
 )
+@click.option(
+    "--gradients",
+    type=click.Choice(("backpropagation", "finite-differences")),
+    help="How gradients are taken; by finite differences, as before backpropagation, a small "
+    "network learns the same, but slowly.",
+)
 @click.option("--dry-run", is_flag=True, help="Check config, data and shapes; write nothing.")
 @click.option(
     "--report", "writes_report", is_flag=True, help="Write the run's page, report.html, at the end."
@@ -92,6 +99,7 @@ def command(
     epochs: str | None,
     seed: int | None,
     workers: str | None,
+    gradients: str | None,
     dry_run: bool,
     writes_report: bool,
     as_json: bool,
@@ -113,6 +121,7 @@ def command(
     if writes_report:
         demand("--report", *NEEDED)
     given = {"train.workers": workers, "train.seed": seed}
+    given["train.gradients"] = None if gradients is None else gradients.replace("-", "_")
     overrides += tuple(f"{name}={value}" for name, value in given.items() if value is not None)
     if chosen is not None:
         settings = dataset_option.settings_of(chosen)
@@ -224,6 +233,7 @@ def _train_and_score(
         trainer = runs.build_trainer(model, dataset, run_dir, pool, start.saved, start.progress)
         trainer.started_from = trainer.started_from or origin
         runs.describe_run(run_dir, trainer)
+        tell_start(trainer)
         display = RunDisplay(trainer.progress.ends[-1], training_loss_name(model))
         _run(trainer, data_dir, display)
         with finished(run_dir, data_dir):

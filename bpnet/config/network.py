@@ -86,7 +86,7 @@ def build_layers(
         hint = f"; write `linear {outputs}`" if last.kind == "linear" and len(shape) == 1 else ""
         problems.append(text + hint + _flatten_hint(shape))
     loss = find_loss(config.train.loss)
-    if loss is not None and loss.applies == last.kind:
+    if loss is not None and loss.applies is not None and loss.applies.kind == last.kind:
         hint = f"{loss.kind} applies {last.kind} itself; remove the layer"
         problems.append(f"{last.where}: `{last.text}` would be applied twice: {hint}")
     _check_weights(config, layers, problems)

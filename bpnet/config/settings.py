@@ -119,6 +119,11 @@ class TrainConfig:
         0, "epochs without improvement before stopping; 0: off", whole(0, MOST_EPOCHS)
     )
     grad_clip: float = setting(0.0, "largest norm of the gradient; 0: off", real(0, LARGEST_REAL))
+    gradients: str = setting(
+        "backpropagation",
+        "backpropagation | finite_differences (small networks)",
+        one_of("backpropagation", "finite_differences"),
+    )
     shards: int = setting(2, "shards of a step, computed side by side", whole(1, MOST_SHARDS))
     split: str = setting(
         "samples",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.model.model import LEAST, Model
+from bpnet.nn.facts import SOFTMAX
 from bpnet.nn.layer import Array
 from bpnet.nn.loss import CrossEntropy, Loss, LossCache
 from bpnet.nn.memory import Memory, Room
@@ -117,7 +118,7 @@ class Answers:
         """
         if not self.ensemble.averages:
             return self._solvers[0](samples)
-        if self.loss.applies == "softmax":
+        if self.loss.applies is SOFTMAX:
             mean = self._mean(samples, Model.class_probabilities)
             return np.log(np.maximum(mean, LEAST))
         if self.loss.answers_questions:

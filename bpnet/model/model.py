@@ -14,6 +14,7 @@ from bpnet.config.settings import Config
 from bpnet.config.values import NO_DIGIT
 from bpnet.errors import ConfigError, listed
 from bpnet.model.inputs import Normalization, to_inputs
+from bpnet.nn.facts import SOFTMAX
 from bpnet.nn.layer import Array, Shape
 from bpnet.nn.registry import build_loss
 from bpnet.nn.sequential import Sequential, Workspace
@@ -109,7 +110,7 @@ class Model:
             divided: Array = outputs / self.temperature
             return divided
         loss = self.network.loss
-        if loss.applies == "softmax":
+        if loss.applies is SOFTMAX:
             return outputs
         logarithms: Array = np.log(np.maximum(loss.probabilities(outputs), LEAST))
         return logarithms

@@ -46,6 +46,10 @@ EPOCH: Keys = {
     "train_accuracy": number.or_null(),
     "validation_loss": number.or_null(),
     "validation_accuracy": number.or_null(),
+    "train_mae": number.or_null().or_missing(),  # for numbers alone, as the next three
+    "train_mse": number.or_null().or_missing(),
+    "validation_mae": number.or_null().or_missing(),
+    "validation_mse": number.or_null().or_missing(),
     "seconds": duration,
     "samples_per_second": number,
 }

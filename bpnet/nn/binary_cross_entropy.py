@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.nn.activation import sigmoid
-from bpnet.nn.facts import LossFormulas, mean_gradient
+from bpnet.nn.facts import SIGMOID, LossFormulas, mean_gradient
 from bpnet.nn.layer import Array
 from bpnet.nn.loss import Loss, LossCache
 from bpnet.nn.softmax import softmax
@@ -24,7 +24,7 @@ class BinaryCrossEntropy(Loss):
     """
 
     kind = "binary_cross_entropy"
-    applies = "sigmoid"
+    applies = SIGMOID
     smooths = True
     answers_questions = True
 

@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 MOST_OUTPUTS = 10**7  # features or channels of a layer
 MOST_PIXELS = 10**4  # side of a kernel, a stride or a border
 
@@ -76,6 +79,50 @@ class LossFormulas:
 
     forward: str
     backward: str
+
+
+@dataclass(frozen=True)
+class Applied:
+    """Describe the activation a = f(z) that a loss applies itself, and how the two cancel.
+
+    `∂C/∂z = f'(z) ∂C/∂a` is short, and keeps all digits; the factors do not where a is close to 0
+    or 1. So the loss computes it at once, and these are for those who want to see the factors.
+
+    Args:
+        kind: of the layer that the loss does the work of.
+        gradient: returns ∂C/∂a of samples' losses for a and y (outputs, batch).
+        formula: that.
+        over: names of what it is divided by.
+        cancels: what f'(z) makes of it.
+    """
+
+    kind: str
+    gradient: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
+    formula: str
+    over: tuple[str, ...]
+    cancels: str
+
+
+def ratio(y: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:
+    """Return `y / a`, and 0 where y is 0, though a may have been rounded to 0 there."""
+    quotient: NDArray[Any] = np.divide(y, a, out=np.zeros_like(a), where=y != 0)
+    return quotient
+
+
+SOFTMAX = Applied(
+    "softmax",
+    lambda a, y: -ratio(y, a),
+    "−y / a",
+    (),
+    "Σ_i (−y_i / a_i) · a_i ([i = j] − a_j) = a_j − y_j",
+)
+SIGMOID = Applied(
+    "sigmoid",
+    lambda a, y: (ratio(1 - y, 1 - a) - ratio(y, a)) / len(a),
+    "((1 − y) / (1 − a) − y / a)",
+    ("outputs",),
+    "((1 − y) / (1 − a) − y / a) · a (1 − a) = a − y",
+)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.nn.facts import LossFormulas, mean_gradient
+from bpnet.nn.facts import SOFTMAX, Applied, LossFormulas, mean_gradient
 from bpnet.nn.layer import Array
 from bpnet.nn.memory import Room
 from bpnet.nn.softmax import softmax
@@ -46,7 +46,7 @@ class Loss:
     """
 
     kind: ClassVar[str]
-    applies: ClassVar[str | None] = None  # the kind of layer that it does the work of
+    applies: ClassVar[Applied | None] = None  # the layer that it does the work of
     smooths: ClassVar[bool] = False  # whether label smoothing has a meaning
     answers_questions: ClassVar[bool] = False  # every output is a yes or a no of its own
 
@@ -132,7 +132,7 @@ class CrossEntropy(Loss):
     """
 
     kind = "cross_entropy"
-    applies = "softmax"
+    applies = SOFTMAX
     smooths = True
 
     def __init__(self, outputs: int, label_smoothing: float = 0.0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -19,7 +20,7 @@ from bpnet.errors import BpnetError, CheckpointError, ConfigError, DataError
 from bpnet.files import atomic_write
 from bpnet.model.model import Model
 from bpnet.model.run_files import CONFIG, METRICS, demand_file, read_text
-from bpnet.report.text_chart import Curve, draw_chart
+from bpnet.report.text_chart import WIDTH, Curve, draw_chart
 
 LABELS = {  # what metrics.jsonl holds, the most telling first
     "validation_accuracy": "validation accuracy, %",
@@ -165,9 +166,10 @@ class Comparison:
     note: str
     curves: Sequence[Curve]
 
-    def text(self) -> str:
-        """Return chart and note for a terminal."""
-        return draw_chart(self.curves, self.label) + (f"\n\n{self.note}" if self.note else "")
+    def text(self, width: int = WIDTH) -> str:
+        """Return chart and note for a terminal of so many columns."""
+        chart = draw_chart(self.curves, self.label, width)
+        return "\n".join([chart, *(["", *textwrap.wrap(self.note, width)] if self.note else [])])
 
 
 def compare(histories: Sequence[History], metric: str) -> Comparison:

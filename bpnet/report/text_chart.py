@@ -1,6 +1,7 @@
-"""Draw curves with letters, for a terminal 80 columns wide."""
+"""Draw curves with letters, for a terminal of 80 columns, or fewer."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,6 +9,8 @@ from itertools import pairwise
 from bpnet.errors import escaped
 
 WIDTH = 80
+NARROWEST = 40  # columns in which a curve can still be seen
+MOST_TICKS = 8  # approximate count of numbers along the horizontal axis
 ROWS = 20
 TICKS = 5  # approximate count of numbers along the vertical axis
 FLAT = 1e-12  # of a value: smaller differences are rounding
@@ -85,16 +88,22 @@ def even_step(least: float) -> float:
     )
 
 
-def draw_chart(curves: Sequence[Curve], title: str) -> str:
+def draw_chart(curves: Sequence[Curve], title: str, width: int = WIDTH) -> str:
     """Return a chart of all curves over their epochs, with axes and a legend.
 
     Every curve has its own mark, at each of its points; where several have points in one place,
     their marks take turns.
+
+    Args:
+        curves: at least one.
+        title: what the vertical axis shows.
+        width: columns of the terminal, of which the chart takes `NARROWEST` to `WIDTH`.
     """
+    width = max(NARROWEST, min(width, WIDTH))
     axis = Axis.around([value for curve in curves for value in curve.values])
     labels = axis.labels()
     margin = max(map(len, labels))
-    columns = WIDTH - margin - 2
+    columns = width - margin - 2
     per_part = max(1, ROWS // axis.parts)
     first = min(curve.epochs[0] for curve in curves)
     last = max(curve.epochs[-1] for curve in curves)
@@ -114,14 +123,15 @@ def draw_chart(curves: Sequence[Curve], title: str) -> str:
         for one, other in pairwise(cells):
             passed.update(_between(one, other))
     marks = dict.fromkeys(passed, BETWEEN) | _marks(owners)
-    lines = [title]
+    lines = textwrap.wrap(title, width)
     for height in reversed(range(per_part * axis.parts + 1)):
         label = "" if height % per_part else labels[height // per_part]
         text = "".join(marks.get((place, height), " ") for place in range(columns))
         lines.append(f"{label:>{margin}} {'│' if height % per_part else '┤'}{text}".rstrip())
-    ticks = {column(epoch): str(epoch) for epoch in epoch_ticks(first, last)}
+    most = min(MOST_TICKS, columns // (len(str(last)) + 2))
+    ticks = {column(epoch): str(epoch) for epoch in epoch_ticks(first, last, most)}
     lines += [" " * margin + " " + line for line in _foot(ticks, columns)]
-    return "\n".join([*lines, "", *_legend(curves)])
+    return "\n".join([*lines, "", *_legend(curves, width)])
 
 
 def _between(one: Cell, other: Cell) -> list[Cell]:
@@ -139,9 +149,9 @@ def _marks(owners: dict[Cell, list[int]]) -> dict[Cell, str]:
     return marks
 
 
-def epoch_ticks(first: int, last: int) -> list[int]:
-    """Return the first epoch and round numbers up to the last."""
-    step = math.ceil(even_step(max((last - first) / 8, 1)))
+def epoch_ticks(first: int, last: int, most: int = MOST_TICKS) -> list[int]:
+    """Return the first epoch and about `most` round numbers up to the last."""
+    step = math.ceil(even_step(max((last - first) / most, 1)))
     even = [epoch for epoch in range(0, last + 1, step) if epoch >= first]
     return even if even and even[0] - first <= step / 2 else [first, *even]
 
@@ -156,11 +166,26 @@ def _foot(ticks: dict[int, str], columns: int) -> list[str]:
     return [line, numbers.rstrip(), f"{'epoch':>{columns + 1}}"]
 
 
-def _legend(curves: Sequence[Curve]) -> list[str]:
-    """Return one line per curve: its mark, its name and how it ends."""
+def _legend(curves: Sequence[Curve], width: int) -> list[str]:
+    """Return one line per curve: its mark, its name and how it ends.
+
+    Where one of them would be too long, the endings have lines of their own.
+    """
     names = [escaped(curve.name) for curve in curves]
-    width = max(map(len, names))
-    return [
-        f"  {MARKS[number % len(MARKS)]} {name:{width}}  {curve.ending}".rstrip()
+    longest = max(map(len, names))
+    lines = [
+        f"  {MARKS[number % len(MARKS)]} {name:{longest}}  {curve.ending}".rstrip()
         for number, (name, curve) in enumerate(zip(names, curves, strict=True))
     ]
+    if max(map(len, lines)) <= width:
+        return lines
+    lines = []
+    for number, (name, curve) in enumerate(zip(names, curves, strict=True)):
+        lines += _wrapped(f"{MARKS[number % len(MARKS)]} {name}", width, "  ")
+        lines += _wrapped(curve.ending, width, "    ")
+    return lines
+
+
+def _wrapped(text: str, width: int, indent: str) -> list[str]:
+    """Break a text into lines, indented below the mark of its curve."""
+    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent="    ")

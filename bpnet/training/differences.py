@@ -20,8 +20,8 @@ TIMES = ("seconds", "epoch_seconds", "samples_per_second")
 CHANGE_LATER = ("train.epochs", "train.workers", "data.path")  # a run may go on with others
 ENDS = ("ends", "planned")  # likewise: an extension adds to them
 NEWER = (  # earlier versions record none of them
-    *("patience_from", "patience_score", "first_loss"),
-    *("temperature", "preparation"),
+    *("patience_from", "patience_score", "first_loss", "temperature", "preparation"),
+    *("train_mae", "train_mse", "validation_mae", "validation_mse"),
 )
 
 
@@ -49,10 +49,13 @@ class Difference:
 def value_differences(
     epoch: int, file: str, stored: Any, found: Any, key: str = ""
 ) -> Iterator[Difference]:
-    """Yield where two JSON values differ, times aside; what is missing counts as null."""
+    """Yield where two JSON values differ, times aside; what is missing counts as null.
+
+    What the stored value lacks since an earlier version did not record it makes no difference.
+    """
     if isinstance(stored, dict) and isinstance(found, dict):
         for name in dict.fromkeys((*found, *stored)):
-            if name not in TIMES:
+            if name not in TIMES and (name in stored or name not in NEWER):
                 place = f"{key}.{name}" if key else name
                 yield from value_differences(epoch, file, stored.get(name), found.get(name), place)
     elif isinstance(stored, list) and isinstance(found, list):
@@ -89,21 +92,18 @@ def checkpoint_differences(stored: Checkpoint, found: Checkpoint) -> list[Differ
     file, progress = stored.path.name, stored.record["progress"]
     epoch = progress["epoch"] + (progress["batch"] > 0)
     differences = config_differences(epoch, file, stored.config(), found.config())
-    left_out = {*ENDS, *(key for key in NEWER if key not in progress | stored.record)}
-    one, other = _comparable(stored, left_out), _comparable(found, left_out)
-    differences += value_differences(epoch, file, one, other)
+    differences += value_differences(epoch, file, _comparable(stored), _comparable(found))
     for name in dict.fromkeys((*found.arrays, *stored.arrays)):
         arrays = stored.arrays.get(name), found.arrays.get(name)
         differences += array_differences(epoch, file, name, *arrays)
     return differences
 
 
-def _comparable(checkpoint: Checkpoint, left_out: set[str]) -> dict[str, Any]:
-    """Return the record, and what its `progress` holds, without the config and some keys."""
-    left_out = {"config", *left_out}
-    record = {key: value for key, value in checkpoint.record.items() if key not in left_out}
+def _comparable(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return the record without the config, and its progress without the ends of the run."""
+    record = {key: value for key, value in checkpoint.record.items() if key != "config"}
     progress = record["progress"].items()
-    return record | {"progress": {key: value for key, value in progress if key not in left_out}}
+    return record | {"progress": {key: value for key, value in progress if key not in ENDS}}
 
 
 def array_differences(

@@ -33,7 +33,7 @@ from bpnet.training.saving import model_record, named_arrays, save_checkpoint, w
 from bpnet.training.schedule import Schedule
 from bpnet.training.step.batch import Batch
 from bpnet.training.step.engine import Engine
-from bpnet.training.validation import validate
+from bpnet.training.validation import mean_errors, validate
 
 PROBE = 1000  # training samples whose loss is compared before and after a run: in 0.1 s at most
 
@@ -241,6 +241,10 @@ class Trainer:
             "seconds": progress.epoch_seconds,
             "samples_per_second": progress.seen / progress.epoch_seconds,
         }
+        if not is_classes:
+            with self.averaged.in_use():
+                trained = evaluate(self.model, self.samples, self.workers, self.training)
+            record |= mean_errors(trained, score)
         progress.history.append(record)
         progress.close_epoch()
         improved = score is not None and progress.note(score.accuracy or 0.0, score.training_loss)

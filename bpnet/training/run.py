@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import platform
@@ -27,10 +28,12 @@ from bpnet.model.model import Model
 from bpnet.model.run_files import BEST, CONFIG, ENVIRONMENT, LAST
 from bpnet.model.score import Score, evaluate
 from bpnet.model.workers import Workers
+from bpnet.training.finite_differences import demand_few_parameters
 from bpnet.training.loop import Trainer
 from bpnet.training.preparation import learn_preparation
 from bpnet.training.progress import Progress
 from bpnet.training.saving import write_metrics, writing
+from bpnet.training.slowdown import measure_slowdown
 from bpnet.training.step.capacity import demand_step_memory
 from bpnet.training.step.perceptron import Perceptron
 
@@ -42,7 +45,7 @@ def prepare_model(config: Config, dataset: Dataset) -> Model:
 
     Raises:
         ConfigError: the network does not fit the data or the memory of this machine, or cannot be
-            split as the config says; or BPNET_PROCESSOR names no processor.
+            split, or differentiated, as the config says; or BPNET_PROCESSOR names no processor.
         DataError: validation would leave nothing to train on.
     """
     sizes.chosen()  # raises before anything is written
@@ -56,6 +59,7 @@ def prepare_model(config: Config, dataset: Dataset) -> Model:
     demand_step_memory(model, len(training), choose_workers(config).count)
     if config.train.split == "units":
         Perceptron.of(model)
+    demand_few_parameters(model)
     return model
 
 
@@ -139,6 +143,10 @@ def _bring_best(saved: Checkpoint, progress: Progress, target: Path) -> None:
 def result(trainer: Trainer, score: Score) -> dict[str, Any]:
     """Return the results of a finished run, in plain numbers."""
     history = trainer.progress.history
+    slowdown = measure_slowdown(trainer)
+    cost = None
+    if slowdown is not None:
+        cost = dataclasses.asdict(slowdown) | {"slowdown": slowdown.factor}
     seconds = sum(epoch["seconds"] for epoch in history)
     samples = sum(epoch["seconds"] * epoch["samples_per_second"] for epoch in history)
     return {
@@ -155,6 +163,7 @@ def result(trainer: Trainer, score: Score) -> dict[str, Any]:
         "last_checkpoint": str(trainer.run_dir / LAST),
         "stopped_early": trainer.progress.stopped_early,
         "warnings": warnings(trainer),
+        "finite_differences": cost,
     }
 
 

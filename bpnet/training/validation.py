@@ -1,4 +1,4 @@
-"""Score a network on held-out samples, and fit the temperature of its probabilities to them."""
+"""Score a network after an epoch, and fit the temperature of its probabilities."""
 
 from __future__ import annotations
 
@@ -43,3 +43,24 @@ def validate(
     chosen = ~drawn if not drawn.all() else drawn
     outputs = np.concatenate([outputs for _, outputs in blocks], axis=1)
     return score, fit_temperature(outputs[:, chosen], samples.targets[index[chosen]])
+
+
+def mean_errors(trained: Score, validated: Score | None) -> dict[str, float | None]:
+    """Return the mean absolute and squared errors after an epoch, where targets are numbers.
+
+    `train_loss` is the mean over the epoch, while the weights move. These are of its last weights.
+
+    Args:
+        trained: their score on the samples that the network is trained on.
+        validated: on those held out, if there are any.
+    """
+    errors = {}
+    for name, score in (("train", trained), ("validation", validated)):
+        errors[f"{name}_mae"] = None if score is None else finite(score.mean_absolute_error)
+        errors[f"{name}_mse"] = None if score is None else finite(score.mean_squared_error)
+    return errors
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number, or None where it is infinite or NaN."""
+    return value if value is not None and math.isfinite(value) else None

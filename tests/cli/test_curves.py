@@ -70,6 +70,20 @@ def test_cross_entropy_learns_mnist_faster_from_the_same_bad_start() -> None:
     assert cross_entropy > quadratic + 0.02 > 0.75
 
 
+def widest(text: str) -> int:
+    """Return the columns of the widest line of a chart, the commands below it aside."""
+    return max(map(len, text.partition("\n\nnext:")[0].splitlines()))
+
+
+def test_a_chart_fits_the_terminal_and_is_80_columns_wide_elsewhere(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "44")
+    assert widest(succeed("curves", *TWINS, "--epochs", 9).out) == 44
+    monkeypatch.delenv("COLUMNS")
+    assert widest(bpnet("curves", *TWINS, "--epochs", 9, cwd=here).stdout) == 80
+
+
 def test_a_reader_gets_a_chart_and_a_command_that_shows_it_again() -> None:
     said = succeed("curves", *TWINS)
     lines = said.out.splitlines()

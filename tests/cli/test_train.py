@@ -16,7 +16,7 @@ from tests.helpers.tiny import TABLE, call, draw_dataset, fail, succeed, write_i
 KEYS = [
     *("run_dir", "epochs", "steps", "seconds", "samples_per_second", "train_loss"),
     *("validation_accuracy", "test_loss", "test_accuracy", "test_errors"),
-    *("best_checkpoint", "last_checkpoint", "stopped_early", "warnings"),
+    *("best_checkpoint", "last_checkpoint", "stopped_early", "warnings", "finite_differences"),
 ]
 
 
@@ -55,8 +55,8 @@ def test_the_effective_config_of_a_run_gives_the_same_run(tiny_run: Run, here: P
 def test_a_reader_gets_the_score_and_commands_that_run_as_they_stand(here: Path) -> None:
     answer = succeed("train", "--config", TINY, "--run-dir", "run")
     assert "test accuracy" in answer.out
-    assert len(answer.err.splitlines()) == 3
-    assert answer.err.startswith("epoch 1/3  loss ")
+    assert len(answer.err.splitlines()) == 4
+    assert answer.err.splitlines()[1].startswith("epoch 1/3  loss ")
     commands = answer.out.partition("next:\n")[2].splitlines()
     words = [shlex.split(line) for line in commands]
     assert [line[1] for line in words] == ["eval", "predict", "train"]
@@ -154,7 +154,7 @@ def test_a_training_loss_other_than_that_of_eval_has_a_name_of_its_own(here: Pat
     ):
         words = [word for setting in settings for word in ("--set", setting)]
         answer = succeed("train", "--config", TINY, "--run-dir", f"run-{name}", *words)
-        assert answer.err.startswith(f"epoch 1/3  {name} ")
+        assert answer.err.splitlines()[1].startswith(f"epoch 1/3  {name} ")
 
 
 # What it refuses

@@ -36,6 +36,7 @@ def start(folder: Path, *options: object) -> subprocess.Popen[str]:
         text=True,
     )
     assert process.stderr is not None
+    assert process.stderr.readline().startswith("training ")
     assert process.stderr.readline().startswith(f"epoch 1/{MANY}")
     return process
 
@@ -112,7 +113,9 @@ def test_without_a_terminal_there_is_no_bar_and_one_line_per_epoch(here: Path) -
     done = bpnet("train", "--config", TINY, "--run-dir", "run", "--json", cwd=here)
     assert done.returncode == 0, done.stderr
     assert "\r" not in done.stderr
-    assert [line[:9] for line in done.stderr.splitlines()] == [f"epoch {n}/3" for n in (1, 2, 3)]
+    first, *epochs = done.stderr.splitlines()
+    assert first.startswith("training ")
+    assert [line[:9] for line in epochs] == [f"epoch {n}/3" for n in (1, 2, 3)]
     assert list(json.loads(done.stdout)) == KEYS
 
 

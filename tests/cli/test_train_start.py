@@ -118,6 +118,35 @@ def test_a_processor_that_is_none_is_a_usage_error(here: Path) -> None:
     assert not (here / "run").exists()
 
 
+# What it tells first
+
+
+def first_line(*words: object) -> str:
+    return succeed("train", *words, "--json").err.splitlines()[0]
+
+
+def test_the_first_line_tells_what_is_trained_on_what_and_where(here: Path) -> None:
+    network = load_checkpoint(trained(here) / "last.npz").model().network
+    what = f"5 layers with {network.parameters.flat.size} parameters on 80 samples of "
+    what += f"{here / 'pictures'} (20 held out)"
+    told = first_line("--config", TINY, "--run-dir", "again")
+    assert told == f"training {what}, in {here / 'again'}"
+    told = first_line("--resume", "run", "--epochs", "+2")
+    assert told == f"resuming in epoch 4 of 5: {what}, in {here / 'run'}"
+    assert first_line("--resume", "run") == f"finished after epoch 5: {what}, in {here / 'run'}"
+
+
+def test_the_first_line_of_an_example_counts_in_the_singular(here: Path) -> None:
+    told = first_line("--config", "neuron", "--epochs", 1, "--run-dir", "run")
+    where = here / "run"
+    assert told == f"training 2 layers with 2 parameters on 1 sample of the table, in {where}"
+
+
+def trained(here: Path) -> Path:
+    succeed("train", "--config", TINY, "--run-dir", "run")
+    return here / "run"
+
+
 # The weights of another run
 
 

@@ -73,6 +73,38 @@ def test_no_line_is_wider_than_a_terminal_and_all_points_are_inside(values: list
     assert sum(line.count("o") for line in plot(chart)) == len(values)
 
 
+NAMES = ("neuron", "neuron-cross-entropy-20261129-061645-with-a-long-name")
+
+
+@pytest.mark.parametrize("last", [3, 40, 300, 99_999])
+@pytest.mark.parametrize("width", [30, 40, 57, 80, 200])
+def test_a_chart_fits_the_terminal_down_to_forty_columns(width: int, last: int) -> None:
+    epochs = [1, last // 2, last]
+    ending = "ends at 0.0123 (binary_cross_entropy 0.05 of 4.02)"
+    curves = [Curve(name, epochs, [4.0, 2.0, 0.05], ending) for name in NAMES]
+    title = "training loss over each epoch, relative to that of the first epoch"
+    chart = draw_chart(curves, title, width)
+    lines = chart.splitlines()
+    room = min(max(width, 40), 80)
+    assert max(map(len, lines)) <= room
+    assert max(map(len, plot(chart))) > room / 2  # and is used
+    words = " ".join(chart.split())
+    assert title in words
+    assert words.count(ending) == 2
+    ticks = lines[next(place for place, line in enumerate(lines) if "└" in line) + 1].split()
+    assert ticks == sorted(set(ticks), key=int)
+    assert int(ticks[-1]) <= last  # none runs into the next
+    assert len(ticks) >= 2
+
+
+def test_a_note_is_broken_as_well() -> None:
+    runs = [history("a", [2, 1]), history("b", [4, 1], "cross_entropy")]
+    for width in (40, 80):
+        text = compare(runs, "train_loss").text(width)
+        assert max(map(len, text.splitlines())) <= width
+        assert "each is divided by its own first value." in " ".join(text.split())
+
+
 def test_every_point_is_drawn_and_shared_places_take_turns() -> None:
     same = [0.5, 0.4, 0.3, 0.2]
     rows = "".join(plot(draw_chart([Curve("a", range(4), same), Curve("b", range(4), same)], "t")))

@@ -39,8 +39,13 @@ class Equation:
     values: Array
 
 
-def four_equations(recorded: RecordedPass) -> tuple[Equation, ...]:
-    """Return the equations from the last linear layer back; none where others have parameters."""
+def four_equations(recorded: RecordedPass, held: Layer[Any] | None = None) -> tuple[Equation, ...]:
+    """Return the equations from the last linear layer back; none where others have parameters.
+
+    Args:
+        recorded: the network's pass over a batch.
+        held: the activation that the loss applies itself, whose output is the last a.
+    """
     layers = [call.layer for call in recorded.calls]
     linear = [number for number, layer in enumerate(layers) if layer.kind == "linear"]
     others = [layer for layer in layers if layer.kind != "linear"]
@@ -53,7 +58,8 @@ def four_equations(recorded: RecordedPass) -> tuple[Equation, ...]:
         label, start = "BP1", NABLA
         if following is not None:
             label, start = "BP2", f"({following + 1}.weight)ᵀ δ of {layers[following].name}"
-        formula = through(layers[number + 1 : following], start)
+        last = [held] if following is None and held is not None else []
+        formula = through([*layers[number + 1 : following], *last], start)
         errors.append(
             Equation(label, error(layers[number]), formula, recorded.grad_outputs[number])
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bpnet.nn.layer import Array, Layer
 
@@ -66,6 +67,13 @@ class LocalDerivative:
 
     form: str
     values: Array | None
+
+    def of_samples(self, order: NDArray[np.int64]) -> LocalDerivative:
+        """Return the same with the samples in another order."""
+        if self.values is None:
+            return self
+        values = self.values[order]
+        return LocalDerivative(self.form, values[:, :, order] if self.form == MIXED else values)
 
 
 def local_derivative(call: LayerCall) -> LocalDerivative:

@@ -14,6 +14,7 @@ from bpnet.nn.layer import Array
 
 GAP = "  "
 MOST_SHOWN = 96  # numbers of an array: what a page of 80 columns shows in a dozen lines
+NARROWEST = 16  # columns of a formula that is broken over several lines
 
 
 def told_apart(one: float, other: float) -> tuple[str, str]:
@@ -184,19 +185,28 @@ class Table:
     rows: tuple[Row, ...]
 
     def lines(self, width: int) -> list[str]:
-        """Return the table: words and numbers side by side if they fit, else below each other."""
+        """Return the table: words and numbers side by side if they fit, else below each other.
+
+        The last title, a formula, may be broken over several lines. Headings always come first.
+        """
         blocks = self._blocks()
         titles = [
             max(map(columns, [heading, *(row.title[place] for row in self.rows)]))
             for place, heading in enumerate(self.titles)
         ]
         cells = [columns(lines[0]) for lines in blocks[0]]
-        if sum(titles + cells) + len(GAP) * len(titles + cells) <= width:
-            return list(self._side_by_side(blocks, titles))
-        fits = sum(cells) + len(GAP) * (len(cells) + 1) <= width
+        room = width - sum(titles[:-1] + cells) - len(GAP) * len(titles + cells)
+        if min(titles[-1], max(NARROWEST, self._longest_word())) <= room:
+            return list(self._side_by_side(blocks, [*titles[:-1], min(titles[-1], room)]))
+        fits = sum(cells) + len(GAP) * len(cells) <= width
         if fits and not (len(cells) == 1 and self._sums_up()):
             return list(self._under_titles(blocks, width))
         return list(self._stacked(width))
+
+    def _longest_word(self) -> int:
+        """Return the columns of what cannot be broken in the last title."""
+        texts = [self.titles[-1], *(row.title[-1] for row in self.rows)]
+        return max(columns(word) for text in texts for word in [*text.split(), ""])
 
     def _sums_up(self) -> bool:
         """Return whether words stand in for numbers, which would look like one more title."""
@@ -216,19 +226,24 @@ class Table:
     def _side_by_side(self, blocks: list[list[list[str]]], widths: list[int]) -> Iterator[str]:
         titles = [self.titles, *(row.title for row in self.rows)]
         for title, cells in zip(titles, blocks, strict=True):
-            beginning = list(map(left, title, widths))
-            for parts in _beside(cells):
-                yield _join([*beginning, *parts])
-                beginning = [" " * width for width in widths]
+            *words, last = map(left, title, widths)
+            broken = paragraph(title[-1], widths[-1]) if columns(last) > widths[-1] else [last]
+            words_of = [[word] for word in words]
+            for parts in _beside([*words_of, [left(line, widths[-1]) for line in broken], *cells]):
+                yield _join(parts)
 
     def _under_titles(self, blocks: list[list[list[str]]], width: int) -> Iterator[str]:
         headings, *cells_of = blocks
+        yield _join(self.titles)
         yield from map(_join, _beside(headings))
         for row, cells in zip(self.rows, cells_of, strict=True):
             yield from paragraph(_title(row), width, len(GAP))
             yield from map(_join, _beside(cells))
 
     def _stacked(self, width: int) -> Iterator[str]:
+        yield _join(self.titles)
+        if len(self.cells) == 1:  # several stand beside their numbers
+            yield GAP * 2 + self.cells[0]
         for row in self.rows:
             yield from paragraph(_title(row), width, len(GAP))
             for heading, cell in zip(self.cells, row.cells, strict=True):

@@ -94,8 +94,8 @@ def all_paths(
 
     Args:
         recorded: the network's pass over a batch.
-        derivatives: of its layers.
-        samples: what the samples of the batch are called.
+        derivatives: of its layers, samples in the order in which they are shown.
+        samples: what they are called.
     """
     layers = [call.layer for call in recorded.calls]
     ways = Ways(
@@ -108,7 +108,7 @@ def all_paths(
         link(layers),
     )
     rates = {
-        f"{number + 1}.{role}": (number, parameter_jacobian(call, role))
+        f"{number + 1}.{role}": (number, parameter_jacobian(call, role)[recorded.order])
         for number, call in enumerate(recorded.calls)
         for role in call.layer.parameter_shapes
     }

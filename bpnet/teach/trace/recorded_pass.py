@@ -21,7 +21,11 @@ from bpnet.teach.trace.jacobian import LayerCall, sample_first
 class RecordedPass:
     """Hold what one forward and one backward pass computed; arrays have the sample first.
 
+    A batch is shuffled, and its sums are those of that order. What is shown of its samples stands
+    in the data set's order instead: in all arrays here, and in what is made of them.
+
     Args:
+        order: places in the batch of the samples as they are shown.
         inputs: (samples, *input_shape).
         outputs: of each layer (samples, *output_shape).
         targets: what the loss compares with (samples, outputs): classes as one-hot rows, smoothed.
@@ -30,9 +34,11 @@ class RecordedPass:
         grad_outputs: ∂C/∂output of each layer, in forward order.
         grad_inputs: ∂C/∂input of each layer; the first is that of the network's inputs.
         gradients: ∂C/∂w of all parameters.
-        calls: each layer with its input, valid until the weights change.
+        calls: each layer with its input, the batch in its own order, valid until the weights
+            change.
     """
 
+    order: NDArray[np.int64]
     inputs: Array
     outputs: tuple[Array, ...]
     targets: Array
@@ -72,13 +78,17 @@ class Recorder(Visitor):
             assert self.workspace.gradients is not None
             self.gradients.flat[...] = self.workspace.gradients.flat
 
-    def recorded(self, targets: NDArray[Any], loss: float) -> RecordedPass:
+    def recorded(
+        self, index: NDArray[np.int64], targets: NDArray[Any], loss: float
+    ) -> RecordedPass:
         """Return the pass.
 
         Args:
+            index: numbers of the samples (batch,).
             targets: class numbers (batch,) or numbers (batch, outputs).
             loss: mean over the samples.
         """
+        order = np.argsort(index)
         network, caches = self.workspace.network, self.workspace.caches(len(targets))
         assert self.workspace.gradients is not None
         calls = [
@@ -87,13 +97,14 @@ class Recorder(Visitor):
         ]
         grads = [*self.grad_inputs, caches.loss.grad_output]
         values_first, grads_first = (
-            tuple(map(sample_first, arrays)) for arrays in (self.values, grads)
+            tuple(sample_first(array)[order] for array in arrays) for arrays in (self.values, grads)
         )
         return RecordedPass(
+            order=order,
             inputs=values_first[0],
             outputs=values_first[1:],
-            targets=sample_first(caches.loss.targets),
-            losses=losses(network.loss, self.values[-1], targets),
+            targets=sample_first(caches.loss.targets)[order],
+            losses=losses(network.loss, self.values[-1], targets)[order],
             loss=loss,
             grad_outputs=grads_first[1:],
             grad_inputs=grads_first[:-1],

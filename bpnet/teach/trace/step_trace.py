@@ -35,6 +35,19 @@ class LayerTrace:
 
 
 @dataclass(frozen=True)
+class LossActivation(LayerTrace):
+    """Hold what the activation that a loss applies itself would have done as a layer.
+
+    Args:
+        gradient_formula: of its `grad_output`, ∂C/∂a.
+        cancels: what that and the slope come to.
+    """
+
+    gradient_formula: str
+    cancels: str
+
+
+@dataclass(frozen=True)
 class ParameterTrace:
     """Hold what became of one parameter.
 
@@ -71,12 +84,16 @@ class StepTrace:
         step: its number, from 1.
         epoch: the epoch's, from 1.
         learning_rate: η.
-        samples: their numbers in the data set (lines of a table), from 1, in the batch's order.
+        samples: their numbers in the data set (lines of a table), from 1, in ascending order, as in
+            all arrays, however the batch is shuffled.
         inputs: (samples, *input_shape).
         targets: what the loss compares with (samples, outputs).
         loss: C, the mean over the samples.
         losses: of each sample.
+        total_loss: their sum, L.
         loss_formulas: of one sample's loss and of its gradient.
+        loss_activation: the activation that the loss applies itself, or None; its `grad_output` is
+            ∂C/∂a, and its `grad_input` the gradient by the network's outputs, but for rounding.
         layers: in forward order.
         parameters: by name, such as `1.weight`.
         running: running statistics by name.
@@ -96,7 +113,9 @@ class StepTrace:
     targets: Array
     loss: float
     losses: Array
+    total_loss: float
     loss_formulas: LossFormulas
+    loss_activation: LossActivation | None
     layers: tuple[LayerTrace, ...]
     parameters: dict[str, ParameterTrace]
     running: dict[str, StateTrace]

@@ -18,6 +18,7 @@ from bpnet.nn.layer import Array
 from bpnet.nn.sequential import Workspace
 from bpnet.teach.trace.equations import four_equations
 from bpnet.teach.trace.jacobian import LocalDerivative, local_derivative
+from bpnet.teach.trace.loss_activation import held_activation, trace_activation
 from bpnet.teach.trace.paths import all_paths, obstacle
 from bpnet.teach.trace.recorded_pass import RecordedPass, Recorder
 from bpnet.teach.trace.step_trace import LayerTrace, ParameterTrace, StateTrace, StepTrace
@@ -102,10 +103,13 @@ class TracedRun:
         self._demand_finite(batch, parameters.flat, network.state.flat)
         after = {name: view.copy() for name, view in parameters.views.items()}
         with self._weights(before, after):  # derivatives are those of the step's beginning
-            derivatives = tuple(map(local_derivative, recorded.calls))
+            derivatives = tuple(
+                local_derivative(call).of_samples(recorded.order) for call in recorded.calls
+            )
             hindrance = obstacle(recorded, derivatives)
-            samples = tuple(int(number) + 1 for number in batch.index)
+            samples = tuple(int(number) + 1 for number in batch.index[recorded.order])
             paths = None if hindrance else all_paths(recorded, derivatives, samples)
+        held = held_activation(network.loss)
         norm = clipping = None
         if optimizer.grad_clip:
             norm_squared = square_sum(recorded.gradients.flat)
@@ -119,7 +123,9 @@ class TracedRun:
             targets=recorded.targets,
             loss=recorded.loss,
             losses=recorded.losses,
+            total_loss=float(recorded.losses.sum()),
             loss_formulas=network.loss.formulas(len(batch.index)),
+            loss_activation=trace_activation(held, network.loss, recorded),
             layers=layer_traces(recorded, derivatives),
             parameters=self._parameters(recorded, before),
             running={
@@ -129,7 +135,7 @@ class TracedRun:
             update=update_rule(network, optimizer, batch.learning_rate, batch.step + 1),
             gradient_norm=norm,
             clipping=clipping,
-            equations=four_equations(recorded),
+            equations=four_equations(recorded, held),
             paths=paths,
             paths_obstacle=hindrance,
         )
@@ -150,7 +156,7 @@ class TracedRun:
             Draws(self.config.train.seed, batch.epoch, batch.step),
             recorder,
         )
-        return recorder.recorded(targets, loss)
+        return recorder.recorded(batch.index, targets, loss)
 
     @contextmanager
     def _weights(self, meanwhile: dict[str, Array], then: dict[str, Array]) -> Iterator[None]:

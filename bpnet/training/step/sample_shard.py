@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +100,7 @@ class SampleShard:
         loss_sum, correct = 0.0, 0
         for start in range(own.start, own.stop, self._micro_batch):
             samples = slice(start, min(start + self._micro_batch, own.stop))
-            loss_sum += self._differentiate(batch, samples)
+            loss_sum += self.differentiate(batch, samples)
             caches = self.workspace.caches(samples.stop - samples.start)
             correct += caches.loss.correct
             for weight in self.large:
@@ -117,18 +118,30 @@ class SampleShard:
             else:
                 gradient += of_micro_batch
 
-    def _differentiate(self, batch: Batch, samples: slice) -> float:
+    def differentiate(self, batch: Batch, samples: slice) -> float:
         """Overwrite the workspace's gradient by that of some samples; return their loss sum."""
-        network, index = self.model.network, batch.index[samples]
+        caches, inputs, targets = self.gather(batch, samples)
+        loss_sum, outputs = self.forward(batch, samples, caches, inputs, targets)
+        network = self.model.network
+        network.backward(network.loss.backward(outputs, caches.loss, len(batch.index)), caches)
+        return loss_sum
+
+    def gather(self, batch: Batch, samples: slice) -> tuple[Caches, Array, NDArray[Any]]:
+        """Return the caches for some samples of a batch, their inputs and their targets."""
+        index = batch.index[samples]
         caches = self.workspace.caches(len(index))
         inputs = self._feed.fill(index, batch.epoch, caches.inputs)
-        draws = None
+        return caches, inputs, self._feed.targets(index)
+
+    def forward(
+        self, batch: Batch, samples: slice, caches: Caches, inputs: Array, targets: NDArray[Any]
+    ) -> tuple[float, Array]:
+        """Return the sum of the losses of what was gathered, and the outputs."""
+        network, draws = self.model.network, None
         if self._draws:
             draws = Draws(self.model.config.train.seed, batch.epoch, batch.step, samples.start)
         outputs = network.forward(inputs, caches, draws)
-        loss_sum = network.loss.forward(outputs, self._feed.targets(index), caches.loss)
-        network.backward(network.loss.backward(outputs, caches.loss, len(batch.index)), caches)
-        return loss_sum
+        return network.loss.forward(outputs, targets, caches.loss), outputs
 
     def add_up(self, batch: Batch) -> None:
         """Add the shards' gradients of this shard's weights and measure them."""

@@ -218,7 +218,7 @@ def test_a_mistake_in_any_layer_of_an_example_is_found(name: str) -> None:
     layers = [f"{place}.{spec.kind}" for place, spec in enumerate(config.model.layers, start=1)]
     for layer in layers:
         report = check(config, layer)
-        if (name, layer) == ("conv", "3.flatten"):  # one number, in whatever order
+        if "conv" in name and layer == "3.flatten":  # one number, in whatever order
             assert report.passed
         else:
             assert culprit(report)[0] == layer

@@ -246,6 +246,7 @@ def start(folder: Path, *options: object) -> subprocess.Popen[str]:
         start_new_session=True,
     )
     assert process.stderr is not None
+    assert process.stderr.readline().startswith("training ")
     assert process.stderr.readline().startswith(f"epoch 1/{MANY}")
     return process
 
