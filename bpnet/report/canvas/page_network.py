@@ -74,7 +74,7 @@ def page_network(model: Model, name: str, examples: Sequence[Example], bits: int
         "scale": normalization.scale,
         "offset": normalization.offset,
         "temperature": model.temperature,
-        "meaning": loss.applies or "positive",
+        "meaning": loss.applies.kind if loss.applies else "positive",
         "form": form_of(model.preparation),
         "layers": [page_layer(layer, bits) for layer in model.network.layers],
         "examples": [{"label": label, "pixels": as_text(pixels)} for label, pixels in examples],
