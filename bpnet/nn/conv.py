@@ -1,5 +1,6 @@
 """Slide learned filters over a picture."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -8,7 +9,14 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from bpnet.nn.facts import MOST_OUTPUTS, MOST_PIXELS, Formulas, Mistake, Option
+from bpnet.nn.facts import (
+    ACCUMULATION,
+    MOST_OUTPUTS,
+    MOST_PIXELS,
+    Formulas,
+    Mistake,
+    Option,
+)
 from bpnet.nn.layer import Array, Layer, Shape, ShapeError
 from bpnet.nn.memory import Room
 
@@ -42,6 +50,13 @@ def _turned_filters(layer: Any, grad_output: Array, cache: Any) -> Array:
     return grad_input
 
 
+def _mean_over_places(layer: Any, grad_output: Array, cache: Any) -> Array:
+    grad_input: Array = layer.backward(grad_output, cache)
+    if layer.has_bias:
+        cache.gradients["bias"] /= math.prod(layer.output_shape[1:])
+    return grad_input
+
+
 class Conv(Layer[ConvCache]):
     """Compute `z_o = Σ_c W_oc ⋆ x_c + b_o`, the cross-correlation of the input with each filter.
 
@@ -70,6 +85,14 @@ class Conv(Layer[ConvCache]):
     mistake: ClassVar[Mistake] = Mistake(
         "the gradient of its filters is turned by 180°, as if they were convolved with",
         _turned_filters,
+    )
+    other_mistakes: ClassVar[tuple[Mistake, ...]] = (
+        ACCUMULATION,
+        Mistake(
+            "the gradient of its bias is a mean over all places, not their sum; no network shows "
+            "that which normalises next",
+            _mean_over_places,
+        ),
     )
     weight: Array  # (out_channels, in_channels, kernel_size, kernel_size)
     bias: Array  # (out_channels,)

@@ -32,6 +32,8 @@ class Option:
         below: bound that the value stays below.
         required: whether the line must give it.
         positional: whether it follows the kind without its name; such a value is required.
+        degenerate: values at which some of the layer's formulas coincide with simpler ones, so that
+            a mistake may change nothing; the gradient check takes others.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Option:
     below: float = math.inf
     required: bool = False
     positional: bool = False
+    degenerate: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,26 @@ class Mistake:
 
     Args:
         text: what is wrong, as a clause: "it forgets …".
-        backward: called with the layer, the gradient of its output and its cache.
+        backward: called with the layer, the gradient of its output and its cache; of a loss, with
+            the loss, the network's outputs, its cache and the size of the batch.
     """
 
     text: str
-    backward: Callable[[Any, Any, Any], Any]
+    backward: Callable[..., Any]
+
+
+def _added_to_the_last(layer: Any, grad_output: Any, cache: Any) -> Any:
+    last = {role: gradient.copy() for role, gradient in cache.gradients.items()}
+    grad_input = layer.backward(grad_output, cache)
+    for role, gradient in last.items():
+        cache.gradients[role] += gradient
+    return grad_input
+
+
+# Of every layer that has parameters; in fresh memory, which is all zeros, it shows nowhere.
+ACCUMULATION = Mistake(
+    "it adds the gradients of its parameters to those of the call before", _added_to_the_last
+)
 
 
 def number(value: float, digits: int = 6) -> str:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bpnet.nn.facts import MOST_OUTPUTS, Formulas, Mistake, Option
+from bpnet.nn.facts import ACCUMULATION, MOST_OUTPUTS, Formulas, Mistake, Option
 from bpnet.nn.layer import Array, Layer, Shape, ShapeError
 from bpnet.nn.memory import Room
 
@@ -56,6 +56,7 @@ class Linear(Layer[LinearCache]):
         "the gradient of its weight is 0.1 % too large: too little to be noticed in training",
         _slightly_large_weights,
     )
+    other_mistakes: ClassVar[tuple[Mistake, ...]] = (ACCUMULATION,)
     weight: Array  # (out_features, in_features)
     bias: Array  # (out_features,)
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.nn.facts import LossFormulas, mean_gradient
+from bpnet.nn.facts import LossFormulas, Mistake, mean_gradient
 from bpnet.nn.layer import Array
 from bpnet.nn.memory import Room
 from bpnet.nn.softmax import softmax
@@ -36,6 +36,18 @@ class LossCache:
     correct: int = 0
 
 
+FORGOTTEN_BATCH = Mistake(
+    "it forgets to divide by the size of the batch",
+    lambda loss, outputs, cache, batch_size: loss.backward(outputs, cache, 1),
+)
+FORGOTTEN_OUTPUTS = Mistake(
+    "it forgets to divide by the number of outputs",
+    lambda loss, outputs, cache, batch_size: (
+        loss.backward(outputs, cache, batch_size) * loss.outputs
+    ),
+)
+
+
 class Loss:
     """Give a number for a batch, its gradient, and the probabilities that the outputs stand for.
 
@@ -49,6 +61,8 @@ class Loss:
     applies: ClassVar[str | None] = None  # the kind of layer that it does the work of
     smooths: ClassVar[bool] = False  # whether label smoothing has a meaning
     answers_questions: ClassVar[bool] = False  # every output is a yes or a no of its own
+    mistake: ClassVar[Mistake]  # that can be planted in its backward
+    other_mistakes: ClassVar[tuple[Mistake, ...]] = (FORGOTTEN_BATCH,)  # numbered from 2
 
     def __init__(self, outputs: int, label_smoothing: float = 0.0, neutral: float = 0.0) -> None:
         self.outputs = outputs
@@ -134,6 +148,13 @@ class CrossEntropy(Loss):
     kind = "cross_entropy"
     applies = "softmax"
     smooths = True
+    mistake: ClassVar[Mistake] = Mistake(
+        "it multiplies by p (1 − p), although softmax's derivative has cancelled already",
+        lambda loss, outputs, cache, batch_size: (
+            loss.backward(outputs, cache, batch_size)
+            * (cache.probabilities * (1 - cache.probabilities))
+        ),
+    )
 
     def __init__(self, outputs: int, label_smoothing: float = 0.0) -> None:
         super().__init__(outputs, label_smoothing, neutral=1 / outputs)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bpnet.nn.facts import Formulas, Mistake, Option
+from bpnet.nn.facts import ACCUMULATION, Formulas, Mistake, Option
 from bpnet.nn.layer import Array, Cache, Layer, Shape
 from bpnet.nn.memory import Room
 
@@ -93,6 +93,7 @@ class BatchNorm(Norm[BatchNormCache]):
     )
     other_mistakes: ClassVar[tuple[Mistake, ...]] = (
         Mistake("it forgets γ, which nobody sees while γ is 1", _forgotten_gamma),
+        ACCUMULATION,
     )
 
     def allocate(self, room: Room) -> BatchNormCache:
