@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli.options import ConfigCommand, as_json
+from bpnet.cli.options import ConfigCommand, as_json, with_configs
 from bpnet.cli.output import note, show, show_json
 from bpnet.disk import FILE, what_is_at
 
@@ -19,15 +19,7 @@ SECONDS = 6.0  # of timing, per config and batch size
 
 
 @click.command(cls=ConfigCommand, short_help="Measure speed against this machine's peak.")
-@click.option(
-    "--config",
-    "sources",
-    metavar="FILE|PRESET|EXAMPLE",
-    multiple=True,
-    default=NETS,
-    show_default=True,
-    help="What to measure; may be given several times.",
-)
+@with_configs("What to measure", default=NETS)
 @click.option(
     "--batch-size",
     "batch_sizes",

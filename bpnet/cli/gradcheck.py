@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli.options import ConfigCommand, as_json, with_settings
+from bpnet.cli.options import ConfigCommand, as_json, with_config, with_settings
 from bpnet.cli.output import note, show, show_json
 
 if TYPE_CHECKING:
@@ -20,15 +20,14 @@ SECONDS = 1.0  # of timing passes
 
 
 @click.command(cls=ConfigCommand, short_help="Check every gradient against central differences.")
-@click.option(
-    "--config", "source", metavar="FILE|PRESET|EXAMPLE", required=True, help="What to check."
-)
+@with_config("What to check.", required=True)
 @with_settings
 @click.option("--elements", is_flag=True, help="Check every element of every parameter as well.")
 @click.option(
     "--sabotage",
-    metavar="LAYER[:N]",
-    help="Plant a known mistake (its N-th) in this layer's backward pass, to see it found.",
+    metavar="LAYER|LOSS[:N]",
+    help="Plant a known mistake (its N-th) in the backward pass of a layer, or of the loss, to see "
+    "it found.",
 )
 @as_json
 def command(
@@ -37,11 +36,11 @@ def command(
     """Check every gradient against central differences, layer by layer, in float64.
 
     Each gradient is projected onto two random directions, and the projections are compared with the
-    measured slopes of the loss. γ, β and biases are drawn away from the values that all of them
-    start with, where a forgotten factor or term would not be missed. Directions that cross a kink
-    of ReLU or of maximum pooling are redrawn; dropout drops the same activations every time. Fast
-    layers and a whole training step are checked as well. The exit code is 1 if any relative error
-    is above 10⁻⁶.
+    measured slopes of the loss. Where a forgotten factor or term would not be missed, another value
+    is taken: γ, β and biases are drawn away from their starts, and `scale 1` is not checked at 1.
+    Directions that cross a kink of ReLU or of maximum pooling are redrawn; dropout drops the same
+    activations every time. Fast layers and a whole training step are checked as well. The exit code
+    is 1 if any relative error is above 10⁻⁶.
     """
     from bpnet.cli.check_bar import CheckBar
     from bpnet.config.loading import load_config
@@ -126,6 +125,7 @@ def row(check: Check) -> dict[str, Any]:
         "kinks": check.kinks,
         "held": check.held,
         "flat": check.is_flat,
+        "alone": check.is_alone,
         "passed": check.passed,
     }
 
@@ -181,6 +181,8 @@ def verdict(check: Check) -> str:
         return "WRONG"
     if check.relative_error is None:
         return "kink"
+    if check.is_alone:
+        return "alone"
     return "flat" if check.is_flat else "ok"
 
 
@@ -201,6 +203,11 @@ def remarks(checks: list[Check]) -> list[str]:
             )
     if any(check.relative_error is None for check in checks):
         lines.append("kink: every direction crosses one, so nothing could be compared")
+    if any(verdict(check) == "alone" for check in checks):
+        lines.append(
+            "alone: flat, since normalisation takes every mean away; so it was checked as that of "
+            "the layer's own outputs, weighted at random"
+        )
     if any(verdict(check) == "flat" for check in checks):
         lines.append("flat: slopes so small that a gradient 0.1 % too large would go unnoticed")
     return lines

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from bpnet.model.model import Model
 
 MOST_VIEWS = 100
+CONFIG = "FILE|PRESET|EXAMPLE"
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -63,6 +65,44 @@ def no_nan(context: click.Context, option: click.Parameter, value: float | None)
     if value is not None and math.isnan(value):
         raise click.BadParameter("nan is not a fraction.", context, option)
     return value
+
+
+def with_config(explanation: str, *, required: bool = False) -> Callable[[Function], Function]:
+    """Give a command `source`: a config, as a plain word or after `--config`."""
+
+    def nothing() -> None:
+        if required:
+            message = f"name a config, {CONFIG}: a plain word, or after --config."
+            raise click.UsageError(message)
+
+    return _both_ways("source", explanation, nothing, several=False)
+
+
+def with_configs(explanation: str, default: tuple[str, ...]) -> Callable[[Function], Function]:
+    """Give a command `sources`: configs, as plain words or each after `--config`."""
+    explanation += f"; may be given several times. [default: {', '.join(default)}]"
+    return _both_ways("sources", explanation, lambda: default, several=True)
+
+
+def _both_ways(
+    name: str, explanation: str, otherwise: Callable[[], Any], *, several: bool
+) -> Callable[[Function], Function]:
+    """Let a command take configs as plain words or after `--config`, but not both ways at once."""
+    metavar = f"[{CONFIG}]{'...' * several}"
+
+    def decorate(function: Function) -> Function:
+        @click.argument("words", nargs=-1 if several else 1, required=False, metavar=metavar)
+        @click.option("--config", "named", metavar=CONFIG, multiple=several, help=explanation)
+        @functools.wraps(function)
+        def called(words: Any, named: Any, **given: Any) -> Any:
+            if words and named:
+                message = "a config is a plain word or follows --config: give it one way."
+                raise click.UsageError(message)
+            return function(**given, **{name: words or named or otherwise()})
+
+        return cast(Function, called)
+
+    return decorate
 
 
 class ConfigCommand(click.Command):

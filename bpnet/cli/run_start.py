@@ -66,7 +66,8 @@ def settle(
         config, checkpoint = load_for_transfer(weights, source, overrides)
         return RunStart(config, weights=checkpoint)
     if source is None:
-        message = "--config FILE|PRESET is missing (or --resume a run, or --from its weights)."
+        message = "name a config, FILE|PRESET|EXAMPLE: a plain word, or after --config; "
+        message += "or --resume a run, or start --from its weights."
         raise click.UsageError(message)
     return RunStart(load_config(source, overrides))
 

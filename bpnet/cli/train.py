@@ -19,6 +19,7 @@ from bpnet.cli.options import (
     data_dir,
     mirror,
     training_loss_name,
+    with_config,
     with_settings,
 )
 from bpnet.cli.output import note, show_json
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=ConfigCommand)
-@click.option("--config", "source", metavar="FILE|PRESET|EXAMPLE", help="What to train, and how.")
+@with_config("What to train, and how.")
 @with_settings
 @dataset_option.dataset
 @data_dir

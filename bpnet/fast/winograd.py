@@ -197,8 +197,15 @@ class WinogradConv(FusedConv[WinogradCache]):
         return grad_output if cache.grad_input is None else cache.grad_input
 
     def kinks(self, cache: WinogradCache) -> Sequence[Flags]:
-        """Return where each maximum was, and whether it was positive."""
-        return [flags for tiles in cache.blocks for flags in tiles.is_largest]
+        """Return where each maximum was, and whether it was positive.
+
+        Where tiles reach beyond the output, rounding decides between equal sums: left out.
+        """
+        planes = [np.empty(cache.plane.shape, dtype=np.bool_) for _ in cache.blocks[0].is_largest]
+        for block in cache.blocks:
+            for plane, flags in zip(map(self._by_tile, planes), block.is_largest, strict=True):
+                plane[block.row, ..., block.columns, :] = flags
+        return list(map(self._covered, planes))
 
     def _send_to_input(self, block: Tiles, cache: WinogradCache) -> None:
         """Add `dd = B (Uᵀ dM) Bᵀ` to the input's gradient; after a row's last block, move down."""
@@ -242,12 +249,12 @@ class WinogradConv(FusedConv[WinogradCache]):
             strides=(self.tile * row, channel, row, column, self.tile * column, sample),
         )
 
-    def _covered(self, plane: Array) -> Array:
+    def _covered(self, plane: NDArray[Any]) -> NDArray[Any]:
         """View whole tiles without what reaches beyond the output."""
         _, out_height, out_width = self.output_shape
         return plane[:, :out_height, :out_width]
 
-    def _by_tile(self, plane: Array) -> Array:
+    def _by_tile(self, plane: NDArray[Any]) -> NDArray[Any]:
         """View a plane as pooled tiles: (rows, T/p, T/p, out_channels, across, batch)."""
         side = self.tile // self.pool_size
         tiles = plane.reshape(len(plane), self.rows, side, self.across, side, plane.shape[-1])

@@ -1,14 +1,15 @@
 """Score answers to yes-or-no questions."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.nn.activation import sigmoid
-from bpnet.nn.facts import SIGMOID, LossFormulas, mean_gradient
+from bpnet.nn.facts import SIGMOID, LossFormulas, Mistake, mean_gradient
 from bpnet.nn.layer import Array
 from bpnet.nn.loss import Loss, LossCache
+from bpnet.nn.mistakes import FORGOTTEN_BATCH, FORGOTTEN_OUTPUTS
 from bpnet.nn.softmax import softmax
 
 
@@ -27,6 +28,14 @@ class BinaryCrossEntropy(Loss):
     applies = SIGMOID
     smooths = True
     answers_questions = True
+    mistake: ClassVar[Mistake] = Mistake(
+        "it multiplies by σ'(z), which has cancelled already",
+        lambda loss, outputs, cache, batch_size: (
+            loss.backward(outputs, cache, batch_size)
+            * (loss.estimates(outputs) * (1 - loss.estimates(outputs)))
+        ),
+    )
+    other_mistakes: ClassVar[tuple[Mistake, ...]] = (FORGOTTEN_BATCH, FORGOTTEN_OUTPUTS)
 
     def __init__(self, outputs: int, label_smoothing: float = 0.0) -> None:
         super().__init__(outputs, label_smoothing, neutral=1 / 2)

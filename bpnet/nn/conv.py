@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from bpnet.nn.facts import MOST_OUTPUTS, MOST_PIXELS, Formulas, Mistake, Option
+from bpnet.nn.facts import MOST_OUTPUTS, MOST_PIXELS, Formulas, Option
 from bpnet.nn.layer import Array, Layer, Shape, ShapeError
 from bpnet.nn.memory import Room
+from bpnet.nn.mistakes import ACCUMULATION, MEAN_OVER_PLACES, TURNED_FILTERS
 
 
 @dataclass(slots=True)
@@ -33,13 +34,6 @@ class ConvCache:
     ones: Array
     gradients: Mapping[str, Array]
     grad_padded: Array | None
-
-
-def _turned_filters(layer: Any, grad_output: Array, cache: Any) -> Array:
-    grad_input: Array = layer.backward(grad_output, cache)
-    gradient = cache.gradients["weight"]
-    gradient[...] = gradient[:, :, ::-1, ::-1].copy()
-    return grad_input
 
 
 class Conv(Layer[ConvCache]):
@@ -67,10 +61,8 @@ class Conv(Layer[ConvCache]):
         Option("padding", "padding", int, 0, MOST_PIXELS),
         Option("bias", "bias", bool),
     )
-    mistake: ClassVar[Mistake] = Mistake(
-        "the gradient of its filters is turned by 180°, as if they were convolved with",
-        _turned_filters,
-    )
+    mistake = TURNED_FILTERS
+    other_mistakes = (ACCUMULATION, MEAN_OVER_PLACES)
     weight: Array  # (out_channels, in_channels, kernel_size, kernel_size)
     bias: Array  # (out_channels,)
 

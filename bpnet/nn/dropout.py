@@ -45,7 +45,9 @@ class Dropout(Elementwise[DropoutCache]):
     """
 
     kind = "dropout"
-    options = (Option("probability", "probability", float, 0, below=1, positional=True),)
+    options = (
+        Option("probability", "probability", float, 0, below=1, positional=True, degenerate=(0,)),
+    )
     draws = True
     mistake: ClassVar[Mistake] = Mistake(
         "it forgets to divide by 1 − p",

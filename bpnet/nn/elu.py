@@ -36,10 +36,16 @@ class ELU(Elementwise[ELUCache]):
     """
 
     kind = "elu"
-    options = (Option("alpha", "alpha", float, 0),)
+    options = (Option("alpha", "alpha", float, 0, degenerate=(0, 1)),)
     mistake: ClassVar[Mistake] = Mistake(
         "it stops the gradient where z ≤ 0, as ReLU does",
         lambda layer, grad_output, cache: grad_output * cache.positive,
+    )
+    other_mistakes: ClassVar[tuple[Mistake, ...]] = (
+        Mistake(
+            "it takes α for 1, which it is unless a config says otherwise",
+            lambda layer, grad_output, cache: grad_output * (1 + cache.negative_part),
+        ),
     )
 
     def __init__(self, input_shape: Shape, alpha: float = 1.0) -> None:

@@ -35,6 +35,8 @@ class Option:
         below: bound that the value stays below.
         required: whether the line must give it.
         positional: whether it follows the kind without its name; such a value is required.
+        degenerate: values at which some of the layer's formulas coincide with simpler ones, so that
+            a mistake may change nothing; the gradient check takes others.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Option:
     below: float = math.inf
     required: bool = False
     positional: bool = False
+    degenerate: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,11 +134,12 @@ class Mistake:
 
     Args:
         text: what is wrong, as a clause: "it forgets …".
-        backward: called with the layer, the gradient of its output and its cache.
+        backward: called with the layer, the gradient of its output and its cache; of a loss, with
+            the loss, the network's outputs, its cache and the size of the batch.
     """
 
     text: str
-    backward: Callable[[Any, Any, Any], Any]
+    backward: Callable[..., Any]
 
 
 def number(value: float, digits: int = 6) -> str:

@@ -20,7 +20,7 @@ class LeakyReLU(ReLU):
     """
 
     kind = "leaky_relu"
-    options = (Option("slope", "slope", float, 0, below=1),)
+    options = (Option("slope", "slope", float, 0, below=1, degenerate=(0,)),)
     mistake: ClassVar[Mistake] = Mistake(
         "it stops the gradient where z ≤ 0, as ReLU does",
         lambda layer, grad_output, cache: grad_output * cache.positive,

@@ -9,6 +9,7 @@ import numpy as np
 from bpnet.nn.facts import MOST_OUTPUTS, Formulas, Mistake, Option
 from bpnet.nn.layer import Array, Layer, Shape, ShapeError
 from bpnet.nn.memory import Room
+from bpnet.nn.mistakes import ACCUMULATION
 
 
 @dataclass(slots=True)
@@ -56,6 +57,7 @@ class Linear(Layer[LinearCache]):
         "the gradient of its weight is 0.1 % too large: too little to be noticed in training",
         _slightly_large_weights,
     )
+    other_mistakes = (ACCUMULATION,)
     weight: Array  # (out_features, in_features)
     bias: Array  # (out_features,)
 

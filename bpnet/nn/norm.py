@@ -9,6 +9,7 @@ import numpy as np
 from bpnet.nn.facts import Formulas, Mistake, Option
 from bpnet.nn.layer import Array, Cache, Layer, Shape
 from bpnet.nn.memory import Room
+from bpnet.nn.mistakes import ACCUMULATION
 
 
 @dataclass(slots=True)
@@ -93,6 +94,7 @@ class BatchNorm(Norm[BatchNormCache]):
     )
     other_mistakes: ClassVar[tuple[Mistake, ...]] = (
         Mistake("it forgets γ, which nobody sees while γ is 1", _forgotten_gamma),
+        ACCUMULATION,
     )
 
     def allocate(self, room: Room) -> BatchNormCache:

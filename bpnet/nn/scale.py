@@ -28,7 +28,7 @@ class Scale(Elementwise[ScaleCache]):
     """
 
     kind = "scale"
-    options = (Option("factor", "factor", float, positional=True),)
+    options = (Option("factor", "factor", float, positional=True, degenerate=(0, 1)),)
     mistake: ClassVar[Mistake] = Mistake(
         "it forgets its factor", lambda layer, grad_output, cache: grad_output
     )

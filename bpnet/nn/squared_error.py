@@ -1,10 +1,13 @@
 """Square the distance between outputs and targets."""
 
+from typing import ClassVar
+
 import numpy as np
 
-from bpnet.nn.facts import LossFormulas, mean_gradient
+from bpnet.nn.facts import LossFormulas, Mistake, mean_gradient
 from bpnet.nn.layer import Array
 from bpnet.nn.loss import Loss, LossCache
+from bpnet.nn.mistakes import FORGOTTEN_BATCH, FORGOTTEN_OUTPUTS
 
 
 class SquaredDistance(Loss):
@@ -35,6 +38,11 @@ class MeanSquaredError(SquaredDistance):
     """Average the squared error over outputs and batch: `C = Σ_i (a_i − y_i)² / outputs`."""
 
     kind = "mse"
+    mistake: ClassVar[Mistake] = Mistake(
+        "it forgets the factor 2",
+        lambda loss, outputs, cache, batch_size: loss.backward(outputs, cache, 2 * batch_size),
+    )
+    other_mistakes: ClassVar[tuple[Mistake, ...]] = (FORGOTTEN_BATCH, FORGOTTEN_OUTPUTS)
 
     def __init__(self, outputs: int) -> None:
         super().__init__(outputs, 1 / outputs)
@@ -52,6 +60,10 @@ class QuadraticCost(SquaredDistance):
     """
 
     kind = "quadratic"
+    mistake: ClassVar[Mistake] = Mistake(
+        "it has a factor 2, as if the cost had no ½",
+        lambda loss, outputs, cache, batch_size: 2 * loss.backward(outputs, cache, batch_size),
+    )
 
     def __init__(self, outputs: int) -> None:
         super().__init__(outputs, 0.5)

@@ -147,6 +147,11 @@ def test_layers_of_many_configs_are_shown_on_demand() -> None:
     assert "own, batch 64" in text
 
 
+def test_configs_are_plain_words_too(table: Path) -> None:
+    found = json.loads(succeed("bench", "chain", table, "--json").out)
+    assert [result["config"] for result in found["results"]] == ["chain", str(table.absolute())]
+
+
 def test_what_cannot_be_measured_has_its_exit_code(tmp_path: Path, table: Path) -> None:
     assert "no such config" in fail(2, "bench", "--config", table, "--config", "lenet")
     assert "--batch-size" in fail(2, "bench", "--config", table, "--batch-size", 0)

@@ -49,11 +49,34 @@ def test_a_planted_mistake_in_json_still_prints_one_document() -> None:
     assert [row["parameter"] for row in found["checks"] if not row["passed"]] == ["1.weight"]
 
 
-def test_a_mistake_that_changes_nothing_is_said_to_show_nowhere(tmp_path: Path) -> None:
+def test_a_mistake_that_changes_nothing_is_said_to_show_nowhere() -> None:
+    said = succeed("gradcheck", "conv", "--sabotage", "flatten").err  # one number, in any order
+    assert "the planted mistake shows nowhere" in said
+
+
+def test_a_factor_of_1_hides_no_mistake(tmp_path: Path) -> None:
     config = tmp_path / "a.ini"
     config.write_text(TABLE.replace("    tanh", "    scale 1"), encoding="utf-8")
-    said = succeed("gradcheck", "--config", config, "--sabotage", "scale").err
-    assert "the planted mistake shows nowhere" in said
+    answer = call("gradcheck", config, "--sabotage", "scale")
+    assert answer.code == 1
+    assert "so that no term hides: 1.bias, 3.bias, 2.scale factor 1.3" in answer.out
+
+
+def test_a_mistake_is_planted_in_a_loss() -> None:
+    answer = call("gradcheck", "nielsen", "--sabotage", "quadratic:2")
+    assert answer.code == 1
+    assert "planted: it forgets to divide by the size of the batch" in answer.out
+    assert "where: quadratic, outputs" in answer.err
+
+
+def test_a_slope_that_a_norm_makes_flat_is_said_to_be_the_layers_own() -> None:
+    out = succeed("gradcheck", "tiny").out
+    rows = [line.split() for line in out.splitlines() if line.startswith("1.conv ")]
+    assert [row[-1] for row in rows] == ["ok", "ok", "alone"]
+    assert "alone: flat, since normalisation takes every mean away" in out
+    found = json.loads(succeed("gradcheck", "tiny", "--json").out)
+    alone = {row["parameter"] for row in found["checks"] if row["alone"]}
+    assert alone == {"1.bias", "5.bias", "8.bias", "12.bias"}
 
 
 def test_the_text_tells_every_gradient_and_the_cost() -> None:
@@ -78,11 +101,11 @@ def test_pictures_of_a_folder_tell_the_shape(tmp_path: Path) -> None:
 
 
 def test_mistakes_at_the_keyboard_are_told() -> None:
-    assert "expected: one of 1.linear, 2.linear, 3.scale" in fail(
+    assert "expected: one of 1.linear, 2.linear, 3.scale, mse" in fail(
         2, "gradcheck", "--config", "chain", "--sabotage", "7.conv"
     )
     assert "several layers" in fail(2, "gradcheck", "--config", "chain", "--sabotage", "linear")
     unknown = fail(2, "gradcheck", "--config", "chain", "--sabotage", "3.scale:2")
     assert "expected: 3.scale:1 (it forgets its factor)" in unknown
     assert "no such config" in fail(2, "gradcheck", "--config", "chian")
-    assert "--config" in fail(2, "gradcheck")
+    assert "name a config, FILE|PRESET|EXAMPLE" in fail(2, "gradcheck")

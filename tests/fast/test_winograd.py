@@ -17,7 +17,7 @@ from tests.helpers.fused_cases import (
     draw_winograd,
     results_of,
 )
-from tests.helpers.gradients import assert_close
+from tests.helpers.gradients import Trial, assert_close
 from tests.helpers.places import needs_assertions
 
 DRAWN = [draw_winograd(np.random.default_rng(seed)) for seed in range(50)]
@@ -95,6 +95,23 @@ def strip_and_rows(case: Case) -> tuple[int, int]:
     layer, strip = case.fused(), allocate(case).strip
     assert strip is not None
     return (strip.shape[1] - layer.window) // layer.tile + 1, layer.rows
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_kinks_are_those_of_the_pool_where_tiles_reach_beyond_the_output(relu: bool) -> None:
+    case = Case((3, 16, 12), 4, pool_size=2, relu=relu, batch=2, tile=4)
+    fused, plain = case.fused(), case.plain()
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(*case.input_shape, case.batch))
+    found = []
+    for layer in (fused, plain):
+        trial = Trial(layer, np.random.default_rng(1))
+        cache = trial.cache(case.batch)
+        found.append((trial.forward(x, cache).copy(), cache))
+    (_, cache), (output, (_, pool, *_)) = found
+    assert fused.rows * fused.tile > case.conv().output_shape[1]
+    expected = [mask & (output > 0) if relu else mask for mask in pool.is_maximum]
+    np.testing.assert_array_equal(fused.kinks(cache), expected)
 
 
 # The maps

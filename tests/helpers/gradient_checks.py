@@ -3,6 +3,7 @@
 from typing import Any
 
 from bpnet.config.settings import Config
+from bpnet.nn.registry import layer_types
 from bpnet.teach.gradcheck.gradcheck import Report, run_gradcheck
 from tests.helpers.tiny import read_config
 
@@ -16,7 +17,7 @@ layers =
     conv 5 kernel=3 padding=1
     maxpool 2
     relu
-    avgpool 2
+    avgpool 3
     globalavgpool
     flatten
     dropout 0.3
@@ -37,6 +38,11 @@ loss = mse
 """
 KINDS = [spec.kind for spec in read_config(EVERY_KIND).model.layers]
 NAMES = [f"{number}.{kind}" for number, kind in enumerate(KINDS, start=1)]
+MISTAKES = [
+    f"{name}:{place}"
+    for name in NAMES
+    for place in range(1, 2 + len(layer_types()[name.partition(".")[2]].other_mistakes))
+]
 
 
 def check(config: Config, sabotage: str | None = None, **options: Any) -> Report:

@@ -16,8 +16,9 @@ from bpnet.nn import registry
 from bpnet.nn.activation import ReLU
 from bpnet.nn.facts import Mistake, factor, number
 from bpnet.nn.layer import Layer
+from bpnet.nn.memory import Memory, Room
 from bpnet.nn.pool import MaxPool
-from bpnet.nn.registry import find_layer, find_loss, layer_types, loss_types
+from bpnet.nn.registry import build_loss, find_layer, find_loss, layer_types, loss_types
 from bpnet.nn.residual import ResidualCache
 from bpnet.nn.sliding_pool import SlidingMaxPool
 from bpnet.teach.gradcheck.gradcheck import run_gradcheck
@@ -116,6 +117,20 @@ def test_a_planted_mistake_changes_a_gradient(kind: str, place: int) -> None:
     same = [np.allclose(grad_input, right["input"], rtol=1e-5)]
     same += [np.allclose(trial.gradients[role], right[role], rtol=1e-5) for role in trial.gradients]
     assert not all(same)
+
+
+@pytest.mark.parametrize("kind", loss_types())
+def test_every_mistake_of_a_loss_changes_its_gradient(kind: str) -> None:
+    assert isinstance(vars(loss_types()[kind]).get("mistake"), Mistake)
+    loss = build_loss(kind, 3)
+    rng = np.random.default_rng(0)
+    outputs, targets = rng.normal(size=(3, 4)), np.array([0, 2, 1, 1])
+    cache = loss.allocate(Room(4, Memory(np.float64, training=True)))
+    loss.forward(outputs, targets, cache)
+    right = loss.backward(outputs, cache, 4).copy()
+    for mistake in (loss.mistake, *loss.other_mistakes):
+        loss.forward(outputs, targets, cache)
+        assert not np.allclose(mistake.backward(loss, outputs, cache, 4), right, rtol=1e-5)
 
 
 @every_kind

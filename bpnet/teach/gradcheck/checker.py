@@ -49,6 +49,8 @@ class Gradient:
         loss: the network's loss, of the current content of `at`.
         unit: its size, max(1, |C|).
         pattern: on which side of every kink the last loss was; None where it is not watched.
+        alone: gives the same gradient of other numbers: the layer's own outputs, weighted at
+            random; None where there is none.
     """
 
     part: str
@@ -60,6 +62,7 @@ class Gradient:
     loss: Objective
     unit: float
     pattern: Callable[[], Pattern] | None = None
+    alone: Callable[[np.random.Generator], Gradient] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Check:
         kinks: directions that crossed a kink and were drawn anew, or elements left out for that.
         held: numbers that were left alone because they are 0, where a kink lies.
         elements: how many were compared one by one; None for a direction.
+        is_alone: whether it was the layer's own, since the rest of the network makes it flat.
     """
 
     gradient: Gradient
@@ -82,6 +86,7 @@ class Check:
     kinks: int = 0
     held: int = 0
     elements: int | None = None
+    is_alone: bool = False
 
     @property
     def passed(self) -> bool:
@@ -92,6 +97,21 @@ class Check:
     def is_flat(self) -> bool:
         """Return whether the slopes are so small that a wrong gradient would not be seen."""
         return self.comparison is not None and self.comparison.is_flat
+
+
+def check_gradient(gradient: Gradient, rng: np.random.Generator) -> Check:
+    """Compare slopes; where they are flat, compare those of the layer alone.
+
+    What normalises next takes every mean away: the gradient of a bias is 0 then, and so is that
+    times any factor.
+    """
+    check = check_direction(gradient, rng)
+    if not (check.passed and check.is_flat and gradient.alone):
+        return check
+    alone = check_direction(gradient.alone(rng), rng)
+    if alone.relative_error is None:
+        return check
+    return dataclasses.replace(alone, gradient=gradient, is_alone=True)
 
 
 def check_direction(gradient: Gradient, rng: np.random.Generator) -> Check:
@@ -194,10 +214,12 @@ def _try(gradient: Gradient, direction: NDArray[np.float64]) -> _Trial:
     """
     closest, shortest_crossing, is_conclusive = None, math.inf, False
     slope = abs(float(np.vdot(direction, gradient.values)))
+    gradient.loss()
+    here = gradient.pattern() if gradient.pattern else []
     for step in WIDE_FIRST if slope < NEAR_0 * gradient.unit else STEPS:
         if step > shortest_crossing:
             continue
-        found = _compare(gradient, direction, step)
+        found = _compare(gradient, direction, step, here)
         if found is None:
             shortest_crossing = step
             continue
@@ -209,11 +231,11 @@ def _try(gradient: Gradient, direction: NDArray[np.float64]) -> _Trial:
     return _Trial(closest, shortest_crossing < math.inf, is_conclusive)
 
 
-def _compare(gradient: Gradient, direction: NDArray[np.float64], step: float) -> Comparison | None:
-    """Compare both slopes along a direction; None where it crosses a kink."""
+def _compare(
+    gradient: Gradient, direction: NDArray[np.float64], step: float, here: Pattern
+) -> Comparison | None:
+    """Compare both slopes along a direction; None where that leaves this side of a kink."""
     watch = gradient.pattern or list
-    gradient.loss()
-    here = watch()
     crossed = False
 
     def watched() -> float:

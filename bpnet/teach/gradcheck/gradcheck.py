@@ -18,19 +18,18 @@ from bpnet.model.inputs import Normalization
 from bpnet.model.model import Model
 from bpnet.model.workers import Workers
 from bpnet.nn.facts import Mistake
-from bpnet.nn.parameters import FlatArrays
 from bpnet.nn.sequential import Sequential
 from bpnet.seeding import derive_rng
-from bpnet.teach.gradcheck.checker import Check, check_direction, check_elements
+from bpnet.teach.gradcheck.checker import Check, check_elements, check_gradient
 from bpnet.teach.gradcheck.cost import Cost, measure_cost
 from bpnet.teach.gradcheck.mistakes import plant_mistake
 from bpnet.teach.gradcheck.network_gradients import PARTS, NetworkGradients
 from bpnet.teach.gradcheck.probe import Probe
 from bpnet.teach.gradcheck.samples import SAMPLES, CheckSamples, suitable_samples
+from bpnet.teach.gradcheck.special_values import leave_degenerate, leave_starts
 from bpnet.teach.gradcheck.training_gradient import TrainingStep, bare_descent
 from bpnet.training.step.sample_shard import micro_batch_size
 
-SPREAD = 0.5  # each way: by how much what starts at one value is moved
 JITTERS = (0.0, 1e-3, 1e-2, 1e-1)  # by which a point is moved, until it lies at no kink
 
 Rng = np.random.Generator
@@ -43,7 +42,8 @@ class Report:
     Args:
         checks: one per gradient: layers in forward order, loss, fast paths, training step.
         samples: at how many samples slopes were compared.
-        drawn: the parameters that were drawn away from their starts.
+        drawn: the parameters that were drawn away from their starts, and values of layers that were
+            moved.
         moved: by how much the point was moved away from kinks.
         mistake: what was planted, if anything was.
         cost: of passes in the config's own element type.
@@ -92,14 +92,15 @@ def run_gradcheck(
 ) -> Report:
     """Check every gradient of a config's network in float64, and measure what they cost.
 
-    The point is that of the starting weights, with γ, β and biases drawn anew: at 1 and 0, a
-    factor or a term that backward forgets would not be missed. If kinks leave no way through the
-    point, it is moved a little, and the report says so. Where a mistake is planted, fast paths and
-    training, which would not run it, are left out.
+    The point is that of the starting weights, with γ, β and biases drawn anew, and values such as
+    the factor of `scale 1` moved: at 1 and 0, a factor or a term that backward forgets would not be
+    missed. If kinks leave no way through the point, it is moved a little, and the report says so.
+    Where a mistake is planted, fast paths and training, which would not run it, are left out.
 
     Args:
         config: network, loss and starting weights are used; of its data only a table.
-        sabotage: layer in which to plant a mistake, with its number where it is not the first.
+        sabotage: layer or loss in which to plant a mistake, with its number where it is not the
+            first.
         elements: whether parameters are checked element by element, too.
         seconds: about how long to time passes.
         observer: is told how it goes on.
@@ -111,11 +112,12 @@ def run_gradcheck(
     """
     rng = derive_rng(config.train.seed, "gradcheck")
     samples = suitable_samples(config, rng)
-    model = build(config, samples, "float64")
+    general, moved = leave_degenerate(config)
+    model = build(general, samples, "float64")
     network = model.plain().network
     mistake = plant_mistake(network, sabotage) if sabotage is not None else None
     few = samples.first(SAMPLES)
-    drawn = leave_starts(network.parameters, config, rng)
+    drawn = leave_starts(network.parameters, general, rng)
     with blas_threads(1), np.errstate(all="ignore"):
         for distance in JITTERS:
             few = few.moved(distance, rng)
@@ -126,27 +128,9 @@ def run_gradcheck(
             if all(check.relative_error is not None for check in checks):
                 break
         if mistake is None:
-            checks += training_checks(config, samples, rng, distance)
-        return Report(checks, len(few), drawn, distance, mistake, cost(config, samples, seconds))
-
-
-def leave_starts(parameters: FlatArrays, config: Config, rng: Rng) -> list[str]:
-    """Draw γ, β and biases away from the one value that all numbers of each start with.
-
-    Those whose values the config gives stay.
-
-    Returns:
-        The names of those that were drawn.
-    """
-    drawn = [
-        name
-        for name, values in parameters.views.items()
-        if values.ndim == 1 and np.ptp(values) == 0 and name not in config.weights
-    ]
-    for name in drawn:
-        values = parameters.views[name]
-        values += rng.uniform(-SPREAD, SPREAD, values.shape)
-    return drawn
+            checks += training_checks(general, samples, rng, distance)
+        costs = cost(config, samples, seconds)
+        return Report(checks, len(few), drawn + moved, distance, mistake, costs)
 
 
 def gradients_at(plain: Sequential, fast: Sequential, samples: CheckSamples) -> NetworkGradients:
@@ -179,7 +163,7 @@ def _checks(
         gradients += point.of_fast_paths()
     observer.started(len(gradients) + sum(gradient.at.size for gradient in one_by_one))
     for gradient in gradients:
-        yield check_direction(gradient, rng)
+        yield check_gradient(gradient, rng)
         observer.done()
         if gradient in one_by_one:
             yield check_elements(gradient, observer.done)
@@ -227,7 +211,7 @@ def training_checks(
     with Workers(shards, "threads") as workers:
         step = TrainingStep(model, few.inputs, few.targets, workers)
         with step.trainer.engine:
-            return [check_direction(gradient, rng) for gradient in step.gradients()]
+            return [check_gradient(gradient, rng) for gradient in step.gradients()]
 
 
 def cost(config: Config, samples: CheckSamples, seconds: float) -> Cost:

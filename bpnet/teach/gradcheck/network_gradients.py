@@ -6,10 +6,16 @@ names the culprit.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from functools import partial
 
+import numpy as np
+
+from bpnet.nn.layer import Array
 from bpnet.teach.gradcheck.checker import Gradient
 from bpnet.teach.gradcheck.probe import Passes, Pattern, Probe
+from bpnet.teach.gradcheck.projection import unit_direction
 
 LAYER, FAST_PATH, TRAINING_STEP = PARTS = ("layer", "fast path", "training step")
 
@@ -79,7 +85,32 @@ class NetworkGradients:
         for role, shape in layer.parameter_shapes.items():
             name = f"{position + 1}.{role}"
             at, values = self.plain.network.parameters.views[name], passes.parameters.views[name]
-            yield Gradient(part, title, name, shape, at, values, loss, self.unit, pattern)
+            found = Gradient(part, title, name, shape, at, values, loss, self.unit, pattern)
+            yield dataclasses.replace(found, alone=partial(self._alone, probe, number, x, found))
+
+    def _alone(
+        self, probe: Probe, number: int, x: Array, gradient: Gradient, rng: np.random.Generator
+    ) -> Gradient:
+        """Return that of `⟨u, y⟩` by the same parameter, with y the stage's output and u random."""
+        layer, cache = probe.stage(number)
+        weights = unit_direction((*layer.output_shape, x.shape[-1]), rng)
+
+        def value() -> float:
+            self._follow()
+            return float(np.vdot(weights, layer.forward(x, cache)))
+
+        for _ in range(2):  # the second must overwrite what the first leaves
+            unit = max(1.0, abs(value()))
+            layer.backward(weights.copy(), cache)
+        role = gradient.parameter.partition(".")[2]
+        return dataclasses.replace(
+            gradient,
+            values=cache.gradients[role].copy(),
+            loss=value,
+            unit=unit,
+            pattern=lambda: [flags.copy() for flags in layer.kinks(cache)],
+            alone=None,
+        )
 
     def _follow(self) -> None:
         """Give the fast network the parameters of the plain one."""

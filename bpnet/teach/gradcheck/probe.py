@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.nn.draws import Draws
-from bpnet.nn.layer import Array
+from bpnet.nn.layer import Array, Layer
 from bpnet.nn.parameters import FlatArrays
 from bpnet.nn.residual import ResidualCache
 from bpnet.nn.sequential import Sequential, Workspace
@@ -17,6 +17,7 @@ from bpnet.nn.stage import Visitor
 
 Pattern = list[NDArray[np.bool_]]
 DRAWS = Draws(seed=0, epoch=0, step=0)  # the same ones every time
+OTHER_DRAWS = Draws(seed=1, epoch=0, step=0)
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,14 @@ class Probe:
         self._past: list[tuple[int, ResidualCache, Array]] = []
 
     def passes(self) -> Passes:
-        """Run forward and backward and keep everything."""
-        network, caches, copies = self.network, self._caches, _Copies()
-        inputs = self.inputs.copy()
-        outputs = network.forward(inputs, caches, DRAWS, copies)
-        network.loss.forward(outputs, self.targets, caches.loss)
-        slope = network.loss.backward(outputs, caches.loss, self.batch).copy()
-        network.backward(slope, caches, copies)
+        """Run forward and backward and keep everything.
+
+        Passes at other inputs come first: in fresh memory, which is all zeros, and where the same
+        numbers were written before, nobody would miss what a pass forgets to overwrite.
+        """
+        self._run(0.3 - self.inputs, OTHER_DRAWS)
+        inputs, copies, caches = self.inputs.copy(), _Copies(), self._caches
+        slope = self._run(inputs, DRAWS, copies)
         assert self._workspace.gradients is not None
         parameters = self._workspace.gradients.like()
         parameters.flat[...] = self._workspace.gradients.flat
@@ -85,6 +87,15 @@ class Probe:
         ]
         return Passes(values, [*copies.gradients[::-1], slope], parameters)
 
+    def _run(self, inputs: Array, draws: Draws, visitor: Visitor | None = None) -> Array:
+        """Run forward and backward; return the gradient of the network's outputs."""
+        network, caches = self.network, self._caches
+        outputs = network.forward(inputs, caches, draws, visitor)
+        network.loss.forward(outputs, self.targets, caches.loss)
+        slope = network.loss.backward(outputs, caches.loss, self.batch).copy()
+        network.backward(slope.copy(), caches, visitor)
+        return slope
+
     def loss(self, x: Array, first: int = 0) -> float:
         """Return the mean loss where `x` comes into stage `first`; stages before are not run.
 
@@ -95,6 +106,10 @@ class Probe:
                 cache.x = value
         outputs = self.network.forward(x, self._caches, DRAWS, first=first)
         return self.network.loss.forward(outputs, self.targets, self._caches.loss) / self.batch
+
+    def stage(self, number: int) -> tuple[Layer[Any], Any]:
+        """Return what computes a stage, and its cache."""
+        return self.network.stages[number].layer, self._caches.stages[number]
 
     def pattern(self, first: int = 0) -> Pattern:
         """Return which side of every kink the last call was on, from stage `first` on.

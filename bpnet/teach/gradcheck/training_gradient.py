@@ -22,6 +22,7 @@ from bpnet.training.loop import Trainer
 from bpnet.training.progress import Progress
 
 PLAIN_DESCENT = OptimizerConfig(learning_rate=1.0, momentum=0.0, nesterov=False, weight_decay=0.0)
+ELSEWHERE = 0.9  # times the parameters
 BEYOND = 1e30  # a norm that no gradient has: clipping measures it and leaves it as it is
 
 
@@ -75,8 +76,14 @@ class TrainingStep:
         return loss
 
     def gradient(self) -> FlatArrays:
-        """Return how far the step moves the parameters, `w − w'` with η = 1; leave them."""
+        """Return how far the step moves the parameters, `w − w'` with η = 1; leave them.
+
+        A step from elsewhere comes first, so that what a step should overwrite is seen if it stays.
+        """
         before = self.parameters.flat.copy()
+        self.parameters.flat *= ELSEWHERE
+        self._take()
+        self.parameters.flat[...] = before
         self._take()
         gradient = self.parameters.like()
         np.subtract(before, self.parameters.flat, out=gradient.flat)

@@ -16,15 +16,26 @@ from bpnet.nn.facts import Mistake
 from bpnet.nn.layer import Array
 from bpnet.nn.linear import Linear
 from bpnet.nn.loss import CrossEntropy
-from bpnet.nn.registry import layer_types
+from bpnet.nn.registry import layer_types, loss_types
 from bpnet.nn.tanh import Tanh
-from bpnet.teach.gradcheck.gradcheck import build, leave_starts
+from bpnet.teach.gradcheck.gradcheck import build
 from bpnet.teach.gradcheck.probe import Probe
 from bpnet.teach.gradcheck.samples import suitable_samples
+from bpnet.teach.gradcheck.special_values import leave_starts
 from bpnet.training.step.sample_shard import SampleShard
 from bpnet.training.step.update import Update
-from tests.helpers.gradient_checks import EVERY_KIND, KINDS, NAMES, check, culprit, wrong_rows
+from tests.helpers.gradient_checks import (
+    EVERY_KIND,
+    KINDS,
+    MISTAKES,
+    NAMES,
+    check,
+    culprit,
+    wrong_rows,
+)
 from tests.helpers.tiny import read_config
+
+SLOW = ("best", "convnet", "digits", "fashion", "mlp-deep", "synthetic")
 
 # --- What is right passes
 
@@ -78,24 +89,95 @@ def test_a_step_on_any_shards_follows_the_gradient(split: str) -> None:
 # --- What is wrong is found
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_mistake_planted_in_a_layer_is_found_there(name: str) -> None:
-    report = check(read_config(EVERY_KIND), name)
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_every_mistake_planted_in_a_layer_is_found_there(mistake: str) -> None:
+    report = check(read_config(EVERY_KIND), mistake)
+    name = mistake.partition(":")[0]
     assert culprit(report)[0] == name
     behind = NAMES[NAMES.index(name) + 1 :]
     assert not {layer for layer, _ in wrong_rows(report)} & {*behind, "mse"}
 
 
-@pytest.mark.parametrize("name", ["best", "fashion", "tiny"])
-def test_a_forgotten_gamma_is_found_although_all_start_at_1(name: str) -> None:
+@pytest.mark.parametrize("kind", loss_types())
+def test_every_mistake_planted_in_a_loss_is_found_there(kind: str) -> None:
+    config = load_config("mlp", (f"train.loss={kind}",))
+    for place in range(1, 2 + len(loss_types()[kind].other_mistakes)):
+        assert culprit(check(config, f"{kind}:{place}")) == (kind, "outputs")
+
+
+@pytest.mark.parametrize("name", [name for name in preset_paths() if name not in SLOW])
+def test_every_mistake_is_found_from_every_preset_that_has_the_layer(name: str) -> None:
+    """Kinds that occur again are planted where they occur last."""
     config = load_config(name)
-    norms = [
-        f"{place}.batchnorm"
-        for place, spec in enumerate(config.model.layers, start=1)
-        if spec.kind == "batchnorm"
-    ]
-    report = check(config, f"{norms[-1]}:2")
-    assert culprit(report) == (norms[-1], "input")
+    places = {spec.kind: place for place, spec in enumerate(config.model.layers, start=1)}
+    for kind, place in places.items():
+        for number in range(1, 2 + len(layer_types()[kind].other_mistakes)):
+            layer = f"{place}.{kind}"
+            assert culprit(check(config, f"{layer}:{number}"))[0] == layer
+
+
+SPECIAL = """
+[model]
+layers =
+    scale 1
+    conv 3 kernel=3
+    batchnorm
+    leaky_relu slope=0
+    maxpool 4
+    flatten
+    dropout 0
+    linear 8
+    elu
+    linear 10
+init = {init}
+"""
+
+
+@pytest.mark.parametrize("init", ["he", "zeros"])
+@pytest.mark.parametrize(
+    "mistake", ["1.scale", "2.conv:3", "3.batchnorm:2", "4.leaky_relu", "7.dropout", "9.elu:2"]
+)
+def test_no_special_value_hides_a_mistake(mistake: str, init: str) -> None:
+    config = read_config(SPECIAL.format(init=init))
+    report = check(config, mistake)
+    assert culprit(report)[0] == mistake.partition(":")[0]
+    assert {"1.scale factor 1.3", "4.leaky_relu slope 0.3", "9.elu alpha 1.3"} <= {*report.drawn}
+    assert ("8.weight" in report.drawn) == (init == "zeros")
+    assert check(config).passed
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("adds", [False, True])
+def test_what_a_call_before_left_behind_is_found(
+    name: str, adds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last: list[Array] = []
+
+    def backward(layer: Any, grad_output: Array, cache: Any) -> Array:
+        now = np.array(layer.backward(grad_output, cache))
+        before = last.pop() if last else np.zeros_like(now)
+        last.append(now)
+        return before + now if adds else before
+
+    layer = layer_types()[name.partition(".")[2]]
+    monkeypatch.setattr(layer, "mistake", Mistake("it returns what is left over", backward))
+    assert culprit(check(read_config(EVERY_KIND), name))[0] == name
+
+
+@pytest.mark.parametrize(
+    ("name", "mistake", "parameter"),
+    [
+        ("best", "12.batchnorm:2", "input"),  # γ starts at 1
+        ("fashion", "16.batchnorm:2", "input"),
+        ("fashion", "15.conv:3", "15.bias"),  # whose gradient is 0 before a normalisation
+        ("best", "15.dropout", "input"),
+    ],
+)
+def test_from_large_presets_mistakes_are_found_too(name: str, mistake: str, parameter: str) -> None:
+    layer = mistake.partition(":")[0]
+    report = check(load_config(name), mistake)
+    assert wrong_rows(report) >= {(layer, parameter)}
+    assert culprit(report)[0] == layer
 
 
 def test_what_starts_at_one_value_is_drawn_away_from_it_unless_it_is_given() -> None:
@@ -283,5 +365,9 @@ def test_a_step_in_micro_batches_follows_the_gradient(
     def last_one_only(shard: SampleShard, *, is_first: bool) -> None:
         np.copyto(shard.gradients.flat, shard.of_micro_batch.flat)
 
-    monkeypatch.setattr(SampleShard, "add_micro_batch", last_one_only)
-    assert {layer for layer, _ in wrong_rows(check(config))} == {"training step"}
+    def always_added(shard: SampleShard, *, is_first: bool) -> None:
+        shard.gradients.flat += shard.of_micro_batch.flat
+
+    for wrong in (last_one_only, always_added):
+        monkeypatch.setattr(SampleShard, "add_micro_batch", wrong)
+        assert {layer for layer, _ in wrong_rows(check(config))} == {"training step"}
