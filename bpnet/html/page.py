@@ -54,6 +54,8 @@ def _environment(folder: Path) -> Any:
         return markup(found.read_text(encoding="utf-8"))
 
     environment.globals["source"] = source
+    compact = {"ensure_ascii": False, "separators": (",", ":")}
+    environment.policies["json.dumps_kwargs"] = compact  # names keep their order
     return environment
 
 
