@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from selenium.webdriver.remote.webdriver import WebDriver
 
 from bpnet.data.dataset import Dataset, Samples
 from tests.helpers.places import MNIST_FILES
@@ -86,6 +87,18 @@ def mnist_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         patch.setenv("BPNET_DATA_DIR", str(MNIST_FILES))
         answer = succeed(*words, "--run-dir", folder / "run", "--json")
     return Run(folder / "run", json.loads(answer.out), folder)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[WebDriver]:
+    """Open a browser for all tests that look at pages."""
+    from tests.helpers.browser import has_browser, open_browser
+
+    if not has_browser():
+        pytest.skip("needs Chromium and its driver")
+    driver = open_browser()
+    yield driver
+    driver.quit()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Put arrays into a page: their numbers while they are few, a byte each for a picture of the rest."""
+"""Put arrays into a page: their numbers while they are few, else a byte each for a picture."""
 
 from __future__ import annotations
 

@@ -74,7 +74,8 @@ def bytes_of(data: dict[str, Any], tables: Sequence[PageTable]) -> int:
     """Return how much a step adds to the page, more or less."""
     fields = [field.text for table in tables for row in table.rows for field in row]
     markup = len("<td><pre></pre></td>") * len(fields)
-    return len(json.dumps(data, ensure_ascii=False).encode()) + len("".join(fields).encode()) + markup
+    texts = (json.dumps(data, ensure_ascii=False), *fields)
+    return markup + sum(len(text.encode()) for text in texts)
 
 
 def notes(steps: Sequence[StepTrace], shown: int, forms: ArrayForms) -> list[str]:

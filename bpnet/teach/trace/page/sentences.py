@@ -79,10 +79,11 @@ def _rates(step: LayerStep, place: Place) -> Array | None:
     sample, *index = place
     local = step.trace.local_derivative
     if step.layer.kind == "linear":
-        return step.weights("weight")[index[0]]
+        weights: Array = step.weights("weight")[index[0]]
+        return weights
     if step.layer.scope == "identity":
         return np.ones(1)
     if local.form != MATRIX or local.values is None:
         return None
-    row = local.values[sample][int(np.ravel_multi_index(index, step.layer.output_shape))]
-    return row[np.flatnonzero(row)]
+    rates: Array = local.values[sample][int(np.ravel_multi_index(index, step.layer.output_shape))]
+    return rates[np.flatnonzero(rates)]

@@ -87,7 +87,6 @@ class StepData:
     def _worked(self) -> dict[str, Any]:
         """Return the formulas with their numbers; lists of layers hold a list of samples each."""
         step, kind, batch = self.step, self.config.train.loss, range(len(self.step.samples))
-        last = step.layers[-1].grad_output
         return {
             "forward": [
                 [self._forward(number, sample) for sample in batch]
@@ -98,15 +97,7 @@ class StepData:
             ],
             "loss": [loss_numbers(kind, step, sample) for sample in batch],
             "mean": mean_numbers(step),
-            "loss_gradient": [
-                self._of(
-                    last[sample],
-                    lambda index, sample=sample: loss_gradient_numbers(
-                        kind, step, sample, index[0]
-                    ),
-                )
-                for sample in batch
-            ],
+            "loss_gradient": [self._loss_gradient(sample) for sample in batch],
             "gradients": self._parameters(self._gradient),
             "updates": self._parameters(self._update),
         }
@@ -143,13 +134,18 @@ class StepData:
             ]
         return worked
 
+    def _loss_gradient(self, sample: int) -> Worked:
+        kind, step = self.config.train.loss, self.step
+        gradients = step.layers[-1].grad_output[sample]
+        return self._of(
+            gradients, lambda index: loss_gradient_numbers(kind, step, sample, index[0])
+        )
+
     def _backward(self, step: LayerStep, sample: int) -> Worked:
         passed = step.trace.grad_input[sample]
         return self._of(passed, lambda index: backward_numbers(step, (sample, *index)))
 
-    def _parameters(
-        self, work: Callable[[LayerStep, str, str], Worked]
-    ) -> dict[str, Worked]:
+    def _parameters(self, work: Callable[[LayerStep, str, str], Worked]) -> dict[str, Worked]:
         return {
             f"{position}.{role}": work(step, role, f"{position}.{role}")
             for position, step in enumerate(self.layers, start=1)

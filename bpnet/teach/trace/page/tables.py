@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from bpnet.nn.facts import factor, number
 from bpnet.nn.layer import Array
 from bpnet.teach.trace.jacobian import ELEMENT, IDENTITY, MIXED
@@ -134,10 +132,7 @@ def _equations(step: StepTrace) -> PageTable:
 def _paths(step: StepTrace) -> PageTable:
     several = len(step.samples) > 1
     listed = [
-        element
-        for elements in (step.paths or {}).values()
-        for element in elements
-        if element.paths
+        element for elements in (step.paths or {}).values() for element in elements if element.paths
     ]
     rows = [row for element in listed for row in _element(element, several)]
     caption = "Paths to the loss: rates multiply along each, and their sum is the gradient"

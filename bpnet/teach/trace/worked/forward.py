@@ -79,7 +79,8 @@ def window_pixels(step: LayerStep, place: Place) -> Array:
     found = windows(step.layer)
     assert found is not None
     _, _, y, x = np.array(list(found.pixels(row, column))).T
-    return step.x[sample, channel][y, x]
+    pixels: Array = step.x[sample, channel][y, x]
+    return pixels
 
 
 def _maxpool(step: LayerStep, place: Place) -> str:
