@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.chrome.webdriver import WebDriver
 
 from bpnet.data.dataset import Dataset, Samples
 from tests.helpers.places import MNIST_FILES

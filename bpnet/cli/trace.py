@@ -102,8 +102,10 @@ def command(
     elif page is not None:
         write_trace_page(page, source, config, traced, opens)
     elif latex:
-        from bpnet.teach.trace.latex.document import latex_lines
+        from bpnet.teach.trace.latex.document import latex_lines, leaves_out
 
+        if leaves_out(traced):
+            note("large arrays are left out of the derivation; --json has every number")
         show(*latex_lines(config, traced))
     else:
         from bpnet.cli.trace_text import trace_lines

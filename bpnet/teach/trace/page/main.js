@@ -133,7 +133,7 @@ function placeOfMoment(moment) {
 }
 
 function goTo(moment) {
-  change({ position: placeOfMoment(moment) });
+  moveBy(placeOfMoment(moment) - state.position);
 }
 
 /** Move by some positions and bring what is current into sight. */

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
 
@@ -64,14 +64,14 @@ class Page:
 
     def colours(self, scheme: str) -> None:
         feature = {"name": "prefers-color-scheme", "value": scheme}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})  # type: ignore[attr-defined]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
 
     def scripts(self, *, run: bool) -> None:
-        self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not run})  # type: ignore[attr-defined]
+        self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not run})
 
     def _devtools(self, command: str, **size: int) -> None:
         words = {**size, "deviceScaleFactor": 1, "mobile": size["width"] < 500}
-        self.driver.execute_cdp_cmd(command, words)  # type: ignore[attr-defined]
+        self.driver.execute_cdp_cmd(command, words)
 
     def find(self, selector: str) -> WebElement:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
@@ -96,7 +96,7 @@ class Page:
         return self.driver.execute_script(script, *arguments)
 
     def errors(self) -> list[Any]:
-        return self.driver.get_log("browser")  # type: ignore[attr-defined, no-any-return]
+        return self.driver.get_log("browser")
 
     def weights(self) -> dict[str, tuple[str, str]]:
         """Return value and gradient of every weight in the table."""
@@ -198,8 +198,8 @@ def test_a_neuron_says_what_it_receives_and_passes_on(page: Page) -> None:
     page.moment("after backward")
     page.key("2.linear[1]").click()
     assert page.text("#chosen") == (
-        "2.linear[1] 2.linear neuron 1 receives 20 · 11 = 220 from 1.linear and passes it on to "
-        "3.scale. On the way back it receives δ = −240 from 3.scale and passes 20 · δ = −4800 to "
+        "2.linear[1]2.linear neuron 1 receives 20 · 11 = 220 from 1.linear and passes it on to "
+        "3.scale.On the way back it receives δ = −240 from 3.scale and passes 20 · δ = −4800 to "
         "1.linear. Its weights keep δ times what they met."
     )
     page.moment("before backward")
