@@ -40,6 +40,7 @@ def latex_lines(config: Config, steps: Sequence[StepTrace]) -> list[str]:
     lines = [
         r"% \usepackage{amsmath}",
         r"% columns are samples; \delta^{(l)} is \partial C / \partial (output of layer l)",
+        r"\allowdisplaybreaks",
     ]
     for step in steps:
         lines += Derivation(config, step, layer_steps(step, layers)).lines()

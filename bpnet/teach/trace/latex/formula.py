@@ -45,7 +45,7 @@ LOWERED = {"₁": "1", "₂": "2"}
 FUNCTIONS = ("max", "min", "log", "tanh")
 LETTERS = ("dW", "dX", "db", "sc", "oc")  # that stand side by side, but are no words
 END = "\0"  # of a command, until it is known whether a letter follows
-WORD = re.compile(r"(?<![\\_A-Za-z])[A-Za-z]{2,}(?:_[a-z]+)*'?")
+WORD = re.compile(r"(?<![\\_A-Za-z])[A-Za-z]{2,}(?:_[a-z]+)*(?: a [a-z]{2,})?'?")
 
 
 def latex_formula(text: str) -> str:

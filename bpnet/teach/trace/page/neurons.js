@@ -119,20 +119,23 @@ function drawEdgeNumbers(view, graph, edge, choose) {
   const weight = view.weight(edge.weight);
   const [x, y] = [from.x + edge.at * (to.x - from.x), from.y + edge.at * (to.y - from.y)];
   const isChosen = view.isChosen(edge.weight);
-  const group = svg(
+  const button = svg(
     "g",
-    { class: isChosen ? "edge is-chosen" : "edge", "data-key": weight.name },
+    { "data-key": weight.name },
     svg("line", {
       ...{ x1: from.x + RADIUS, y1: from.y, x2: to.x - RADIUS, y2: to.y, class: "touch" },
     }),
+    svg("rect", { x: x - 30, y: y - 18, width: 60, height: 36, rx: 4, class: "touch" }),
   );
+  makeButton(button, weight.spoken, () => choose(edge.weight));
+  const group = svg("g", { class: isChosen ? "edge is-chosen" : "edge" }, button);
   if (edge.isLabelled || isChosen) {
     group.append(label(x, y - 4, shortText(weight.value), "weight"));
     if (weight.gradient !== null) {
       group.append(label(x, y + 14, shortText(weight.gradient), "gradient"));
     }
   }
-  return makeButton(group, weight.spoken, () => choose(edge.weight));
+  return group;
 }
 
 /** Return the slope of an activation, once the way back has come to it. */
@@ -156,14 +159,11 @@ function drawNode(view, node, choose) {
   if (view.isChosen(choice)) kinds.push("is-chosen");
   const letter = layer ? layer.formulas.forward[0] : "x";
   const subscript = [...String(node.place + 1)].map((digit) => SUBSCRIPTS[digit]).join("");
-  const circle = svg(
-    "g",
-    { "data-key": node.name },
-    svg("circle", { cx: node.x, cy: node.y, r: RADIUS, class: "body" }),
-    svg("text", { x: node.x, y: node.y + 5 }, letter + subscript),
-  );
+  const place = { cx: node.x, cy: node.y, r: RADIUS };
+  const circle = svg("circle", { ...place, class: "body", "data-key": node.name });
   makeButton(circle, view.spoken(node.name, value, gradient), () => choose(choice));
-  const group = svg("g", { class: kinds.join(" ") }, circle);
+  const words = label(node.x, node.y + 5, letter + subscript, "plain");
+  const group = svg("g", { class: kinds.join(" ") }, circle, words);
   if (value !== null) group.append(label(node.x, node.y - RADIUS - 7, shortText(value), "value"));
   if (gradient !== null) {
     group.append(label(node.x, node.y + RADIUS + 16, shortText(gradient), "gradient"));
@@ -179,16 +179,19 @@ function drawBias(view, node, layer, choose) {
   const kinds = ["bias"];
   if (view.isLitName(bias.name)) kinds.push("is-lit");
   if (view.isChosen(choice)) kinds.push("is-chosen");
+  const box = { x: node.x - 34, y: y - 13, width: 68, height: 34, rx: 4 };
+  const button = svg("rect", { ...box, class: "touch", "data-key": bias.name });
+  makeButton(button, bias.spoken, () => choose(choice));
   const group = svg(
     "g",
-    { class: kinds.join(" "), "data-key": bias.name },
-    svg("rect", { x: node.x - 34, y: y - 13, width: 68, height: 34 }),
+    { class: kinds.join(" ") },
+    button,
     label(node.x, y, `+ ${shortText(bias.value, 6)}`, "weight"),
   );
   if (bias.gradient !== null) {
     group.append(label(node.x, y + 16, shortText(bias.gradient), "gradient"));
   }
-  return makeButton(group, bias.spoken, () => choose(choice));
+  return group;
 }
 
 function drawLoss(view, graph) {
@@ -197,19 +200,17 @@ function drawLoss(view, graph) {
   const kinds = ["node"];
   if (isKnown) kinds.push("has-value");
   if (view.isLitName("loss")) kinds.push("is-lit");
+  const loss = isKnown ? view.step.losses[view.sample] : null;
   const group = svg(
     "g",
-    { class: kinds.join(" ") },
+    { class: kinds.join(" "), role: "img", "aria-label": view.spoken("loss", loss, null) },
     svg("rect", {
       ...{ x: x - RADIUS, y: y - RADIUS, width: 2 * RADIUS, height: 2 * RADIUS, rx: 6 },
       class: "body",
     }),
     svg("text", { x, y: y + 5 }, "C"),
   );
-  if (isKnown) {
-    const loss = shortText(view.step.losses[view.sample]);
-    group.append(label(x, y - RADIUS - 7, loss, "value"));
-  }
+  if (isKnown) group.append(label(x, y - RADIUS - 7, shortText(loss), "value"));
   ofSample(view.step.targets, view.sample).forEach((target, place, all) => {
     const name = all.length > 1 ? `y${SUBSCRIPTS[(place + 1) % 10]}` : "y";
     group.append(label(x, y + RADIUS + 16 + 16 * place, `${name} = ${shortText(target)}`, "small"));

@@ -88,17 +88,13 @@ function drawCells(values, layout, about) {
     const kinds = ["cell"];
     if (about.isLit(place)) kinds.push("is-lit");
     if (about.isChosen(place)) kinds.push("is-chosen");
-    const cell = svg(
-      "g",
-      { class: kinds.join(" "), "data-key": `${about.name} ${place}` },
-      svg("rect", {
-        ...{ x, y, width: layout.width, height: layout.height },
-        fill: `rgb(${paint(value).join(" ")})`,
-      }),
-      svg("text", { x: x + layout.width / 2, y: y + layout.height / 2 + 5 }, shortText(value)),
-    );
+    const cell = svg("rect", {
+      ...{ x, y, width: layout.width, height: layout.height },
+      ...{ fill: `rgb(${paint(value).join(" ")})`, "data-key": `${about.name} ${place}` },
+    });
     makeButton(cell, `${about.cellName(place)}, ${text(value)}`, () => about.choose(place));
-    group.append(cell);
+    const words = label(x + layout.width / 2, y + layout.height / 2 + 5, shortText(value), "plain");
+    group.append(svg("g", { class: kinds.join(" ") }, cell, words));
   });
   return group;
 }

@@ -37,9 +37,9 @@ function symbols(formula) {
   });
 }
 
-/** Return a text of a drawing. */
+/** Return a text of a drawing; what it stands beside names the number for screen readers. */
 function label(x, y, words, kind = "") {
-  return svg("text", { x, y, class: `label ${kind}` }, words);
+  return svg("text", { x, y, class: `label ${kind}`, "aria-hidden": "true" }, words);
 }
 
 /** Let a click, Enter and the space bar do the same. */

@@ -17,7 +17,18 @@ from tests.teach.trace.test_trace import TABLE
 from tests.teach.trace.worked.test_worked import pictures, vectors
 
 COMMANDS = {  # of LaTeX and amsmath
-    *("usepackage", "paragraph", "begin", "end", "partial", "frac", "tfrac", "text", "quad"),
+    *(
+        "usepackage",
+        "allowdisplaybreaks",
+        "paragraph",
+        "begin",
+        "end",
+        "partial",
+        "frac",
+        "tfrac",
+        "text",
+        "quad",
+    ),
     *("cdot", "odot", "star", "sum", "sigma", "delta", "eta", "nabla", "top", "mathbf", "hat"),
     *("alpha", "beta", "gamma", "varepsilon", "lambda", "mu", "rho", "pi", "sqrt", "leftarrow"),
     *("max", "min", "log", "tanh", "operatorname", "times", "left", "right", "dots", "le"),
@@ -99,7 +110,9 @@ def test_what_would_not_compile_is_found(text: str, problem: str) -> None:
 
 
 def test_the_chain_is_derived() -> None:
-    lines = [line.rstrip(" \\").strip() for line in derivation(load_config("chain", ())).split("\n")]
+    lines = [
+        line.rstrip(" \\").strip() for line in derivation(load_config("chain", ())).split("\n")
+    ]
     for line in (
         r"z^{(1)} &= W^{(1)} a^{(0)} + b^{(1)} = 10 \cdot 1 + 1 = 11",
         r"y^{(3)} &= c x = 2 \cdot 220 = 440,\quad c = 2",
@@ -123,6 +136,7 @@ def test_the_chain_is_derived() -> None:
         ("γ / √(σ² + ε)", r"\gamma / \sqrt{\sigma^{2} + \varepsilon}"),
         ("3e-07 · (−2)", r"3\cdot 10^{-7} \cdot (-2)"),
         ("δ ⊙ leaky_relu'(z)", r"\delta \odot \operatorname{leaky\_relu}'(z)"),
+        ("y = x as a vector", r"y = x \text{ as a vector }"),
         ("max(z, 0)", r"\max(z, 0)"),
     ],
 )
