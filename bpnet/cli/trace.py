@@ -11,7 +11,7 @@ import click
 
 from bpnet.cli.options import PATH, ConfigCommand, as_json, data_dir, mirror, with_settings
 from bpnet.cli.output import note, show, show_json
-from bpnet.config.presets import describe, find_config
+from bpnet.config.presets import describe, example_paths, find_config, preset_paths
 from bpnet.teach.trace.selection import PARTS, select
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ def write_trace_page(
     from bpnet.html.page import open_page, write_page
     from bpnet.teach.trace.page.page import trace_page
 
-    about = describe(find_config(source))
+    is_known = source in example_paths() | preset_paths()
+    about = describe(find_config(source)) if is_known else ""
     write_page(path, trace_page(source, about, config, traced), "--html")
     note(f"page: {path.absolute()}")
     if opens and not open_page(path):

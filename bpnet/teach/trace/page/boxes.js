@@ -46,7 +46,10 @@ function drawBox(view, box, bottom) {
   const group = svg(
     "g",
     {},
-    svg("rect", { ...frame, class: view.position.layer === box.layer ? "column is-current" : "column" }),
+    svg("rect", {
+      ...frame,
+      class: view.position.layer === box.layer ? "column is-current" : "column",
+    }),
     svg("text", { x: middle, y: 22, class: "title" }, box.name),
     svg("text", { x: middle, y: 40, class: "small" }, box.shape.join("×")),
   );
@@ -74,7 +77,8 @@ function drawHalf(view, box, y, choose, half) {
       name: `${isValue ? "output" : "gradient"} of ${box.name}`,
       cellName: (number) => nameOf(box.name, number, box.shape),
       isLit: (number) => view.isLitName(nameOf(box.name, number, box.shape)),
-      isChosen: (number) => view.isChosen(choice(number)) || isSame(choice(number), view.shownWindow()),
+      isChosen: (number) =>
+        view.isChosen(choice(number)) || isSame(choice(number), view.shownWindow()),
       choose: (number) => choose(choice(number)),
     }),
   );

@@ -4,7 +4,11 @@
 /** Fill the panel of what was chosen. */
 function showChoice(view, panel, actions) {
   const { chosen } = view;
-  const parts = !chosen ? [] : chosen.kind === "weight" ? weightParts(view, actions) : neuronParts(view);
+  const parts = !chosen
+    ? []
+    : chosen.kind === "weight"
+      ? weightParts(view, actions)
+      : neuronParts(view);
   panel.replaceChildren(...parts);
 }
 
@@ -20,7 +24,10 @@ function neuronParts(view) {
   if (!worked) return [html("h3", {}, name), html("p", {}, summary(view, number, place))];
   const [, , forward, backward] = worked;
   const sentences = view.gradient(number, place) === null ? [forward] : [forward, backward];
-  return [html("h3", {}, name), ...sentences.map((sentence) => html("p", {}, ...symbols(sentence)))];
+  return [
+    html("h3", {}, name),
+    ...sentences.map((sentence) => html("p", {}, ...symbols(sentence))),
+  ];
 }
 
 function inputParts(view, place) {
@@ -28,7 +35,8 @@ function inputParts(view, place) {
   const gradient = view.gradient(-1, place);
   const first = view.trace.layers[0].name;
   const forward = `It passes ${text(view.value(-1, place))} on to ${first}.`;
-  const back = `The gradient ${text(gradient ?? 0)} arrives here: how the loss would change with the input.`;
+  const arriving = text(gradient ?? 0);
+  const back = `The gradient ${arriving} arrives here: how the loss changes with the input.`;
   const parts = gradient === null ? [forward] : [forward, back];
   return [html("h3", {}, name), ...parts.map((sentence) => html("p", {}, sentence))];
 }
@@ -37,7 +45,8 @@ function inputParts(view, place) {
 function summary(view, layer, place) {
   const gradient = view.gradient(layer, place);
   const back = gradient === null ? "" : `, and δ = ${text(gradient)} comes back to it`;
-  return `It gives ${text(view.value(layer, place))}${back}. Formulas with numbers stand in the page for the largest of this layer.`;
+  const known = `It gives ${text(view.value(layer, place))}${back}.`;
+  return `${known} The page has formulas with numbers for the largest of this layer.`;
 }
 
 /** Return the paths of a weight with their products and sum, or why they are not listed. */
@@ -54,7 +63,8 @@ function weightParts(view, actions) {
   const items = listed.paths.map((path, number) => pathItem(view, path, number, several, actions));
   const relation = listed.agrees ? "=" : "≠";
   const terms = listed.paths.map((path) => inSum(path.product)).join(" + ");
-  const sum = `${listed.paths.length > 1 ? `Sum of the paths: ${terms}` : "Sum of the one path"} = ${text(listed.sum)} ${relation} gradient ${text(listed.gradient)}`;
+  const total = listed.paths.length > 1 ? `Sum of the paths: ${terms}` : "Sum of the one path";
+  const sum = `${total} = ${text(listed.sum)} ${relation} gradient ${text(listed.gradient)}`;
   return [heading, html("ol", { class: "paths" }, ...items), html("p", { id: "path-sum" }, sum)];
 }
 
@@ -74,12 +84,18 @@ function pathItem(view, path, number, several, actions) {
   const sample = several ? `sample ${path.sample}: ` : "";
   const button = html(
     "button",
-    { type: "button", "aria-pressed": String(view.onlyPath === number), "data-key": `path ${number}` },
+    {
+      type: "button",
+      "aria-pressed": String(view.onlyPath === number),
+      "data-key": `path ${number}`,
+    },
     html("span", {}, sample + path.through.join(" → ")),
     html("br"),
     html("code", {}, `${path.numbers} = ${text(path.product)}`),
   );
-  button.addEventListener("click", () => actions.lightOnly(view.onlyPath === number ? null : number));
+  button.addEventListener("click", () =>
+    actions.lightOnly(view.onlyPath === number ? null : number),
+  );
   return html("li", {}, button);
 }
 

@@ -38,7 +38,10 @@ const EXPLANATIONS = {
     const last = trace.layers.length - 1;
     const { name, shape } = trace.layers[last];
     const worked = step.worked.loss_gradient[sample];
-    return formula(step.loss_formulas.backward, namedRows(view, worked, `∂C/∂${name}`, shape, last));
+    return formula(
+      step.loss_formulas.backward,
+      namedRows(view, worked, `∂C/∂${name}`, shape, last),
+    );
   },
   backward: explainBackward,
   update: (view) => [

@@ -11,7 +11,9 @@ const at = (name) => document.getElementById(name);
 function isSame(one, other) {
   if (!one || !other) return false;
   const { kind, layer, parameter, place } = other;
-  return one.kind === kind && one.layer === layer && one.parameter === parameter && one.place === place;
+  return (
+    one.kind === kind && one.layer === layer && one.parameter === parameter && one.place === place
+  );
 }
 
 /** Return everything that the drawings and panels ask about the state. */
@@ -29,8 +31,13 @@ function viewOf({ position: number, sample, chosen, onlyPath }) {
   view.weight = (choice) => describeWeight(view, choice);
   view.isChosen = (choice) => isSame(chosen, choice);
   view.spoken = (name, value, gradient) =>
-    [name, value === null ? "" : `, value ${text(value)}`, gradient === null ? "" : `, gradient ${text(gradient)}`].join("");
-  view.knowsPaths = () => position.kind === "backward" ? position.layer === 0 : isAtLeast(position, "update");
+    [
+      name,
+      value === null ? "" : `, value ${text(value)}`,
+      gradient === null ? "" : `, gradient ${text(gradient)}`,
+    ].join("");
+  view.knowsPaths = () =>
+    position.kind === "backward" ? position.layer === 0 : isAtLeast(position, "update");
   view.paths = () => pathsOf(view);
   view.shownWindow = () => shownWindow(view);
   addLight(view);
@@ -61,7 +68,9 @@ function describeWeight(view, { parameter, place }) {
 /** Return the listed paths of the chosen weight, or undefined. */
 function pathsOf({ step, chosen }) {
   if (chosen?.kind !== "weight" || !step.paths) return undefined;
-  return step.paths[nameOf(chosen.parameter, chosen.place, step.parameters[chosen.parameter].before.shape)];
+  return step.paths[
+    nameOf(chosen.parameter, chosen.place, step.parameters[chosen.parameter].before.shape)
+  ];
 }
 
 /** Let a view know which names and edges light up: those on the paths of the chosen weight. */
@@ -72,7 +81,9 @@ function addLight(view) {
     .filter((path) => view.onlyPath !== null || path.sample === view.step.samples[view.sample]);
   const names = new Set(paths.flatMap((path) => path.through));
   const edges = new Set(
-    paths.flatMap((path) => path.through.slice(1).map((name, place) => `${path.through[place]}→${name}`)),
+    paths.flatMap((path) =>
+      path.through.slice(1).map((name, place) => `${path.through[place]}→${name}`),
+    ),
   );
   view.isLitName = (name) => names.has(name);
   view.isLitEdge = ({ from, to, weight }) => {
@@ -120,7 +131,10 @@ function showPosition(view) {
   at("previous").disabled = state.position === 0;
   at("next").disabled = state.position === POSITIONS.length - 1;
   for (const button of document.querySelectorAll("[data-moment]")) {
-    button.setAttribute("aria-pressed", String(state.position === placeOfMoment(button.dataset.moment)));
+    button.setAttribute(
+      "aria-pressed",
+      String(state.position === placeOfMoment(button.dataset.moment)),
+    );
   }
 }
 
@@ -181,14 +195,17 @@ function start() {
     if (state.position === POSITIONS.length - 1) change({ position: 0 });
     play(state.timer === null);
   });
-  at("sample").addEventListener("change", () => change({ sample: Number(at("sample").value), onlyPath: null }));
+  at("sample").addEventListener("change", () =>
+    change({ sample: Number(at("sample").value), onlyPath: null }),
+  );
   for (const button of document.querySelectorAll("[data-moment]")) {
     button.addEventListener("click", () => goTo(button.dataset.moment));
   }
   const isSmall = TRACE.drawing === "neurons";
   at("legend").textContent = isSmall
     ? "Choose a neuron or a weight, by click or by Tab and Enter."
-    : "Blue is positive, orange negative, strong is large. Choose a number, by click or by Tab and Enter.";
+    : "Blue is positive, orange negative, strong is large. " +
+      "Choose a number, by click or by Tab and Enter.";
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => change({}));
   addEventListener("resize", () => change({}));
   fillSamples();

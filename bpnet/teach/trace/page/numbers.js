@@ -64,5 +64,7 @@ function placeOf(index, shape) {
 
 /** Return the name of a number, such as `1.weight[2,1]`; places are counted from 1. */
 function nameOf(array, place, shape) {
-  return `${array}[${indexOf(place, shape).map((position) => position + 1).join(",")}]`;
+  return `${array}[${indexOf(place, shape)
+    .map((position) => position + 1)
+    .join(",")}]`;
 }

@@ -111,7 +111,12 @@ function drawPixels(values, layout, about) {
     if (place !== null) about.choose(place);
   });
   group.addEventListener("keydown", (event) => {
-    const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -layout.columns, ArrowDown: layout.columns };
+    const moves = {
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowUp: -layout.columns,
+      ArrowDown: layout.columns,
+    };
     if (!(event.key in moves)) return;
     event.preventDefault();
     const place = chosen < 0 ? 0 : chosen + moves[event.key];

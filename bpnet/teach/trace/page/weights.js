@@ -9,7 +9,11 @@ function showWeights(view, sentence, table, choose) {
   const names = Object.keys(view.step.parameters);
   if (!names.length) return table.replaceChildren(html("p", {}, "This network has no weights."));
   const rows = names.flatMap((name) => parameterRows(view, name, choose));
-  const made = tableOf("", ["weight", "value", "gradient"], rows.map((one) => one.cells));
+  const made = tableOf(
+    "",
+    ["weight", "value", "gradient"],
+    rows.map((one) => one.cells),
+  );
   rows.forEach((one, place) => {
     made.tBodies[0].rows[place].classList.toggle("is-chosen", one.isChosen);
   });
@@ -20,11 +24,17 @@ function showWeights(view, sentence, table, choose) {
 function momentOf(view) {
   const { position } = view;
   if (position.kind === "zero") {
-    return "After zero: the gradients are 0. bpnet overwrites them in every step instead; tutorials whose library adds them up must do this.";
+    return (
+      "After zero: the gradients are 0. Tutorials whose library adds gradients up must do this; " +
+      "bpnet overwrites them in every step instead."
+    );
   }
-  if (position.kind === "update") return "After the step: the weights have moved, the gradients are as they were.";
+  if (position.kind === "update")
+    return "After the step: the weights have moved, the gradients are as they were.";
   if (position.kind === "backward") {
-    return position.layer > 0 ? "During backward: gradients as far as they are known." : "After backward: every weight has its gradient.";
+    return position.layer > 0
+      ? "During backward: gradients as far as they are known."
+      : "After backward: every weight has its gradient.";
   }
   return "Before backward: no gradient of this step is known.";
 }
@@ -36,14 +46,22 @@ function parameterRows(view, parameter, choose) {
   return Array.from({ length: count(shape) }, (_, place) => {
     const choice = { kind: "weight", parameter, place };
     const weight = view.weight(choice);
-    const button = html("button", { type: "button", "data-key": `row ${weight.name}` }, weight.name);
+    const button = html(
+      "button",
+      { type: "button", "data-key": `row ${weight.name}` },
+      weight.name,
+    );
     button.addEventListener("click", () => choose(choice));
     return {
       isChosen: view.isChosen(choice),
       cells: [
         html("th", { scope: "row" }, button),
         html("td", { class: "value" }, text(weight.value)),
-        html("td", { class: "gradient" }, weight.gradient === null ? "none" : text(weight.gradient)),
+        html(
+          "td",
+          { class: "gradient" },
+          weight.gradient === null ? "none" : text(weight.gradient),
+        ),
       ],
     };
   });
@@ -63,7 +81,8 @@ function pictureRow(view, parameter, shape, choose) {
 /** Return the shape in which a parameter is drawn: weights that look at pictures as pictures. */
 function pictureShape(view, parameter, shape) {
   const before = view.trace.layers[layerOf(parameter) - 1];
-  const looksAtPictures = shape.length === 2 && before?.kind === "flatten" && before.input_shape.length === 3;
+  const looksAtPictures =
+    shape.length === 2 && before?.kind === "flatten" && before.input_shape.length === 3;
   return looksAtPictures ? [shape[0], ...before.input_shape] : shape;
 }
 
@@ -79,6 +98,15 @@ function parameterPicture(view, parameter, kind, numbers, shape, choose) {
     choose: (place) => choose(choice(place)),
   });
   const [least, most] = [Math.min, Math.max].map((of) => numbers.reduce((a, b) => of(a, b)));
-  const drawing = svg("svg", { width: width + 4, height: height + 4, viewBox: `-2 -2 ${width + 4} ${height + 4}` }, picture);
-  return html("figure", {}, drawing, html("figcaption", {}, `${text(least, 3)} to ${text(most, 3)}`));
+  const drawing = svg(
+    "svg",
+    { width: width + 4, height: height + 4, viewBox: `-2 -2 ${width + 4} ${height + 4}` },
+    picture,
+  );
+  return html(
+    "figure",
+    {},
+    drawing,
+    html("figcaption", {}, `${text(least, 3)} to ${text(most, 3)}`),
+  );
 }

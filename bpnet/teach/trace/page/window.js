@@ -11,8 +11,10 @@ function showWindow(view, panel, move) {
   if (!shown) return;
   const layer = view.trace.layers[shown.layer];
   const [channel, row, column] = indexOf(shown.place, layer.shape);
-  const where = `${layer.shape[0] > 1 ? `channel ${channel + 1}, ` : ""}row ${row + 1}, column ${column + 1}`;
-  const grids = layer.kind === "conv" ? filterGrids(view, shown, layer) : poolGrids(view, shown, layer);
+  const which = layer.shape[0] > 1 ? `channel ${channel + 1}, ` : "";
+  const where = `${which}row ${row + 1}, column ${column + 1}`;
+  const grids =
+    layer.kind === "conv" ? filterGrids(view, shown, layer) : poolGrids(view, shown, layer);
   panel.replaceChildren(
     html("h3", {}, `${layer.name}: the window that gives ${where}`),
     moveButtons(shown, layer, move),
@@ -59,8 +61,9 @@ function square(side, find) {
 function filterOf(view, layer, channel, inputChannel) {
   const { before } = view.step.parameters[layer.parameters.weight];
   const weights = numbersOf(before);
-  return square(layer.windows.kernel, (i, j) =>
-    weights[placeOf([channel, inputChannel, i, j], before.shape)],
+  return square(
+    layer.windows.kernel,
+    (i, j) => weights[placeOf([channel, inputChannel, i, j], before.shape)],
   );
 }
 
@@ -98,7 +101,8 @@ function total(view, shown, layer, written) {
   const [channel] = indexOf(shown.place, layer.shape);
   const output = view.value(shown.layer, shown.place);
   if (output === null) return "";
-  if (layer.input_shape[0] === 1 && !layer.parameters.bias) return `Σ = ${text(output)} is the output here.`;
+  if (layer.input_shape[0] === 1 && !layer.parameters.bias)
+    return `Σ = ${text(output)} is the output here.`;
   const hidden = layer.input_shape[0] - MOST_CHANNELS;
   const rest = hidden > 0 ? ` + the sums of ${hidden} more channels` : "";
   const bias = layer.parameters.bias;
@@ -131,7 +135,14 @@ function backwardGrids(view, shown, layer) {
   const delta = view.gradient(shown.layer, shown.place);
   if (delta === null || !knowsWeightGradient(view.position, shown.layer)) return [];
   const [channel, row, column] = indexOf(shown.place, layer.shape);
-  const pixels = windowPixels(view, layer, shown.layer, layer.kind === "conv" ? 0 : channel, row, column);
+  const pixels = windowPixels(
+    view,
+    layer,
+    shown.layer,
+    layer.kind === "conv" ? 0 : channel,
+    row,
+    column,
+  );
   const { kernel } = layer.windows;
   const shares = {
     conv: () => filterOf(view, layer, channel, 0).map((line) => line.map((one) => one * delta)),
@@ -143,7 +154,12 @@ function backwardGrids(view, shown, layer) {
   }[layer.kind];
   if (!shares) return [];
   const parts = [
-    html("p", {}, `On the way back δ = ${text(delta)} goes to the same pixels. Where windows overlap, what arrives adds up.`),
+    html(
+      "p",
+      {},
+      `On the way back δ = ${text(delta)} goes to the same pixels. ` +
+        "Where windows overlap, what arrives adds up.",
+    ),
     html("div", { class: "grids" }, gridOf(backwardName(layer), shares())),
   ];
   if (layer.kind === "conv") {
@@ -155,7 +171,11 @@ function backwardGrids(view, shown, layer) {
 
 function backwardName(layer) {
   const several = layer.kind === "conv" && layer.input_shape[0] > 1 ? ", channel 1" : "";
-  return { conv: `δ · filter${several}`, maxpool: "δ to the largest", avgpool: "δ / K² to each" }[layer.kind];
+  return {
+    conv: `δ · filter${several}`,
+    maxpool: "δ to the largest",
+    avgpool: "δ / K² to each",
+  }[layer.kind];
 }
 
 function sign(words) {

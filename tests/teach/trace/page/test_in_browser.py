@@ -79,8 +79,17 @@ class Page:
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
+    def texts(self, selector: str) -> list[str]:
+        """Return the texts of all that are found, at one moment."""
+        found: list[str] = self.run(
+            "return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent)",
+            selector,
+        )
+        return [" ".join(one.split()) for one in found]
+
     def text(self, selector: str) -> str:
-        return " ".join(str(self.find(selector).get_attribute("textContent")).split())
+        (found,) = self.texts(selector)
+        return found
 
     def key(self, name: str) -> WebElement:
         return self.find(f'[data-key="{name}"]')
@@ -96,12 +105,13 @@ class Page:
         return self.driver.execute_script(script, *arguments)
 
     def errors(self) -> list[Any]:
-        return self.driver.get_log("browser")
+        found: list[Any] = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return found
 
     def weights(self) -> dict[str, tuple[str, str]]:
         """Return value and gradient of every weight in the table."""
-        rows = [one.text.split() for one in self.all("#weights tbody tr")]
-        return {row[0]: (row[1], row[2]) for row in rows}
+        columns = (self.texts(f"#weights {one}") for one in ("th button", ".value", ".gradient"))
+        return {name: (value, gradient) for name, value, gradient in zip(*columns, strict=True)}
 
 
 @pytest.fixture
@@ -133,7 +143,7 @@ def test_a_formula_stands_in_symbols_with_numbers_and_as_a_value(page: Page) -> 
     page.open("chain")
     page.click("#next")
     assert page.text("#explanation .symbols") == "z = W a + b"
-    cells = [cell.text for cell in page.all("#explanation td")]
+    cells = page.texts("#explanation td")
     assert cells == ["= 10 · 1 + 1", "= 11"]
 
 
@@ -141,8 +151,8 @@ def test_nothing_is_shown_before_it_is_computed(page: Page) -> None:
     page.open("chain")
     seen = []
     for _ in range(int(str(page.find("#position").get_attribute("max"))) + 1):
-        values = [one.text for one in page.all("#network text.value")]
-        gradients = [one.text for one in page.all("#network .node text.gradient")]
+        values = page.texts("#network text.value")
+        gradients = page.texts("#network .node text.gradient")
         seen.append((len(values), len(gradients)))
         if page.find("#next").is_enabled():
             page.click("#next")
@@ -159,7 +169,7 @@ def test_the_highlighted_paths_of_every_weight_add_up(name: str, page: Page) -> 
     for weight, (_, gradient) in page.weights().items():
         page.click(f'[data-key="row {weight}"]')
         products = page.run("return viewOf(state).paths().paths.map((path) => path.product)")
-        shown = [one.text.rpartition(" = ")[2] for one in page.all("#chosen code")]
+        shown = [one.rpartition(" = ")[2] for one in page.texts("#chosen code")]
         assert shown == [number(product) for product in products]
         if products:
             assert page.text("#path-sum").endswith(f"= gradient {gradient}")
@@ -252,7 +262,7 @@ def test_samples_and_steps_can_be_chosen(page: Page) -> None:
     values = []
     for line in ("1", "2"):
         samples.select_by_visible_text(line)
-        values.append([one.text for one in page.all("#network text.value")])
+        values.append(page.texts("#network text.value"))
         samples = Select(page.find("#sample"))
     assert values[0] != values[1]
     assert values[0][0] == "1"  # the first input of the table
