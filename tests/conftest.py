@@ -7,15 +7,17 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from selenium.webdriver.chrome.webdriver import WebDriver
 
 from bpnet.data.dataset import Dataset, Samples
 from tests.helpers.places import MNIST_FILES
 from tests.helpers.tiny import NET, TRAIN, draw_dataset, succeed, write_idx_folder
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
 
 TINY = Path("tiny.ini")
 
@@ -90,7 +92,7 @@ def mnist_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[WebDriver]:
+def browser() -> "Iterator[WebDriver]":
     """Open a browser for all tests that look at pages."""
     from tests.helpers.browser import has_browser, open_browser
 

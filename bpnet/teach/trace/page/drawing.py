@@ -15,7 +15,7 @@ from bpnet.teach.trace.step_trace import StepTrace
 from bpnet.teach.trace.worked.layer_step import windows
 
 NEURONS, BOXES = "neurons", "boxes"
-MOST_NEURONS = 12  # of a layer that is drawn neuron by neuron
+MOST_NEURONS = 8  # of a layer that is drawn neuron by neuron
 MOST_EDGES = 160  # of all linear layers, each with its weight
 MOST_LAYERS = 24
 

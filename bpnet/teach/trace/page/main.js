@@ -3,6 +3,7 @@
 
 const TRACE = JSON.parse(document.getElementById("trace").textContent);
 const POSITIONS = positionsOf(TRACE);
+const MOST_PLAYED = 16; // places of a window that are shown one by one
 const PAUSE = 1400; // milliseconds between positions while playing
 const state = { position: 0, sample: 0, chosen: null, onlyPath: null, timer: null };
 const at = (name) => document.getElementById(name);
@@ -65,33 +66,6 @@ function describeWeight(view, { parameter, place }) {
   return { name, value, gradient, spoken: view.spoken(name, value, gradient) };
 }
 
-/** Return the listed paths of the chosen weight, or undefined. */
-function pathsOf({ step, chosen }) {
-  if (chosen?.kind !== "weight" || !step.paths) return undefined;
-  return step.paths[
-    nameOf(chosen.parameter, chosen.place, step.parameters[chosen.parameter].before.shape)
-  ];
-}
-
-/** Let a view know which names and edges light up: those on the paths of the chosen weight. */
-function addLight(view) {
-  const listed = pathsOf(view);
-  const paths = (listed?.paths ?? [])
-    .filter((path, number) => view.onlyPath === null || number === view.onlyPath)
-    .filter((path) => view.onlyPath !== null || path.sample === view.step.samples[view.sample]);
-  const names = new Set(paths.flatMap((path) => path.through));
-  const edges = new Set(
-    paths.flatMap((path) =>
-      path.through.slice(1).map((name, place) => `${path.through[place]}→${name}`),
-    ),
-  );
-  view.isLitName = (name) => names.has(name);
-  view.isLitEdge = ({ from, to, weight }) => {
-    const own = weight && describeWeight(view, weight).name;
-    return edges.has(`${from.name}→${to.name}`) || edges.has(`${own}→${to.name}`);
-  };
-}
-
 /** Return the window that is shown: the chosen one, or the first of the layer whose turn it is. */
 function shownWindow({ trace, position, chosen }) {
   const slides = (layer) => layer !== undefined && layer >= 0 && trace.layers[layer]?.windows;
@@ -111,9 +85,18 @@ function change(changes) {
   showPosition(view);
   explain(view, at("explanation"));
   showWindow(view, at("window"), choose);
-  showChoice(view, at("chosen"), { goTo, lightOnly: (onlyPath) => change({ onlyPath }) });
+  showChoice(view, at("chosen"), { goTo, lightOnly });
   showWeights(view, at("moment"), at("weights"), choose);
   if (focused) document.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+}
+
+/** Light up one of the listed paths and show its sample; null for all. */
+function lightOnly(onlyPath) {
+  const view = viewOf(state);
+  const sample = view.paths().paths[onlyPath]?.sample;
+  const place = view.step.samples.indexOf(sample);
+  change({ onlyPath, sample: place < 0 ? state.sample : place });
+  fillSamples();
 }
 
 /** Choose a neuron or weight; the chosen one is let go. */
@@ -180,7 +163,14 @@ function play(isPlaying) {
   at("play").textContent = isPlaying ? "❚❚ Pause" : "▶ Play";
 }
 
+/** Go on by a position; where a window slides over few places, by a place. */
 function playOn() {
+  const view = viewOf(state);
+  const [shown, { kind, layer }] = [shownWindow(view), view.position];
+  const places = shown ? count(TRACE.layers[shown.layer].shape) : 0;
+  const isSliding = kind === "forward" && shown?.layer === layer && places <= MOST_PLAYED;
+  if (isSliding && shown.place + 1 < places) return choose({ ...shown, place: shown.place + 1 });
+  if (shown) state.chosen = null;
   moveBy(1);
   if (state.position === POSITIONS.length - 1) play(false);
 }

@@ -26,8 +26,8 @@ function drawNeurons(view, choose) {
 function neuronGraph(trace) {
   if (trace.graph) return trace.graph;
   const hasBias = trace.layers.some((layer) => "bias" in layer.parameters);
-  const apart = hasBias ? 132 : 100;
   const tallest = Math.max(...trace.layers.map((layer) => layer.shape[0]), trace.input_shape[0]);
+  const apart = hasBias ? (tallest > 4 ? 118 : 132) : 100;
   const height = TOP + (tallest - 1) * apart + (hasBias ? 84 : 52);
   let x = 48;
   const columns = [{ layer: -1, x, name: "input" }];

@@ -203,6 +203,31 @@ def test_weights_are_chosen_in_the_drawing(page: Page) -> None:
     assert page.text("#chosen") == ""
 
 
+def test_paths_that_are_too_many_light_up_together(page: Page) -> None:
+    layers = "linear 3, tanh, linear 5, tanh, linear 4, tanh, linear 1"
+    page.open("keras", f"model.layers={layers}")
+    page.moment("after backward")
+    page.run("choose({ kind: 'weight', parameter: '1.weight', place: 2 })")
+    assert "Not listed: the paths are too many" in page.text("#chosen")
+    assert "Factored, δ" in page.text("#chosen")
+    lit = page.run("return [...document.querySelectorAll('.node.is-lit')].length")
+    assert lit == 1 + 1 + 5 + 5 + 4 + 4 + 1 + 1  # one neuron of both first layers, all others
+
+
+def test_a_playing_window_slides_over_the_picture(page: Page) -> None:
+    page.open("conv")
+    page.click("#next")
+    titles = []
+    for _ in range(5):
+        titles.append(page.text("#window h3"))
+        page.run("playOn()")
+    assert [title.rpartition("gives ")[2] for title in titles] == [
+        *("row 1, column 1", "row 1, column 2", "row 2, column 1", "row 2, column 2"),
+        "row 1, column 1",
+    ]
+    assert titles[-1].startswith("2.avgpool")
+
+
 def test_a_neuron_says_what_it_receives_and_passes_on(page: Page) -> None:
     page.open("chain")
     page.moment("after backward")
