@@ -12,9 +12,11 @@ from selenium.webdriver.support.ui import Select
 
 from bpnet.config.loading import load_config
 from bpnet.config.presets import example_paths
+from bpnet.config.settings import Config
 from bpnet.nn.facts import number
 from bpnet.teach.trace.page.page import trace_page
 from bpnet.teach.trace.trace import trace
+from tests.teach.trace.worked.test_worked import pictures, vectors
 
 CONTRAST = """
 const luminance = (colour) => {
@@ -40,6 +42,17 @@ return has === (document.querySelectorAll("#network .is-lit").length > 0);
 """
 
 
+# Titles of all positions, after choosing the last output of the layer whose turn it is.
+EVERY_POSITION = """
+return POSITIONS.map((position, place) => {
+  const layer = position.layer ?? 0;
+  const last = count(TRACE.layers[layer].shape) - 1;
+  change({ position: place, chosen: { kind: "neuron", layer, place: last } });
+  return titleOf(TRACE, position);
+});
+"""
+
+
 class Page:
     """One page in a browser.
 
@@ -54,9 +67,11 @@ class Page:
         self.resize(1280, 900)
 
     def open(self, source: str, *overrides: str, steps: int = 1) -> None:
-        config = load_config(source, overrides)
+        self.show(load_config(source, overrides), steps)
+
+    def show(self, config: Config, steps: int = 1) -> None:
         path = self.folder / "page.html"
-        path.write_text(trace_page(source, "", config, trace(config, steps)), encoding="utf-8")
+        path.write_text(trace_page("net", "", config, trace(config, steps)), encoding="utf-8")
         self.driver.get(path.as_uri())
 
     def resize(self, width: int, height: int) -> None:
@@ -343,6 +358,15 @@ def test_a_large_network_is_drawn_as_pictures(page: Page) -> None:
     assert "2.maxpool[1,1,2]" in page.text("#chosen")
     page.run("choose({ kind: 'weight', parameter: '10.weight', place: 7 })")
     assert "Not listed: " in page.text("#chosen")
+    assert page.errors() == []
+
+
+@pytest.mark.parametrize("config", [vectors(), pictures()], ids=["vectors", "pictures"])
+def test_every_layer_is_shown_at_every_position(config: Config, page: Page) -> None:
+    page.show(config)
+    titles = page.run(EVERY_POSITION)
+    layers = len(config.model.layers)
+    assert len(titles) == len(set(titles)) == 2 * layers + 5
     assert page.errors() == []
 
 
