@@ -20,12 +20,12 @@ function neuronParts(view) {
   const worked = view.step.worked.forward[number][view.sample][place];
   const name = nameOf(layer.name, place, layer.shape);
   const isKnown = knowsOutput(view.position, number);
-  if (!isKnown) return [html("h3", {}, name), html("p", {}, "Its turn has not come yet.")];
-  if (!worked) return [html("h3", {}, name), html("p", {}, summary(view, number, place))];
+  if (!isKnown) return [html("h2", {}, name), html("p", {}, "Its turn has not come yet.")];
+  if (!worked) return [html("h2", {}, name), html("p", {}, summary(view, number, place))];
   const [, , forward, backward] = worked;
   const sentences = view.gradient(number, place) === null ? [forward] : [forward, backward];
   return [
-    html("h3", {}, name),
+    html("h2", {}, name),
     ...sentences.map((sentence) => html("p", {}, ...symbols(sentence))),
   ];
 }
@@ -38,7 +38,7 @@ function inputParts(view, place) {
   const arriving = text(gradient ?? 0);
   const back = `The gradient ${arriving} arrives here: how the loss changes with the input.`;
   const parts = gradient === null ? [forward] : [forward, back];
-  return [html("h3", {}, name), ...parts.map((sentence) => html("p", {}, sentence))];
+  return [html("h2", {}, name), ...parts.map((sentence) => html("p", {}, sentence))];
 }
 
 /** Return what is known of a number whose formula is not written out. */
@@ -52,7 +52,7 @@ function summary(view, layer, place) {
 /** Return the paths of a weight with their products and sum, or why they are not listed. */
 function weightParts(view, actions) {
   const weight = view.weight(view.chosen);
-  const heading = html("h3", {}, `${weight.name} = ${text(weight.value)}: its paths to the loss`);
+  const heading = html("h2", {}, `${weight.name} = ${text(weight.value)}: its paths to the loss`);
   if (!view.knowsPaths()) return [heading, waiting(actions)];
   const listed = view.paths();
   if (!listed) return [heading, ...factoredParts(view)];
