@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bpnet.cli.options import ConfigCommand, as_json, data_dir, mirror, with_settings
-from bpnet.cli.output import show, show_json
-from bpnet.config.presets import find_config
+from bpnet.cli.options import PATH, ConfigCommand, as_json, data_dir, mirror, with_settings
+from bpnet.cli.output import note, show, show_json
+from bpnet.config.presets import describe, example_paths, find_config, preset_paths
 from bpnet.teach.trace.selection import PARTS, select
 
 if TYPE_CHECKING:
+    from bpnet.config.settings import Config
     from bpnet.teach.trace.step_trace import StepTrace
 
 NARROWEST = 80  # columns of the narrowest page
@@ -41,6 +42,16 @@ NARROWEST = 80  # columns of the narrowest page
 )
 @click.option("--weight", metavar="NAME", help="Show the paths of this weight: '1.weight[2,1]'.")
 @click.option("--brief", is_flag=True, help="Show values and gradients without formulas and paths.")
+@click.option(
+    "--html",
+    "page",
+    type=PATH,
+    metavar="FILE.html",
+    help="Write a page there instead: the network drawn, a slider through the step, paths to "
+    "click; needs Jinja2 (pip install 'bpnet[report]').",
+)
+@click.option("--open", "opens", is_flag=True, help="Open the page of --html in the browser.")
+@click.option("--latex", is_flag=True, help="Print a derivation for LaTeX (amsmath) instead.")
 @with_settings
 @data_dir
 @mirror
@@ -51,6 +62,9 @@ def command(
     parts: tuple[str, ...],
     weight: str | None,
     brief: bool,
+    page: Path | None,
+    opens: bool,
+    latex: bool,
     overrides: tuple[str, ...],
     data_dir: Path | None,
     mirror: str | None,
@@ -72,12 +86,27 @@ def command(
     from bpnet.teach.trace.trace import trace
 
     is_part = bool(parts or weight or brief)
-    if is_part and as_json:
-        raise click.UsageError("--json shows all: leave out --only, --weight and --brief")
+    forms = {"--json": as_json, "--html": page is not None, "--latex": latex}
+    demand_one_form([option for option, is_given in forms.items() if is_given], is_part)
+    if opens and page is None:
+        raise click.UsageError("--open needs --html FILE.html")
+    if page is not None:
+        from bpnet.html.page import check_page
+
+        check_page(page, "--html")
     load = partial(load_dataset, data_dir=data_dir, mirror=mirror, progress=DownloadProgress())
-    traced = trace(load_config(source, overrides), steps, load)
+    config = load_config(source, overrides)
+    traced = trace(config, steps, load)
     if as_json:
         show_document(source, traced)
+    elif page is not None:
+        write_trace_page(page, source, config, traced, opens)
+    elif latex:
+        from bpnet.teach.trace.latex.document import latex_lines, leaves_out
+
+        if leaves_out(traced):
+            note("large arrays are left out of the derivation; --json has every number")
+        show(*latex_lines(config, traced))
     else:
         from bpnet.cli.trace_text import trace_lines
 
@@ -85,6 +114,33 @@ def command(
         selection = select(traced, parts, weight, is_brief=brief)
         for line in trace_lines(traced, width, selection):
             show(line)
+
+
+def demand_one_form(forms: list[str], is_part: bool) -> None:
+    """Refuse two forms of output at once, and a part of one that shows all.
+
+    Raises:
+        UsageError: that is asked for.
+    """
+    if len(forms) > 1:
+        raise click.UsageError(f"choose one of {' and '.join(forms)}")
+    if forms and is_part:
+        raise click.UsageError(f"{forms[0]} shows all: leave out --only, --weight and --brief")
+
+
+def write_trace_page(
+    path: Path, source: str, config: Config, traced: list[StepTrace], opens: bool
+) -> None:
+    """Write the page of some steps, say where, and open it if that is wanted."""
+    from bpnet.html.page import open_page, write_page
+    from bpnet.teach.trace.page.page import trace_page
+
+    is_known = source in example_paths() | preset_paths()
+    about = describe(find_config(source)) if is_known else ""
+    write_page(path, trace_page(source, about, config, traced), "--html")
+    note(f"page: {path.absolute()}")
+    if opens and not open_page(path):
+        note("no browser was found: open the page in one")
 
 
 def show_document(source: str, steps: list[StepTrace]) -> None:

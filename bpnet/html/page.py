@@ -56,6 +56,8 @@ def _environment(folder: Path) -> Environment:
         return Markup(found.read_text(encoding="utf-8"))
 
     environment.globals["source"] = source
+    compact = {"ensure_ascii": False, "separators": (",", ":")}
+    environment.policies["json.dumps_kwargs"] = compact  # names keep their order
     return environment
 
 

@@ -1,0 +1,1 @@
+"""A step as a derivation to paste into LaTeX, with amsmath."""

@@ -1,0 +1,71 @@
+"""Put arrays into a page: their numbers while they are few, else a byte each for a picture."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from bpnet.nn.layer import Array
+from bpnet.teach.trace.jacobian import ELEMENT
+from bpnet.teach.trace.step_trace import StepTrace
+
+MOST_NUMBERS = 60_000  # in a page, as numbers: about half a megabyte
+MOST_EXACT = 20_000  # that keep all their digits
+LEVELS = 255  # of a byte
+
+
+def arrays_of(step: StepTrace) -> Iterator[Array]:
+    """Yield every array of a step that is shown."""
+    yield step.inputs
+    for layer in step.layers:
+        yield from (layer.output, layer.grad_output)
+        if layer.local_derivative.form == ELEMENT and layer.local_derivative.values is not None:
+            yield layer.local_derivative.values
+    yield step.layers[0].grad_input
+    for traced in step.parameters.values():
+        yield from (traced.before, traced.grad, traced.after)
+
+
+class ArrayForms:
+    """Know which arrays of a page are numbers and which are pictures alone.
+
+    Args:
+        arrays: all that the page will hold.
+    """
+
+    def __init__(self, arrays: Iterable[Array]) -> None:
+        sizes = sorted(array.size for array in arrays)
+        totals = np.cumsum(sizes)
+        self.is_exact = int(totals[-1]) <= MOST_EXACT
+        fitting = int(np.searchsorted(totals, MOST_NUMBERS, side="right"))
+        self.largest = sizes[fitting - 1] if fitting else 0
+        if fitting < len(sizes) and sizes[fitting] == self.largest:  # equal ones are treated alike
+            self.largest -= 1
+
+    def has_numbers(self, array: Array) -> bool:
+        """Return whether the page holds the numbers of an array."""
+        return array.size <= self.largest
+
+    def as_json(self, array: Array) -> dict[str, Any]:
+        """Return shape and numbers of an array, in row order, or bytes from least to most."""
+        flat = array.reshape(-1)
+        if self.has_numbers(array):
+            digits = 17 if self.is_exact else 6
+            return {"shape": array.shape, "values": [rounded(one, digits) for one in flat.tolist()]}
+        least, most = float(flat.min()), float(flat.max())
+        levels = np.rint((flat - least) * (LEVELS / ((most - least) or 1.0))).astype(np.uint8)
+        return {
+            "shape": array.shape,
+            "least": rounded(least),
+            "most": rounded(most),
+            "bytes": base64.b64encode(levels.tobytes()).decode("ascii"),
+        }
+
+
+def rounded(value: float, digits: int = 6) -> float | int:
+    """Return a number with so many digits; a whole one as it is shortest written."""
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short.is_integer() and abs(short) < 1e15 else short

@@ -1,0 +1,166 @@
+"""Derivations in LaTeX: what they say, and that they would compile."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from bpnet.config.loading import load_config
+from bpnet.config.presets import example_paths
+from bpnet.config.settings import Config
+from bpnet.nn.registry import build_loss, layer_types, loss_types
+from bpnet.teach.trace.latex.document import latex_lines, leaves_out
+from bpnet.teach.trace.latex.formula import latex_formula
+from bpnet.teach.trace.trace import trace
+from tests.helpers.tiny import read_config, succeed
+from tests.teach.trace.test_trace import TABLE
+from tests.teach.trace.worked.test_worked import pictures, vectors
+
+COMMANDS = {  # of LaTeX and amsmath
+    *(
+        "usepackage",
+        "allowdisplaybreaks",
+        "paragraph",
+        "begin",
+        "end",
+        "partial",
+        "frac",
+        "tfrac",
+        "text",
+        "quad",
+    ),
+    *("cdot", "odot", "star", "sum", "sigma", "delta", "eta", "nabla", "top", "mathbf", "hat"),
+    *("alpha", "beta", "gamma", "varepsilon", "lambda", "mu", "rho", "pi", "sqrt", "leftarrow"),
+    *("max", "min", "log", "tanh", "operatorname", "times", "left", "right", "dots", "le"),
+}
+
+
+MARKS = r"\\begin\{(\w+\*?)\}|\\end\{(\w+\*?)\}|\\left\[|\\right\]|\\.|[{}]"
+
+
+def derivation(config: Config, steps: int = 1) -> str:
+    return "\n".join(latex_lines(config, trace(config, steps)))
+
+
+def problems(text: str) -> Iterator[str]:
+    """Yield what LaTeX would stumble on."""
+    text = re.sub(r"^%.*", "", text, flags=re.M)
+    if not text.isascii():
+        yield f"letters that are not ASCII: {set(filter(lambda one: not one.isascii(), text))}"
+    for command in set(re.findall(r"\\([A-Za-z]+)", text)) - COMMANDS:
+        yield f"unknown command {command}"
+    open_ones: list[str] = []
+    for found in re.finditer(MARKS, text):
+        mark = found[0]
+        if mark == "{" or mark == r"\left[":
+            open_ones.append({"{": "}", r"\left[": r"\right]"}[mark])
+        elif mark.startswith(r"\begin"):
+            open_ones.append(found[1])
+        elif mark in ("}", r"\right]") or mark.startswith(r"\end"):
+            closed = found[2] or mark
+            if not open_ones or open_ones.pop() != closed:
+                yield f"{closed} closes nothing"
+    if open_ones:
+        yield f"not closed: {open_ones}"
+    for body in re.findall(r"\\begin\{align\*\}(.*?)\\end\{align\*\}", text, re.S):
+        outside = re.sub(r"\\begin\{bmatrix\}.*?\\end\{bmatrix\}", "", body)
+        for line in outside.split(r"\\"):
+            if line.count("&") > 1:
+                yield f"more than one & in {line}"
+        if re.search(r"\n\s*\n", body):
+            yield "an empty line within align*"
+        if re.search(r"(?<!\\)[_^][^{]", outside):
+            yield "an index without braces"
+
+
+@pytest.mark.parametrize("name", sorted(example_paths()))
+def test_examples_would_compile(name: str) -> None:
+    text = derivation(load_config(name, ()), steps=2)
+    assert list(problems(text)) == []
+    assert text.count(r"\paragraph") == 2
+
+
+@pytest.mark.parametrize("config", [vectors(), pictures()], ids=["vectors", "pictures"])
+def test_every_layer_would_compile(config: Config) -> None:
+    assert list(problems(derivation(config))) == []
+
+
+@pytest.mark.parametrize("loss", sorted(loss_types()))
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop", "adagrad"])
+def test_every_loss_and_optimiser_would_compile(loss: str, optimizer: str) -> None:
+    text = TABLE.replace("loss = mse", f"loss = {loss}")
+    config = read_config(text, f"optimizer.name={optimizer}", "train.grad_clip=1")
+    assert list(problems(derivation(config))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (r"\frac{1}{2", "not closed"),
+        ("1}", "closes nothing"),
+        (r"\begin{align*} a \end{bmatrix}", "closes nothing"),
+        (r"\bigsum", "unknown command"),
+        ("σ", "not ASCII"),
+        (r"\begin{align*} a &= b &= c \end{align*}", "more than one &"),
+        (r"\begin{align*} a_oc \end{align*}", "an index"),
+    ],
+)
+def test_what_would_not_compile_is_found(text: str, problem: str) -> None:
+    assert any(problem in one for one in problems(text))
+
+
+def test_the_chain_is_derived() -> None:
+    lines = [
+        line.rstrip(" \\").strip() for line in derivation(load_config("chain", ())).split("\n")
+    ]
+    for line in (
+        r"z^{(1)} &= W^{(1)} a^{(0)} + b^{(1)} = 10 \cdot 1 + 1 = 11",
+        r"y^{(3)} &= c x = 2 \cdot 220 = 440,\quad c = 2",
+        r"\delta^{(2)} &= c \delta = 2 \cdot (-120) = -240",
+        r"\delta^{(1)} &= {W^{(2)}}^{\top} \delta^{(2)} = 20 \cdot (-240) = -4800",
+        r"\frac{\partial C}{\partial b^{(1)}} &= \delta^{(1)} = -4800",
+        r"\text{BP2:}\quad \delta^{(1)} &= (W^{(2)})^{\top} \delta^{(2)} = -4800",
+        r"W^{(1)} &= 10 - 0.005 \cdot (-4800) = 34",
+        r"b^{(1)} &= 1 - 0.005 \cdot (-4800) = 25",
+        r"W^{(2)} &= 20 - 0.005 \cdot (-2640) = 33.2",
+    ):
+        assert line in lines
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a = σ(z) = 1 / (1 + e⁻ᶻ)", r"a = \sigma(z) = 1 / (1 + e^{-z})"),
+        ("z_o = Σ_c W_oc ⋆ x_c + b_o", r"z_{o} = \sum_{c} W_{oc} \star x_{c} + b_{o}"),
+        ("w − η m̂ / (√ŝ + ε)", r"w - \eta \hat{m} / (\sqrt{\hat{s}} + \varepsilon)"),
+        ("γ / √(σ² + ε)", r"\gamma / \sqrt{\sigma^{2} + \varepsilon}"),
+        ("3e-07 · (−2)", r"3\cdot 10^{-7} \cdot (-2)"),
+        ("δ ⊙ leaky_relu'(z)", r"\delta \odot \operatorname{leaky\_relu}'(z)"),
+        ("y = x as a vector", r"y = x \text{ as a vector }"),
+        ("max(z, 0)", r"\max(z, 0)"),
+    ],
+)
+def test_formulas_are_written_in_letters_of_latex(text: str, written: str) -> None:
+    assert latex_formula(text) == written
+
+
+def test_formulas_of_all_layers_and_losses_are_known() -> None:
+    for loss in loss_types():
+        formulas = build_loss(loss, 2).formulas(2)
+        for formula in (formulas.forward, formulas.backward):
+            assert list(problems(latex_formula(formula))) == []
+    assert len(layer_types()) > 10
+
+
+def test_large_arrays_are_left_out() -> None:
+    config = read_config(TABLE.replace("linear 4", "linear 40"))
+    steps = trace(config, 1)
+    assert leaves_out(steps)
+    assert r"\left[40 \times 2\text{ numbers}\right]" in "\n".join(latex_lines(config, steps))
+    chain = load_config("chain", ())
+    assert not leaves_out(trace(chain, 1))
+
+
+def test_the_command_prints_it() -> None:
+    text = succeed("trace", "chain", "--latex").out
+    assert text == derivation(load_config("chain", ())) + "\n"
