@@ -73,7 +73,7 @@ def test_a_missing_folder_is_named_before_the_work(tmp_path: Path) -> None:
 def test_a_page_needs_jinja2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bpnet.html.page.find_spec", lambda name: None)
     message = fail(2, "trace", "chain", "--html", tmp_path / "a.html")
-    assert "pages need Jinja2" in message
+    assert "the page needs jinja2" in message
     assert "bpnet[report]" in message
 
 
