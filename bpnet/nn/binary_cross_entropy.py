@@ -6,10 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.nn.activation import sigmoid
-from bpnet.nn.facts import SIGMOID, LossFormulas, Mistake, mean_gradient
+from bpnet.nn.facts import (
+    FORGOTTEN_BATCH,
+    FORGOTTEN_OUTPUTS,
+    SIGMOID,
+    LossFormulas,
+    Mistake,
+    mean_gradient,
+)
 from bpnet.nn.layer import Array
 from bpnet.nn.loss import Loss, LossCache
-from bpnet.nn.mistakes import FORGOTTEN_BATCH, FORGOTTEN_OUTPUTS
 from bpnet.nn.softmax import softmax
 
 

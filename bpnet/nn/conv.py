@@ -8,10 +8,10 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from bpnet.nn import facts
 from bpnet.nn.facts import MOST_OUTPUTS, MOST_PIXELS, Formulas, Option
 from bpnet.nn.layer import Array, Layer, Shape, ShapeError
 from bpnet.nn.memory import Room
-from bpnet.nn.mistakes import ACCUMULATION, MEAN_OVER_PLACES, TURNED_FILTERS
 
 
 @dataclass(slots=True)
@@ -61,8 +61,8 @@ class Conv(Layer[ConvCache]):
         Option("padding", "padding", int, 0, MOST_PIXELS),
         Option("bias", "bias", bool),
     )
-    mistake = TURNED_FILTERS
-    other_mistakes = (ACCUMULATION, MEAN_OVER_PLACES)
+    mistake = facts.TURNED_FILTERS
+    other_mistakes = (facts.ACCUMULATION, facts.MEAN_OVER_PLACES)
     weight: Array  # (out_channels, in_channels, kernel_size, kernel_size)
     bias: Array  # (out_channels,)
 

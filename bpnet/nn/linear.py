@@ -6,10 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bpnet.nn.facts import MOST_OUTPUTS, Formulas, Mistake, Option
+from bpnet.nn.facts import ACCUMULATION, MOST_OUTPUTS, Formulas, Mistake, Option
 from bpnet.nn.layer import Array, Layer, Shape, ShapeError
 from bpnet.nn.memory import Room
-from bpnet.nn.mistakes import ACCUMULATION
 
 
 @dataclass(slots=True)

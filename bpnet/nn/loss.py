@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet.nn import facts
 from bpnet.nn.facts import SOFTMAX, Applied, LossFormulas, Mistake, mean_gradient
 from bpnet.nn.layer import Array
 from bpnet.nn.memory import Room
-from bpnet.nn.mistakes import FORGOTTEN_BATCH, SLOPE_OF_SOFTMAX
 from bpnet.nn.softmax import softmax
 
 
@@ -51,7 +51,7 @@ class Loss:
     smooths: ClassVar[bool] = False  # whether label smoothing has a meaning
     answers_questions: ClassVar[bool] = False  # every output is a yes or a no of its own
     mistake: ClassVar[Mistake]  # that can be planted in its backward
-    other_mistakes: ClassVar[tuple[Mistake, ...]] = (FORGOTTEN_BATCH,)  # numbered from 2
+    other_mistakes: ClassVar[tuple[Mistake, ...]] = (facts.FORGOTTEN_BATCH,)  # numbered from 2
 
     def __init__(self, outputs: int, label_smoothing: float = 0.0, neutral: float = 0.0) -> None:
         self.outputs = outputs
@@ -137,7 +137,7 @@ class CrossEntropy(Loss):
     kind = "cross_entropy"
     applies = SOFTMAX
     smooths = True
-    mistake = SLOPE_OF_SOFTMAX
+    mistake = facts.SLOPE_OF_SOFTMAX
 
     def __init__(self, outputs: int, label_smoothing: float = 0.0) -> None:
         super().__init__(outputs, label_smoothing, neutral=1 / outputs)

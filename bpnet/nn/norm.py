@@ -6,10 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bpnet.nn.facts import Formulas, Mistake, Option
+from bpnet.nn.facts import ACCUMULATION, Formulas, Mistake, Option
 from bpnet.nn.layer import Array, Cache, Layer, Shape
 from bpnet.nn.memory import Room
-from bpnet.nn.mistakes import ACCUMULATION
 
 
 @dataclass(slots=True)

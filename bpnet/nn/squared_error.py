@@ -4,10 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from bpnet.nn.facts import LossFormulas, Mistake, mean_gradient
+from bpnet.nn.facts import FORGOTTEN_BATCH, FORGOTTEN_OUTPUTS, LossFormulas, Mistake, mean_gradient
 from bpnet.nn.layer import Array
 from bpnet.nn.loss import Loss, LossCache
-from bpnet.nn.mistakes import FORGOTTEN_BATCH, FORGOTTEN_OUTPUTS
 
 
 class SquaredDistance(Loss):
