@@ -43,6 +43,7 @@ def command(checkpoint: Path | None, output: Path | None, opens: bool) -> None:
     The page is one file that needs no network; the weights are in it. It runs the network itself,
     in a few hundred lines of JavaScript, and shows what comes out of every layer.
     """
+    from bpnet.cli.report import name_of
     from bpnet.html.page import check_place, open_page, write_page
     from bpnet.report.canvas.draw_page import draw_page
     from bpnet.report.canvas.page_network import obstacle, page_networks
@@ -53,7 +54,7 @@ def command(checkpoint: Path | None, output: Path | None, opens: bool) -> None:
     model = opened.checkpoint.model(fast=False)
     if (found := obstacle(model)) is not None:
         raise ConfigError("nothing can be drawn for this network", where=opened.name, found=found)
-    name = opened.checkpoint.path.stem if checkpoint is None else str(checkpoint)
+    name = name_of(checkpoint or WEIGHTS)
     networks = page_networks([model], [name], [examples(model)])
     write_page(path, draw_page("Draw a digit", networks), "-o")
     show(str(path.absolute()))

@@ -43,6 +43,7 @@ def next_commands(model: Model, run_dir: Path, data_dir: Path | None) -> list[st
     reads_digits = model.reads_pictures and model.class_names[0].isdigit()
     if reads_digits:  # the picture that ships with bpnet shows one
         commands.append(command_line("predict", "--checkpoint", run_dir, ASSETS / "nine.jpg"))
+        commands.append(command_line("draw", "--checkpoint", run_dir))
     commands.append(command_line("train", "--resume", run_dir, "--epochs", "+2", *where))
     return commands
 

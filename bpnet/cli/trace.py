@@ -91,9 +91,10 @@ def command(
     if opens and page is None:
         raise click.UsageError("--open needs --html FILE.html")
     if page is not None:
-        from bpnet.html.page import check_page
+        from bpnet.html.page import check_place, demand
 
-        check_page(page, "--html")
+        check_place(page, "--html")
+        demand("--html", "jinja2")
     load = partial(load_dataset, data_dir=data_dir, mirror=mirror, progress=DownloadProgress())
     config = load_config(source, overrides)
     traced = trace(config, steps, load)

@@ -113,7 +113,8 @@ def command(
     from bpnet.background import Background
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.cli.dry_run import check
-    from bpnet.cli.report import NEEDED
+    from bpnet.cli.report import NEEDED, PAGE, write_report
+    from bpnet.cli.report_data import Question
     from bpnet.data.load import load_dataset, with_data_dir
     from bpnet.html.page import demand
     from bpnet.training import run as runs
@@ -150,23 +151,16 @@ def command(
             run_dir = held.enter_context(claimed_run_dir(run_dir, resumes=False))
         trainer, score = _train_and_score(start, model, origin, dataset, run_dir, place)
     result = {"run_dir": str(run_dir)} | runs.result(trainer, score)
-    if writes_report:
-        result["report"] = str(report_of(run_dir, place))
+    page = run_dir.absolute() / PAGE if writes_report else None
+    result["report"] = None if page is None else str(page)
     if as_json:
         show_json(result)
     else:
         where = "on the table itself:" if dataset.has_no_test else "test"
         tell(result, score, where, next_commands(model, run_dir, place))
-
-
-def report_of(run_dir: Path, data_dir: Path | None) -> Path:
-    """Write the page of a finished run into its directory, and return its path."""
-    from bpnet.cli.report import PAGE, write_report
-
-    path = run_dir.absolute() / PAGE
-    write_report([run_dir], path, None, "test", data_dir)
-    note(f"report: {path}")
-    return path
+    if page is not None:  # last: no failure of the page may hide the score
+        write_report([run_dir], Question(data_dir=place), page, option=None)
+        note(f"report: {page}")
 
 
 def default_run_dir(source: str) -> Path:

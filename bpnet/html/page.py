@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bpnet import __version__
 from bpnet.disk import DIRECTORY, FILE, NOTHING, what_is_at
 from bpnet.errors import ConfigError, DataError
 from bpnet.files import write_text
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 HERE = Path(__file__).parent
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 SUFFIXES = (".html", ".htm")
 
 
@@ -55,21 +58,10 @@ def _environment(folder: Path) -> Environment:
         found = next(path for path in (one / name for one in folders) if path.is_file())
         return Markup(found.read_text(encoding="utf-8"))
 
-    environment.globals["source"] = source
+    environment.globals |= {"source": source, "policy": POLICY, "version": __version__}
     compact = {"ensure_ascii": False, "separators": (",", ":")}
     environment.policies["json.dumps_kwargs"] = compact  # names keep their order
     return environment
-
-
-def check_page(path: Path, option: str) -> None:
-    """Make sure, before anything is computed, that a page can be made and written there.
-
-    Raises:
-        ConfigError: jinja2 is missing, or see `check_place`.
-        DataError: see `check_place`.
-    """
-    check_place(path, option)
-    demand(option, "jinja2")
 
 
 def check_place(path: Path, option: str) -> None:
@@ -116,8 +108,13 @@ def demand(where: str, *packages: str) -> None:
         )
 
 
-def write_page(path: Path, page: str, option: str) -> None:
+def write_page(path: Path, page: str, option: str | None) -> None:
     """Put a page in its place in one step.
+
+    Args:
+        path: of the page.
+        page: its text.
+        option: by which another place can be chosen, if there is one.
 
     Raises:
         DataError: the file cannot be written.
@@ -129,12 +126,33 @@ def write_page(path: Path, page: str, option: str) -> None:
             "the page cannot be written",
             where=path,
             found=error.strerror or str(error),
-            hint=f"choose another place with {option}",
+            hint=None if option is None else f"choose another place with {option}",
         ) from error
 
 
 def open_page(path: Path) -> bool:
-    """Open a page in the user's browser; return whether there is one."""
+    """Open a page in the user's browser; return whether there is one.
+
+    What the browser says goes to standard error: standard output belongs to the command.
+    """
     if os.environ.get("BROWSER") == "":  # asked for none
         return False
-    return webbrowser.open(path.absolute().as_uri())
+    with _output_to_error(), suppress(webbrowser.Error):
+        return webbrowser.open(path.absolute().as_uri())
+    return False
+
+
+@contextmanager
+def _output_to_error() -> Iterator[None]:
+    """Let processes that are started meanwhile write to standard error alone."""
+    try:
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # one of them is closed
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)

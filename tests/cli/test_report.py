@@ -2,17 +2,35 @@
 
 import json
 import re
+import shutil
 from importlib import util
 from pathlib import Path
 
+import numpy as np
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
+from bpnet.data.dataset import Dataset, Samples
+from bpnet.data.split import split_samples
+from bpnet.model.checkpoint import load_checkpoint
 from tests.conftest import TINY, Run
 from tests.helpers.accessible import prefer, violations
 from tests.helpers.browser import complaints, show
-from tests.helpers.tiny import TABLE, fail, succeed
+from tests.helpers.tiny import (
+    NET,
+    TABLE,
+    TRAIN,
+    after,
+    bpnet,
+    call,
+    draw_dataset,
+    fail,
+    read_config,
+    succeed,
+    train,
+    write_idx_folder,
+)
 
 
 def report(*words: object) -> str:
@@ -44,26 +62,93 @@ def test_the_page_of_a_run_lies_in_its_directory(tiny_run: Run, tmp_path: Path) 
     assert f"<strong>{100 * scored['accuracy']:.2f} %</strong>" in text
 
 
-def test_nothing_is_loaded_from_elsewhere(tiny_run: Run, tmp_path: Path) -> None:
-    text = report(tiny_run.path, "-o", tmp_path / "a.html")
-    for attribute in re.findall(r'(?:src|href)="([^"]*)"', text):
-        assert attribute.startswith(("data:", "#"))
+def test_nothing_is_loaded_from_elsewhere(browser: Chrome, tiny_run: Run, tmp_path: Path) -> None:
+    page = tmp_path / "a.html"
+    text = report(tiny_run.path, "-o", page)
+    show(browser, page)
+    loaded = "return performance.getEntriesByType('resource').map((one) => one.name)"
+    assert all(name.startswith("data:") for name in browser.execute_script(loaded))
     ids = re.findall(r'\bid="([^"]*)"', text)
     assert len(ids) == len(set(ids))
+
+
+def test_curves_go_on_after_the_best_epoch(here: Path) -> None:
+    words = ("--set", "optimizer.learning_rate=0.9", "--set", "schedule.name=constant")
+    succeed("train", "--config", TINY, "--run-dir", "r", "--epochs", 8, *words)
+    text = report("r")
+    best = load_checkpoint(here / "r" / "best.npz").epoch
+    assert best is not None
+    assert best < 8, "otherwise this shows nothing"
+    assert f"after epoch {best}" in text
+    assert ">8 (" in text
+    (table,) = re.findall(r'aria-label="epochs of r">(.*?)</table>', text, flags=re.DOTALL)
+    assert table.count("<tr>") == 1 + 8
 
 
 def test_several_runs_stand_side_by_side(tiny_run: Run, digit_run: Run, tmp_path: Path) -> None:
     text = report(
         tiny_run.path, digit_run.path, tiny_run.path / "last.npz", "-o", tmp_path / "a.html"
     )
-    assert re.findall(r'<th scope="col">(run|run \(2\)|last)</th>', text)[:3] == [
+    assert re.findall(r'<th scope="col" class="words">(run|run \(2\)|last)</th>', text)[:3] == [
         "run",
         "run (2)",
         "last",
     ]
     networks = json.loads(re.search(r'id="canvas-data">(.*?)</script>', text)[1])["networks"]  # type: ignore[index]
     assert [network["name"] for network in networks] == ["run", "run (2)", "last"]
-    assert "run (2), training ends at" in text
+    assert "run (2) training ends at" in text
+
+
+def test_runs_answer_to_the_same_drawing(
+    browser: Chrome, tiny_run: Run, digit_run: Run, tmp_path: Path
+) -> None:
+    report(tiny_run.path, digit_run.path, "-o", tmp_path / "a.html")
+    show(browser, tmp_path / "a.html")
+    browser.execute_script("pad.strokes = [[[40, 60], [240, 60]]]; pad.changed()")
+    browser.find_element(By.CSS_SELECTOR, "#network option:nth-child(2)").click()
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#chances tr")) == 10
+    assert len(browser.execute_script("return pad.strokes[0]")) == 2
+    assert browser.execute_script("return network.name") == "run (2)"
+
+
+@pytest.mark.parametrize("name", ["r$\\foo$", "_r", "a b & <i>c"])
+def test_strange_names_of_runs(tiny_run: Run, tmp_path: Path, name: str) -> None:
+    shutil.copytree(tiny_run.path, tmp_path / name)
+    succeed("report", tmp_path / name)
+    text = (tmp_path / name / "report.html").read_text(encoding="utf-8")
+    assert "<i>c" not in text
+
+
+def test_pages_stay_below_three_megabytes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    samples = Samples(rng.integers(0, 256, (300, 96, 96), dtype=np.uint8), np.arange(300) % 10)
+    dataset = Dataset("idx", samples, samples, tuple("0123456789"))
+    write_idx_folder(tmp_path / "pictures", dataset)
+    layers = "conv 8 kernel=5\n    relu\n    conv 8 kernel=5\n    flatten\n    linear 10"
+    data = "[data]\ndataset = idx\npath = pictures\nvalidation = 0\n"
+    text = f"{data}[model]\nlayers =\n    {layers}\n[train]\nepochs = 1\n"
+    (tmp_path / "noise.ini").write_text(text)
+    succeed("train", "--config", tmp_path / "noise.ini", "--run-dir", tmp_path / "run")
+    assert len(report(tmp_path / "run")) < 3_000_000
+    many = [tmp_path / "run"] * 8
+    assert len(report(*many, "-o", tmp_path / "many.html")) < 3_000_000
+
+
+def test_long_names_of_classes_keep_to_a_phone(browser: Chrome, tmp_path: Path) -> None:
+    write_idx_folder(tmp_path / "pictures", draw_dataset())
+    names = ["x" * 100, "</script><img src=x onerror=alert(1)>", "two words"]
+    config = NET.replace("[model]", f"class_names = {', '.join(names)}\n[model]") + TRAIN
+    (tmp_path / "names.ini").write_text(config)
+    succeed("train", "--config", tmp_path / "names.ini", "--run-dir", tmp_path / "run")
+    pages = [tmp_path / "run" / "report.html", tmp_path / "draw.html"]
+    succeed("report", tmp_path / "run")
+    succeed("draw", "--no-open", "--checkpoint", tmp_path / "run", "-o", pages[1])
+    for page in pages:
+        show(browser, page, 375)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 375
+        assert browser.execute_script("return document.querySelectorAll('img[src=x]').length") == 0
+        assert violations(browser) == []
+        assert complaints(browser) == []
 
 
 def test_networks_for_numbers_have_their_errors(tmp_path: Path) -> None:
@@ -91,6 +176,39 @@ def test_train_writes_it_at_the_end(here: Path) -> None:
     answer = succeed("train", *words)
     assert f"report: {here / 'r' / 'report.html'}" in answer.err
     assert "Confusion matrix" in (here / "r" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_page_that_cannot_be_written_hides_no_score(here: Path) -> None:
+    (here / "r").mkdir()
+    (here / "r" / "report.html").mkdir()
+    answer = call("train", "--config", TINY, "--run-dir", "r", "--epochs", 1, "--report", "--json")
+    assert answer.code == 3
+    assert json.loads(answer.out)["test_accuracy"] is not None
+    assert "the page cannot be written" in answer.err
+    assert "choose another place" not in answer.err
+
+
+def test_what_the_browser_says_is_no_result(tiny_run: Run, tmp_path: Path) -> None:
+    words = ("report", tiny_run.path, "--json", "--open", "-o", tmp_path / "a.html")
+    done = bpnet(*words, cwd=tmp_path, BROWSER="echo opened %s")
+    assert json.loads(done.stdout) == {"report": str(tmp_path / "a.html")}
+    assert "opened file://" in done.stderr
+
+
+def test_the_page_warns_of_hardly_trained_weights(here: Path) -> None:
+    train(read_config(folder=here), here / "run", should_stop=after(2))
+    text = report("run")
+    assert "these weights are hardly trained" in text
+    assert "How it learned" not in text
+
+
+def test_samples_bear_the_numbers_of_the_data_set(tiny_run: Run, tmp_path: Path) -> None:
+    text = report(tiny_run.path, "--split", "validation", "-o", tmp_path / "a.html")
+    config = load_checkpoint(tiny_run.path / "best.npz").config()
+    _, held_out = split_samples(config, draw_dataset(test=50))
+    named = {int(number) for number in re.findall(r"sample (\d+): ", text)}
+    assert named <= {number + 1 for number in held_out.tolist()}
+    assert "--split validation" in text
 
 
 def test_what_is_missing_is_said_before_anything_is_computed(

@@ -4,10 +4,12 @@
 
 const data = JSON.parse(document.getElementById("canvas-data").textContent);
 const element = (id) => document.getElementById(id);
-const pad = new Pad(element("pad"), update);
+const pad = new Pad(element("pad"), update, say);
+const QUIET = 600; // milliseconds without a change after which an answer is read aloud
 let network = null;
 let figures = [];
 let isDue = false;
+let speaking = 0; // the timer of what will be read aloud
 
 /** Answer what is on the pad, once per frame of the screen. */
 function update() {
@@ -32,22 +34,35 @@ function seenBy({form}) {
 function answer() {
   const start = performance.now();
   const {pixels, doubt} = pad.isEmpty ? {pixels: null} : seenBy(network);
-  element("undo").disabled = element("clear").disabled = pad.isEmpty;
+  for (const id of ["undo", "clear"]) element(id).setAttribute("aria-disabled", pad.isEmpty);
   const [height, width] = network.form.frame;
   const blank = new Uint8Array(height * width).fill(network.form.paper);
   pictureOf({height, width, pixels: pixels ?? blank}, element("seen"));
   const outputs = pixels ? forward(network, pixels) : null;
   const chances = outputs ? probabilities(network, outputs.at(-1)) : null;
-  element("answer").textContent = inWords(chances, doubt);
+  const words = inWords(chances, doubt);
+  element("answer").textContent = words;
+  clearTimeout(speaking);
+  speaking = setTimeout(() => say(words), QUIET);
   showChances(chances, doubt);
+  showActivations(outputs);
+  const time = performance.now() - start;
+  element("time").textContent = pixels ? `${time.toFixed(0)} ms` : "";
+  element("time").dataset.milliseconds = time;
+}
+
+/** Let screen readers read something aloud. */
+function say(words) {
+  element("spoken").textContent = words;
+}
+
+/** Show what comes out of every layer; zeros where there is nothing on the pad. */
+function showActivations(outputs) {
   figures.forEach((canvas, n) => {
     const {output_shape: shape} = network.layers[n];
     const size = shape.reduce((product, side) => product * side, 1);
     if (canvas) drawActivations(canvas, outputs ? outputs[n] : new Float32Array(size), shape);
   });
-  const time = performance.now() - start;
-  element("time").textContent = pixels ? `${time.toFixed(0)} ms` : "";
-  element("time").dataset.milliseconds = time;
 }
 
 /** Return the number of the most probable class. */
@@ -58,7 +73,7 @@ function best(chances) {
 /** Return whether there is an answer: of a class, and with a probability that is worth a name. */
 function isSure(chances, doubt) {
   const none = network.knows_others && best(chances) === chances.length - 1;
-  return !doubt && !none && chances[best(chances)] >= network.least;
+  return !doubt && !none && chances[best(chances)] >= network.least_probability;
 }
 
 /** Return the answer as a sentence. */
@@ -117,14 +132,16 @@ function makeExamples() {
   }));
 }
 
-/** Let this network of the page answer from now on. */
+/** Let this network of the page answer from now on, to what is drawn already, too. */
 function choose(number) {
   network = unpacked(data.networks[number]);
   pad.penWidth = network.form.strokes ? 20 : 44;
+  element("rounding").textContent = network.bits < 32 ? `Its weights are rounded to ${network.bits} bits.` : "";
   makeRows();
   makeExamples();
   figures = activationFigures(network, element("activations"));
-  pad.clear();
+  if (pad.example) pad.clear();
+  pad.changed();
 }
 
 function begin() {

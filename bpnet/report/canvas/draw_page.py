@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import html
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bpnet import __version__
 from bpnet.html.page import HERE as SHARED
+from bpnet.html.page import POLICY
 
 HERE = Path(__file__).parent
 SCRIPTS = ("weights.js", "network.js", "digit.js", "pad.js", "activations.js", "canvas.js")
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+
+@dataclass(frozen=True)
+class CanvasParts:
+    """Hold what a page with the canvas takes in: its style, its elements, its scripts."""
+
+    style: str
+    body: str
+    scripts: list[str]
+
+
+def parts() -> CanvasParts:
+    """Return the parts of the canvas; the scripts build on each other in this order."""
+    names = ("canvas.css", "canvas.html", *SCRIPTS)
+    style, body, *scripts = ((HERE / name).read_text(encoding="utf-8") for name in names)
+    return CanvasParts(style, body, scripts)
 
 
 def draw_page(title: str, networks: dict[str, Any]) -> str:
@@ -21,28 +39,22 @@ def draw_page(title: str, networks: dict[str, Any]) -> str:
         title: of the page.
         networks: what `page_networks` returned, at least one.
     """
-    title = html.escape(title)
-    styles = [(SHARED / "style.css"), HERE / "canvas.css"]
+    title, canvas = html.escape(title), parts()
     return "\n".join(
         [
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            f'<meta name="generator" content="bpnet {__version__}">',
             f'<link rel="icon" href="data:,">\n<title>{title}</title>\n<style>',
-            *(path.read_text(encoding="utf-8") for path in styles),
-            f"</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>",
-            (HERE / "canvas.html").read_text(encoding="utf-8"),
-            "</main>",
+            (SHARED / "style.css").read_text(encoding="utf-8"),
+            f"{canvas.style}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>",
+            f"{canvas.body}</main>",
             data_script(networks),
-            *(f"<script>\n{text}</script>" for text in scripts()),
+            *(f"<script>\n{script}</script>" for script in canvas.scripts),
             "</body>\n</html>\n",
         ]
     )
-
-
-def scripts() -> list[str]:
-    """Return the texts of the canvas's scripts, in the order in which they build on each other."""
-    return [(HERE / name).read_text(encoding="utf-8") for name in SCRIPTS]
 
 
 def data_script(networks: dict[str, Any]) -> str:

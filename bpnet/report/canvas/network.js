@@ -63,26 +63,28 @@ function product(weight, x, bias, outputs, windows) {
   return z;
 }
 
-/** Write the products of four rows with two windows, given by where they begin, to `sums`. */
-function addProducts(weight, [r0, r1, r2, r3], x, [w0, w1], length, sums) {
-  let s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+/** Write the products of four rows of W with two windows, given by where they begin, to `sums`. */
+function addProducts(weight, rows, x, windows, length, sums) {
+  const [row0, row1, row2, row3] = rows;
+  const [window0, window1] = windows;
+  let z00 = 0, z01 = 0, z10 = 0, z11 = 0, z20 = 0, z21 = 0, z30 = 0, z31 = 0;
   for (let k = 0; k < length; k += 1) {
-    const a = x[w0 + k];
-    const b = x[w1 + k];
-    const p = weight[r0 + k];
-    const q = weight[r1 + k];
-    const r = weight[r2 + k];
-    const s = weight[r3 + k];
-    s0 += p * a;
-    s1 += p * b;
-    s2 += q * a;
-    s3 += q * b;
-    s4 += r * a;
-    s5 += r * b;
-    s6 += s * a;
-    s7 += s * b;
+    const x0 = x[window0 + k];
+    const x1 = x[window1 + k];
+    const w0 = weight[row0 + k];
+    const w1 = weight[row1 + k];
+    const w2 = weight[row2 + k];
+    const w3 = weight[row3 + k];
+    z00 += w0 * x0;
+    z01 += w0 * x1;
+    z10 += w1 * x0;
+    z11 += w1 * x1;
+    z20 += w2 * x0;
+    z21 += w2 * x1;
+    z30 += w3 * x0;
+    z31 += w3 * x1;
   }
-  sums.set([s0, s1, s2, s3, s4, s5, s6, s7]);
+  sums.set([z00, z01, z10, z11, z20, z21, z30, z31]);
 }
 
 /** Return a picture with a border of one value, and the shape that it then has. */

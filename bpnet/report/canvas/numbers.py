@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bpnet.nn.layer import Array
 
 FLOATS = 32  # bits of a number that is kept as it is
-CHOICES = (FLOATS, 16, 12, 10, 8)  # bits of a number
+CHOICES = (FLOATS, 16, 12, 10)  # bits of a number; probabilities then change by at most 0.002
 CHARACTERS = 4 / 3 / 8  # of base64 per bit
 
 

@@ -12,10 +12,12 @@ class Pad {
    *
    * @param canvas what the reader sees.
    * @param onChange called whenever there is something else on it.
+   * @param onPen called with words when the keyboard's pen touches the paper or leaves it.
    */
-  constructor(canvas, onChange) {
+  constructor(canvas, onChange, onPen) {
     this.canvas = canvas;
     this.onChange = onChange;
+    this.onPen = onPen;
     this.penWidth = 20;
     this.strokes = []; // lists of points [x, y]
     this.example = null; // a picture that is shown instead: {height, width, pixels}
@@ -30,24 +32,26 @@ class Pad {
 
   listen() {
     const canvas = this.canvas;
-    canvas.addEventListener("pointerdown", (event) => this.begin(event));
-    canvas.addEventListener("pointermove", (event) => this.go(event));
-    for (const end of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(end, () => { this.pointer = null; });
+    canvas.addEventListener("pointerdown", (event) => this.onPointerDown(event));
+    canvas.addEventListener("pointermove", (event) => this.onPointerMove(event));
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
+      canvas.addEventListener(end, (event) => {
+        if (event.pointerId === this.pointer) this.pointer = null;
+      });
     }
-    canvas.addEventListener("keydown", (event) => this.press(event));
+    canvas.addEventListener("keydown", (event) => this.onKey(event));
     for (const change of ["focus", "blur"]) canvas.addEventListener(change, () => this.show());
   }
 
-  begin(event) {
+  onPointerDown(event) {
     if (this.pointer !== null || event.button !== 0) return;
+    this.penIsDown = false;
+    this.beginStroke(this.placeOf(event));
     this.pointer = event.pointerId;
     this.canvas.setPointerCapture(event.pointerId);
-    this.penIsDown = false;
-    this.start(this.placeOf(event));
   }
 
-  go(event) {
+  onPointerMove(event) {
     if (event.pointerId !== this.pointer) return;
     const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const one of events.length ? events : [event]) this.strokes.at(-1).push(this.placeOf(one));
@@ -56,17 +60,20 @@ class Pad {
 
   placeOf(event) {
     const box = this.canvas.getBoundingClientRect();
-    const scale = SIDE / box.width;
-    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+    const {clientLeft: border, clientWidth: width, clientHeight: height} = this.canvas;
+    const x = ((event.clientX - box.left - border) * SIDE) / width;
+    return [x, ((event.clientY - box.top - border) * SIDE) / height];
   }
 
   /** Move the keyboard's pen, put it down or lift it, undo or clear. */
-  press(event) {
+  onKey(event) {
     const {key} = event;
+    const isUndo = key === "z" && (event.ctrlKey || event.metaKey);
+    if (event.altKey || ((event.ctrlKey || event.metaKey) && !isUndo)) return;
     if (key in ARROWS) this.move(ARROWS[key], event.shiftKey ? STEP / 4 : STEP);
     else if (key === " " || key === "Enter") this.penIsDown ? this.lift() : this.lower();
-    else if (key === "Backspace" || (key === "z" && (event.ctrlKey || event.metaKey))) this.undo();
-    else if (key === "Delete" || key === "Escape") this.clear();
+    else if (key === "Backspace" || isUndo) this.undo();
+    else if (key === "Delete") this.clear();
     else return;
     event.preventDefault();
   }
@@ -81,17 +88,18 @@ class Pad {
   }
 
   lower() {
+    this.beginStroke(this.cursor);
     this.penIsDown = true;
-    this.start(this.cursor);
+    this.onPen("pen down");
   }
 
   lift() {
     this.penIsDown = false;
+    this.onPen("pen up");
     this.show();
   }
 
-  /** Begin a stroke. */
-  start(place) {
+  beginStroke(place) {
     this.example = null;
     this.cursor = place;
     this.strokes.push([place]);
@@ -100,24 +108,28 @@ class Pad {
 
   /** Take back the last stroke. */
   undo() {
-    this.penIsDown = false;
+    this.letGo();
     if (this.example) this.example = null;
     else this.strokes.pop();
     this.changed();
   }
 
   clear() {
-    this.penIsDown = false;
-    this.example = null;
+    this.showExample(null);
+  }
+
+  /** Show a picture {height, width, pixels}, or nothing, and not what was drawn. */
+  showExample(example) {
+    this.letGo();
     this.strokes = [];
+    this.example = example;
     this.changed();
   }
 
-  /** Show a picture {height, width, pixels}, and not what was drawn. */
-  showExample(example) {
-    this.clear();
-    this.example = example;
-    this.changed();
+  /** End the stroke that is being drawn, whatever draws it. */
+  letGo() {
+    this.pointer = null;
+    this.penIsDown = false;
   }
 
   get isEmpty() {
@@ -141,16 +153,23 @@ class Pad {
   }
 
   show() {
+    const sharpness = Math.max(1, Math.min(3, Math.round(window.devicePixelRatio)));
+    this.canvas.width = this.canvas.height = sharpness * SIDE; // which also clears it
     const context = this.canvas.getContext("2d");
-    context.clearRect(0, 0, SIDE, SIDE);
-    if (this.example) {
-      context.imageSmoothingEnabled = false;
-      context.drawImage(pictureOf(this.example), 0, 0, SIDE, SIDE);
-    }
+    context.scale(sharpness, sharpness);
+    if (this.example) this.drawExample(context);
     this.drawStrokes(context, getComputedStyle(this.canvas).color);
     if (document.activeElement === this.canvas && this.canvas.matches(":focus-visible")) {
       this.drawCursor(context);
     }
+  }
+
+  drawExample(context) {
+    const {height, width} = this.example;
+    const scale = SIDE / Math.max(height, width);
+    const place = [(SIDE - scale * width) / 2, (SIDE - scale * height) / 2];
+    context.imageSmoothingEnabled = false;
+    context.drawImage(pictureOf(this.example), ...place, scale * width, scale * height);
   }
 
   drawStrokes(context, colour) {
@@ -168,9 +187,10 @@ class Pad {
 
   drawCursor(context) {
     context.lineWidth = 2;
-    context.strokeStyle = this.penIsDown ? "crimson" : "royalblue";
+    context.strokeStyle = context.fillStyle = "royalblue";
     context.beginPath();
     context.arc(...this.cursor, this.penWidth / 2, 0, 2 * Math.PI);
+    if (this.penIsDown) context.fill();
     context.stroke();
   }
 }

@@ -14,7 +14,7 @@ from bpnet.model.preparation import UPRIGHT, Preparation
 from bpnet.nn.layer import Layer
 from bpnet.report.canvas.numbers import as_text, fitting_bits, written
 
-ROOM = 2_200_000  # characters for the weights of a page: it is to stay under 3 MB
+ROOM = 2_800_000  # characters of weights in a page that holds little else: it stays under 3 MB
 LEAST_OF_DIGITS = 0.5  # probability below which a network that only knows digits is not sure
 MNIST_FORM: dict[str, Any] = {  # for checkpoints that do not tell what their pictures look like
     "frame": [PICTURE, PICTURE],
@@ -33,17 +33,23 @@ Example = tuple[str, NDArray[np.uint8]]  # name, and picture (height, width)
 
 def obstacle(model: Model) -> str | None:
     """Return why nothing can be drawn for a network, or None."""
+    parameters = model.network.parameters.flat
     if not model.reads_pictures or model.network.input_shape[0] != 1:
         return "it does not answer grey pictures with classes"
     if model.preparation is not None and model.preparation.paper is None:
         return "its training pictures have no plain background"
-    if fitting_bits(model.network.parameters.flat.size, ROOM) is None:
+    if fitting_bits(parameters.size, ROOM) is None:
         return "it has too many weights for a page"
+    if not np.isfinite(parameters).all():
+        return "its weights are not finite"
     return None
 
 
 def page_networks(
-    models: Sequence[Model], names: Sequence[str], examples: Sequence[Sequence[Example]]
+    models: Sequence[Model],
+    names: Sequence[str],
+    examples: Sequence[Sequence[Example]],
+    room: int = ROOM,
 ) -> dict[str, Any]:
     """Return what `canvas.js` reads: networks for which there is no obstacle, as many as fit.
 
@@ -51,16 +57,14 @@ def page_networks(
         models: the networks.
         names: of each, as the reader chooses it.
         examples: of each: pictures that it may be shown by a button.
+        room: characters for all weights.
     """
-    networks: list[dict[str, Any]] = []
-    counts = [model.network.parameters.flat.size for model in models]
-    bits = None
-    while counts and (bits := fitting_bits(sum(counts), ROOM)) is None:
-        counts.pop()
-    for model, name, shown, _ in zip(models, names, examples, counts, strict=False):
-        assert bits is not None
-        networks.append(page_network(model, name, shown, bits))
-    return {"networks": networks}
+    sizes = np.cumsum([model.network.parameters.flat.size for model in models]).tolist()
+    fitting = [fitting_bits(size, room) for size in sizes]  # ever fewer bits, then None
+    count = sum(bits is not None for bits in fitting)
+    bits = fitting[count - 1] if count else None
+    several = list(zip(models, names, examples, strict=True))[:count]
+    return {"networks": [page_network(*one, bits) for one in several if bits is not None]}
 
 
 def page_network(model: Model, name: str, examples: Sequence[Example], bits: int) -> dict[str, Any]:
@@ -70,7 +74,8 @@ def page_network(model: Model, name: str, examples: Sequence[Example], bits: int
         "name": name,
         "classes": list(model.class_names),
         "knows_others": model.knows_others,
-        "least": LEAST_SURE if model.knows_others else LEAST_OF_DIGITS,
+        "bits": bits,
+        "least_probability": LEAST_SURE if model.knows_others else LEAST_OF_DIGITS,
         "scale": normalization.scale,
         "offset": normalization.offset,
         "temperature": model.temperature,

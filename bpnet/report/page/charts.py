@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from bpnet.model.calibration import BINS, EDGES
@@ -16,46 +18,63 @@ from bpnet.nn.layer import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SERIES = 6  # colours of runs; style.css has as many
+SERIES = 6  # colours of runs; report.css has as many
 TEXT = "#010203"  # stands for the page's own colours until the drawing is in it
 COLOURS = [f"#0102{10 + number}" for number in range(SERIES)]
 SIZE = (4.8, 3.0)  # inches
-Curve = tuple[str, Sequence[int], Sequence[float], int, bool]  # name, x, y, series, is dashed
+FEW = 30  # epochs of which each has a dot
 
 
-def curves(name: str, description: str, label: str, lines: Sequence[Curve]) -> str:
-    """Return a chart of numbers over epochs.
+@dataclass(frozen=True)
+class Curve:
+    """Hold numbers over epochs.
+
+    Args:
+        name: for those who do not see the chart.
+        epochs: their numbers.
+        values: one per epoch.
+        series: number of the colour.
+        is_dashed: whether the line is.
+    """
+
+    name: str
+    epochs: Sequence[int]
+    values: Sequence[float]
+    series: int
+    is_dashed: bool = False
+
+
+def chart_of(name: str, label: str, curves: Sequence[Curve]) -> Markup:
+    """Return a chart of some curves; the page says which colour is whose.
 
     Args:
         name: of the chart, different from all others of the page.
-        description: for those who do not see it.
         label: of the vertical axis.
-        lines: name, epochs, values, number of the colour, and whether the line is dashed.
+        curves: at least one.
     """
     from matplotlib.ticker import MaxNLocator
 
     def draw(axes: Axes) -> None:
-        for title, epochs, values, series, is_dashed in lines:
+        for curve in curves:
             axes.plot(
-                epochs,
-                values,
-                label=title,
-                color=COLOURS[series % SERIES],
-                linestyle="--" if is_dashed else "-",
-                marker="o" if len(epochs) <= 30 else "",
+                curve.epochs,
+                curve.values,
+                color=COLOURS[curve.series % SERIES],
+                linestyle="--" if curve.is_dashed else "-",
+                marker="o" if len(curve.epochs) <= FEW else "",
                 markersize=3,
             )
-        all_epochs = [epoch for line in lines for epoch in line[1]]
-        axes.set_xlim(min(all_epochs) - 0.5, max(all_epochs) + 0.5)
+        epochs = [epoch for curve in curves for epoch in curve.epochs]
+        axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(frameon=False, labelcolor=TEXT)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
-    return _drawn(name, description, draw)
+    ends = "; ".join(f"{curve.name} ends at {curve.values[-1]:.4g}" for curve in curves)
+    return _drawn(name, f"{label} by epoch: {ends}", draw)
 
 
-def calibration(name: str, answers: Array, targets: NDArray[Any]) -> str:
+def calibration(name: str, answers: Array, targets: NDArray[Any]) -> Markup:
     """Return a chart of how often answers are right, against how probable they were said to be.
 
     Args:
@@ -65,6 +84,24 @@ def calibration(name: str, answers: Array, targets: NDArray[Any]) -> str:
 
     Source: Guo et al., 2017, figure 1.
     """
+    said, found, counts = reliability(answers, targets)
+
+    def draw(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color=TEXT, linestyle=":", linewidth=1)
+        axes.plot(said, found, color=COLOURS[0], marker="o", markersize=4)
+        for x, y, count in zip(said, found, counts, strict=True):
+            axes.annotate(
+                f"{count:,}", (x, y), (3, -9), textcoords="offset points", fontsize=6, color=TEXT
+            )
+        axes.set_xlabel("probability of the answer")
+        axes.set_ylabel("share of answers that are right")
+
+    points = "; ".join(f"{x:.2f}: {y:.2f}" for x, y in zip(said, found, strict=True))
+    return _drawn(name, f"share of answers that are right, by their probability: {points}", draw)
+
+
+def reliability(answers: Array, targets: NDArray[Any]) -> tuple[Array, Array, NDArray[np.intp]]:
+    """Return, for each bin of confidence that is used, its mean, the right share and the count."""
     confidence = answers.max(axis=1)
     right = answers.argmax(axis=1) == targets
     bins = np.searchsorted(EDGES, confidence)
@@ -72,22 +109,10 @@ def calibration(name: str, answers: Array, targets: NDArray[Any]) -> str:
     used = counts > 0
     said = np.bincount(bins, confidence, BINS)[used] / counts[used]
     found = np.bincount(bins, right, BINS)[used] / counts[used]
-
-    def draw(axes: Axes) -> None:
-        axes.plot([0, 1], [0, 1], color=TEXT, linestyle=":", linewidth=1)
-        axes.plot(said, found, color=COLOURS[0], marker="o", markersize=4)
-        for x, y, count in zip(said, found, counts[used], strict=True):
-            axes.annotate(
-                f"{count:,}", (x, y), (3, -9), textcoords="offset points", fontsize=6, color=TEXT
-            )
-        axes.set_xlabel("probability of the answer")
-        axes.set_ylabel("answers that are right")
-
-    points = "; ".join(f"{x:.2f}: {y:.2f}" for x, y in zip(said, found, strict=True))
-    return _drawn(name, f"part of right answers by their probability: {points}", draw)
+    return said, found, counts[used]
 
 
-def _drawn(name: str, description: str, draw: Callable[[Axes], None]) -> str:
+def _drawn(name: str, description: str, draw: Callable[[Axes], None]) -> Markup:
     """Return a chart as SVG, ready to stand in a page."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -95,6 +120,7 @@ def _drawn(name: str, description: str, draw: Callable[[Axes], None]) -> str:
     style: Any = {
         "svg.fonttype": "none",  # text stays text
         "svg.hashsalt": name,  # the same chart has the same bytes
+        "text.parse_math": False,  # a name may hold dollar signs
         "font.family": "sans-serif",
         "font.size": 9,
         "text.color": TEXT,
@@ -116,7 +142,7 @@ def _drawn(name: str, description: str, draw: Callable[[Axes], None]) -> str:
     return _in_page(name, description, file.getvalue())
 
 
-def _in_page(name: str, description: str, svg: str) -> str:
+def _in_page(name: str, description: str, svg: str) -> Markup:
     """Return an SVG document as an element: its ids its own, its colours those of the page."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
@@ -124,5 +150,4 @@ def _in_page(name: str, description: str, svg: str) -> str:
     svg = svg.replace(TEXT, "currentColor")
     for number, colour in enumerate(COLOURS):
         svg = svg.replace(colour, f"var(--series-{number})")
-    described = description.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    return svg.replace("<svg", f'<svg role="img" aria-label="{described}"', 1)
+    return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from bpnet.nn.layer import Array
 MOST_SHOWN = 24  # samples in a list
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Examined:
     """Hold what a page tells of one network.
 
@@ -31,9 +31,12 @@ class Examined:
         score: what it achieved there.
         inputs: those samples (samples, height, width) or (samples, *input_shape).
         targets: class numbers (samples,) or numbers (samples, outputs).
+        numbers: of the samples in the data set (samples,).
         answers: probabilities (samples, classes), or estimates (samples, outputs).
+        history: what was recorded after each epoch; nothing for weights without a run.
         environment: what `environment.json` of the run says; empty if there is none.
         commands: how to repeat what the page shows, with what each does.
+        warnings: why the answers should not be trusted.
     """
 
     name: str
@@ -44,9 +47,12 @@ class Examined:
     score: Score
     inputs: NDArray[Any]
     targets: NDArray[Any]
+    numbers: NDArray[np.intp]
     answers: Array
-    environment: Mapping[str, Any]
-    commands: Sequence[tuple[str, str]]
+    history: Sequence[Mapping[str, Any]] = ()
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    commands: Sequence[tuple[str, str]] = ()
+    warnings: Sequence[str] = ()
 
     @property
     def has_classes(self) -> bool:
@@ -58,13 +64,6 @@ class Examined:
         """Return whether samples are grey pictures."""
         return self.inputs.dtype == np.uint8 and self.inputs.ndim == 3
 
-    @property
-    def history(self) -> Sequence[Mapping[str, Any]]:
-        """Return what was recorded after each epoch; nothing for weights without a run."""
-        progress = self.checkpoint.record.get("progress")
-        history: list[dict[str, Any]] = [] if progress is None else progress["history"]
-        return history
-
     @cached_property
     def predicted(self) -> NDArray[np.intp]:
         """Return the class that each answer names (samples,)."""
@@ -73,17 +72,17 @@ class Examined:
 
     @cached_property
     def wrong(self) -> NDArray[np.intp]:
-        """Return the numbers of the samples that were answered wrong."""
+        """Return the places of the samples that were answered wrong."""
         return np.flatnonzero(self.predicted != self.targets)
 
     def worst(self) -> NDArray[np.intp]:
         """Return the wrong answers with the least probability for what is right, worst first."""
         right = self.answers[self.wrong, self.targets[self.wrong]]
-        return self._first(self.wrong, right)
+        return _first(self.wrong, right)
 
     def least_sure(self) -> NDArray[np.intp]:
         """Return the samples, right or wrong, whose best answer is the least probable."""
-        return self._first(np.arange(len(self.answers)), self.answers.max(axis=1))
+        return _first(np.arange(len(self.answers)), self.answers.max(axis=1))
 
     def suspects(self) -> NDArray[np.intp]:
         """Return the samples whose label may be wrong, the most suspicious first.
@@ -103,8 +102,7 @@ class Examined:
         sure = self.answers[self.wrong, self.predicted[self.wrong]]
         suspects = self.wrong[sure >= usual[self.predicted[self.wrong]]]
         right = self.answers[suspects, self.targets[suspects]]
-        margin = right - self.answers[suspects, self.predicted[suspects]]
-        return self._first(suspects, margin)
+        return _first(suspects, right - self.answers[suspects, self.predicted[suspects]])
 
     def answered(self, label: int, named: int) -> NDArray[np.intp]:
         """Return the samples of one class that were taken for another, the surest first.
@@ -113,10 +111,10 @@ class Examined:
         """
         samples = np.flatnonzero((self.targets == label) & (self.predicted == named))
         surety = self.answers[samples, named]
-        return self._first(samples, surety if label == named else -surety)
+        return _first(samples, surety if label == named else -surety)
 
-    @staticmethod
-    def _first(samples: NDArray[np.intp], order: Array) -> NDArray[np.intp]:
-        """Return the samples for which `order` is least."""
-        ordered: NDArray[np.intp] = samples[order.argsort(kind="stable")]
-        return ordered[:MOST_SHOWN]
+
+def _first(samples: NDArray[np.intp], order: Array) -> NDArray[np.intp]:
+    """Return the samples for which `order` is least."""
+    ordered: NDArray[np.intp] = samples[order.argsort(kind="stable")]
+    return ordered[:MOST_SHOWN]

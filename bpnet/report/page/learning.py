@@ -2,49 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from bpnet.report.page.charts import Curve, curves
+from markupsafe import Markup
+
+from bpnet.report.page.charts import Curve, chart_of
 from bpnet.report.page.examined import Examined
 
-CHARTS = (  # name, label, factor, and the metrics with the words for them
-    ("accuracy", "accuracy, %", 100, (("train", "training"), ("validation", "validation"))),
-    ("loss", "loss", 1, (("train", "training"), ("validation", "validation"))),
+PARTS = (("train", "training", True), ("validation", "validation", False))
+CHARTS = (  # name, label, factor, and the metrics with their words and whether they are dashed
+    ("accuracy", "accuracy, %", 100, tuple((f"{part[0]}_accuracy", *part[1:]) for part in PARTS)),
+    ("loss", "loss", 1, tuple((f"{part[0]}_loss", *part[1:]) for part in PARTS)),
+    ("rate", "learning rate", 1, (("learning_rate", "", False),)),
 )
-RATE = "learning_rate"
 
 
-def learning_charts(runs: Sequence[Examined]) -> list[str]:
+def learning_charts(runs: Sequence[Examined]) -> list[Markup]:
     """Return charts of accuracy, loss and learning rate, as far as runs have recorded them."""
     found = []
-    for name, label, factor, parts in CHARTS:
-        lines = [
-            (f"{run.name}, {words}", *points, number, prefix == "train")
-            for number, run in enumerate(runs)
-            for prefix, words in parts
-            if (points := recorded(run, f"{prefix}_{name}", factor)) is not None
+    for name, label, factor, metrics in CHARTS:
+        curves = [
+            curve
+            for series, run in enumerate(runs)
+            for metric, words, is_dashed in metrics
+            if (curve := curve_of(run, metric, words, factor, series, is_dashed)) is not None
         ]
-        if lines:
-            found.append(curves(name, described(label, lines), label, lines))
-    rates = [
-        (run.name, *points, number, False)
-        for number, run in enumerate(runs)
-        if (points := recorded(run, RATE, 1)) is not None
-    ]
-    if rates:
-        found.append(curves("rate", described("learning rate", rates), "learning rate", rates))
+        if curves:
+            found.append(chart_of(name, label, curves))
     return found
 
 
-def recorded(run: Examined, metric: str, factor: float) -> tuple[list[int], list[float]] | None:
-    """Return epochs and values of a metric; None if it was not recorded after every epoch."""
-    values = [record[metric] for record in run.history if record.get(metric) is not None]
-    if not values or len(values) < len(run.history):
+def curve_of(
+    run: Examined, metric: str, words: str, factor: float, series: int, is_dashed: bool
+) -> Curve | None:
+    """Return what a run recorded of a metric; None if it has no finite number for some epoch."""
+    values = [record.get(metric) for record in run.history]
+    numbers = [factor * value for value in values if isinstance(value, int | float)]
+    if not numbers or len(numbers) < len(values) or not all(map(math.isfinite, numbers)):
         return None
-    return [record["epoch"] for record in run.history], [factor * value for value in values]
-
-
-def described(label: str, lines: Sequence[Curve]) -> str:
-    """Return a chart in words."""
-    ends = "; ".join(f"{line[0]} ends at {line[2][-1]:.4g}" for line in lines)
-    return f"{label} by epoch: {ends}"
+    epochs = [int(record["epoch"]) for record in run.history]
+    return Curve(f"{run.name} {words}".strip(), epochs, numbers, series, is_dashed)

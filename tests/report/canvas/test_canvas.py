@@ -64,7 +64,67 @@ def test_strokes_are_read_taken_back_and_cleared(browser: Chrome, draw_page: Pat
     assert said(browser).startswith("1, ")
     browser.find_element(By.ID, "clear").click()
     assert said(browser) == "Draw a digit."
-    assert not browser.find_element(By.ID, "clear").is_enabled()
+    assert browser.find_element(By.ID, "clear").get_attribute("aria-disabled") == "true"
+
+
+POINTER = """
+const send = (kind, pointerId, x, y) => {
+  const pad = document.getElementById("pad");
+  const box = pad.getBoundingClientRect();
+  const place = {clientX: box.left + x, clientY: box.top + y};
+  pad.dispatchEvent(new PointerEvent(kind, {pointerId, bubbles: true, button: 0, ...place}));
+};
+document.getElementById("pad").setPointerCapture = () => {};
+"""
+
+
+def test_another_finger_leaves_the_stroke_alone(browser: Chrome, draw_page: Path) -> None:
+    show(browser, draw_page)
+    moves = "send('pointerdown', 1, 140, 30); send('pointerdown', 2, 20, 20);"
+    moves += "send('pointerup', 2, 20, 20); send('pointermove', 1, 135, 250);"
+    strokes = browser.execute_script(f"{POINTER} {moves} return pad.strokes")
+    assert len(strokes) == 1
+    assert len(strokes[0]) == 2
+    assert said(browser).startswith("1, ")
+
+
+def test_a_stroke_that_is_taken_back_ends(browser: Chrome, draw_page: Path) -> None:
+    show(browser, draw_page)
+    for end in ("pad.undo()", "pad.clear()", "choose(0); pad.clear()"):
+        moves = f"send('pointerdown', 1, 9, 9); {end}; send('pointermove', 1, 90, 90);"
+        assert browser.execute_script(f"{POINTER} {moves} return pad.strokes") == []
+    moves = "send('pointerdown', 1, 9, 9); send('lostpointercapture', 1, 9, 9);"
+    moves += "send('pointerdown', 2, 90, 90); return pad.strokes"
+    assert len(browser.execute_script(f"{POINTER} {moves}")) == 2
+    assert complaints(browser) == []
+
+
+def test_the_bars_and_maps_show_the_numbers(browser: Chrome, draw_page: Path) -> None:
+    show(browser, draw_page)
+    browser.find_elements(By.CSS_SELECTOR, "#examples button")[8].click()
+    said(browser)
+    rows = browser.find_elements(By.CSS_SELECTOR, "#chances tr")
+    widths = [row.find_element(By.CLASS_NAME, "bar").size["width"] for row in rows]
+    assert widths[8] == max(widths) > 10 * sorted(widths)[-2]
+    code = """
+    const outputs = forward(network, pad.example.pixels);
+    const canvas = figures[15];
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return [[...outputs.at(-1)], [...data]];
+    """
+    outputs, colours = browser.execute_script(code)
+    dots = np.reshape(colours, (-1, 4))[: len(outputs), :3]
+    strength = np.rint(255 * np.abs(outputs) / np.abs(outputs).max())
+    assert np.abs(dots[:, 0] - strength).max() <= 1
+    assert np.abs(dots[:, 2] - np.where(np.array(outputs) >= 0, strength, 0)).max() <= 1
+
+
+def test_the_pen_is_where_the_mouse_is(browser: Chrome, draw_page: Path) -> None:
+    show(browser, draw_page, 280, 600)
+    draw(browser, [np.array([[0.25, 0.25], [0.75, 0.5]])], 1, 0, 0)
+    (stroke,) = browser.execute_script("return pad.strokes")
+    np.testing.assert_allclose(stroke[0], [70, 70], atol=4)
+    np.testing.assert_allclose(stroke[-1], [210, 140], atol=4)
 
 
 def test_scribbles_are_not_sure(browser: Chrome, draw_page: Path) -> None:
@@ -89,8 +149,21 @@ def test_the_keyboard_draws(browser: Chrome, draw_page: Path) -> None:
     assert not said(browser).startswith("1, "), "an L"
     press(browser, Keys.BACKSPACE)
     assert said(browser) == "Draw a digit."
-    press(browser, "\ue00d", Keys.ARROW_DOWN, Keys.DELETE)
+    press(browser, " ", Keys.ARROW_DOWN, Keys.DELETE)
     assert said(browser) == "Draw a digit."
+    assert browser.execute_script("return document.activeElement.id") == "pad"
+
+
+def test_answers_are_read_aloud_when_they_stay(browser: Chrome, draw_page: Path) -> None:
+    show(browser, draw_page)
+    press(browser, " ")
+    spoken = browser.find_element(By.ID, "spoken")
+    assert spoken.get_attribute("textContent") == "pen down"
+    press(browser, *[Keys.ARROW_DOWN] * 12)
+    said(browser)
+    aloud = "const done = arguments[0]; setTimeout(() => done(true), QUIET + 200)"
+    browser.execute_async_script(aloud)
+    assert spoken.get_attribute("textContent") == said(browser)
 
 
 def test_examples_are_read(browser: Chrome, draw_page: Path) -> None:

@@ -15,10 +15,10 @@ from bpnet.data.reading.resample import resample
 from bpnet.model.checkpoint import load_checkpoint
 from bpnet.model.preparation import Preparation, made_from
 from bpnet.model.run_files import WEIGHTS
-from bpnet.report.canvas.draw_page import scripts
+from bpnet.report.canvas.draw_page import parts
 from bpnet.report.canvas.page_network import form_of
 
-FUNCTIONS = "".join(scripts()[:3])  # weights.js, network.js and digit.js
+FUNCTIONS = "".join(parts().scripts[:3])  # weights.js, network.js and digit.js
 FORMS = {
     "mnist": {},
     "transposed, dark on white": {"orientation": (True, False, False), "paper": 255.0, "ink": 0.0},

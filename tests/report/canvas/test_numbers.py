@@ -31,5 +31,5 @@ def test_vectors_stay_floats() -> None:
 def test_as_many_bits_are_kept_as_fit() -> None:
     assert fitting_bits(1000, 6000) == 32
     assert fitting_bits(1000, 5000) == 16
-    assert fitting_bits(1000, 1334) == 8
-    assert fitting_bits(1000, 1333) is None
+    assert fitting_bits(1000, 1667) == 10
+    assert fitting_bits(1000, 1666) is None

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from selenium.webdriver import Chrome
 
-from bpnet.model.inputs import Normalization
-from bpnet.model.model import Model, build_network
+from bpnet.data.synthetic import draw_digits
+from bpnet.model.checkpoint import load_checkpoint
+from bpnet.model.run_files import WEIGHTS
 from bpnet.nn.registry import layer_types
 from bpnet.nn.sequential import Workspace
-from bpnet.report.canvas.draw_page import scripts
-from bpnet.report.canvas.page_network import ROOM, page_network, page_networks
-from tests.helpers.tiny import read_config
+from bpnet.report.canvas.draw_page import parts
+from bpnet.report.canvas.page_network import obstacle, page_network, page_networks
+from tests.helpers.random_model import random_model
 
-FUNCTIONS = "".join(scripts()[:2])  # weights.js and network.js
+FUNCTIONS = "".join(parts().scripts[:2])  # weights.js and network.js
 NETS = {
     "convolutions": "conv 5 kernel=3 stride=2 padding=2 | maxpool 2 stride=1 | "
     "conv 4 kernel=2 bias=no | avgpool 2 stride=2 padding=1 | flatten | linear 3",
@@ -28,18 +29,6 @@ NETS = {
     "gelu | linear 9 | softplus | linear 9 | tanh | dropout 0.5 | scale -1.5 | linear 3 | sigmoid",
     "softmax": "flatten | linear 9 | relu | linear 3 | softmax",
 }
-
-
-def random_model(lines: str, loss: str = "cross_entropy", **changes: float) -> Model:
-    """Return a model of 9×8 pictures with random parameters and running statistics."""
-    layers = "".join(f"\n    {line}" for line in lines.split(" | "))
-    config = read_config(f"[model]\nlayers ={layers}\n[train]\nloss = {loss}\n")
-    network = build_network(config, (1, 9, 8), 3, fast=False)
-    rng = np.random.default_rng(3)
-    network.parameters.flat[...] = rng.normal(size=network.parameters.flat.size) / 3
-    network.state.flat[...] = rng.uniform(0.5, 2, size=network.state.flat.size)
-    model = Model(config, network, Normalization(0.01, -0.5), ("a", "b", "c"))
-    return dataclasses.replace(model, **changes)  # type: ignore[arg-type]
 
 
 def test_every_kind_of_layer_is_compared() -> None:
@@ -84,7 +73,35 @@ def test_probabilities_are_those_of_numpy(
 
 def test_large_networks_are_written_with_fewer_bits_or_left_out() -> None:
     wide = random_model("flatten | linear 6000 | linear 3")
-    assert 4 * 4 / 3 * wide.network.parameters.flat.size > ROOM
-    data = page_networks([wide] * 4, ["a", "b", "c", "d"], [[]] * 4)["networks"]
-    assert [network["name"] for network in data] == ["a", "b", "c"]
-    assert {network["layers"][1]["arrays"]["weight"]["bits"] for network in data} == {8}
+    size = wide.network.parameters.flat.size
+    names = list("abcde")
+    for room, kept, bits in ((6, "a", 32), (6, "ab", 16), (6, "abc", 12), (5, "abc", 10)):
+        given = len(kept) if bits > 10 else 5
+        found = page_networks([wide] * given, names[:given], [[]] * given, room * size)["networks"]
+        assert [network["name"] for network in found] == list(kept)
+        assert {network["bits"] for network in found} == {bits}
+        assert {one["layers"][1]["arrays"]["weight"]["bits"] for one in found} == {bits}
+    assert page_networks([wide], ["a"], [[]], size)["networks"] == []
+
+
+@pytest.mark.parametrize(("bits", "most"), [(32, 1e-6), (16, 2e-4), (12, 2e-3), (10, 5e-3)])
+def test_rounded_weights_hardly_change_an_answer(browser: Chrome, bits: int, most: float) -> None:
+    model = load_checkpoint(WEIGHTS, weights_only=True).model(fast=False)
+    browser.get("about:blank")
+    code = f"""{FUNCTIONS}; const network = unpacked(arguments[0]);
+    const answer = (picture) => probabilities(network, forward(network, picture).at(-1));
+    return arguments[1].map((picture) => [...answer(picture)]);
+    """
+    pictures = draw_digits(30, 9)[0]
+    network = page_network(model, "", [], bits)
+    found = browser.execute_script(code, network, pictures.reshape(30, -1).tolist())
+    assert np.abs(np.array(found) - model.probabilities(pictures)).max() <= most
+
+
+def test_weights_that_are_not_finite_have_no_canvas() -> None:
+    model = random_model("flatten | linear 3")
+    model.network.parameters.flat[5] = np.nan
+    with_form = dataclasses.replace(
+        model, preparation=load_checkpoint(WEIGHTS, weights_only=True).preparation()
+    )
+    assert obstacle(with_form) == "its weights are not finite"

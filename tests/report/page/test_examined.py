@@ -7,9 +7,9 @@ import pytest
 
 from bpnet.model.checkpoint import Checkpoint
 from bpnet.model.score import Score
+from bpnet.report.page.confusion import Confusion
 from bpnet.report.page.examined import Examined
-from bpnet.report.page.samples import confusion_cells
-from tests.report.canvas.test_page_network import random_model
+from tests.helpers.random_model import random_model
 
 ANSWERS = np.array(
     [
@@ -38,9 +38,8 @@ def examined() -> Examined:
         score=Score(7, 0.5, 0.5, 4, confusion, 0.1, 0.1),
         inputs=np.zeros((7, 9, 8), dtype=np.uint8),
         targets=LABELS,
+        numbers=np.arange(7) + 100,
         answers=ANSWERS,
-        environment={},
-        commands=(),
     )
 
 
@@ -62,17 +61,28 @@ def test_samples_of_a_cell(examined: Examined) -> None:
 
 
 def test_cells_of_the_confusion_matrix(examined: Examined) -> None:
-    rows = confusion_cells(examined, "run")
-    assert rows is not None
+    rows = Confusion(examined, "run", 1000).rows
     assert [[cell.count for cell in row] for row in rows] == [[2, 2, 0], [0, 1, 0], [1, 0, 1]]
     assert [cell.kind for cell in rows[2]] == ["wrong", "empty", "right"]
     assert rows[0][1].title == "a read as b"
-    assert [sample.title for sample in rows[0][1].samples] == ["sample 3: a", "sample 5: a"]
+    assert [sample.title for sample in rows[0][1].samples] == ["sample 103: a", "sample 105: a"]
     assert rows[0][1].samples[0].answer == ["b: 97.0 %", "a: 2.0 %", "c: 1.0 %"]
 
 
-def test_a_matrix_of_too_many_classes_is_left_out(
+def test_of_many_classes_the_most_frequent_confusions_are_listed(
     examined: Examined, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bpnet.report.page.samples.MOST_CLASSES", 2)
-    assert confusion_cells(examined, "run") is None
+    monkeypatch.setattr("bpnet.report.page.confusion.MOST_CLASSES", 2)
+    confusion = Confusion(examined, "run", 1000)
+    assert confusion.rows == []
+    found = [(cell.title, cell.count, len(cell.samples)) for cell in confusion.most_frequent]
+    assert found == [("a read as b", 2, 2), ("c read as a", 1, 1)]
+
+
+def test_few_pictures_are_divided_among_the_cells(examined: Examined) -> None:
+    rows = Confusion(examined, "run", 5).rows
+    assert [[len(cell.samples) for cell in row] for row in rows] == [
+        [1, 1, 0],
+        [0, 1, 0],
+        [1, 0, 1],
+    ]
