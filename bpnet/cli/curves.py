@@ -82,13 +82,14 @@ def command(
     --set and --epochs apply to all configs. A run directory given instead is only read. Try
     `bpnet curves neuron neuron-cross-entropy`: two costs, one bad start.
     """
+    from bpnet.config.settings import Override
     from bpnet.report import curves
 
     sources = tuple(str(newest_if_named(Path(source))) for source in sources)
     if picture is not None:
         curves.check_picture(picture)
     if epochs is not None:
-        overrides = (*overrides, f"train.epochs={epochs}")
+        overrides = (*overrides, Override("train.epochs", epochs, "--epochs"))
     found = prepare(sources, overrides, data_dir)
     metric = curves.choose_metric(metric, {one.name: offered(one) for one in found})
     histories = [train(one, data_dir) if isinstance(one, Plan) else one for one in found]

@@ -126,7 +126,7 @@ def test_a_resumed_run_ends_with_the_same_bits_and_is_verified(tmp_path: Path) -
         np.testing.assert_array_equal(array, other.arrays[name], err_msg=name)
     assert "equal, bit for bit" in succeed("verify-run", parts).out
     again = ("train", "--resume", parts, "--epochs", "+1", "--gradients", "backpropagation")
-    assert "train.gradients is finite_differences in the checkpoint" in fail(2, *again)
+    assert "--gradients: train.gradients is finite_differences in the ch" in fail(2, *again)
 
 
 @pytest.mark.parametrize(
