@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from bpnet.report.curves import Comparison, History
 
 METRICS = (  # bpnet.report.curves.CHOICES, repeated to keep `--help` fast
-    *("accuracy", "loss", "validation_accuracy", "train_accuracy"),
-    *("validation_loss", "train_loss", "learning_rate"),
+    *("accuracy", "loss", "mae", "mse", "validation_accuracy", "train_accuracy"),
+    *("validation_loss", "train_loss", "validation_mae", "train_mae"),
+    *("validation_mse", "train_mse", "learning_rate"),
 )
 
 
@@ -51,7 +52,8 @@ class Plan:
     "--metric",
     type=click.Choice(METRICS),
     metavar="METRIC",
-    help="accuracy or loss, either with validation_ or train_ before it, or learning_rate. "
+    help="accuracy or loss, and where targets are numbers mae or mse, each with validation_ or "
+    "train_ before it or without, or learning_rate. "
     "Default: the first that all have of validation and training accuracy, validation and "
     "training loss.",
 )
