@@ -17,6 +17,7 @@ import pytest
 from bpnet.data.dataset import Dataset, Samples
 from tests.helpers.browser import DRIVER, open_browser
 from tests.helpers.places import MNIST_FILES
+from tests.helpers.started import end_processes
 from tests.helpers.tiny import NET, TRAIN, draw_dataset, succeed, write_idx_folder
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ def _signals_are_heard() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(autouse=True)
+def _no_process_outlives_its_test() -> Iterator[None]:
+    yield
+    end_processes()
 
 
 @dataclass(frozen=True)

@@ -82,11 +82,13 @@ def find_works(source: str, batch_sizes: tuple[int, ...], workers: str | None) -
     """Return a config with each batch size, or with its own."""
     from bpnet.bench.measure import Work
     from bpnet.config.loading import load_config
+    from bpnet.config.settings import Override
 
     path = Path(source)
     name = str(path.absolute()) if what_is_at(path) == FILE else source
-    same = () if workers is None else (f"train.workers={workers}",)
-    changes = [(f"train.batch_size={size}", *same) for size in batch_sizes] or [same]
+    same = () if workers is None else (Override("train.workers", workers, "--workers"),)
+    sizes = (Override("train.batch_size", size, "--batch-size") for size in batch_sizes)
+    changes = [(size, *same) for size in sizes] or [same]
     return [Work(name, load_config(source, change)) for change in changes]
 
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from bpnet.report.curves import Comparison, History
 
 METRICS = (  # bpnet.report.curves.CHOICES, repeated to keep `--help` fast
-    *("accuracy", "loss", "validation_accuracy", "train_accuracy"),
-    *("validation_loss", "train_loss", "learning_rate"),
+    *("accuracy", "loss", "mae", "mse", "validation_accuracy", "train_accuracy"),
+    *("validation_loss", "train_loss", "validation_mae", "train_mae"),
+    *("validation_mse", "train_mse", "learning_rate"),
 )
 
 
@@ -51,7 +52,8 @@ class Plan:
     "--metric",
     type=click.Choice(METRICS),
     metavar="METRIC",
-    help="accuracy or loss, either with validation_ or train_ before it, or learning_rate. "
+    help="accuracy or loss, and where targets are numbers mae or mse, each with validation_ or "
+    "train_ before it or without, or learning_rate. "
     "Default: the first that all have of validation and training accuracy, validation and "
     "training loss.",
 )
@@ -82,13 +84,14 @@ def command(
     --set and --epochs apply to all configs. A run directory given instead is only read. Try
     `bpnet curves neuron neuron-cross-entropy`: two costs, one bad start.
     """
+    from bpnet.config.settings import Override
     from bpnet.report import curves
 
     sources = tuple(str(newest_if_named(Path(source))) for source in sources)
     if picture is not None:
         curves.check_picture(picture)
     if epochs is not None:
-        overrides = (*overrides, f"train.epochs={epochs}")
+        overrides = (*overrides, Override("train.epochs", epochs, "--epochs"))
     found = prepare(sources, overrides, data_dir)
     metric = curves.choose_metric(metric, {one.name: offered(one) for one in found})
     histories = [train(one, data_dir) if isinstance(one, Plan) else one for one in found]

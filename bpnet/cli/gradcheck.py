@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli.options import ConfigCommand, as_json, with_config, with_settings
-from bpnet.cli.output import note, show, show_json
+from bpnet.cli.output import show, show_json
 
 if TYPE_CHECKING:
     from bpnet.config.settings import Config
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bpnet.teach.gradcheck.cost import Cost
     from bpnet.teach.gradcheck.gradcheck import Report
 
+NOTHING_TO_FIND = "the planted mistake shows nowhere: it changes no gradient of this network"
 SECONDS = 1.0  # of timing passes
 
 
@@ -41,6 +42,9 @@ def command(
     Directions that cross a kink of ReLU or of maximum pooling are redrawn; dropout drops the same
     activations every time. Fast layers and a whole training step are checked as well. The exit code
     is 1 if any relative error is above 10⁻⁶.
+
+    So it is 1 where a mistake planted by --sabotage is found. It is 2 where that mistake changes no
+    gradient of this network, and there is nothing to find.
     """
     from bpnet.cli.check_bar import CheckBar
     from bpnet.config.loading import load_config
@@ -61,15 +65,20 @@ def demand_passed(report: Report) -> None:
 
     Raises:
         CheckFailedError: a gradient is wrong.
+        ConfigError: a mistake was planted where it changes nothing.
     """
-    from bpnet.errors import CheckFailedError
+    from bpnet.errors import CheckFailedError, ConfigError
     from bpnet.teach.gradcheck.projection import TOLERANCE
 
     culprit = report.culprit
     if culprit is None:
         if report.mistake is not None:
-            nothing = "the planted mistake shows nowhere: it changes no gradient of this network"
-            note(f"bpnet: {nothing}")
+            raise ConfigError(
+                NOTHING_TO_FIND,
+                where="--sabotage",
+                found=report.mistake.text,
+                hint="plant another mistake, or check another network",
+            )
         return
     wrong = sum(not check.passed for check in report.checks)
     where = ", ".join(dict.fromkeys((culprit.gradient.layer, culprit.gradient.parameter)))
@@ -154,6 +163,8 @@ def text(source: str, config: Config, report: Report) -> list[str]:
         f"{right} of {len(compared)} gradients agree{flat}; the largest relative error is "
         f"{worst.relative_error:.1e}, at {worst.gradient.layer}, {worst.gradient.parameter}"
     )
+    if report.mistake is not None and report.passed:
+        lines.append(NOTHING_TO_FIND)
     lines += remarks(report.checks)
     return [*lines, "", *cost_lines(config, cost)]
 

@@ -49,6 +49,7 @@ def settle(
 ) -> RunStart:
     """Return what the options of `bpnet train` mean together."""
     from bpnet.config.loading import load_config
+    from bpnet.config.settings import Override
     from bpnet.training.resume import load_for_resume, read_epochs
     from bpnet.training.transfer import load_for_transfer
 
@@ -61,7 +62,7 @@ def settle(
         adds, number = read_epochs(epochs)
         if adds:
             raise click.UsageError("--epochs +N extends a run; name it with --resume.")
-        overrides = (*overrides, f"train.epochs={number}")
+        overrides = (*overrides, Override("train.epochs", number, "--epochs"))
     if weights is not None:
         config, checkpoint = load_for_transfer(weights, source, overrides)
         return RunStart(config, weights=checkpoint)

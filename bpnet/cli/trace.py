@@ -40,7 +40,11 @@ NARROWEST = 80  # columns of the narrowest page
     multiple=True,
     help="Show this part of each step; may be given several times.",
 )
-@click.option("--weight", metavar="NAME", help="Show the paths of this weight: '1.weight[2,1]'.")
+@click.option(
+    "--weight",
+    metavar="NAME",
+    help="Show the paths of this weight, beside what --only and --brief show: '1.weight[2,1]'.",
+)
 @click.option("--brief", is_flag=True, help="Show values and gradients without formulas and paths.")
 @click.option(
     "--html",

@@ -10,6 +10,7 @@ from bpnet.nn.facts import factor, number
 from bpnet.teach.trace.equations import NABLA, Equation
 from bpnet.teach.trace.jacobian import ELEMENT, IDENTITY, MIXED
 from bpnet.teach.trace.layout import (
+    LOST,
     MOST_SHOWN,
     Cell,
     Row,
@@ -136,9 +137,14 @@ class StepText:
         step = self.step
         text = f"loss and {held.name} cancel: {held.cancels}; so the loss applies the "
         text += f"{held.name} itself and computes {step.loss_formulas.backward} alone"
-        if not np.allclose(held.grad_input, step.layers[-1].grad_output, rtol=1e-9, atol=0):
-            text += ", which has digits left where a has been rounded to 0 or 1"
         yield from paragraph(text, self.width, indent=2)
+        back, known = step.layers[-1].grad_output, np.isfinite(held.grad_input)
+        if not known.all():
+            text = f"{LOST}: a has been rounded to 0 or 1, or nearly so: ∂C/∂a and the slope have "
+            yield from paragraph(text + "no digits left", self.width, indent=2)
+        if not np.allclose(held.grad_input[known], back[known], rtol=1e-9, atol=0):
+            text = "a and y are so close that their difference has fewer digits than the product"
+            yield from paragraph(text, self.width, indent=2)
 
     def _derivative(self, layer: LayerTrace) -> Cell:
         """Return a layer's local derivative: a row for each output, a column for each input."""

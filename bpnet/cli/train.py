@@ -115,6 +115,7 @@ def command(
     from bpnet.cli.dry_run import check
     from bpnet.cli.report import NEEDED, PAGE, write_report
     from bpnet.cli.report_data import Question
+    from bpnet.config.settings import Override
     from bpnet.data.load import load_dataset, with_data_dir
     from bpnet.html.page import demand
     from bpnet.training import run as runs
@@ -122,12 +123,18 @@ def command(
 
     if writes_report:
         demand("--report", *NEEDED)
-    given = {"train.workers": workers, "train.seed": seed}
-    given["train.gradients"] = None if gradients is None else gradients.replace("-", "_")
-    overrides += tuple(f"{name}={value}" for name, value in given.items() if value is not None)
+    given = {"workers": workers, "seed": seed}
+    given["gradients"] = None if gradients is None else gradients.replace("-", "_")
+    overrides += tuple(
+        Override(f"train.{name}", value, f"--{name}")
+        for name, value in given.items()
+        if value is not None
+    )
     if chosen is not None:
         settings = dataset_option.settings_of(chosen)
-        overrides += tuple(f"data.{name}={value}" for name, value in settings.items())
+        overrides += tuple(
+            Override(f"data.{name}", value, "--dataset") for name, value in settings.items()
+        )
     place = None if dataset_option.is_folder(chosen) else data_dir
     in_place = goes_on_in_place(resume, run_dir)
     if run_dir is not None and not in_place:

@@ -38,6 +38,7 @@ def command(run_dir: Path, data_dir: Path | None, workers: str | None, as_json: 
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.cli.signals import stop_request
     from bpnet.config.loading import load_overrides
+    from bpnet.config.settings import Override
     from bpnet.data.load import load_dataset, with_data_dir
     from bpnet.errors import WorkerError
     from bpnet.machine import blas_threads
@@ -45,7 +46,8 @@ def command(run_dir: Path, data_dir: Path | None, workers: str | None, as_json: 
     from bpnet.training.stored_run import machine_differences, other_processor, read_run
     from bpnet.training.verify import Replay, replay, take_first_weights
 
-    wanted = None if workers is None else load_overrides((f"train.workers={workers}",)).train
+    given = () if workers is None else (Override("train.workers", workers, "--workers"),)
+    wanted = load_overrides(given).train if given else None
     run_dir = run_dir.absolute()
     stored = read_run(run_dir)
     config = stored.config.with_workers(wanted.workers) if wanted else stored.config

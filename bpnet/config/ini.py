@@ -20,7 +20,7 @@ class Entry:
     """Hold the value of one key.
 
     Args:
-        line: line of the key, counted from 1; 0 if the value was not read from a file.
+        line: line of the key, counted from 1; 0 or less if the value was not read from a file.
         values: the lines of the value, continuation lines included.
         lines: line of each of them.
     """

@@ -63,7 +63,7 @@ def load_overrides(overrides: tuple[str, ...]) -> Config:
     """
     reader = ConfigReader("--set", Path())
     config = reader.read("", overrides)
-    raise_problems("of --set", reader.problems)
+    raise_problems("given in options", reader.problems)
     return config
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from bpnet.config.ini import Entry, Ini, Problem, read_ini
 from bpnet.config.layer_lines import LayerSpec, read_layer, unbalanced
-from bpnet.config.settings import Config, DataConfig
+from bpnet.config.settings import SET, Config, DataConfig, option_of
 from bpnet.config.values import MOST_NUMBERS, nearest, numbers
 from bpnet.disk import what_is_at
 from bpnet.errors import ConfigError, listed, quoted, shorten
@@ -37,6 +37,7 @@ class ConfigReader:
         self.source = source
         self.folder = folder
         self.problems: list[str] = []
+        self._options = [SET]  # that settings were given with: "line" −n is that of the n-th
 
     def read(self, text: str, overrides: Iterable[str] = ()) -> Config:
         """Return the config, with a default wherever the text is wrong; see `problems`.
@@ -58,25 +59,29 @@ class ConfigReader:
         return self._complete(config)
 
     def _report(self, problem: Problem) -> None:
-        """Note one problem with its place; line 0 means that it came with `--set`."""
+        """Note one problem with its place: a line, or the option that the setting came with."""
         self.problems.append(f"{self._place(problem.line)}: {problem.message}")
 
     def _place(self, line: int) -> str:
-        return f"{self.source}:{line}" if line else "--set"
+        return f"{self.source}:{line}" if line > 0 else self._options[-line]
 
     def _apply(self, override: str, ini: Ini) -> None:
+        option = option_of(override)
+        if option not in self._options:
+            self._options.append(option)
+        place = -self._options.index(option)
         name, equals, value = override.partition("=")
         section, dot, key = name.strip().partition(".")
         if not (equals and dot and key):
             message = f"expected SECTION.KEY=VALUE, found {quoted(override)}"
-            self._report(Problem(0, message))
+            self._report(Problem(place, message))
             return
         text = value.strip()
         if (section, key) == ("model", "layers"):
             text = text.replace(",", "\n")  # a command line has one line only
         lines = [line for line in text.splitlines() if line.strip()]
-        ini.sections.setdefault(section, {})[key] = Entry(0, lines, [0] * len(lines))
-        ini.section_lines.setdefault(section, 0)
+        ini.sections.setdefault(section, {})[key] = Entry(place, lines, [place] * len(lines))
+        ini.section_lines.setdefault(section, place)
 
     def _check_section_names(self, ini: Ini) -> None:
         known = [*SECTIONS, "weights"]
@@ -159,7 +164,7 @@ class ConfigReader:
     def _follow(self, path: str, given: Mapping[str, str]) -> str:
         """Return `[data] path` as an absolute one; one from a file starts at that file."""
         place = given["data.path"]
-        whole = Path() / path if place == "--set" else self.folder / path
+        whole = Path() / path if place in self._options else self.folder / path
         try:
             return os.path.realpath(whole)
         except (OSError, ValueError):

@@ -29,6 +29,8 @@ from bpnet.config.values import (
     yes_or_no,
 )
 
+SET = "--set"  # the option that takes any setting
+
 DEFAULT_LAYERS = """conv 24 kernel=5
 maxpool 2
 relu
@@ -239,3 +241,28 @@ class Config:
     def with_workers(self, workers: str) -> Config:
         """Return the same config with other workers, which change no result."""
         return dataclasses.replace(self, train=dataclasses.replace(self.train, workers=workers))
+
+
+class Override(str):
+    """Hold `section.key=value`, and the option that was given for it; a plain string is `--set`'s.
+
+    Args:
+        key: `section.key`.
+        value: as text.
+        option: such as `--seed`.
+    """
+
+    __slots__ = ("option",)
+
+    option: str
+
+    def __new__(cls, key: str, value: object, option: str) -> Override:
+        """Return the text, which knows its option."""
+        override = super().__new__(cls, f"{key}={value}")
+        override.option = option
+        return override
+
+
+def option_of(override: str) -> str:
+    """Return the option that a setting was given with."""
+    return override.option if isinstance(override, Override) else SET

@@ -88,19 +88,22 @@ class LossFormulas:
 class Applied:
     """Describe the activation a = f(z) that a loss applies itself, and how the two cancel.
 
-    `∂C/∂z = f'(z) ∂C/∂a` is short, and keeps all digits; the factors do not where a is close to 0
-    or 1. So the loss computes it at once, and these are for those who want to see the factors.
+    `∂C/∂z = f'(z) ∂C/∂a` is short, and finite whatever z is; the factors are not where a rounds to
+    0 or 1. So the loss computes it at once, and these are for those who want to see the factors.
 
     Args:
         kind: of the layer that the loss does the work of.
-        gradient: returns ∂C/∂a of samples' losses for a and y (outputs, batch).
+        both: returns a and 1 − a for z and for a as the layer computes it, all (outputs, batch);
+            neither is a difference, so both keep their digits.
+        gradient: returns ∂C/∂a of samples' losses for a, 1 − a and y (outputs, batch).
         formula: that.
         over: names of what it is divided by.
         cancels: what f'(z) makes of it.
     """
 
     kind: str
-    gradient: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
+    both: Callable[[NDArray[Any], NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]
+    gradient: Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], NDArray[Any]]
     formula: str
     over: tuple[str, ...]
     cancels: str
@@ -114,14 +117,16 @@ def ratio(y: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:
 
 SOFTMAX = Applied(
     "softmax",
-    lambda a, y: -ratio(y, a),
+    lambda z, a: (a, (1 - np.eye(len(a))) @ a),
+    lambda a, rest, y: -ratio(y, a),
     "−y / a",
     (),
     "Σ_i (−y_i / a_i) · a_i ([i = j] − a_j) = a_j − y_j",
 )
 SIGMOID = Applied(
     "sigmoid",
-    lambda a, y: (ratio(1 - y, 1 - a) - ratio(y, a)) / len(a),
+    lambda z, a: (1 / (1 + np.exp(-z)), 1 / (1 + np.exp(z))),
+    lambda a, rest, y: (ratio(1 - y, rest) - ratio(y, a)) / len(a),
     "((1 − y) / (1 − a) − y / a)",
     ("outputs",),
     "((1 − y) / (1 − a) − y / a) · a (1 − a) = a − y",

@@ -20,16 +20,21 @@ from bpnet.errors import BpnetError, CheckpointError, ConfigError, DataError
 from bpnet.files import atomic_write
 from bpnet.model.model import Model
 from bpnet.model.run_files import CONFIG, METRICS, demand_file, read_text
-from bpnet.report.text_chart import WIDTH, Curve, draw_chart
+from bpnet.report.text_chart import FEWEST, WIDTH, Curve, draw_chart
 
 LABELS = {  # what metrics.jsonl holds, the most telling first
     "validation_accuracy": "validation accuracy, %",
     "train_accuracy": "training accuracy over each epoch, %",
     "validation_loss": "validation loss",
     "train_loss": "training loss over each epoch",
+    "validation_mae": "validation mean absolute error",
+    "train_mae": "training mean absolute error after each epoch",
+    "validation_mse": "validation mean squared error",
+    "train_mse": "training mean squared error after each epoch",
     "learning_rate": "learning rate at the end of each epoch",
 }
-CHOICES = ("accuracy", "loss", *LABELS)  # the first two leave the samples open
+CHOICES = ("accuracy", "loss", "mae", "mse", *LABELS)  # the first four leave the samples open
+OF_NUMBERS = ("mae", "mse")
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
@@ -119,6 +124,7 @@ def will_offer(model: Model, dataset: Dataset) -> set[str]:
         metric
         for metric in LABELS
         if (is_classes or not metric.endswith("accuracy"))
+        and (not is_classes or not metric.endswith(OF_NUMBERS))
         and (validates or not metric.startswith("validation"))
     }
 
@@ -169,7 +175,9 @@ class Comparison:
     def text(self, width: int = WIDTH) -> str:
         """Return chart and note for a terminal of so many columns."""
         chart = draw_chart(self.curves, self.label, width)
-        return "\n".join([chart, *(["", *textwrap.wrap(self.note, width)] if self.note else [])])
+        return "\n".join(
+            [chart, *(["", *textwrap.wrap(self.note, max(width, FEWEST))] if self.note else [])]
+        )
 
 
 def compare(histories: Sequence[History], metric: str) -> Comparison:

@@ -9,7 +9,8 @@ from itertools import pairwise
 from bpnet.errors import escaped
 
 WIDTH = 80
-NARROWEST = 40  # columns in which a curve can still be seen
+NARROWEST = 24  # columns in which a curve can still be seen
+FEWEST = 8  # columns in which a word can still be read
 MOST_TICKS = 8  # approximate count of numbers along the horizontal axis
 ROWS = 20
 TICKS = 5  # approximate count of numbers along the vertical axis
@@ -97,9 +98,13 @@ def draw_chart(curves: Sequence[Curve], title: str, width: int = WIDTH) -> str:
     Args:
         curves: at least one.
         title: what the vertical axis shows.
-        width: columns of the terminal, of which the chart takes `NARROWEST` to `WIDTH`.
+        width: columns of the terminal, of which the chart takes at most `WIDTH`; with fewer than
+            `NARROWEST`, there are title and legend alone.
     """
-    width = max(NARROWEST, min(width, WIDTH))
+    width = min(width, WIDTH)
+    if width < NARROWEST:
+        width = max(width, FEWEST)
+        return "\n".join([*textwrap.wrap(title, width), "", *_legend(curves, width)])
     axis = Axis.around([value for curve in curves for value in curve.values])
     labels = axis.labels()
     margin = max(map(len, labels))
@@ -128,7 +133,7 @@ def draw_chart(curves: Sequence[Curve], title: str, width: int = WIDTH) -> str:
         label = "" if height % per_part else labels[height // per_part]
         text = "".join(marks.get((place, height), " ") for place in range(columns))
         lines.append(f"{label:>{margin}} {'│' if height % per_part else '┤'}{text}".rstrip())
-    most = min(MOST_TICKS, columns // (len(str(last)) + 2))
+    most = max(1, min(MOST_TICKS, columns // (len(str(last)) + 2)))
     ticks = {column(epoch): str(epoch) for epoch in epoch_ticks(first, last, most)}
     lines += [" " * margin + " " + line for line in _foot(ticks, columns)]
     return "\n".join([*lines, "", *_legend(curves, width)])

@@ -15,6 +15,7 @@ from bpnet.config.settings import Config
 from bpnet.errors import ConfigError, listed
 from bpnet.model.model import Model
 from bpnet.nn.layer import Array
+from bpnet.nn.sequential import Sequential
 from bpnet.training.step.batch import Batch
 from bpnet.training.step.sample_shard import SampleShard
 
@@ -45,6 +46,11 @@ def central_differences(loss: Callable[[], float], w: Array, gradient: Array) ->
 
 class DifferenceShard(SampleShard):
     """Take the gradient of a whole batch by central differences; all else as any shard does."""
+
+    @staticmethod
+    def samples_at_once(network: Sequential, shard: int) -> int:
+        """Return the whole shard: each micro-batch would need all passes of its own."""
+        return shard
 
     def differentiate(self, batch: Batch, samples: slice) -> float:
         """Overwrite the workspace's gradient by that of some samples; return their loss sum.
@@ -102,3 +108,8 @@ def demand_few_parameters(model: Model) -> None:
 def takes_differences(config: Config) -> bool:
     """Return whether a config asks for finite differences."""
     return config.train.gradients == "finite_differences"
+
+
+def shard_kind(config: Config) -> type[SampleShard]:
+    """Return how the shards of a config take their gradients."""
+    return DifferenceShard if takes_differences(config) else SampleShard

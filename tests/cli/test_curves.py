@@ -157,6 +157,17 @@ def test_the_metric_may_be_chosen(tiny_run: Run) -> None:
     assert METRICS == CHOICES
 
 
+@pytest.mark.parametrize("wanted", ["mae", "mse"])
+def test_mean_errors_are_shown_where_targets_are_numbers(here: Path, wanted: str) -> None:
+    found = curves("keras", "--epochs", 3, "--metric", wanted)
+    assert found["metric"] == f"train_{wanted}"
+    (run,) = found["runs"]
+    lines = (Path(run["run_dir"]) / "metrics.jsonl").read_text().splitlines()
+    assert run["values"] == [json.loads(line)[f"train_{wanted}"] for line in lines]
+    assert curves(run["run_dir"], "--metric", wanted)["runs"][0]["values"] == run["values"]
+    assert f"has no {wanted}" in fail(2, "curves", "keras-classes", "--metric", wanted)
+
+
 def test_names_that_come_again_get_a_number() -> None:
     assert distinct(["a", "b", "a", "a"]) == ["a", "b", "a (2)", "a (3)"]
 

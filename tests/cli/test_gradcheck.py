@@ -50,8 +50,14 @@ def test_a_planted_mistake_in_json_still_prints_one_document() -> None:
 
 
 def test_a_mistake_that_changes_nothing_is_said_to_show_nowhere() -> None:
-    said = succeed("gradcheck", "conv", "--sabotage", "flatten").err  # one number, in any order
-    assert "the planted mistake shows nowhere" in said
+    for name in ("flatten", "mse:2"):  # one number, in any order; one sample
+        answer = call("gradcheck", "conv", "--sabotage", name)
+        assert answer.code == 2
+        assert "the planted mistake shows nowhere" in answer.out
+        assert "the planted mistake shows nowhere" in answer.err
+        answer = call("gradcheck", "conv", "--sabotage", name, "--json")
+        assert answer.code == 2
+        assert json.loads(answer.out)["passed"] is True
 
 
 def test_a_factor_of_1_hides_no_mistake(tmp_path: Path) -> None:

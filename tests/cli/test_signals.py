@@ -17,6 +17,7 @@ from bpnet.training import run as runs
 from tests.cli.test_train_process import start
 from tests.conftest import TINY
 from tests.helpers.process_cases import children_of, eventually, lives
+from tests.helpers.started import start_process
 from tests.helpers.tiny import command, fail, process_environment, succeed
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
@@ -30,15 +31,7 @@ CASES = [
 
 def wait_for_standard_input(folder: Path, *prefix: str) -> subprocess.Popen[str]:
     """Start a command that waits, and return it once it does."""
-    process = subprocess.Popen(
-        [*prefix, *command("predict", "-")],
-        cwd=folder,
-        env=process_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start_process([*prefix, *command("predict", "-")], folder, reads=True)
     reading = Path(f"/proc/{process.pid}/wchan")
     if reading.exists():
         waits = ("pipe", "poll", "select")  # whatever the system calls it

@@ -384,6 +384,25 @@ def test_one_weight_is_followed_alone(tmp_path: Path) -> None:
     assert "forward\n" not in text
 
 
+@pytest.mark.parametrize(
+    ("options", "shown", "hidden"),
+    [
+        (("--brief",), ["forward\n", "parameters\n"], ["W a", "backward:"]),
+        (("--only", "forward"), ["forward\n"], ["parameters", "backward:"]),
+        (("--only", "paths"), [], ["forward\n"]),
+    ],
+)
+def test_the_paths_of_a_weight_are_added_to_other_parts(
+    tmp_path: Path, options: tuple[str, ...], shown: list[str], hidden: list[str]
+) -> None:
+    config = config_file(tmp_path, CHAIN)
+    text = succeed("trace", config, *options, "--weight", "2.weight[1,1]").out
+    assert text.count("sum −2640 = gradient") == 1
+    assert "1.weight[1,1]" not in text
+    assert all(part in text for part in shown)
+    assert not any(part in text for part in hidden)
+
+
 def test_a_brief_trace_has_numbers_and_no_formulas(tmp_path: Path) -> None:
     text = succeed("trace", config_file(tmp_path, CHAIN), "--brief").out
     assert "−4800" in text
@@ -393,6 +412,13 @@ def test_a_brief_trace_has_numbers_and_no_formulas(tmp_path: Path) -> None:
 
 
 # --- What it refuses
+
+
+def test_why_no_paths_are_listed_is_told(tmp_path: Path) -> None:
+    words = ("--set", "model.layers=linear 2, batchnorm, linear 2", "--set", "train.batch_size=7")
+    message = fail(2, "trace", config_file(tmp_path, TABLE), *words, "--weight", "1.weight[1,1]")
+    assert "2.batchnorm mixes the samples" in message
+    assert "expected" not in message
 
 
 def test_bad_input_ends_with_one_message(tmp_path: Path) -> None:

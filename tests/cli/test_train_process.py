@@ -18,6 +18,7 @@ from bpnet.model.score import Score
 from bpnet.training.loop import Trainer
 from tests.cli.test_train import KEYS
 from tests.conftest import TINY
+from tests.helpers.started import start_process
 from tests.helpers.tiny import bpnet, command, fail, process_environment, succeed
 
 MANY = 100_000  # epochs: a busy machine may keep a test waiting before it sends a signal
@@ -27,14 +28,8 @@ ENDLESS = ("--epochs", MANY, *(word for setting in SETTINGS for word in ("--set"
 
 def start(folder: Path, *options: object) -> subprocess.Popen[str]:
     """Start a run that outlasts any test, and wait until its first epoch is over."""
-    process = subprocess.Popen(
-        command("train", "--config", TINY, "--run-dir", "run", *ENDLESS, *options),
-        cwd=folder,
-        env=process_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    words = command("train", "--config", TINY, "--run-dir", "run", *ENDLESS, *options)
+    process = start_process(words, folder)
     assert process.stderr is not None
     assert process.stderr.readline().startswith("training ")
     assert process.stderr.readline().startswith(f"epoch 1/{MANY}")

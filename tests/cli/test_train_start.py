@@ -253,3 +253,19 @@ def test_the_advice_works_where_the_loss_had_exploded_before(here: Path) -> None
     assert "--from" not in words
     done = json.loads(succeed(*words[words.index("train") :], "--json").out)
     assert done["warnings"] == []
+
+
+def test_a_problem_names_the_option_that_was_given(here: Path) -> None:
+    assert "--workers: [train] workers expects" in fail(2, "train", TINY, "--workers", "seven")
+    assert "--workers: [train] workers expects" in fail(2, "bench", TINY, "--workers", "seven")
+    many = ("--seed", 10**30, "--set", "train.epochs=0", "--dataset", "mnist")
+    message = fail(2, "train", TINY, *many)
+    assert "--seed: [train] seed expects" in message
+    assert "--set: [train] epochs expects" in message
+    succeed("train", TINY, "--run-dir", "run")
+    assert "--workers: [train] workers" in fail(2, "verify-run", "run", "--workers", "seven")
+    words = ("--seed", 5, "--dataset", "synthetic", "--set", "train.batch_size=3")
+    message = fail(2, "train", "--resume", "run", *words)
+    assert "--seed: train.seed is " in message
+    assert "--dataset: data.dataset is " in message
+    assert "--set: train.batch_size is " in message

@@ -13,6 +13,7 @@ import pytest
 from bpnet.errors import CheckpointError
 from bpnet.model.run_files import LOCK, RUN_FILES
 from bpnet.training.run_dir import claimed_run_dir, demand_free
+from tests.helpers.started import start_process
 from tests.helpers.tiny import bpnet, command, fail, process_environment, succeed
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX")
@@ -105,15 +106,10 @@ def test_a_lock_that_a_killed_process_left_is_taken(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def start_training(here: Path, *words: object) -> subprocess.Popen[bytes]:
+def start_training(here: Path, *words: object) -> subprocess.Popen[str]:
     """Start a run that takes long, and wait until it holds its directory and has been saved."""
-    process = subprocess.Popen(
-        command(*("train", "--config", "tiny.ini", "--run-dir", "run", "--epochs", 100000, *words)),
-        cwd=here,
-        env=process_environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    words = ("train", "--config", "tiny.ini", "--run-dir", "run", "--epochs", 100000, *words)
+    process = start_process(command(*words), here, is_silent=True)
     end = time.monotonic() + 60
     while not (here / "run" / "best.npz").exists():
         assert process.poll() is None

@@ -13,6 +13,7 @@ from bpnet.nn.facts import number
 from bpnet.nn.layer import Array
 
 GAP = "  "
+LOST = "lost"  # a number without digits, in a trace that tells why
 MOST_SHOWN = 96  # numbers of an array: what a page of 80 columns shows in a dozen lines
 NARROWEST = 16  # columns of a formula that is broken over several lines
 
@@ -147,10 +148,13 @@ def samples(values: Array, labels: Sequence[str]) -> Cell:
 
 def summary(values: Array) -> str:
     """Return what is said of an array instead of its numbers."""
-    least, mean, most = (
-        number(float(value)) for value in (values.min(), values.mean(), values.max())
-    )
-    return f"{size(values.shape)} numbers from {least} to {most}, mean {mean}"
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return f"{size(values.shape)} numbers, all {LOST}"
+    least, mean, most = (number(float(value)) for value in (known.min(), known.mean(), known.max()))
+    missing = values.size - known.size
+    lost = f", {missing} {LOST}" if missing else ""
+    return f"{size(values.shape)} numbers from {least} to {most}, mean {mean}{lost}"
 
 
 def parameter(values: Array) -> Cell:
@@ -159,7 +163,7 @@ def parameter(values: Array) -> Cell:
 
 
 def _texts(row: Array) -> tuple[str, ...]:
-    return tuple(map(number, row))
+    return tuple(number(value) if np.isfinite(value) else LOST for value in row)
 
 
 @dataclass(frozen=True)

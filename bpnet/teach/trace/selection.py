@@ -40,13 +40,17 @@ def select(
     Args:
         steps: that were traced.
         parts: that are wanted; none for all, or for those that fit the rest.
-        weight: whose paths are wanted alone.
+        weight: whose paths are wanted, and no others; they are added to the parts.
         is_brief: whether values and gradients are wanted without formulas.
 
     Raises:
         ConfigError: no paths of that weight are listed.
     """
     if weight is not None:
+        if steps[0].paths is None:
+            raise ConfigError(
+                "no paths are listed", where="--weight", found=steps[0].paths_obstacle
+            )
         known = [element.element for found in (steps[0].paths or {}).values() for element in found]
         if weight not in known:
             few = known[:MOST_NAMED]
@@ -57,5 +61,6 @@ def select(
                 expected=names + (", …" if len(known) > len(few) else ""),
                 found=weight,
             )
-    usual = (FORWARD, UPDATE) if is_brief else (PATHS,) if weight else PARTS
-    return Selection(parts or usual, weight, not is_brief)
+    paths = (PATHS,) if weight else ()
+    usual = (FORWARD, UPDATE) if is_brief else paths or PARTS
+    return Selection((*(parts or usual), *paths), weight, not is_brief)

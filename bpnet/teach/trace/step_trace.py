@@ -38,6 +38,9 @@ class LayerTrace:
 class LossActivation(LayerTrace):
     """Hold what the activation that a loss applies itself would have done as a layer.
 
+    Where a is so close to 0 or 1 that a factor has no digits left, slope and product are NaN, and
+    ∂C/∂a may be infinite.
+
     Args:
         gradient_formula: of its `grad_output`, ∂C/∂a.
         cancels: what that and the slope come to.

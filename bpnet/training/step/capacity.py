@@ -2,7 +2,7 @@
 
 from bpnet.model.model import Model
 from bpnet.nn.stage import demand_memory
-from bpnet.training.step.sample_shard import micro_batch_size
+from bpnet.training.finite_differences import shard_kind
 
 
 def demand_step_memory(model: Model, samples: int, workers: int) -> None:
@@ -23,6 +23,7 @@ def demand_step_memory(model: Model, samples: int, workers: int) -> None:
     if train.split == "samples":
         keeps_all = any(layer.scope == "batch" for layer in network.layers)
         shards = train.shards if keeps_all else workers
-        at_once = min(batch, shards * micro_batch_size(network, -(-batch // train.shards)))
+        kind = shard_kind(model.config)
+        at_once = min(batch, shards * kind.samples_at_once(network, -(-batch // train.shards)))
         gradients *= train.shards
     demand_memory(network.stages, at_once, network.dtype.itemsize, gradients)

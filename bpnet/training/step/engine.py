@@ -17,7 +17,7 @@ from bpnet.model.workers import Workers
 from bpnet.nn.layer import Array
 from bpnet.nn.memory import Memory, shared_zeros
 from bpnet.training.averaging import AveragedWeights
-from bpnet.training.finite_differences import DifferenceShard, takes_differences
+from bpnet.training.finite_differences import DifferenceShard, shard_kind
 from bpnet.training.optimizer import Optimizer
 from bpnet.training.step.batch import Batch, Shard
 from bpnet.training.step.large_weight import large_weights
@@ -148,7 +148,7 @@ def sample_shards(
     memories = [Memory(model.network.dtype, training=True) for _ in range(workers.count)]
     if any(layer.scope == "batch" for layer in model.network.layers):
         memories = []  # the statistics of all shards are read after the step
-    kind = DifferenceShard if takes_differences(model.config) else SampleShard
+    kind = shard_kind(model.config)
     is_whole = kind is DifferenceShard or update.clips  # no gradient is computed on its own
     large = [] if is_whole else large_weights(model.network, most)
     shards = [

@@ -61,7 +61,7 @@ class SampleShard:
         self.totals = totals
         self.large = large
         own = -(-most // count)
-        self._micro_batch = micro_batch_size(model.network, own)
+        self._micro_batch = self.samples_at_once(model.network, own)
         names = {weight.name for weight in large}
         self._added = model.network.parameters.without(names)
         memory = memory or Memory(model.network.dtype, training=True)
@@ -74,6 +74,11 @@ class SampleShard:
             self.gradients = self.of_micro_batch.like()
         self._draws = any(layer.draws for layer in model.network.layers)
         self._feed = Feed(model, samples, self._micro_batch)
+
+    @staticmethod
+    def samples_at_once(network: Sequential, shard: int) -> int:
+        """Return the size of a micro-batch."""
+        return micro_batch_size(network, shard)
 
     def join(self, shards: Sequence[SampleShard], update: Update) -> None:
         """Get to know the other shards, whose gradients are added."""

@@ -1,10 +1,15 @@
 """A loss that applies its activation itself, opened: a, ∂C/∂a, the slope, and a − y."""
 
 import json
+import math
+import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from bpnet.config.loading import load_config
 from bpnet.nn.facts import Applied
 from bpnet.nn.layer import Array
 from bpnet.nn.registry import build_loss, loss_types
@@ -16,6 +21,22 @@ from tests.teach.trace.test_trace import TABLE
 
 SOFTMAX, SIGMOID = "train.loss=cross_entropy", "train.loss=binary_cross_entropy"
 SMOOTH = "train.label_smoothing=0.2"
+CLASSES = """
+[data]
+dataset = table
+inputs =
+    1
+targets =
+    1 0
+[model]
+layers =
+    linear 2
+[weights]
+1.weight = LOGIT, 0
+1.bias = 0 0
+[train]
+loss = cross_entropy
+"""
 HELD = [kind for kind, loss in loss_types().items() if loss.applies is not None]
 
 
@@ -41,7 +62,7 @@ def by_activation(kind: str, a: Array, y: Array) -> float:
 def test_the_gradient_of_the_activation_matches_central_differences(kind: str) -> None:
     rng = np.random.default_rng(1)
     a, y = rng.uniform(0.1, 0.9, (3, 4)), rng.uniform(0, 1, (3, 4))
-    found = applied(kind).gradient(a, y) / 4
+    found = applied(kind).gradient(a, 1 - a, y) / 4
     h = 1e-6
     for place in np.ndindex(a.shape):
         step = np.zeros_like(a)
@@ -52,8 +73,8 @@ def test_the_gradient_of_the_activation_matches_central_differences(kind: str) -
 
 def test_where_a_target_is_0_an_activation_of_0_costs_nothing() -> None:
     a, y = np.array([[0.0], [1.0]]), np.array([[0.0], [1.0]])
-    assert applied("cross_entropy").gradient(a, y).ravel().tolist() == [0, -1]
-    assert applied("binary_cross_entropy").gradient(a, y).ravel().tolist() == [0.5, -0.5]
+    assert applied("cross_entropy").gradient(a, 1 - a, y).ravel().tolist() == [0, -1]
+    assert applied("binary_cross_entropy").gradient(a, 1 - a, y).ravel().tolist() == [0.5, -0.5]
 
 
 @pytest.mark.parametrize("kind", HELD)
@@ -115,13 +136,87 @@ def test_the_text_shows_both_factors_and_that_they_cancel() -> None:
     assert "rounded" not in words
 
 
-def test_digits_that_the_activation_has_lost_are_told() -> None:
-    words = ("trace", "neuron-cross-entropy", "--set", "weights.1.weight=50")
+# --- Where a is close to 0 or 1
+
+
+@pytest.mark.parametrize("z", [-700, -40, 30, 40, 700])
+@pytest.mark.parametrize("y", [0, 1])
+def test_factors_of_a_sigmoid_keep_their_digits(z: int, y: int) -> None:
+    """The weight is z, the input 1 and the bias 0."""
+    weights = (f"weights.1.weight={z}", "weights.1.bias=0", f"data.targets={y}")
+    (step,) = trace(load_config("neuron-cross-entropy", weights), 1)
+    held = step.loss_activation
+    assert held is not None
+    assert held.local_derivative.values is not None
+    slope = math.exp(-abs(z)) / (1 + math.exp(-abs(z))) ** 2
+    product = (-1 if y else 1) / (1 + math.exp(z if y else -z))
+    assert held.local_derivative.values.item() == pytest.approx(slope, rel=1e-12)
+    assert held.grad_output.item() == pytest.approx(product / slope, rel=1e-12)
+    assert held.grad_input.item() == pytest.approx(product, rel=1e-12)
+
+
+def test_factors_of_a_softmax_keep_their_digits() -> None:
+    text = CLASSES.replace("LOGIT", "40")
+    (step,) = trace(read_config(text), 1)
+    held = step.loss_activation
+    assert held is not None
+    slope, small = held.local_derivative.values, math.exp(-40)
+    assert slope is not None
+    np.testing.assert_allclose(slope[0], [[small, -small], [-small, small]], rtol=1e-12)
+    np.testing.assert_allclose(held.grad_input, [[-small, small]], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("z", "y", "smoothing"),
+    [(1000, "0", 0), (-1000, "1", 0), (1000, "1", 0.1), (-1000, "0", 0.1)],
+)
+def test_what_a_saturated_sigmoid_has_lost_is_told_in_words(
+    z: int, y: str, smoothing: float
+) -> None:
+    settings = (f"weights.1.weight={z}", f"data.targets={y}", f"train.label_smoothing={smoothing}")
+    held = demand_words("neuron-cross-entropy", *settings)
+    assert held["local_derivative"]["values"] == held["grad_input"] == [[None]]
+
+
+@pytest.mark.parametrize("smoothing", [0, 0.1])
+def test_what_a_saturated_softmax_has_lost_is_told_in_words(
+    tmp_path: Path, smoothing: float
+) -> None:
+    path = tmp_path / "classes.ini"
+    path.write_text(CLASSES.replace("LOGIT", "1000"), encoding="utf-8")
+    held = demand_words(str(path), f"train.label_smoothing={smoothing}")
+    assert held["local_derivative"]["values"] == [[[None, None], [None, None]]]
+    assert held["grad_input"] == [[None, None]]
+    assert held["grad_output"][0] == [pytest.approx(-1 + smoothing / 2), None if smoothing else 0]
+
+
+def demand_words(config: str, *settings: str) -> dict[str, Any]:
+    """Return the activation's numbers after making sure that text shows none that is not finite."""
+    words = ("trace", config, *(word for setting in settings for word in ("--set", setting)))
     text = " ".join(succeed(*words).out.split())
-    assert "which has digits left where a has been rounded to 0 or 1" in text
+    assert not re.search(r"\b(inf|nan)\b", text)
+    assert "lost: a has been rounded to 0 or 1, or nearly so" in text
     (step,) = json.loads(succeed(*words, "--json").out)["steps"]
-    assert step["loss_activation"]["grad_output"] == [[None]]
-    assert step["layers"][0]["grad_output"] == [[1]]
+    assert None not in step["layers"][0]["grad_output"][0]
+    held: dict[str, Any] = step["loss_activation"]
+    return held
+
+
+def test_a_saturated_sample_leaves_the_others_their_numbers() -> None:
+    inputs = ("data.inputs=1\n0.001", "data.targets=0\n0", "train.batch_size=2")
+    words = [word for setting in inputs for word in ("--set", setting)]
+    words += ["--set", "weights.1.weight=1000", "--set", "weights.1.bias=0"]
+    text = " ".join(succeed("trace", "neuron-cross-entropy", *words).out.split())
+    slope, a = 1 / (1 + math.exp(-1)) / (1 + math.exp(1)), 1 / (1 + math.exp(-1))
+    assert "sample 1 lost sample 1 lost sample 1 lost" in text
+    assert f"sample 2 {slope:.6g} sample 2 {a / slope / 2:.6g} sample 2 {a / 2:.6g}" in text
+
+
+def test_more_digits_than_the_loss_has_are_told() -> None:
+    settings = ("--set", "weights.1.weight=30", "--set", "data.targets=1")
+    text = " ".join(succeed("trace", "neuron-cross-entropy", *settings).out.split())
+    assert "a and y are so close that their difference has fewer digits" in text
+    assert "lost" not in text
 
 
 def test_the_document_has_the_activation_as_a_layer() -> None:

@@ -25,6 +25,7 @@ from bpnet.training.step.processes import ProcessExecutor
 from bpnet.training.step.threads import ThreadExecutor
 from tests.helpers.process_cases import children_of, eventually, lives, no_hanging
 from tests.helpers.runs import resume
+from tests.helpers.started import start_process
 from tests.helpers.tiny import (
     NET,
     TRAIN,
@@ -234,17 +235,8 @@ PERCEPTRON = "model.layers=flatten, linear 8, relu, dropout 0.1, linear 3"
 
 def start(folder: Path, *options: object) -> subprocess.Popen[str]:
     """Start a run of two processes as a terminal does, and wait until its first epoch is over."""
-    process = subprocess.Popen(
-        command(
-            "train", "--run-dir", "run", "--workers", "2 processes", "--epochs", MANY, *options
-        ),
-        cwd=folder,
-        env=process_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    words = ("train", "--run-dir", "run", "--workers", "2 processes", "--epochs", MANY, *options)
+    process = start_process(command(*words), folder, leads_group=True)
     assert process.stderr is not None
     assert process.stderr.readline().startswith("training ")
     assert process.stderr.readline().startswith(f"epoch 1/{MANY}")
