@@ -2,9 +2,9 @@
 
     python scripts/measure_page.py [PICTURES] [--checkpoint CHECKPOINT] [--seeds 1-5]
 
-PICTURES is a folder of pictures of digits: the network's view of each goes through the page and
-through NumPy, and the largest difference of a probability is printed. Then 50 digits for each seed
-are drawn by mouse, in usual styles, and read. The time of an answer is what the page itself takes
+PICTURES is a folder of pictures, each named LABEL__anything: the network's view of each goes through
+the page and through NumPy, and the largest difference of a probability is printed. Then 50 digits
+for each seed are drawn by mouse, in usual styles, and read. The time of an answer is what the page itself takes
 from a new point of a stroke to its last change: preparation, network, and all that is drawn. The
 time of opening goes from the request to the end of the page's own scripts.
 
@@ -28,14 +28,10 @@ from bpnet.data.reading.image import read_digit
 from bpnet.errors import DataError
 from bpnet.model.checkpoint import load_checkpoint
 from bpnet.model.run_files import WEIGHTS, checkpoint_path
-from tests.helpers.browser import open_browser, show
+from tests.helpers.browser import open_browser, settle, show
 from tests.helpers.pen import draw, strokes_of
 
 EACH = 50  # digits drawn for a seed
-SETTLED = """
-const done = arguments[0];
-requestAnimationFrame(() => requestAnimationFrame(() => done(true)));
-"""
 OPENED = "const [page] = performance.getEntriesByType('navigation'); return page.loadEventEnd;"
 ANSWERED = """
 return [document.getElementById("answer").textContent,
@@ -83,6 +79,8 @@ def compare(browser: Any, pictures: Path, checkpoint: Path) -> None:
         found = browser.execute_script(PROBABILITIES, pixels.ravel().tolist())
         expected = model.probabilities(pixels[None])[0]
         differences.append(float(np.abs(np.array(found) - expected).max()))
+    if not differences:
+        raise SystemExit(f"no pictures named LABEL__anything were read in {pictures}")
     print(f"{len(differences):,} pictures: probabilities differ by {max(differences):.1e} at most")
 
 
@@ -93,7 +91,7 @@ def read_drawn(browser: Any, seed: int) -> str:
         scale = rng.uniform(0.4, 0.75)
         left, top = rng.uniform(0.08, 0.9 - scale, 2)
         draw(browser, strokes_of(int(digit), rng), scale, left, top)
-        browser.execute_async_script(SETTLED)
+        settle(browser)
         answer, milliseconds = browser.execute_script(ANSWERED)
         right += answer.startswith(f"{digit}, ")
         times.append(milliseconds)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from bpnet.model.model import Model
     from bpnet.report.canvas.page_network import Example
 
-PAGE = "draw.html"
 SEED = 1  # of the digits on the buttons
 
 
@@ -64,9 +63,10 @@ def command(checkpoint: Path | None, output: Path | None, opens: bool) -> None:
 
 def default_place() -> Path:
     """Return where the page lies if nobody says otherwise."""
-    import platformdirs
+    from bpnet.data.cache import PAGE
+    from bpnet.data.files.directory import cache_directory
 
-    folder = platformdirs.user_cache_path("bpnet", appauthor=False)
+    folder = cache_directory()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -22,6 +22,7 @@ from bpnet.files import remove_leftovers
 from bpnet.locks import Owner, host_name
 
 DOWNLOADED, DRAWN, IMPORTED, LEFT = "downloaded", "drawn", "imported", "left over"
+PAGE = "draw.html"  # which `bpnet draw` writes
 ORIGIN_BYTES = 1 << 16
 
 
@@ -31,8 +32,8 @@ class Kept:
 
     Args:
         name: of the data set.
-        kind: `downloaded`, `drawn`, `imported` or `left over`: of an earlier version, or of a
-            process that was killed.
+        kind: `downloaded`, `drawn`, `imported`, `page` or `left over`: of an earlier version, or of
+            a process that was killed.
         path: its folder.
         files: those of the folder's files that bpnet has written.
         source: where an import came from.
@@ -62,6 +63,7 @@ def kept_in(data_dir: Path | None) -> list[Kept]:
     with disk_errors("look into the directory", directory.path):
         return [
             *(_downloaded(directory) if directory.is_own else []),
+            *(_page(directory.path) if directory.is_own else []),
             *_drawn(directory.path / "synthetic"),
             *_imported(directory.path, data_dir),
             *_unfinished(directory.path),
@@ -122,6 +124,12 @@ def _downloaded(directory: DataDirectory) -> list[Kept]:
     return _listed(
         Kept(name, DOWNLOADED, folder, _files(folder, names)) for name, folder in folders.items()
     )
+
+
+def _page(directory: Path) -> list[Kept]:
+    """Return the page of the canvas."""
+    files = _files(directory, (PAGE,))
+    return [Kept("draw", "page", directory, files)] if files else []
 
 
 def _drawn(synthetic: Path) -> list[Kept]:

@@ -40,6 +40,8 @@ def test_it_lies_in_the_cache_directory_by_default(
 ) -> None:
     monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: tmp_path / "cache")
     assert succeed("draw", "--no-open").out == f"{tmp_path}/cache/draw.html\n"
+    assert f"page        {tmp_path}/cache" in succeed("data", "clean").out
+    assert not (tmp_path / "cache" / "draw.html").exists()
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: tmp_path / "file" / "x")
     message = fail(3, "draw", "--no-open")

@@ -41,3 +41,9 @@ def show(browser: Chrome, page: Path, width: int = 1280, height: int = 900) -> N
 def complaints(browser: Chrome) -> list[str]:
     """Return what the browser's console has said since the last call."""
     return [entry["message"] for entry in browser.get_log("browser")]
+
+
+def settle(browser: Chrome) -> None:
+    """Wait until the page has drawn what was last asked of it."""
+    twice = "requestAnimationFrame(() => requestAnimationFrame(() => done(true)))"
+    browser.execute_async_script(f"const done = arguments[0]; {twice};")

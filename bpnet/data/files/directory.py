@@ -40,6 +40,11 @@ class DataDirectory:
         return own_folder
 
 
+def cache_directory() -> Path:
+    """Return bpnet's own directory among the user's caches; it need not exist."""
+    return platformdirs.user_cache_path("bpnet", appauthor=False).absolute()
+
+
 def data_directory(named: Path | None = None) -> DataDirectory:
     """Return the directory `named`, else BPNET_DATA_DIR, else the user's cache directory.
 
@@ -48,8 +53,7 @@ def data_directory(named: Path | None = None) -> DataDirectory:
     """
     path = named_directory(named)
     if path is None:
-        cache = platformdirs.user_cache_path("bpnet", appauthor=False)
-        return DataDirectory(cache.absolute(), is_own=True)
+        return DataDirectory(cache_directory(), is_own=True)
     found = what_is_at(path)
     if found not in (DIRECTORY, NOTHING):
         raise DataError(

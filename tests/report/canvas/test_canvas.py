@@ -14,15 +14,11 @@ from selenium.webdriver.common.keys import Keys
 from bpnet.data.reading.image import read_digit
 from bpnet.data.synthetic import draw_digits
 from tests.helpers.accessible import prefer, violations
-from tests.helpers.browser import complaints, show
+from tests.helpers.browser import complaints, settle, show
 from tests.helpers.pen import draw, strokes_of
 from tests.helpers.places import OWN_IMAGES
 from tests.helpers.tiny import succeed
 
-SETTLED = """
-const done = arguments[0];
-requestAnimationFrame(() => requestAnimationFrame(() => done(true)));
-"""
 SIZES = {"phone": (375, 812), "desktop": (1280, 900)}
 
 
@@ -36,7 +32,7 @@ def draw_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def said(browser: Chrome) -> str:
     """Return the answer on the page, once everything has been drawn."""
-    browser.execute_async_script(SETTLED)
+    settle(browser)
     return browser.find_element(By.ID, "answer").text
 
 
