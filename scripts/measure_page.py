@@ -2,11 +2,11 @@
 
     python scripts/measure_page.py [PICTURES] [--checkpoint CHECKPOINT] [--seeds 1-5]
 
-PICTURES is a folder of pictures, each named LABEL__anything: the network's view of each goes through
-the page and through NumPy, and the largest difference of a probability is printed. Then 50 digits
-for each seed are drawn by mouse, in usual styles, and read. The time of an answer is what the page itself takes
-from a new point of a stroke to its last change: preparation, network, and all that is drawn. The
-time of opening goes from the request to the end of the page's own scripts.
+PICTURES is a folder of pictures, each named LABEL__anything: the network's view of each goes
+through the page and through NumPy, and the largest difference of a probability is printed. Then 50
+digits for each seed are drawn by mouse, in usual styles, and read. The time of an answer is what
+the page itself takes from a new point of a stroke to its last change: preparation, network, and
+all that is drawn. The time of opening goes from the request to the end of the page's own scripts.
 
 It needs chromium and chromium-driver from Debian's packages, and `pip install selenium`.
 """
