@@ -1,9 +1,12 @@
-"""Put arrays into a page: their numbers while they are few, else a byte each for a picture."""
+"""Put arrays into a page: their numbers while they are few, else a byte each for a picture.
+
+A byte is a shade and no number: what is read in digits is never made of one.
+"""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,8 @@ from bpnet.teach.trace.step_trace import StepTrace
 
 MOST_NUMBERS = 60_000  # in a page, as numbers: about half a megabyte
 MOST_EXACT = 20_000  # that keep all their digits
-LEVELS = 255  # of a byte
+ZERO = 0  # the byte of what is exactly 0
+LEVELS = 254  # from the least to the most, the bytes 1 to 255
 
 
 def arrays_of(step: StepTrace) -> Iterator[Array]:
@@ -49,19 +53,26 @@ class ArrayForms:
         """Return whether the page holds the numbers of an array."""
         return array.size <= self.largest
 
-    def as_json(self, array: Array) -> dict[str, Any]:
-        """Return shape and numbers of an array, in row order, or bytes from least to most."""
+    def as_json(self, array: Array, exact: Collection[int] = ()) -> dict[str, Any]:
+        """Return shape and numbers of an array, in row order, or bytes from least to most.
+
+        Args:
+            array: any.
+            exact: places in row order whose numbers are kept where the others are bytes.
+        """
         flat = array.reshape(-1)
         if self.has_numbers(array):
             digits = 17 if self.is_exact else 6
             return {"shape": array.shape, "values": [rounded(one, digits) for one in flat.tolist()]}
         least, most = float(flat.min()), float(flat.max())
-        levels = np.rint((flat - least) * (LEVELS / ((most - least) or 1.0))).astype(np.uint8)
+        levels = 1 + np.rint((flat - least) * (LEVELS / ((most - least) or 1.0)))
+        levels[flat == 0] = ZERO
         return {
             "shape": array.shape,
             "least": rounded(least),
             "most": rounded(most),
-            "bytes": base64.b64encode(levels.tobytes()).decode("ascii"),
+            "bytes": base64.b64encode(levels.astype(np.uint8).tobytes()).decode("ascii"),
+            "exact": {str(place): rounded(float(flat[place])) for place in exact},
         }
 
 

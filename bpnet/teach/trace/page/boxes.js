@@ -73,7 +73,7 @@ function drawHalf(view, box, y, choose, half) {
   const array = isValue ? outputsOf(view.step, box.layer) : gradientsOf(view.step, box.layer);
   const choice = (number) => ({ kind: "neuron", layer: box.layer, place: number });
   place.append(
-    drawArray(ofSample(array, sample), box.shape, {
+    drawArray(ofSample(array, sample), ofSample(array, sample, shadesOf), box.shape, {
       name: `${isValue ? "output" : "gradient"} of ${box.name}`,
       cellName: (number) => nameOf(box.name, number, box.shape),
       isLit: (number) => view.isLitName(nameOf(box.name, number, box.shape)),

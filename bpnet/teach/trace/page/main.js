@@ -28,14 +28,14 @@ function viewOf({ position: number, sample, chosen, onlyPath }) {
     knowsOutput(position, layer) ? ofSample(outputsOf(step, layer), sample)[place] : null;
   view.gradient = (layer, place) =>
     knowsGradient(position, layer, last) ? ofSample(gradientsOf(step, layer), sample)[place] : null;
-  view.parameterNumbers = (parameter, kind) => parameterNumbers(view, parameter, kind);
+  view.parameterArray = (parameter, kind) => parameterArray(view, parameter, kind);
   view.weight = (choice) => describeWeight(view, choice);
   view.isChosen = (choice) => isSame(chosen, choice);
   view.spoken = (name, value, gradient) =>
     [
       name,
-      value === null ? "" : `, value ${text(value)}`,
-      gradient === null ? "" : `, gradient ${text(gradient)}`,
+      isHeld(value) ? `, value ${text(value)}` : "",
+      isHeld(gradient) ? `, gradient ${text(gradient)}` : "",
     ].join("");
   view.knowsPaths = () =>
     position.kind === "backward" ? position.layer === 0 : isAtLeast(position, "update");
@@ -50,19 +50,30 @@ function layerOf(parameter) {
   return parseInt(parameter, 10) - 1;
 }
 
-/** Return the numbers of a parameter or of its gradient at a position, or null. */
-function parameterNumbers({ step, position }, parameter, kind) {
-  const { before, grad, after } = step.parameters[parameter];
-  if (kind === "value") return numbersOf(isAtLeast(position, "update") ? after : before);
-  if (position.kind === "zero") return numbersOf(grad).map(() => 0);
-  return knowsWeightGradient(position, layerOf(parameter)) ? numbersOf(grad) : null;
+/** Return a parameter or its gradient at a position, or null where it is not known yet. */
+function parameterArray({ step, position }, parameter, kind) {
+  const { before, grad, after, zeros } = step.parameters[parameter];
+  if (kind === "value") return isAtLeast(position, "update") ? after : before;
+  if (position.kind === "zero") return zeros;
+  return knowsWeightGradient(position, layerOf(parameter)) ? grad : null;
 }
 
-/** Return name, value and gradient of a weight at a position. */
+/** Give every parameter the array that its gradient is set to at last. */
+function addZeros(trace) {
+  for (const step of trace.steps) {
+    for (const traced of Object.values(step.parameters)) {
+      const { shape } = traced.grad;
+      traced.zeros = { shape, values: Array(count(shape)).fill(0) };
+    }
+  }
+}
+
+/** Return name, value and gradient of a weight at a position; NaN for what is not held. */
 function describeWeight(view, { parameter, place }) {
   const name = nameOf(parameter, place, view.step.parameters[parameter].before.shape);
-  const value = parameterNumbers(view, parameter, "value")[place];
-  const gradient = parameterNumbers(view, parameter, "gradient")?.[place] ?? null;
+  const value = numbersOf(parameterArray(view, parameter, "value"))[place];
+  const known = parameterArray(view, parameter, "gradient");
+  const gradient = known && numbersOf(known)[place];
   return { name, value, gradient, spoken: view.spoken(name, value, gradient) };
 }
 
@@ -176,6 +187,7 @@ function playOn() {
 }
 
 function start() {
+  addZeros(TRACE);
   at("interactive").hidden = false;
   at("position").max = POSITIONS.length - 1;
   at("position").addEventListener("input", () => moveBy(at("position").value - state.position));

@@ -1,8 +1,12 @@
 // Numbers and the arrays they stand in. An array of the page has a shape and its values in row
-// order or, where they are too many, a byte for each, from the least to the most.
+// order or, where they are too many, a byte for each, from the least to the most: a shade for a
+// picture, which is never written in digits. What is known of it exactly stands beside the bytes.
 "use strict";
 
 const MINUS = "−";
+const ZERO = 0; // the byte of what is exactly 0
+const LEVELS = 254; // from the least to the most, the bytes 1 to 255
+const NOT_HELD = "too many numbers to hold: see bpnet trace --json";
 
 /** Return a number as Python's `%g` writes it, with a true minus sign. */
 function text(value, digits = 6) {
@@ -18,22 +22,56 @@ function text(value, digits = 6) {
   return written.replaceAll("-", MINUS);
 }
 
-/** Return a number in as many digits as a label of the drawing has room for. */
+const FEWEST_DIGITS = 3; // of a label, whatever its room
+
+/** Return a number in as many digits as a label has room for; a minus sign takes none. */
 function shortText(value, room = 7) {
-  for (let digits = 6; digits > 1; digits -= 1) {
-    const written = text(value, digits);
-    if (written.length <= room) return written;
+  for (let digits = 6; ; digits -= 1) {
+    const [decimal, scientific] = formsOf(value, digits);
+    const shortest = decimal.length <= scientific.length ? decimal : scientific;
+    const written = isNarrow(decimal, room) ? decimal : shortest;
+    if (isNarrow(written, room) || digits === FEWEST_DIGITS) return written;
   }
-  return text(value, 1);
 }
 
-/** Return the numbers of an array, in row order; the same list every time. */
+/** Return a number in decimals, and with a power of ten, whose exponent has no more than it needs. */
+function formsOf(value, digits) {
+  const decimal = text(value, digits).replace(/e\+?(−?)0*/, "e$1");
+  if (!value || !Number.isFinite(value)) return [decimal, decimal];
+  const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+  return [decimal, `${Number(mantissa)}e${Number(exponent)}`.replaceAll("-", MINUS)];
+}
+
+function isNarrow(written, room) {
+  return written.replace(/^−/, "").length <= room;
+}
+
+/** Return whether a number is known and held: null is not known yet, NaN is not held. */
+function isHeld(value) {
+  return value !== null && !Number.isNaN(value);
+}
+
+/** Return the bytes of an array that is held as shades. */
+function bytesOf(array) {
+  return Uint8Array.from(atob(array.bytes), (letter) => letter.charCodeAt(0));
+}
+
+/** Return the numbers of an array, in row order; NaN where the page holds a shade alone. */
 function numbersOf(array) {
-  if (array.values) return array.values;
-  const bytes = Uint8Array.from(atob(array.bytes), (letter) => letter.charCodeAt(0));
-  const step = (array.most - array.least) / 255;
-  array.values = Array.from(bytes, (byte) => array.least + byte * step);
+  array.values ??= Array.from(bytesOf(array), (byte, place) =>
+    byte === ZERO ? 0 : (array.exact[place] ?? NaN),
+  );
   return array.values;
+}
+
+/** Return numbers to paint an array with, in row order: about those that it has. */
+function shadesOf(array) {
+  if (!array.bytes) return array.values;
+  const step = (array.most - array.least) / LEVELS;
+  array.shades ??= Array.from(bytesOf(array), (byte) =>
+    byte === ZERO ? 0 : array.least + (byte - 1) * step,
+  );
+  return array.shades;
 }
 
 /** Return how many numbers a shape has. */
@@ -41,10 +79,10 @@ function count(shape) {
   return shape.reduce((product, side) => product * side, 1);
 }
 
-/** Return the numbers of one sample of an array (samples, …shape). */
-function ofSample(array, sample) {
+/** Return the numbers of one sample of an array (samples, …shape), or what to paint them with. */
+function ofSample(array, sample, read = numbersOf) {
   const size = count(array.shape.slice(1));
-  return numbersOf(array).slice(sample * size, (sample + 1) * size);
+  return read(array).slice(sample * size, (sample + 1) * size);
 }
 
 /** Return the index in an array of a place counted in row order. */

@@ -23,7 +23,7 @@ from bpnet.teach.trace.step_trace import StepTrace
 HERE = Path(__file__).parent
 SCRIPTS = (  # in the order in which they build on each other
     *("numbers.js", "positions.js", "svg.js", "pictures.js", "neurons.js", "boxes.js"),
-    *("formulas.js", "window.js", "light.js", "choice.js", "weights.js", "main.js"),
+    *("formulas.js", "filter_window.js", "light.js", "choice.js", "weights.js", "main.js"),
 )
 MOST_BYTES = 2_700_000  # of data and tables together: the page stays below 3 MB
 

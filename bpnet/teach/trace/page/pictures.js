@@ -69,18 +69,21 @@ function palette(values, strongest) {
 /**
  * Draw an array.
  *
- * @param values its numbers.
+ * @param values its numbers, NaN where they are not held.
+ * @param shades what it is painted with: about its numbers.
  * @param shape of the array.
  * @param about name (of the whole), cellName (of a place), isLit and isChosen (of a place),
  *   choose (called with a place).
  */
-function drawArray(values, shape, about) {
+function drawArray(values, shades, shape, about) {
   const layout = layoutOf(shape);
-  return layout.hasNumbers ? drawCells(values, layout, about) : drawPixels(values, layout, about);
+  return layout.hasNumbers
+    ? drawCells(values, shades, layout, about)
+    : drawPixels(shades, layout, about);
 }
 
-function drawCells(values, layout, about) {
-  const paint = palette(values, 0.45); // so weak that the numbers stand out
+function drawCells(values, shades, layout, about) {
+  const paint = palette(shades, 0.45); // so weak that the numbers stand out
   const group = svg("g", { role: "group", "aria-label": about.name });
   values.forEach((value, place) => {
     const [column, row] = cellOf(layout, place);
@@ -90,10 +93,12 @@ function drawCells(values, layout, about) {
     if (about.isChosen(place)) kinds.push("is-chosen");
     const cell = svg("rect", {
       ...{ x, y, width: layout.width, height: layout.height },
-      ...{ fill: `rgb(${paint(value).join(" ")})`, "data-key": `${about.name} ${place}` },
+      ...{ fill: `rgb(${paint(shades[place]).join(" ")})`, "data-key": `${about.name} ${place}` },
     });
-    makeButton(cell, `${about.cellName(place)}, ${text(value)}`, () => about.choose(place));
-    const words = label(x + layout.width / 2, y + layout.height / 2 + 5, shortText(value), "plain");
+    const spoken = Number.isNaN(value) ? "" : `, ${text(value)}`;
+    makeButton(cell, about.cellName(place) + spoken, () => about.choose(place));
+    const written = Number.isNaN(value) ? "" : shortText(value);
+    const words = label(x + layout.width / 2, y + layout.height / 2 + 5, written, "plain");
     group.append(svg("g", { class: kinds.join(" ") }, cell, words));
   });
   return group;

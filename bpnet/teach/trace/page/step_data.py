@@ -14,7 +14,7 @@ from bpnet.teach.trace.jacobian import ELEMENT
 from bpnet.teach.trace.page.arrays import ArrayForms
 from bpnet.teach.trace.page.sentences import LOSS, backward_sentence, forward_sentence
 from bpnet.teach.trace.paths import ElementPaths
-from bpnet.teach.trace.step_trace import StepTrace
+from bpnet.teach.trace.step_trace import ParameterTrace, StepTrace
 from bpnet.teach.trace.worked.backward import backward_numbers, gradient_numbers
 from bpnet.teach.trace.worked.forward import Place, forward_numbers
 from bpnet.teach.trace.worked.layer_step import LayerStep, layer_steps
@@ -49,7 +49,7 @@ class StepData:
 
     def as_json(self) -> dict[str, Any]:
         """Return numbers, formulas with numbers, and paths."""
-        step, form = self.step, self.forms.as_json
+        step, form = self.step, self._of_samples
         return {
             "step": step.step,
             "epoch": step.epoch,
@@ -72,17 +72,26 @@ class StepData:
             },
             "update": step.update,
             "parameters": {
-                name: {
-                    "before": form(traced.before),
-                    "grad": form(traced.grad),
-                    "after": form(traced.after),
-                }
-                for name, traced in step.parameters.items()
+                name: self._of_parameter(traced) for name, traced in step.parameters.items()
             },
             "worked": self._worked(),
             "paths": self._paths(),
             "paths_obstacle": step.paths_obstacle,
         }
+
+    def _of_samples(self, values: Array) -> dict[str, Any]:
+        """Return an array (samples, *shape); of shades with the numbers that are worked out."""
+        exact: list[int] = []
+        if not self.forms.has_numbers(values):
+            for sample, one in enumerate(values):
+                exact += [sample * one.size + place for place, _ in self._chosen(one)]
+        return self.forms.as_json(values, exact)
+
+    def _of_parameter(self, traced: ParameterTrace) -> dict[str, Any]:
+        """Return a parameter and its gradient, likewise."""
+        arrays = {"before": traced.before, "grad": traced.grad, "after": traced.after}
+        exact = [place for place, _ in self._chosen(traced.grad)]
+        return {name: self.forms.as_json(values, exact) for name, values in arrays.items()}
 
     def _worked(self) -> dict[str, Any]:
         """Return the formulas with their numbers; lists of layers hold a list of samples each."""
@@ -179,7 +188,7 @@ class StepData:
 
 
 def paths_as_json(element: ElementPaths) -> dict[str, Any]:
-    """Return the paths of one weight; a missing list of paths is one that is too long."""
+    """Return the paths of one weight, which must be listed."""
     assert element.paths is not None
     return {
         "gradient": element.gradient,

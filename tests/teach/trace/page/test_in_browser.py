@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.chrome.webdriver import WebDriver
@@ -18,6 +19,7 @@ from bpnet.teach.trace.page.page import trace_page
 from bpnet.teach.trace.trace import trace
 from tests.teach.trace.worked.test_worked import pictures, vectors
 
+NOT_HELD = "too many numbers to hold: see bpnet trace --json"
 CONTRAST = """
 const luminance = (colour) => {
   const [red, green, blue] = colour.match(/\\d+/g).map((part) => {
@@ -368,6 +370,52 @@ def test_every_layer_is_shown_at_every_position(config: Config, page: Page) -> N
     layers = len(config.model.layers)
     assert len(titles) == len(set(titles)) == 2 * layers + 5
     assert page.errors() == []
+
+
+def test_what_is_held_as_a_shade_is_not_read_as_a_number(page: Page) -> None:
+    config = load_config("quickstart", ("data.synthetic_train=2100", "train.batch_size=1"))
+    traced = trace(config, 1)[0].parameters["8.weight"]
+    page.show(config)
+    page.moment("after backward")
+    by_size = np.abs(traced.grad).argsort(axis=None)
+    columns = traced.shape[1]
+    seen = set()
+    for place in (3 * columns + 34, *by_size[::400], by_size[-1]):
+        row, column = np.unravel_index(place, traced.shape)
+        value, gradient = number(traced.before[row, column]), number(traced.grad[row, column])
+        choice = {"kind": "weight", "parameter": "8.weight", "place": int(place)}
+        page.run("change({ chosen: arguments[0] })", choice)
+        heading, factored = page.text("#chosen h2"), page.text("#chosen .symbols")
+        name, _, _ = heading.partition(":")
+        assert name in (
+            f"8.weight[{row + 1},{column + 1}] = {value}",
+            f"8.weight[{row + 1},{column + 1}] (too many numbers to hold",
+        )
+        assert factored.rpartition(" = ")[2] in (gradient, f"… ({NOT_HELD})")
+        seen |= {name.partition(" ")[2][0], factored.rpartition(" = ")[2]}
+        if traced.grad[row, column] == 0:
+            assert factored == "gradient = 0"
+    assert {"=", "(", "0", f"… ({NOT_HELD})"} < seen
+
+
+def test_labels_keep_three_digits(page: Page) -> None:
+    page.open("chain")
+    for value, written in (
+        (-0.000328899, "−3.29e−4"),
+        (-0.00123456, "−0.00123"),
+        (-4800000, "−4.8e6"),
+        (-4800, "−4800"),
+        (-123.4567, "−123.457"),
+        (-1.23456e-12, "−1.23e−12"),
+        (0.0000015, "1.5e−6"),
+        (0, "0"),
+    ):
+        assert page.run("return shortText(arguments[0])", value) == written
+    for value in (1 / 3 * 10.0**power for power in range(-12, 13)):
+        for room in (5, 6, 7):
+            short = page.run("return shortText(-arguments[0], arguments[1])", value, room)
+            found = float(short.replace("−", "-"))
+            assert found == pytest.approx(-value, rel=5.1e-3)
 
 
 def test_numbers_are_written_as_python_writes_them(page: Page) -> None:

@@ -1,5 +1,6 @@
 """The page of a trace as it is written: what it holds, how large it is, what it leaves out."""
 
+import base64
 import json
 import re
 from html.parser import HTMLParser
@@ -137,10 +138,15 @@ def test_many_steps_stay_below_the_limit() -> None:
 def test_large_arrays_are_pictures_alone() -> None:
     rng = np.random.default_rng(0)
     small, large = rng.normal(size=(4, 5)), rng.normal(size=(1, 300, 400))
+    large[0, 0, 0] = 0.0
     forms = ArrayForms([small, large])
     assert forms.as_json(small)["shape"] == (4, 5)
     assert np.allclose(forms.as_json(small)["values"], small.reshape(-1), rtol=1e-5)
-    assert set(forms.as_json(large)) == {"shape", "least", "most", "bytes"}
+    found = forms.as_json(large, exact=[7])
+    assert set(found) == {"shape", "least", "most", "bytes", "exact"}
+    assert found["exact"] == {"7": pytest.approx(large[0, 0, 7], rel=1e-5)}
+    shades = list(base64.b64decode(found["bytes"]))
+    assert (shades.count(0), min(shades[1:]), max(shades)) == (1, 1, 255)
     assert forms.has_numbers(small)
     assert not forms.has_numbers(large)
 
