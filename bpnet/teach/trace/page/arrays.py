@@ -6,31 +6,17 @@ A byte is a shade and no number: what is read in digits is never made of one.
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 
 from bpnet.nn.layer import Array
-from bpnet.teach.trace.jacobian import ELEMENT
-from bpnet.teach.trace.step_trace import StepTrace
 
 MOST_NUMBERS = 60_000  # in a page, as numbers: about half a megabyte
 MOST_EXACT = 20_000  # that keep all their digits
 ZERO = 0  # the byte of what is exactly 0
 LEVELS = 254  # from the least to the most, the bytes 1 to 255
-
-
-def arrays_of(step: StepTrace) -> Iterator[Array]:
-    """Yield every array of a step that is shown."""
-    yield step.inputs
-    for layer in step.layers:
-        yield from (layer.output, layer.grad_output)
-        if layer.local_derivative.form == ELEMENT and layer.local_derivative.values is not None:
-            yield layer.local_derivative.values
-    yield step.layers[0].grad_input
-    for traced in step.parameters.values():
-        yield from (traced.before, traced.grad, traced.after)
 
 
 class ArrayForms:

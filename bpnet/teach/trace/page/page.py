@@ -14,10 +14,11 @@ from bpnet.errors import escaped
 from bpnet.html.page import render
 from bpnet.nn.facts import number
 from bpnet.teach.trace.layout import size
-from bpnet.teach.trace.page.arrays import ArrayForms, arrays_of
+from bpnet.teach.trace.page.arrays import ArrayForms
 from bpnet.teach.trace.page.drawing import drawing, layers_as_json
 from bpnet.teach.trace.page.step_data import StepData
 from bpnet.teach.trace.page.tables import PageTable, step_tables
+from bpnet.teach.trace.step_arrays import arrays_of
 from bpnet.teach.trace.step_trace import StepTrace
 
 HERE = Path(__file__).parent

@@ -382,7 +382,9 @@ def test_what_is_held_as_a_shade_is_not_read_as_a_number(page: Page) -> None:
     seen = set()
     for place in (3 * columns + 34, *by_size[::400], by_size[-1]):
         row, column = np.unravel_index(place, traced.shape)
-        value, gradient = number(traced.before[row, column]), number(traced.grad[row, column])
+        value, gradient = (
+            number(float(array[row, column])) for array in (traced.before, traced.grad)
+        )
         choice = {"kind": "weight", "parameter": "8.weight", "place": int(place)}
         page.run("change({ chosen: arguments[0] })", choice)
         heading, factored = page.text("#chosen h2"), page.text("#chosen .symbols")
