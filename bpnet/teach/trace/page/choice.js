@@ -26,7 +26,7 @@ function neuronParts(view) {
   const sentences = view.gradient(number, place) === null ? [forward] : [forward, backward];
   return [
     html("h2", {}, name),
-    ...sentences.map((sentence) => html("p", {}, ...symbols(sentence))),
+    ...sentences.map((sentence) => html("p", {}, ...htmlOf(sentence))),
   ];
 }
 

@@ -46,7 +46,7 @@ def trace_page(source: str, about: str, config: Config, steps: Sequence[StepTrac
     tables: list[list[PageTable]] = []
     size_so_far = 0
     for step in steps:
-        found, shown = StepData(step, layers, config, forms).as_json(), step_tables(step)
+        found, shown = StepData(step, layers, config, forms).as_json(), step_tables(step, layers)
         size_so_far += bytes_of(found, shown)
         if data and size_so_far > MOST_BYTES:
             break

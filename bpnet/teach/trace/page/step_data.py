@@ -10,15 +10,24 @@ import numpy as np
 from bpnet.config.settings import Config
 from bpnet.nn.facts import factor, number
 from bpnet.nn.layer import Array, Layer
+from bpnet.nn.registry import build_loss
 from bpnet.teach.trace.jacobian import ELEMENT
+from bpnet.teach.trace.loss_activation import held_activation
 from bpnet.teach.trace.page.arrays import ArrayForms
 from bpnet.teach.trace.page.sentences import LOSS, backward_sentence, forward_sentence
 from bpnet.teach.trace.paths import ElementPaths
-from bpnet.teach.trace.step_trace import ParameterTrace, StepTrace
+from bpnet.teach.trace.step_trace import LossActivation, ParameterTrace, StepTrace
+from bpnet.teach.trace.step_words import cancelling
 from bpnet.teach.trace.worked.backward import backward_numbers, gradient_numbers
 from bpnet.teach.trace.worked.forward import Place, forward_numbers
-from bpnet.teach.trace.worked.layer_step import LayerStep, layer_steps
-from bpnet.teach.trace.worked.losses import loss_gradient_numbers, loss_numbers, mean_numbers
+from bpnet.teach.trace.worked.layer_step import LayerStep, layer_steps, loss_step
+from bpnet.teach.trace.worked.losses import (
+    activation_gradient_numbers,
+    loss_gradient_numbers,
+    loss_numbers,
+    mean_numbers,
+    total_numbers,
+)
 from bpnet.teach.trace.worked.update import update_numbers
 
 MOST_WORKED = 1200  # numbers of a step's outputs whose formulas are written out with numbers
@@ -44,6 +53,8 @@ class StepData:
         self.config = config
         self.forms = forms
         self.layers = layer_steps(step, layers)
+        loss = build_loss(config.train.loss, step.targets.shape[1])
+        self.held = loss_step(step, held_activation(loss))
         share = MOST_WORKED // (len(step.samples) * len(layers))
         self.most = max(LEAST_WORKED, share)
 
@@ -65,7 +76,9 @@ class StepData:
             ],
             "grad_inputs": form(step.layers[0].grad_input),
             "losses": step.losses.tolist(),
+            "total_loss": step.total_loss,
             "loss": step.loss,
+            "loss_activation": self._loss_activation(),
             "loss_formulas": {
                 "forward": step.loss_formulas.forward,
                 "backward": step.loss_formulas.backward,
@@ -105,11 +118,44 @@ class StepData:
                 [self._backward(layer, sample) for sample in batch] for layer in self.layers
             ],
             "loss": [loss_numbers(kind, step, sample) for sample in batch],
+            "total": total_numbers(step),
             "mean": mean_numbers(step),
             "loss_gradient": [self._loss_gradient(sample) for sample in batch],
             "gradients": self._parameters(self._gradient),
             "updates": self._parameters(self._update),
         }
+
+    def _loss_activation(self) -> dict[str, Any] | None:
+        """Return what the activation that the loss applies itself gives and passes back."""
+        held, batch = self.held, range(len(self.step.samples))
+        if held is None:
+            return None
+        trace = held.trace
+        assert isinstance(trace, LossActivation)
+        return {
+            "name": trace.name,
+            "shape": trace.shape,
+            "formulas": {
+                "forward": trace.formulas.forward,
+                "gradient": trace.gradient_formula,
+                "backward": trace.formulas.backward,
+            },
+            "cancels": cancelling(self.step),
+            "forward": [self._activation(held, sample) for sample in batch],
+            "gradient": [self._activation_gradient(held, sample) for sample in batch],
+            "backward": [self._backward(held, sample) for sample in batch],
+        }
+
+    def _activation(self, held: LayerStep, sample: int) -> Worked:
+        output = held.trace.output[sample]
+        return self._of(output, lambda index: forward_numbers(held, (sample, *index)))
+
+    def _activation_gradient(self, held: LayerStep, sample: int) -> Worked:
+        kind, gradients = self.config.train.loss, held.trace.grad_output[sample]
+        return self._of(
+            gradients,
+            lambda index: activation_gradient_numbers(kind, self.step, sample, index[0]),
+        )
 
     def _of(self, values: Array, numbers: Callable[[Place], str]) -> Worked:
         """Work out the numbers of an array, the largest where they are too many."""

@@ -164,6 +164,32 @@ def test_a_formula_stands_in_symbols_with_numbers_and_as_a_value(page: Page) -> 
     assert cells == ["= 10 · 1 + 1", "= 11"]
 
 
+def test_what_a_loss_does_itself_is_explained(page: Page) -> None:
+    page.open("neuron-cross-entropy")
+    page.moment("before backward")
+    assert "The loss applies the sigmoid itself" in page.text("#explanation")
+    assert "= 0.982014" in page.texts("#explanation td")
+    page.click("#next")
+    cells = page.texts("#explanation td")
+    assert cells[1] == "= 55.5982"
+    assert cells[2:4] == ["= 0.0176627 · 55.5982", "= 0.982014"]
+    assert "Loss and sigmoid cancel" in page.text("#explanation")
+    assert page.errors() == []
+
+
+def test_the_total_loss_is_worked_out_beside_the_mean(page: Page) -> None:
+    page.open("residual")
+    page.moment("before backward")
+    assert page.texts("#explanation td")[2:] == ["= 4.5 + 2", "= 6.5", "= (4.5 + 2) / 2", "= 3.25"]
+
+
+def test_words_with_an_underscore_are_no_indices(page: Page) -> None:
+    page.open("chain")
+    script = "return htmlOf(arguments[0]).map((one) => one.outerHTML ?? one)"
+    assert page.run(script, "3.leaky_relu") == ["3.leaky_relu"]
+    assert page.run(script, "z_i") == ["z", "<sub>i</sub>", ""]
+
+
 def test_nothing_is_shown_before_it_is_computed(page: Page) -> None:
     page.open("chain")
     seen = []

@@ -66,9 +66,9 @@ def data_of(page: str) -> dict[str, Any]:
 def test_the_chain_stands_in_the_text_without_scripts() -> None:
     words = " ".join(" ".join(Words(page_of("chain")).texts).split())
     for row in (
-        "1.weight dW = δ aᵀ 10 −4800 34",
-        "1.bias db = δ 1 1 −4800 25",
-        "2.weight dW = δ aᵀ 20 −2640 33.2",
+        "1.weight 1×1 dW = δ aᵀ 10 −4800 34",
+        "1.bias 1 db = δ 1 1 −4800 25",
+        "2.weight 1×1 dW = δ aᵀ 20 −2640 33.2",
     ):
         assert row in words
 

@@ -11,14 +11,21 @@ from bpnet.config.presets import example_paths
 from bpnet.config.settings import Config
 from bpnet.nn import facts
 from bpnet.nn.layer import Array
-from bpnet.nn.registry import layer_types, loss_types
+from bpnet.nn.registry import build_loss, layer_types, loss_types
+from bpnet.teach.trace.loss_activation import held_activation
 from bpnet.teach.trace.step_trace import StepTrace
 from bpnet.teach.trace.trace import trace
 from bpnet.teach.trace.worked import forward, terms
 from bpnet.teach.trace.worked.backward import WITHOUT_JACOBIAN, backward_numbers, gradient_numbers
 from bpnet.teach.trace.worked.forward import Place, forward_numbers
-from bpnet.teach.trace.worked.layer_step import LayerStep, layer_steps
-from bpnet.teach.trace.worked.losses import loss_gradient_numbers, loss_numbers, mean_numbers
+from bpnet.teach.trace.worked.layer_step import LayerStep, layer_steps, loss_step
+from bpnet.teach.trace.worked.losses import (
+    activation_gradient_numbers,
+    loss_gradient_numbers,
+    loss_numbers,
+    mean_numbers,
+    total_numbers,
+)
 from bpnet.teach.trace.worked.terms import sum_of_numbers, sum_of_products
 from bpnet.teach.trace.worked.update import update_numbers
 from tests.helpers.arithmetic import worked_out
@@ -154,6 +161,22 @@ def test_every_loss_is_what_its_formula_gives(kind: str) -> None:
             found = worked_out(loss_gradient_numbers(kind, step, sample, output))
             assert found == pytest.approx(gradient, rel=1e-9)
     assert worked_out(mean_numbers(step)) == pytest.approx(step.loss, rel=1e-9)
+    assert worked_out(total_numbers(step)) == pytest.approx(step.total_loss, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["cross_entropy", "binary_cross_entropy"])
+@pytest.mark.usefixtures("_every_digit")
+def test_what_a_loss_does_itself_is_what_its_formulas_give(kind: str) -> None:
+    (step,) = trace(read_config(TABLE.replace("loss = mse", f"loss = {kind}")), 1)
+    held = loss_step(step, held_activation(build_loss(kind, 2)))
+    assert held is not None
+    for place in places(held.trace.output):
+        output, gradient = held.trace.output[place], held.trace.grad_output[place]
+        assert worked_out(forward_numbers(held, place)) == pytest.approx(output, rel=1e-9)
+        found = worked_out(activation_gradient_numbers(kind, step, *place))
+        assert found == pytest.approx(gradient, rel=1e-9)
+        passed = held.trace.grad_input[place]
+        assert worked_out(backward_numbers(held, place)) == pytest.approx(passed, rel=1e-9)
 
 
 @pytest.mark.parametrize(
