@@ -6,6 +6,7 @@ A byte is a shade and no number: what is read in digits is never made of one.
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -30,14 +31,12 @@ class ArrayForms:
         sizes = sorted(array.size for array in arrays)
         totals = np.cumsum(sizes)
         self.is_exact = int(totals[-1]) <= MOST_EXACT
-        fitting = int(np.searchsorted(totals, MOST_NUMBERS, side="right"))
-        self.largest = sizes[fitting - 1] if fitting else 0
-        if fitting < len(sizes) and sizes[fitting] == self.largest:  # equal ones are treated alike
-            self.largest -= 1
+        too_many = sizes[int(np.searchsorted(totals, MOST_NUMBERS, side="right")) :]
+        self.shades_from = too_many[0] if too_many else math.inf  # arrays of one size are alike
 
     def has_numbers(self, array: Array) -> bool:
         """Return whether the page holds the numbers of an array."""
-        return array.size <= self.largest
+        return array.size < self.shades_from
 
     def as_json(self, array: Array, exact: Collection[int] = ()) -> dict[str, Any]:
         """Return shape and numbers of an array, in row order, or bytes from least to most.

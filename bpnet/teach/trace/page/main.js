@@ -94,6 +94,7 @@ function change(changes) {
   at("network").replaceChildren(draw(view, choose));
   at("network").scrollLeft = scrolled;
   showPosition(view);
+  showSamples(view);
   explain(view, at("explanation"));
   showWindow(view, at("window"), choose);
   showChoice(view, at("chosen"), { goTo, lightOnly });
@@ -107,7 +108,6 @@ function lightOnly(onlyPath) {
   const sample = view.paths().paths[onlyPath]?.sample;
   const place = view.step.samples.indexOf(sample);
   change({ onlyPath, sample: place < 0 ? state.sample : place });
-  fillSamples();
 }
 
 /** Choose a neuron or weight; the chosen one is let go. */
@@ -147,10 +147,14 @@ function goTo(moment) {
 /** Move by some positions and bring what is current into sight. */
 function moveBy(positions) {
   const position = Math.min(Math.max(state.position + positions, 0), POSITIONS.length - 1);
-  const samples = TRACE.steps[POSITIONS[position].step].samples.length;
-  const isAsLarge = state.sample < samples; // the last batch of an epoch may be smaller
-  change({ position, sample: isAsLarge ? state.sample : 0 });
-  fillSamples();
+  const { step } = POSITIONS[position];
+  const isAsLarge = state.sample < TRACE.steps[step].samples.length; // a last batch may be smaller
+  const isSameStep = step === POSITIONS[state.position].step; // whose paths have their numbers
+  change({
+    position,
+    sample: isAsLarge ? state.sample : 0,
+    onlyPath: isSameStep ? state.onlyPath : null,
+  });
   const current = at("network").querySelector(".is-current");
   if (!current) return;
   const [box, room] = [current.getBoundingClientRect(), at("network").getBoundingClientRect()];
@@ -158,12 +162,15 @@ function moveBy(positions) {
 }
 
 /** Offer the samples of the step that is shown. */
-function fillSamples() {
-  const { samples } = TRACE.steps[POSITIONS[state.position].step];
-  at("sample-choice").hidden = samples.length < 2;
-  const options = samples.map((sample, place) => html("option", { value: place }, String(sample)));
-  at("sample").replaceChildren(...options);
-  at("sample").value = state.sample;
+function showSamples({ step, position, sample: shown }) {
+  const { samples } = step;
+  if (at("sample").dataset.step !== String(position.step)) {
+    const option = (sample, place) => html("option", { value: place }, String(sample));
+    at("sample").replaceChildren(...samples.map(option));
+    at("sample").dataset.step = position.step;
+    at("sample-choice").hidden = samples.length < 2;
+  }
+  at("sample").value = shown;
 }
 
 /** Start or stop playing. */
@@ -171,6 +178,7 @@ function play(isPlaying) {
   clearInterval(state.timer);
   state.timer = isPlaying ? setInterval(playOn, PAUSE) : null;
   at("play").setAttribute("aria-pressed", String(isPlaying));
+  at("position-name").setAttribute("aria-live", isPlaying ? "off" : "polite");
   at("play").textContent = isPlaying ? "❚❚ Pause" : "▶ Play";
 }
 
@@ -194,7 +202,7 @@ function start() {
   at("previous").addEventListener("click", () => moveBy(-1));
   at("next").addEventListener("click", () => moveBy(1));
   at("play").addEventListener("click", () => {
-    if (state.position === POSITIONS.length - 1) change({ position: 0 });
+    if (state.position === POSITIONS.length - 1) moveBy(-state.position);
     play(state.timer === null);
   });
   at("sample").addEventListener("change", () =>
@@ -205,12 +213,11 @@ function start() {
   }
   const isSmall = TRACE.drawing === "neurons";
   at("legend").textContent = isSmall
-    ? "Choose a neuron or a weight, by click or by Tab and Enter."
+    ? "Choose a neuron or a weight, by click or by Tab, arrow keys and Enter."
     : "Blue is positive, orange negative, strong is large. " +
-      "Choose a number, by click or by Tab and Enter.";
+      "Choose a number, by click or by Tab, arrow keys and Enter.";
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => change({}));
   addEventListener("resize", () => change({}));
-  fillSamples();
   change({});
 }
 

@@ -5,7 +5,6 @@ const RADIUS = 20;
 const TOP = 84; // of the first neuron's middle
 const GAP = 104; // between columns
 const MOST_LABELS = 9; // edges between two layers that all carry their numbers
-const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
 
 /** Return the drawing of a network at a position; `choose` is called with what is clicked. */
 function drawNeurons(view, choose) {
@@ -19,7 +18,7 @@ function drawNeurons(view, choose) {
   for (const edge of graph.edges) drawing.append(drawEdgeNumbers(view, graph, edge, choose));
   for (const node of graph.nodes) drawing.append(drawNode(view, node, choose));
   drawing.append(drawLoss(view, graph));
-  return drawing;
+  return rove(drawing, "network");
 }
 
 /** Return where every column, neuron and edge lies; layer −1 is the input. */
@@ -104,11 +103,13 @@ function drawEdge(view, edge) {
   const { from, to } = edge;
   const kinds = ["edge"];
   if (view.isLitEdge(edge)) kinds.push("is-lit");
+  const weight = edge.weight ? { "data-weight": view.weight(edge.weight).name } : {};
+  const about = { class: kinds.join(" "), "data-edge": `${from.name}→${to.name}`, ...weight };
   const ends = { x1: from.x + RADIUS, y1: from.y, x2: to.x - RADIUS, y2: to.y };
-  if (!edge.isPast) return svg("g", { class: kinds.join(" ") }, svg("line", ends));
+  if (!edge.isPast) return svg("g", about, svg("line", ends));
   const [x, y] = [(from.x + to.x) / 2, from.y - 86];
   const curve = `M ${from.x + 14} ${from.y - 14} Q ${x} ${y} ${to.x - 14} ${to.y - 14}`;
-  return svg("g", { class: kinds.join(" ") }, svg("path", { d: curve }));
+  return svg("g", about, svg("path", { d: curve }));
 }
 
 /** Return the numbers of an edge: its weight above and the gradient below, or its slope. */
@@ -144,7 +145,7 @@ function drawSlope(view, edge) {
   if (!slopes || !knowsWeightGradient(view.position, edge.layer)) return svg("g");
   const slope = ofSample(slopes, view.sample)[edge.to.place];
   const [x, y] = [(edge.from.x + edge.to.x) / 2, (edge.from.y + edge.to.y) / 2];
-  return label(x, y + 16, `· ${shortText(slope, 6)}`, "gradient");
+  return label(x, y + 16, `· ${asFactor(slope, 6)}`, "gradient");
 }
 
 function drawNode(view, node, choose) {
@@ -158,11 +159,10 @@ function drawNode(view, node, choose) {
   if (view.isLitName(node.name)) kinds.push("is-lit");
   if (view.isChosen(choice)) kinds.push("is-chosen");
   const letter = layer ? layer.formulas.forward[0] : "x";
-  const subscript = [...String(node.place + 1)].map((digit) => SUBSCRIPTS[digit]).join("");
   const place = { cx: node.x, cy: node.y, r: RADIUS };
   const circle = svg("circle", { ...place, class: "body", "data-key": node.name });
   makeButton(circle, view.spoken(node.name, value, gradient), () => choose(choice));
-  const words = label(node.x, node.y + 5, letter + subscript, "plain");
+  const words = label(node.x, node.y + 5, letter + subscript(node.place), "plain");
   const group = svg("g", { class: kinds.join(" ") }, circle, words);
   if (value !== null) group.append(label(node.x, node.y - RADIUS - 7, shortText(value), "value"));
   if (gradient !== null) {
@@ -186,7 +186,7 @@ function drawBias(view, node, layer, choose) {
     "g",
     { class: kinds.join(" ") },
     button,
-    label(node.x, y, `+ ${shortText(bias.value, 6)}`, "weight"),
+    label(node.x, y, asTerm(bias.value, 6), "weight"),
   );
   if (bias.gradient !== null) {
     group.append(label(node.x, y + 16, shortText(bias.gradient), "gradient"));
@@ -212,7 +212,7 @@ function drawLoss(view, graph) {
   );
   if (isKnown) group.append(label(x, y - RADIUS - 7, shortText(loss), "value"));
   ofSample(view.step.targets, view.sample).forEach((target, place, all) => {
-    const name = all.length > 1 ? `y${SUBSCRIPTS[(place + 1) % 10]}` : "y";
+    const name = all.length > 1 ? `y${subscript(place)}` : "y";
     group.append(label(x, y + RADIUS + 16 + 16 * place, `${name} = ${shortText(target)}`, "small"));
   });
   return group;

@@ -4,6 +4,7 @@
 "use strict";
 
 const MINUS = "−";
+const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
 const ZERO = 0; // the byte of what is exactly 0
 const LEVELS = 254; // from the least to the most, the bytes 1 to 255
 const NOT_HELD = "too many numbers to hold: see bpnet trace --json";
@@ -32,6 +33,21 @@ function shortText(value, room = 7) {
     const written = isNarrow(decimal, room) ? decimal : shortest;
     if (isNarrow(written, room) || digits === FEWEST_DIGITS) return written;
   }
+}
+
+/** Return a number behind a sign of multiplication: a negative one in brackets. */
+function asFactor(value, room) {
+  return value < 0 ? `(${shortText(value, room)})` : shortText(value, room);
+}
+
+/** Return a number that is added to others: `+ 2`, `− 2`. */
+function asTerm(value, room) {
+  return value < 0 ? `− ${shortText(-value, room)}` : `+ ${shortText(value, room)}`;
+}
+
+/** Return the index of a place, counted from 1 and lowered: `₁₂`. */
+function subscript(place) {
+  return [...String(place + 1)].map((digit) => SUBSCRIPTS[digit]).join("");
 }
 
 /** Return a number in decimals, and with a power of ten, whose exponent has no more than it needs. */
@@ -79,10 +95,17 @@ function count(shape) {
   return shape.reduce((product, side) => product * side, 1);
 }
 
-/** Return the numbers of one sample of an array (samples, …shape), or what to paint them with. */
+/**
+ * Return the numbers of one sample of an array (samples, …shape), or what to paint them with; the
+ * same list every time.
+ */
 function ofSample(array, sample, read = numbersOf) {
+  array.samples ??= new Map();
+  const found = array.samples.get(read) ?? [];
+  array.samples.set(read, found);
   const size = count(array.shape.slice(1));
-  return read(array).slice(sample * size, (sample + 1) * size);
+  found[sample] ??= read(array).slice(sample * size, (sample + 1) * size);
+  return found[sample];
 }
 
 /** Return the index in an array of a place counted in row order. */

@@ -72,7 +72,7 @@ function palette(values, strongest) {
  * @param values its numbers, NaN where they are not held.
  * @param shades what it is painted with: about its numbers.
  * @param shape of the array.
- * @param about name (of the whole), cellName (of a place), isLit and isChosen (of a place),
+ * @param about name (of the whole), cellName and isLit (of a place), chosen (a place or −1),
  *   choose (called with a place).
  */
 function drawArray(values, shades, shape, about) {
@@ -90,7 +90,7 @@ function drawCells(values, shades, layout, about) {
     const [x, y] = [column * layout.width, row * layout.height];
     const kinds = ["cell"];
     if (about.isLit(place)) kinds.push("is-lit");
-    if (about.isChosen(place)) kinds.push("is-chosen");
+    if (place === about.chosen) kinds.push("is-chosen");
     const cell = svg("rect", {
       ...{ x, y, width: layout.width, height: layout.height },
       ...{ fill: `rgb(${paint(shades[place]).join(" ")})`, "data-key": `${about.name} ${place}` },
@@ -101,19 +101,20 @@ function drawCells(values, shades, layout, about) {
     const words = label(x + layout.width / 2, y + layout.height / 2 + 5, written, "plain");
     group.append(svg("g", { class: kinds.join(" ") }, cell, words));
   });
-  return group;
+  return rove(group, about.name);
 }
 
-function drawPixels(values, layout, about) {
+function drawPixels(shades, layout, about) {
+  const { chosen } = about;
   const [width, height] = sizeOf(layout);
   const picture = svg("image", { width, height, preserveAspectRatio: "none" });
-  picture.setAttribute("href", pixelsOf(values, layout));
+  picture.setAttribute("href", pictureOf(shades, layout));
   const group = svg("g", { "data-key": about.name }, picture);
-  const chosen = values.findIndex((_, place) => about.isChosen(place));
   if (chosen >= 0) group.append(frame(layout, chosen, 1, 1));
   makeButton(group, `${about.name}: a picture, arrow keys choose a number in it`, (event) => {
     const place = event.clientX ? placeAt(picture, layout, event) : 0;
-    if (place !== null) about.choose(place);
+    const isKept = !event.clientX && chosen >= 0; // a key lets nothing go that arrows have found
+    if (place !== null && !isKept) about.choose(place);
   });
   group.addEventListener("keydown", (event) => {
     const moves = {
@@ -130,8 +131,19 @@ function drawPixels(values, layout, about) {
   return group;
 }
 
+const pictures = new WeakMap(); // addresses by what is painted, and by the colours of the page
+
+/** Return an address of a picture, which is painted once for light and once for dark. */
+function pictureOf(shades, layout) {
+  if (!pictures.has(shades)) pictures.set(shades, {});
+  const painted = pictures.get(shades);
+  const scheme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  painted[scheme] ??= paintedPicture(shades, layout);
+  return painted[scheme];
+}
+
 /** Return an address of a picture with a pixel for each number. */
-function pixelsOf(values, layout) {
+function paintedPicture(values, layout) {
   const paint = palette(values, 1);
   const canvas = html("canvas");
   const [width, height] = sizeOf(layout);

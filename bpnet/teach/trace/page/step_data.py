@@ -56,7 +56,7 @@ class StepData:
         loss = build_loss(config.train.loss, step.targets.shape[1])
         self.held = loss_step(step, held_activation(loss))
         share = MOST_WORKED // (len(step.samples) * len(layers))
-        self.most = max(LEAST_WORKED, share)
+        self.most_worked = max(LEAST_WORKED, share)
 
     def as_json(self) -> dict[str, Any]:
         """Return numbers, formulas with numbers, and paths."""
@@ -168,8 +168,8 @@ class StepData:
         """Return places in row order, and as an index."""
         flat = np.abs(values.reshape(-1))
         places = np.arange(flat.size)
-        if flat.size > self.most:
-            places = np.sort(np.argsort(-flat, kind="stable")[: self.most])
+        if flat.size > self.most_worked:
+            places = np.sort(np.argsort(-flat, kind="stable")[: self.most_worked])
         return [
             (int(place), tuple(map(int, np.unravel_index(place, values.shape)))) for place in places
         ]

@@ -96,7 +96,7 @@ function parameterPicture(view, parameter, kind, array, choose) {
     name: `${kind} of ${parameter}`,
     cellName: (place) => nameOf(parameter, place, shape),
     isLit: () => false,
-    isChosen: (place) => view.isChosen(choice(place)),
+    chosen: view.chosen?.parameter === parameter ? view.chosen.place : -1,
     choose: (place) => choose(choice(place)),
   });
   const [least, most] = [Math.min, Math.max].map((of) => shades.reduce((a, b) => of(a, b)));

@@ -17,8 +17,23 @@ from bpnet.config.settings import Config
 from bpnet.nn.facts import number
 from bpnet.teach.trace.page.page import trace_page
 from bpnet.teach.trace.trace import trace
+from tests.helpers.tiny import read_config
 from tests.teach.trace.worked.test_worked import pictures, vectors
 
+SIGNS = """
+[data]
+dataset = table
+inputs = 1
+targets = 1
+[model]
+layers =
+    linear 1
+    scale -0.5
+[weights]
+1.bias = -2
+[train]
+loss = mse
+"""
 NOT_HELD = "too many numbers to hold: see bpnet trace --json"
 CONTRAST = """
 const luminance = (colour) => {
@@ -190,6 +205,24 @@ def test_words_with_an_underscore_are_no_indices(page: Page) -> None:
     assert page.run(script, "z_i") == ["z", "<sub>i</sub>", ""]
 
 
+def test_signs_of_labels_read_well(page: Page) -> None:
+    page.show(read_config(SIGNS))
+    page.moment("after backward")
+    assert page.text("#network .bias text.weight") == "− 2"
+    assert "· (−0.5)" in page.texts("#network text.gradient")
+    page.show(read_config(SIGNS.replace("-2", "2").replace("-0.5", "0.5")))
+    page.moment("after backward")
+    assert page.text("#network .bias text.weight") == "+ 2"
+    assert "· 0.5" in page.texts("#network text.gradient")
+
+
+def test_many_targets_are_counted(page: Page) -> None:
+    rows = SIGNS.replace("targets = 1", f"targets = {' '.join(['1'] * 14)}")
+    page.show(read_config(rows.replace("linear 1", "linear 14").replace("1.bias", ";")))
+    listed = [one for one in page.texts("#network text.small") if one.startswith(("y", "…"))]
+    assert listed[8:] == ["y₉ = 1", "y₁₀ = 1", "y₁₁ = 1", "y₁₂ = 1", "… 2 more"]
+
+
 def test_nothing_is_shown_before_it_is_computed(page: Page) -> None:
     page.open("chain")
     seen = []
@@ -299,7 +332,49 @@ def test_keys_are_enough(page: Page) -> None:
     assert focused == "1.weight[1,1]"  # what was drawn anew keeps the focus
     names = [one.get_attribute("aria-label") for one in page.all('#network [role="button"]')]
     assert "1.linear[1], value 11, gradient −4800" in names
-    assert all(one.get_attribute("tabindex") == "0" for one in page.all('[role="button"]'))
+    stops = page.all('#network [role="button"][tabindex="0"]')
+    assert [one.get_attribute("data-key") for one in stops] == ["1.weight[1,1]"]
+    seen = []
+    for key in (Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ARROW_UP, Keys.ARROW_LEFT):
+        ActionChains(page.driver).send_keys(key).perform()
+        seen.append(page.run("return document.activeElement.getAttribute('data-key')"))
+    assert seen == ["1.linear[1]", "1.bias[1]", "1.linear[1]", "1.weight[1,1]"]
+
+
+def test_a_picture_is_one_tab_stop(page: Page) -> None:
+    page.open("conv")
+    page.moment("after backward")
+    for name in ("output of input", "output of 1.conv", "gradient of 1.conv"):
+        group = page.find(f'[aria-label="{name}"]')
+        buttons = group.find_elements(By.CSS_SELECTOR, '[role="button"]')
+        assert len(buttons) > 1
+        assert [one.get_attribute("tabindex") for one in buttons].count("0") == 1
+    page.run("arguments[0].focus()", page.key("output of 1.conv 0"))
+    ActionChains(page.driver).send_keys(Keys.ARROW_DOWN, Keys.ARROW_RIGHT, Keys.ENTER).perform()
+    assert "1.conv[1,2,2]" in page.text("#chosen h2")
+
+
+def test_one_region_is_read_aloud_and_is_quiet_while_playing(page: Page) -> None:
+    page.open("chain")
+    (region,) = page.all("[aria-live]")
+    assert region.get_attribute("id") == "position-name"
+    assert region.get_attribute("aria-live") == "polite"
+    page.click("#play")
+    assert region.get_attribute("aria-live") == "off"
+    page.click("#play")
+    assert region.get_attribute("aria-live") == "polite"
+
+
+def test_playing_from_the_end_begins_at_the_first_step(page: Page) -> None:
+    page.open("sigmoid", "train.batch_size=2", steps=2)
+    page.find("#position").send_keys(Keys.END)
+    assert page.all("#sample-choice")[0].is_displayed() is False  # the last batch is one sample
+    page.run("change({ onlyPath: 0 })")
+    page.click("#play")
+    page.click("#play")
+    assert page.text("#position-name").startswith("1 / ")
+    assert len(Select(page.find("#sample")).options) == 2
+    assert page.run("return state.onlyPath") is None
 
 
 def test_a_filter_is_a_window_over_the_picture(page: Page) -> None:

@@ -13,7 +13,7 @@ import pytest
 from bpnet.config.loading import load_config
 from bpnet.config.presets import example_paths
 from bpnet.teach.trace.page.arrays import ArrayForms
-from bpnet.teach.trace.page.page import MOST_BYTES, trace_page
+from bpnet.teach.trace.page.page import MOST_BYTES, notes, trace_page
 from bpnet.teach.trace.trace import trace
 from tests.helpers.places import MNIST_FILES, needs_data
 from tests.helpers.tiny import read_config, succeed
@@ -149,6 +149,24 @@ def test_large_arrays_are_pictures_alone() -> None:
     assert (shades.count(0), min(shades[1:]), max(shades)) == (1, 1, 255)
     assert forms.has_numbers(small)
     assert not forms.has_numbers(large)
+
+
+def test_that_numbers_are_shortened_is_said_beside_what_is_too_large() -> None:
+    rng = np.random.default_rng(0)
+    steps = trace(load_config("chain", ()), 1)
+    few = ArrayForms([rng.normal(size=9)])
+    many = ArrayForms([rng.normal(size=30_000)])
+    too_many = ArrayForms([rng.normal(size=30_000), rng.normal(size=70_000)])
+    too_many.shades_from = 1
+    assert notes(steps, 1, few) == []
+    assert [note[:12] for note in notes(steps, 1, many)] == ["Numbers have"]
+    assert [note[:12] for note in notes(steps, 1, too_many)] == ["Too large fo", "Numbers have"]
+
+
+def test_arrays_of_one_size_are_treated_alike() -> None:
+    forms = ArrayForms([np.zeros(40_000), np.zeros(40_000), np.zeros(2)])
+    assert not forms.has_numbers(np.zeros(40_000))
+    assert forms.has_numbers(np.zeros(2))
 
 
 def test_names_are_escaped() -> None:
