@@ -1,5 +1,6 @@
 """The page of a trace in a real browser: slider, keys, clicks, paths, phones, no scripts."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bpnet.config.settings import Config
 from bpnet.nn.facts import number
 from bpnet.teach.trace.page.page import trace_page
 from bpnet.teach.trace.trace import trace
+from tests.helpers.accessible import prefer, violations
 from tests.helpers.tiny import read_config
 from tests.teach.trace.worked.test_worked import pictures, vectors
 
@@ -51,11 +53,29 @@ return [...document.querySelectorAll(".cell")].map((cell) => {
 """
 
 
-# Whether something lights up, if the chosen sample has a path without a rate of 0.
+# What is lit in the drawing: neurons, biases and cells by name, edges by their ends.
 LIT = """
-const view = viewOf(state);
-const has = view.paths().paths.some((path) => path.sample === view.step.samples[view.sample]);
-return has === (document.querySelectorAll("#network .is-lit").length > 0);
+const all = (selector) => [...document.querySelectorAll(`#network ${selector}`)];
+const spoken = (element) => element.getAttribute("aria-label").match(/^[^\\]]*\\]|^loss/)[0];
+return {
+  names: [
+    ...all(".node.is-lit > [role=button]"),
+    ...all(".node.is-lit[role=img]"),
+    ...all(".bias.is-lit > [role=button]"),
+    ...all(".cell.is-lit [role=button]"),
+  ].map(spoken),
+  edges: all(".edge.is-lit[data-edge]").map((edge) => [edge.dataset.weight, edge.dataset.edge]),
+};
+"""
+
+
+COUNT_PAINTED = """
+window.painted = 0;
+const original = HTMLCanvasElement.prototype.toDataURL;
+HTMLCanvasElement.prototype.toDataURL = function () {
+  painted += 1;
+  return original.call(this);
+};
 """
 
 
@@ -240,20 +260,43 @@ def test_nothing_is_shown_before_it_is_computed(page: Page) -> None:
 
 @pytest.mark.parametrize("name", sorted(example_paths()))
 def test_the_highlighted_paths_of_every_weight_add_up(name: str, page: Page) -> None:
+    (step,) = trace(load_config(name, ()), 1)
+    assert step.paths is not None
+    found = {element.element: element for elements in step.paths.values() for element in elements}
+    first = step.samples[0]
     page.open(name)
     page.moment("after backward")
     for weight, (_, gradient) in page.weights().items():
         page.click(f'[data-key="row {weight}"]')
-        products = page.run("return viewOf(state).paths().paths.map((path) => path.product)")
+        paths = found[weight].paths or ()
         shown = [one.rpartition(" = ")[2] for one in page.texts("#chosen code")]
-        assert shown == [number(product) for product in products]
-        if products:
+        assert shown == [number(path.product) for path in paths]
+        if paths:
             assert page.text("#path-sum").endswith(f"= gradient {gradient}")
-            assert number(sum(products)) == gradient
-            assert page.run(LIT)
+            assert number(sum(path.product for path in paths)) == gradient
         else:
             assert gradient == "0"
+        assert_lit(page, weight, [path.through for path in paths if path.sample == first])
     assert page.errors() == []
+
+
+def assert_lit(page: Page, weight: str, ways: list[tuple[str, ...]]) -> None:
+    """Compare what is lit with the names on the ways from a weight, and with their steps."""
+    lit = page.run(LIT)
+    names = {name for through in ways for name in through}
+    is_graph = page.run("return TRACE.drawing") == "neurons"
+    on_edges = {weight} if is_graph and ".weight" in weight else set()
+    off_drawing = on_edges if is_graph else {weight, "loss"}  # cells have neither edges nor a loss
+    assert set(lit["names"]) == names - off_drawing
+    if not is_graph:
+        return
+    steps = {step for through in ways for step in itertools.pairwise(through)}
+    edges = {tuple(edge.split("→")) for _, edge in lit["edges"]}
+    assert {edge for edge in edges if (weight, edge[1]) not in steps} == {
+        step for step in steps if step[0] != weight
+    }
+    own = {edge.split("→")[1] for name, edge in lit["edges"] if name == weight}
+    assert own == ({end for start, end in steps if start == weight} if on_edges else set())
 
 
 def test_one_path_lights_up_alone(page: Page) -> None:
@@ -459,9 +502,38 @@ def test_a_large_network_is_drawn_as_pictures(page: Page) -> None:
     assert "2.maxpool" in page.text("#chosen")
     ActionChains(page.driver).send_keys(Keys.ARROW_RIGHT).perform()
     assert "2.maxpool[1,1,2]" in page.text("#chosen")
+    ActionChains(page.driver).send_keys(Keys.ENTER).perform()
+    assert "2.maxpool[1,1,2]" in page.text("#chosen")  # it does not jump back to the first
     page.run("choose({ kind: 'weight', parameter: '10.weight', place: 7 })")
     assert "Not listed: " in page.text("#chosen")
     assert page.errors() == []
+
+
+def test_a_picture_is_painted_once(page: Page) -> None:
+    page.colours("light")
+    page.open("quickstart", "data.synthetic_train=2100", "train.batch_size=1")
+    page.moment("after zero")
+    page.moment("before backward")
+    page.run(COUNT_PAINTED)
+    page.moment("after zero")
+    page.moment("before backward")
+    assert page.run("return painted") == 0
+    page.colours("dark")
+    assert page.run("change({}); return painted") > 0
+    page.colours("light")
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["chain", "conv", "sigmoid", "neuron-cross-entropy"])
+def test_axe_finds_nothing(name: str, scheme: str, width: int, page: Page) -> None:
+    page.resize(width, 900)
+    prefer(page.driver, scheme)
+    page.open(name)
+    page.moment("after backward")
+    page.click("#weights th button")
+    assert violations(page.driver) == []
+    prefer(page.driver, "light")
 
 
 @pytest.mark.parametrize("config", [vectors(), pictures()], ids=["vectors", "pictures"])
