@@ -16,6 +16,11 @@ from bpnet.teach.trace.traced_run import TracedRun
 
 MOST_NUMBERS = 1_000_000  # in one trace: some 50 MB of JSON, which programs still read at once
 
+LARGE_NETWORKS = (
+    "a smaller network, by --set model.layers='linear 30, …' or another preset such as tiny; "
+    "bpnet report shows what a large one has learned"
+)
+
 
 def trace(
     config: Config, steps: int, load: Callable[[Config], Dataset] = load_dataset
@@ -70,7 +75,7 @@ def check_size(config: Config, shape: Shape, steps: int) -> None:
 
     if numbers(steps, batch) <= MOST_NUMBERS:
         return
-    hint = "a smaller network"
+    hint = LARGE_NETWORKS
     if numbers(1, 1) <= MOST_NUMBERS:
         hint = "--set train.batch_size=1" + (", or fewer --steps" if steps > 1 else "")
     raise ConfigError(

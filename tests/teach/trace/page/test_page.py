@@ -4,19 +4,18 @@ import base64
 import json
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from bpnet.config.loading import load_config
-from bpnet.config.presets import example_paths
+from bpnet.config.presets import example_paths, preset_paths
+from bpnet.errors import ConfigError
 from bpnet.teach.trace.page.arrays import ArrayForms
 from bpnet.teach.trace.page.page import MOST_BYTES, notes, trace_page
 from bpnet.teach.trace.trace import trace
-from tests.helpers.places import MNIST_FILES, needs_data
-from tests.helpers.tiny import read_config, succeed
+from tests.helpers.tiny import read_config
 
 LARGEST = 3_000_000  # bytes of a page
 TINY = """
@@ -183,23 +182,25 @@ def test_layers_without_weights_make_a_page() -> None:
     assert data_of(page)["steps"][0]["parameters"] == {}
 
 
-@needs_data
-@pytest.mark.parametrize(
-    ("preset", "overrides"),
-    [
-        ("nielsen", ()),
-        ("quickstart", ("train.batch_size=1", "data.synthetic_train=2100")),
-        ("best", ("train.batch_size=1",)),
-        ("fast", ("train.batch_size=1",)),
-        ("tiny", ("train.batch_size=1",)),
-    ],
+TOO_LARGE = {"convnet", "mlp-deep", "mlp800"}
+SYNTHETIC = (
+    *("data.dataset=synthetic", "data.synthetic_train=2100", "data.validation=0"),
+    *("data.drawn=0", "data.non_digits=0", "train.batch_size=1"),
 )
-def test_pages_of_presets_are_small(
-    preset: str, overrides: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BPNET_DATA_DIR", str(MNIST_FILES))
-    page = tmp_path / "page.html"
-    settings = [word for one in overrides for word in ("--set", one)]
-    assert "page.html" in succeed("trace", preset, *settings, "--html", page).err
-    assert page.stat().st_size < LARGEST
-    assert "shown as pictures alone" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("preset", sorted(set(preset_paths()) - TOO_LARGE))
+def test_pages_of_presets_are_small(preset: str) -> None:
+    text = preset_paths()[preset].read_text(encoding="utf-8")
+    config = read_config(text.replace("linear 11", "linear 10"), *SYNTHETIC)  # no class "no digit"
+    page = trace_page(preset, "", config, trace(config, 1))
+    assert len(page.encode()) < LARGEST
+    assert "shown as pictures alone" in page
+
+
+@pytest.mark.parametrize("preset", sorted(TOO_LARGE))
+def test_presets_that_are_too_large_say_what_to_do(preset: str) -> None:
+    with pytest.raises(ConfigError) as found:
+        page_of(preset, *SYNTHETIC)
+    assert "another preset such as tiny" in str(found.value)
+    assert "bpnet report" in str(found.value)
