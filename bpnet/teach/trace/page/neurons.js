@@ -17,6 +17,7 @@ function drawNeurons(view, choose) {
   for (const edge of graph.edges) drawing.append(drawEdge(view, edge));
   for (const edge of graph.edges) drawing.append(drawEdgeNumbers(view, graph, edge, choose));
   for (const node of graph.nodes) drawing.append(drawNode(view, node, choose));
+  for (const node of graph.held) drawing.append(drawHeldNode(view, node));
   drawing.append(drawLoss(view, graph));
   return rove(drawing, "network");
 }
@@ -34,8 +35,7 @@ function neuronGraph(trace) {
     x += gapBefore(layer);
     columns.push({ layer: number, x, name: layer.name });
   });
-  columns.push({ layer: trace.layers.length, x: x + GAP, name: "loss" });
-  const nodes = columns.slice(0, -1).flatMap((column) => {
+  const nodes = columns.flatMap((column) => {
     const shape = column.layer < 0 ? trace.input_shape : trace.layers[column.layer].shape;
     return Array.from({ length: shape[0] }, (_, place) => ({
       ...{ layer: column.layer, place, x: column.x },
@@ -43,22 +43,55 @@ function neuronGraph(trace) {
       name: nameOf(column.name, place, shape),
     }));
   });
-  const loss = { x: x + GAP, y: TOP + ((tallest - 1) / 2) * apart, name: "loss" };
-  const edges = edgesOf(trace, nodes, loss);
-  trace.graph = { columns, nodes, edges, loss, height, width: x + GAP + 56 };
+  const last = nodes.filter((node) => node.layer === trace.layers.length - 1);
+  const held = heldNodes(trace, last);
+  if (held.length) columns.push({ x: held[0].x, name: held[0].column, isHeld: true });
+  x = columns.at(-1).x + GAP;
+  columns.push({ x, name: "loss", isLoss: true });
+  const loss = { x, y: TOP + ((tallest - 1) / 2) * apart, name: "loss" };
+  const edges = [...edgesOf(trace, nodes), ...edgesToLoss(trace, last, held, loss)];
+  trace.graph = { columns, nodes, held, edges, loss, height, width: x + 56 };
   return trace.graph;
+}
+
+/** Return nodes for the activation that the loss applies itself, if it does. */
+function heldNodes(trace, last) {
+  const activation = trace.steps[0].loss_activation;
+  if (!activation) return [];
+  const column = `(${activation.name})`;
+  return last.map(({ x, y, place }) => ({
+    ...{ x: x + GAP, y, place, column, name: nameOf(column, place, activation.shape) },
+  }));
+}
+
+/** Return the edges to the loss, through its own activation; paths count them as one step. */
+function edgesToLoss(trace, last, held, loss) {
+  const step = (node) => `${node.name}→loss`;
+  if (!held.length) return last.map((from) => ({ from, to: loss, steps: [step(from)] }));
+  const isDense = !trace.steps[0].loss_activation.slopes;
+  const meet = (from, to) => isDense || from.place === to.place;
+  const into = held.flatMap((to) =>
+    last
+      .filter((from) => meet(from, to))
+      .map((from) => ({ from, to, steps: [step(from)], isHeld: true })),
+  );
+  const onward = held.map((from) => {
+    const steps = last.filter((node) => meet(node, from)).map(step);
+    return { from, to: loss, steps, isInner: true };
+  });
+  return [...into, ...onward];
 }
 
 /** Return the room before a layer: more where the numbers of weights stand in it. */
 function gapBefore(layer) {
   if (layer.kind !== "linear") return GAP;
-  return layer.shape[0] * layer.input_shape[0] > 1 ? 192 : 144;
+  return layer.shape[0] * layer.input_shape[0] > 1 ? 248 : 144;
 }
 
-/** Return all edges: of weights, of activations, past a residual block, to the loss. */
-function edgesOf(trace, nodes, loss) {
+/** Return the edges between layers: of weights, of activations, past a residual block. */
+function edgesOf(trace, nodes) {
   const of = (layer) => nodes.filter((node) => node.layer === layer);
-  const edges = trace.layers.flatMap((layer, number) => {
+  return trace.layers.flatMap((layer, number) => {
     const isDense = layer.scope === "sample";
     const pairs = of(number).flatMap((to) =>
       of(number - 1)
@@ -73,8 +106,6 @@ function edgesOf(trace, nodes, loss) {
     }
     return pairs;
   });
-  const last = of(trace.layers.length - 1);
-  return [...edges, ...last.map((from) => ({ from, to: loss, layer: trace.layers.length }))];
 }
 
 /** Give an edge its weight, and the place of its numbers: later on the edge for each input. */
@@ -88,8 +119,10 @@ function addWeight(edge, pairs, layer) {
 
 function drawColumn(view, graph, column) {
   const { position } = view;
-  const isLoss = column.layer === view.trace.layers.length;
-  const isCurrent = position.layer === column.layer || (isLoss && position.kind.startsWith("loss"));
+  const isOfLoss = column.isLoss || column.isHeld;
+  const isCurrent = isOfLoss
+    ? position.kind.startsWith("loss")
+    : position.layer === column.layer;
   const box = { x: column.x - 36, y: 30, width: 72, height: graph.height - 34, rx: 8 };
   return svg(
     "g",
@@ -104,7 +137,8 @@ function drawEdge(view, edge) {
   const kinds = ["edge"];
   if (view.isLitEdge(edge)) kinds.push("is-lit");
   const weight = edge.weight ? { "data-weight": view.weight(edge.weight).name } : {};
-  const about = { class: kinds.join(" "), "data-edge": `${from.name}→${to.name}`, ...weight };
+  const name = edge.isInner ? {} : { "data-edge": edge.steps?.[0] ?? `${from.name}→${to.name}` };
+  const about = { class: kinds.join(" "), ...name, ...weight };
   const ends = { x1: from.x + RADIUS, y1: from.y, x2: to.x - RADIUS, y2: to.y };
   if (!edge.isPast) return svg("g", about, svg("line", ends));
   const [x, y] = [(from.x + to.x) / 2, from.y - 86];
@@ -116,6 +150,7 @@ function drawEdge(view, edge) {
 function drawEdgeNumbers(view, graph, edge, choose) {
   const { from, to } = edge;
   if (edge.isPast || to === graph.loss) return svg("g");
+  if (edge.isHeld) return drawHeldSlope(view, edge);
   if (!edge.weight) return drawSlope(view, edge);
   const weight = view.weight(edge.weight);
   const [x, y] = [from.x + edge.at * (to.x - from.x), from.y + edge.at * (to.y - from.y)];
@@ -143,9 +178,43 @@ function drawEdgeNumbers(view, graph, edge, choose) {
 function drawSlope(view, edge) {
   const slopes = view.step.slopes[edge.layer];
   if (!slopes || !knowsWeightGradient(view.position, edge.layer)) return svg("g");
-  const slope = ofSample(slopes, view.sample)[edge.to.place];
-  const [x, y] = [(edge.from.x + edge.to.x) / 2, (edge.from.y + edge.to.y) / 2];
+  return slopeLabel(view, edge, slopes);
+}
+
+/** Return the slope of the activation that the loss applies itself, which it does not compute. */
+function drawHeldSlope(view, edge) {
+  const { slopes } = view.step.loss_activation;
+  if (!slopes || !isAtLeast(view.position, "loss-gradient")) return svg("g");
+  return slopeLabel(view, edge, slopes);
+}
+
+function slopeLabel(view, { from, to }, slopes) {
+  const slope = ofSample(slopes, view.sample)[to.place];
+  const [x, y] = [(from.x + to.x) / 2, (from.y + to.y) / 2];
   return label(x, y + 16, `· ${asFactor(slope, 6)}`, "gradient");
+}
+
+/** Return a number of the activation that the loss applies itself: a above, ∂C/∂a below. */
+function drawHeldNode(view, node) {
+  const { output, grad_output: gradients } = view.step.loss_activation;
+  const isKnown = isAtLeast(view.position, "loss");
+  const value = isKnown ? ofSample(output, view.sample)[node.place] : null;
+  const isBack = isAtLeast(view.position, "loss-gradient");
+  const gradient = isBack ? ofSample(gradients, view.sample)[node.place] : null;
+  const kinds = ["held"];
+  if (isKnown) kinds.push("has-value");
+  if (isBack) kinds.push("has-gradient");
+  const spoken = view.spoken(node.name, value, gradient);
+  const { x, y } = node;
+  const group = svg(
+    "g",
+    { class: kinds.join(" "), role: "img", "aria-label": spoken },
+    svg("circle", { cx: x, cy: y, r: RADIUS, class: "body" }),
+    label(x, y + 5, `a${subscript(node.place)}`, "plain"),
+  );
+  if (isKnown) group.append(label(x, y - RADIUS - 7, shortText(value), "value"));
+  if (isBack) group.append(label(x, y + RADIUS + 16, shortText(gradient), "gradient"));
+  return group;
 }
 
 function drawNode(view, node, choose) {

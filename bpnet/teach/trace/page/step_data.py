@@ -16,7 +16,7 @@ from bpnet.teach.trace.loss_activation import held_activation
 from bpnet.teach.trace.page.arrays import ArrayForms
 from bpnet.teach.trace.page.sentences import LOSS, backward_sentence, forward_sentence
 from bpnet.teach.trace.paths import ElementPaths
-from bpnet.teach.trace.step_trace import LossActivation, ParameterTrace, StepTrace
+from bpnet.teach.trace.step_trace import LayerTrace, LossActivation, ParameterTrace, StepTrace
 from bpnet.teach.trace.step_words import cancelling
 from bpnet.teach.trace.worked.backward import backward_numbers, gradient_numbers
 from bpnet.teach.trace.worked.forward import Place, forward_numbers
@@ -70,10 +70,7 @@ class StepData:
             "targets": form(step.targets),
             "outputs": [form(layer.output) for layer in step.layers],
             "grad_outputs": [form(layer.grad_output) for layer in step.layers],
-            "slopes": [
-                form(local.values) if local.form == ELEMENT and local.values is not None else None
-                for local in (layer.local_derivative for layer in step.layers)
-            ],
+            "slopes": [self._slopes(layer) for layer in step.layers],
             "grad_inputs": form(step.layers[0].grad_input),
             "losses": step.losses.tolist(),
             "total_loss": step.total_loss,
@@ -99,6 +96,13 @@ class StepData:
             for sample, one in enumerate(values):
                 exact += [sample * one.size + place for place, _ in self._chosen(one)]
         return self.forms.as_json(values, exact)
+
+    def _slopes(self, layer: LayerTrace) -> dict[str, Any] | None:
+        """Return the slopes of a layer that changes each number on its own."""
+        local = layer.local_derivative
+        if local.form != ELEMENT or local.values is None:
+            return None
+        return self._of_samples(local.values)
 
     def _of_parameter(self, traced: ParameterTrace) -> dict[str, Any]:
         """Return a parameter and its gradient, likewise."""
@@ -141,6 +145,9 @@ class StepData:
                 "backward": trace.formulas.backward,
             },
             "cancels": cancelling(self.step),
+            "output": self._of_samples(trace.output),
+            "grad_output": self._of_samples(trace.grad_output),
+            "slopes": self._slopes(trace),
             "forward": [self._activation(held, sample) for sample in batch],
             "gradient": [self._activation_gradient(held, sample) for sample in batch],
             "backward": [self._backward(held, sample) for sample in batch],

@@ -20,6 +20,7 @@ from bpnet.teach.trace.page.page import trace_page
 from bpnet.teach.trace.trace import trace
 from tests.helpers.accessible import prefer, violations
 from tests.helpers.tiny import read_config
+from tests.teach.trace.test_trace import TABLE
 from tests.teach.trace.worked.test_worked import pictures, vectors
 
 SIGNS = """
@@ -202,13 +203,29 @@ def test_a_formula_stands_in_symbols_with_numbers_and_as_a_value(page: Page) -> 
 def test_what_a_loss_does_itself_is_explained(page: Page) -> None:
     page.open("neuron-cross-entropy")
     page.moment("before backward")
+    assert page.text("#network .held .value") == "0.98201"
+    assert page.all("#network .held .gradient") == []
     assert "The loss applies the sigmoid itself" in page.text("#explanation")
     assert "= 0.982014" in page.texts("#explanation td")
     page.click("#next")
     cells = page.texts("#explanation td")
     assert cells[1] == "= 55.5982"
+    assert page.text("#network .held .gradient") == "55.5982"
+    assert "· 0.0177" in page.texts("#network text.gradient")
     assert cells[2:4] == ["= 0.0176627 · 55.5982", "= 0.982014"]
     assert "Loss and sigmoid cancel" in page.text("#explanation")
+    assert page.errors() == []
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
+def test_paths_light_up_through_what_the_loss_does_itself(loss: str, page: Page) -> None:
+    page.show(read_config(TABLE, f"train.loss={loss}"))
+    page.moment("after backward")
+    page.run("choose({ kind: 'weight', parameter: '3.bias', place: 1 })")
+    held = "[...document.querySelectorAll('.edge.is-lit')].map((edge) => edge.dataset.edge ?? null)"
+    lit = ["3.linear[2]→loss"] * (2 if loss == "cross_entropy" else 1)
+    onward = [None] * len(lit)  # softmax hands each output to all
+    assert page.run(f"return {held}") == lit + onward
     assert page.errors() == []
 
 
