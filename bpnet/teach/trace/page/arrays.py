@@ -17,6 +17,8 @@ from bpnet.nn.layer import Array
 MOST_NUMBERS = 60_000  # in a page, as numbers: about half a megabyte
 MOST_EXACT = 20_000  # that keep all their digits
 ZERO = 0  # the byte of what is exactly 0
+LARGE = 50_000  # numbers of an array whose shades may be shared
+MOST_LARGE = 900_000  # shades of all large arrays together: more than a megabyte
 LEVELS = 254  # from the least to the most, the bytes 1 to 255
 
 
@@ -33,6 +35,8 @@ class ArrayForms:
         self.is_exact = int(totals[-1]) <= MOST_EXACT
         too_many = sizes[int(np.searchsorted(totals, MOST_NUMBERS, side="right")) :]
         self.shades_from = too_many[0] if too_many else math.inf  # arrays of one size are alike
+        large = sum(array_size for array_size in too_many if array_size > LARGE)
+        self.run = max(1, math.ceil(large / MOST_LARGE))  # neighbours that share a shade
 
     def has_numbers(self, array: Array) -> bool:
         """Return whether the page holds the numbers of an array."""
@@ -50,15 +54,30 @@ class ArrayForms:
             digits = 17 if self.is_exact else 6
             return {"shape": array.shape, "values": [rounded(one, digits) for one in flat.tolist()]}
         least, most = float(flat.min()), float(flat.max())
-        levels = 1 + np.rint((flat - least) * (LEVELS / ((most - least) or 1.0)))
-        levels[flat == 0] = ZERO
+        run = self.run if array.size > LARGE else 1
+        shaded = strongest(flat, run)
+        levels = 1 + np.rint((shaded - least) * (LEVELS / ((most - least) or 1.0)))
+        levels[shaded == 0] = ZERO
         return {
             "shape": array.shape,
             "least": rounded(least),
             "most": rounded(most),
+            "run": run,
             "bytes": base64.b64encode(levels.astype(np.uint8).tobytes()).decode("ascii"),
             "exact": {str(place): rounded(float(flat[place])) for place in exact},
         }
+
+
+def strongest(values: Array, run: int) -> Array:
+    """Return of every run of neighbours the number that is farthest from 0; the last may be short.
+
+    Args:
+        values: (numbers,).
+        run: how many neighbours.
+    """
+    runs = np.pad(values, (0, -len(values) % run)).reshape(-1, run)
+    found: Array = runs[np.arange(len(runs)), np.abs(runs).argmax(axis=1)]
+    return found
 
 
 def rounded(value: float, digits: int = 6) -> float | int:

@@ -1,6 +1,7 @@
 // Numbers and the arrays they stand in. An array of the page has a shape and its values in row
 // order or, where they are too many, a byte for each, from the least to the most: a shade for a
-// picture, which is never written in digits. What is known of it exactly stands beside the bytes.
+// picture, which is never written in digits. In the largest arrays a run of neighbours shares the
+// shade of the strongest. What is known of it exactly stands beside the bytes.
 "use strict";
 
 const MINUS = "−";
@@ -67,9 +68,11 @@ function isHeld(value) {
   return value !== null && !Number.isNaN(value);
 }
 
-/** Return the bytes of an array that is held as shades. */
+/** Return the bytes of an array that is held as shades, one for each number. */
 function bytesOf(array) {
-  return Uint8Array.from(atob(array.bytes), (letter) => letter.charCodeAt(0));
+  const shared = atob(array.bytes);
+  const byteOf = (_, place) => shared.charCodeAt(Math.floor(place / array.run));
+  return Uint8Array.from({ length: count(array.shape) }, byteOf);
 }
 
 /** Return the numbers of an array, in row order; NaN where the page holds a shade alone. */
@@ -88,6 +91,13 @@ function shadesOf(array) {
     byte === ZERO ? 0 : array.least + (byte - 1) * step,
   );
   return array.shades;
+}
+
+/** Return the array with its least and most number. */
+function rangeOf(array) {
+  array.least ??= array.values.reduce((a, b) => Math.min(a, b));
+  array.most ??= array.values.reduce((a, b) => Math.max(a, b));
+  return array;
 }
 
 /** Return how many numbers a shape has. */

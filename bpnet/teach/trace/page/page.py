@@ -108,6 +108,11 @@ def notes(steps: Sequence[StepTrace], shown: int, forms: ArrayForms) -> list[str
             "Too large for their numbers, shown as pictures alone: "
             f"{', '.join(large)}. bpnet trace --json has every number."
         )
+    if forms.run > 1:
+        found.append(
+            f"In the largest pictures {forms.run} neighbours share the colour of the one that is "
+            "farthest from 0."
+        )
     if not forms.is_exact:
         found.append("Numbers have six digits. bpnet trace --json has all of them.")
     return found

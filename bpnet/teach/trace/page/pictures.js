@@ -3,6 +3,7 @@
 "use strict";
 
 const MOST_CELLS = 64; // of an array that is drawn with its numbers
+const CELL_WIDTH = 74; // room for a minus sign, three digits and a power of ten
 const WIDEST = 200; // of a picture, if its pixels are not too small for that
 
 /** Return how an array is laid out: channels side by side, each with rows and columns. */
@@ -16,7 +17,7 @@ function layoutOf(shape) {
   const side = Math.max(across * columns > WIDEST / 2 ? 1 : 2, Math.min(10, fitting));
   return {
     ...{ total, rows, columns, channels, across, hasNumbers },
-    width: hasNumbers ? 58 : side,
+    width: hasNumbers ? CELL_WIDTH : side,
     height: hasNumbers ? 26 : side,
   };
 }

@@ -99,7 +99,7 @@ function parameterPicture(view, parameter, kind, array, choose) {
     chosen: view.chosen?.parameter === parameter ? view.chosen.place : -1,
     choose: (place) => choose(choice(place)),
   });
-  const [least, most] = [Math.min, Math.max].map((of) => shades.reduce((a, b) => of(a, b)));
+  const { least, most } = rangeOf(array);
   const drawing = svg(
     "svg",
     { width: width + 4, height: height + 4, viewBox: `-2 -2 ${width + 4} ${height + 4}` },

@@ -590,6 +590,23 @@ def test_what_is_held_as_a_shade_is_not_read_as_a_number(page: Page) -> None:
     assert {"=", "(", "0", f"… ({NOT_HELD})"} < seen
 
 
+def test_numbers_stay_within_their_cells(page: Page) -> None:
+    page.open("conv")
+    numbers = ["-1.23e-4", "-0.00329", "-123456.7", "-1.11e-11"]
+    page.run(
+        "const drawing = svg('svg', {}, drawArray(arguments[0], arguments[0], [4], "
+        "{ name: 'a', cellName: String, isLit: () => false, chosen: -1 })); "
+        "document.getElementById('network').replaceChildren(drawing)",
+        [float(one) for one in numbers],
+    )
+    widths = page.run(
+        "return [...document.querySelectorAll('#network .cell')].map((cell) => "
+        "[...cell.children].map((one) => one.getBBox().width))"
+    )
+    assert len(widths) == len(numbers)
+    assert [text for cell, text in widths if text >= cell] == []
+
+
 def test_labels_keep_three_digits(page: Page) -> None:
     page.open("chain")
     for value, written in (

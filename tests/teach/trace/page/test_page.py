@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,10 @@ import pytest
 
 from bpnet.config.loading import load_config
 from bpnet.config.presets import example_paths, preset_paths
-from bpnet.errors import ConfigError
-from bpnet.teach.trace.page.arrays import ArrayForms
+from bpnet.teach.trace.page.arrays import ArrayForms, strongest
 from bpnet.teach.trace.page.page import MOST_BYTES, notes, trace_page
-from bpnet.teach.trace.trace import trace
-from tests.helpers.tiny import read_config
+from bpnet.teach.trace.trace import MOST_ON_PAGE, trace
+from tests.helpers.tiny import fail, read_config, succeed
 
 LARGEST = 3_000_000  # bytes of a page
 TINY = """
@@ -142,7 +142,7 @@ def test_large_arrays_are_pictures_alone() -> None:
     assert forms.as_json(small)["shape"] == (4, 5)
     assert np.allclose(forms.as_json(small)["values"], small.reshape(-1), rtol=1e-5)
     found = forms.as_json(large, exact=[7])
-    assert set(found) == {"shape", "least", "most", "bytes", "exact"}
+    assert set(found) == {"shape", "least", "most", "run", "bytes", "exact"}
     assert found["exact"] == {"7": pytest.approx(large[0, 0, 7], rel=1e-5)}
     shades = list(base64.b64decode(found["bytes"]))
     assert (shades.count(0), min(shades[1:]), max(shades)) == (1, 1, 255)
@@ -182,25 +182,35 @@ def test_layers_without_weights_make_a_page() -> None:
     assert data_of(page)["steps"][0]["parameters"] == {}
 
 
-TOO_LARGE = {"convnet", "mlp-deep", "mlp800"}
 SYNTHETIC = (
     *("data.dataset=synthetic", "data.synthetic_train=2100", "data.validation=0"),
     *("data.drawn=0", "data.non_digits=0", "train.batch_size=1"),
 )
 
 
-@pytest.mark.parametrize("preset", sorted(set(preset_paths()) - TOO_LARGE))
+@pytest.mark.parametrize("preset", sorted(preset_paths()))
 def test_pages_of_presets_are_small(preset: str) -> None:
     text = preset_paths()[preset].read_text(encoding="utf-8")
     config = read_config(text.replace("linear 11", "linear 10"), *SYNTHETIC)  # no class "no digit"
-    page = trace_page(preset, "", config, trace(config, 1))
+    page = trace_page(preset, "", config, trace(config, 1, most=MOST_ON_PAGE))
     assert len(page.encode()) < LARGEST
     assert "shown as pictures alone" in page
 
 
-@pytest.mark.parametrize("preset", sorted(TOO_LARGE))
-def test_presets_that_are_too_large_say_what_to_do(preset: str) -> None:
-    with pytest.raises(ConfigError) as found:
-        page_of(preset, *SYNTHETIC)
-    assert "another preset such as tiny" in str(found.value)
-    assert "bpnet report" in str(found.value)
+def test_the_command_takes_more_numbers_for_a_page_alone(tmp_path: Path) -> None:
+    settings = [word for one in SYNTHETIC for word in ("--set", one)]
+    page = tmp_path / "page.html"
+    assert "page.html" in succeed("trace", "mlp800", *settings, "--html", page).err
+    assert "neighbours share the colour" in page.read_text(encoding="utf-8")
+    message = fail(2, "trace", "mlp800", *settings)
+    assert "another preset such as tiny" in message
+    assert "bpnet report" in message
+
+
+def test_neighbours_share_the_shade_of_the_strongest() -> None:
+    assert strongest(np.array([1.0, -3, 2, 0, 0, 0, -1]), 3).tolist() == [-3, 0, -1]
+    large = np.random.default_rng(0).normal(size=2_000_000)
+    forms = ArrayForms([large, np.zeros(70_000)])
+    assert forms.run == 3
+    assert len(base64.b64decode(forms.as_json(large)["bytes"])) == 666_667
+    assert ArrayForms([np.zeros(70_000)]).as_json(np.zeros(70_000))["run"] == 1
