@@ -3,7 +3,7 @@
 
 const RADIUS = 20;
 const TOP = 84; // of the first neuron's middle
-const GAP = 104; // between columns
+const GAP = 98; // between columns
 const MOST_LABELS = 9; // edges between two layers that all carry their numbers
 
 /** Return the drawing of a network at a position; `choose` is called with what is clicked. */
@@ -50,7 +50,7 @@ function neuronGraph(trace) {
   columns.push({ x, name: "loss", isLoss: true });
   const loss = { x, y: TOP + ((tallest - 1) / 2) * apart, name: "loss" };
   const edges = [...edgesOf(trace, nodes), ...edgesToLoss(trace, last, held, loss)];
-  trace.graph = { columns, nodes, held, edges, loss, height, width: x + 56 };
+  trace.graph = { columns, nodes, held, edges, loss, height, width: x + 44 };
   return trace.graph;
 }
 
@@ -85,7 +85,7 @@ function edgesToLoss(trace, last, held, loss) {
 /** Return the room before a layer: more where the numbers of weights stand in it. */
 function gapBefore(layer) {
   if (layer.kind !== "linear") return GAP;
-  return layer.shape[0] * layer.input_shape[0] > 1 ? 248 : 144;
+  return layer.shape[0] * layer.input_shape[0] > 1 ? 210 : 144;
 }
 
 /** Return the edges between layers: of weights, of activations, past a residual block. */
@@ -114,7 +114,7 @@ function addWeight(edge, pairs, layer) {
   const place = edge.to.place * inputs + edge.from.place;
   edge.weight = { kind: "weight", parameter: layer.parameters.weight, place };
   edge.isLabelled = pairs.length <= MOST_LABELS;
-  edge.at = 0.36 + (inputs > 1 ? (0.3 * edge.from.place) / (inputs - 1) - 0.06 : 0.12);
+  edge.at = inputs > 1 ? 0.3 + (0.32 * edge.from.place) / (inputs - 1) : 0.48;
 }
 
 function drawColumn(view, graph, column) {
