@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from bpnet.nn.facts import number
 from bpnet.nn.layer import Array
 from bpnet.teach.trace.latex.formula import latex_formula
@@ -12,6 +14,10 @@ MOST_COLUMNS = 10  # of amsmath's bmatrix
 
 def latex_number(value: float) -> str:
     r"""Return a number: `-4800`, `1.5\cdot 10^{-7}`."""
+    if math.isnan(value):
+        return r"\text{undefined}"
+    if math.isinf(value):
+        return r"\infty" if value > 0 else r"-\infty"
     return latex_formula(number(value))
 
 

@@ -53,6 +53,7 @@ class ArrayForms:
         if self.has_numbers(array):
             digits = 17 if self.is_exact else 6
             return {"shape": array.shape, "values": [rounded(one, digits) for one in flat.tolist()]}
+        flat = np.where(np.isfinite(flat), flat, 0.0)
         least, most = float(flat.min()), float(flat.max())
         run = self.run if array.size > LARGE else 1
         shaded = strongest(flat, run)
@@ -80,7 +81,12 @@ def strongest(values: Array, run: int) -> Array:
     return found
 
 
-def rounded(value: float, digits: int = 6) -> float | int:
-    """Return a number with so many digits; a whole one as it is shortest written."""
+def rounded(value: float, digits: int = 6) -> float | int | None:
+    """Return a number with so many digits; a whole one as it is shortest written.
+
+    A number that is not finite becomes None, for JSON knows no infinity.
+    """
+    if not math.isfinite(value):
+        return None
     short = float(f"{value:.{digits}g}")
     return int(short) if short.is_integer() and abs(short) < 1e15 else short

@@ -75,17 +75,17 @@ function bytesOf(array) {
   return Uint8Array.from({ length: count(array.shape) }, byteOf);
 }
 
-/** Return the numbers of an array, in row order; NaN where the page holds a shade alone. */
+/** Return the numbers of an array, in row order; NaN where the page holds none. */
 function numbersOf(array) {
-  array.values ??= Array.from(bytesOf(array), (byte, place) =>
-    byte === ZERO ? 0 : (array.exact[place] ?? NaN),
-  );
-  return array.values;
+  array.numbers ??= array.bytes
+    ? Array.from(bytesOf(array), (byte, place) => (byte === ZERO ? 0 : array.exact[place] ?? NaN))
+    : array.values.map((value) => value ?? NaN); // what is not finite
+  return array.numbers;
 }
 
 /** Return numbers to paint an array with, in row order: about those that it has. */
 function shadesOf(array) {
-  if (!array.bytes) return array.values;
+  if (!array.bytes) return numbersOf(array);
   const step = (array.most - array.least) / LEVELS;
   array.shades ??= Array.from(bytesOf(array), (byte) =>
     byte === ZERO ? 0 : array.least + (byte - 1) * step,

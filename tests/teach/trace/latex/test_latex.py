@@ -34,7 +34,7 @@ COMMANDS = {  # of LaTeX and amsmath
     ),
     *("cdot", "odot", "star", "sum", "sigma", "delta", "eta", "nabla", "top", "mathbf", "hat"),
     *("alpha", "beta", "gamma", "varepsilon", "lambda", "mu", "rho", "pi", "sqrt", "leftarrow"),
-    *("max", "min", "log", "tanh", "operatorname", "times", "left", "right", "dots", "le"),
+    *("infty", "max", "min", "log", "tanh", "operatorname", "times", "left", "right", "dots", "le"),
 }
 
 
@@ -241,6 +241,13 @@ def test_the_total_loss_stands_beside_the_mean() -> None:
     assert r"L &= \sum_{n} C_{n} = 4.5 + 2 = 6.5" in text
     assert r"C &= L / 2 = (4.5 + 2) / 2 = 3.25" in text
     assert "L &=" not in derivation(load_config("chain", ()))
+
+
+def test_what_is_not_finite_is_no_number() -> None:
+    text = derivation(load_config("neuron-cross-entropy", ("weights.1.weight=800",)))
+    assert r"/ \text{outputs} = \infty" in text
+    assert r"\infty \cdot 0 = \text{undefined}" in text
+    assert list(problems(text)) == []
 
 
 def test_one_sample_is_no_samples() -> None:

@@ -217,6 +217,15 @@ def test_what_a_loss_does_itself_is_explained(page: Page) -> None:
     assert page.errors() == []
 
 
+def test_what_is_not_finite_is_no_number(page: Page) -> None:
+    page.open("neuron-cross-entropy", "weights.1.weight=800")
+    page.moment("before backward")
+    page.click("#next")
+    assert page.text("#network .held .value") == "1"
+    assert page.text("#network .held .gradient") == "?"
+    assert page.errors() == []
+
+
 @pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
 def test_paths_light_up_through_what_the_loss_does_itself(loss: str, page: Page) -> None:
     page.show(read_config(TABLE, f"train.loss={loss}"))

@@ -168,6 +168,14 @@ def test_arrays_of_one_size_are_treated_alike() -> None:
     assert forms.has_numbers(np.zeros(2))
 
 
+def test_what_is_not_finite_leaves_the_data_readable() -> None:
+    page = page_of("neuron-cross-entropy", "weights.1.weight=800")
+    without_scripts = re.sub(r"<script>.*?</script>", "", page, flags=re.S)
+    assert not re.search("Infinity|NaN", without_scripts)
+    held = data_of(page)["steps"][0]["loss_activation"]
+    assert held["grad_output"]["values"] == [None]
+
+
 def test_names_are_escaped() -> None:
     config = read_config(TINY)
     page = trace_page("</script><b>\udcff", "<i>", config, trace(config, 1))
