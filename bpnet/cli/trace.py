@@ -87,7 +87,7 @@ def command(
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.config.loading import load_config
     from bpnet.data.load import load_dataset
-    from bpnet.teach.trace.trace import trace
+    from bpnet.teach.trace.trace import MOST_NUMBERS, MOST_ON_PAGE, trace
 
     is_part = bool(parts or weight or brief)
     forms = {"--json": as_json, "--html": page is not None, "--latex": latex}
@@ -101,7 +101,8 @@ def command(
         demand("--html", "jinja2")
     load = partial(load_dataset, data_dir=data_dir, mirror=mirror, progress=DownloadProgress())
     config = load_config(source, overrides)
-    traced = trace(config, steps, load)
+    most = MOST_NUMBERS if page is None else MOST_ON_PAGE
+    traced = trace(config, steps, load, most)
     if as_json:
         show_document(source, traced)
     elif page is not None:

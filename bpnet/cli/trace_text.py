@@ -10,7 +10,6 @@ from bpnet.nn.facts import factor, number
 from bpnet.teach.trace.equations import NABLA, Equation
 from bpnet.teach.trace.jacobian import ELEMENT, IDENTITY, MIXED
 from bpnet.teach.trace.layout import (
-    LOST,
     MOST_SHOWN,
     Cell,
     Row,
@@ -22,11 +21,11 @@ from bpnet.teach.trace.layout import (
     told_apart,
     words,
 )
-from bpnet.teach.trace.paths import MOST_LISTED, MOST_PATHS, ElementPaths
+from bpnet.teach.trace.paths import ElementPaths
 from bpnet.teach.trace.selection import BACKWARD, FORWARD, PATHS, UPDATE, Selection
-from bpnet.teach.trace.step_trace import LayerTrace, LossActivation, StepTrace
+from bpnet.teach.trace.step_trace import LayerTrace, StepTrace
+from bpnet.teach.trace.step_words import cancelling, clipping, counted, memories
 from bpnet.teach.trace.ways import Path
-from bpnet.training.optimizers import OPTIMIZERS
 
 ALL = Selection()
 ONE = Cell((("", ("1",)),))
@@ -122,7 +121,8 @@ class StepText:
         headings = ("local derivative", "δ = ∂C/∂output", "product")
         yield from Table(("layer", "formula"), headings, tuple(rows)).lines(self.width)
         if held is not None:
-            yield from self._cancelling(held)
+            for sentence in cancelling(step):
+                yield from paragraph(sentence, self.width, indent=2)
 
     def _backward_row(self, name: str, layer: LayerTrace) -> Row:
         cells = (
@@ -131,20 +131,6 @@ class StepText:
             samples(layer.grad_input, self.labels),
         )
         return Row((name, layer.formulas.backward), cells)
-
-    def _cancelling(self, held: LossActivation) -> Iterator[str]:
-        """Yield why a loss that holds its activation needs neither ∂C/∂a nor the slope."""
-        step = self.step
-        text = f"loss and {held.name} cancel: {held.cancels}; so the loss applies the "
-        text += f"{held.name} itself and computes {step.loss_formulas.backward} alone"
-        yield from paragraph(text, self.width, indent=2)
-        back, known = step.layers[-1].grad_output, np.isfinite(held.grad_input)
-        if not known.all():
-            text = f"{LOST}: a has been rounded to 0 or 1, or nearly so: ∂C/∂a and the slope have "
-            yield from paragraph(text + "no digits left", self.width, indent=2)
-        if not np.allclose(held.grad_input[known], back[known], rtol=1e-9, atol=0):
-            text = "a and y are so close that their difference has fewer digits than the product"
-            yield from paragraph(text, self.width, indent=2)
 
     def _derivative(self, layer: LayerTrace) -> Cell:
         """Return a layer's local derivative: a row for each output, a column for each input."""
@@ -165,7 +151,6 @@ class StepText:
         step = self.step
         if not step.parameters:
             return
-        memories = next(iter(step.parameters.values())).memories
         rows = []
         for name, traced in step.parameters.items():
             arrays = [traced.before, traced.grad, *traced.memories.values(), traced.after]
@@ -178,14 +163,9 @@ class StepText:
                 yield from paragraph(rule, self.width, indent=12)
         else:
             yield "parameters"
-        if step.gradient_norm is not None and step.clipping is not None:
-            norm, clipping = number(step.gradient_norm), number(step.clipping)
-            yield f"            ‖g‖ = {norm}, so g is multiplied by {clipping}"
-        known = {
-            name: letter for rule in OPTIMIZERS.values() for name, letter in rule.letters.items()
-        }
-        letters = [f"{name} {known[name]}" for name in memories]
-        headings = ("before", "gradient g", *letters, "after")
+        if factor_of_all := clipping(step):
+            yield f"            {factor_of_all}"
+        headings = ("before", "gradient g", *memories(step), "after")
         yield from self._table(("name", "shape", "formula"), headings, rows)
 
     def _table(
@@ -270,14 +250,3 @@ class StepText:
 def one(value: float) -> Cell:
     """Return a cell for a single number."""
     return samples(np.array([[value]]), [])
-
-
-def counted(elements: Sequence[ElementPaths]) -> str:
-    """Describe how many paths lead from the numbers of a parameter to the loss."""
-    counts = [element.count for element in elements]
-    least, most = min(counts), max(counts)
-    if most == 0:
-        return "every path has a rate of 0, and so every gradient is 0"
-    each = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-    limits = f"above {MOST_PATHS}, or {MOST_LISTED} in all"
-    return f"{each} paths for each of {len(counts):,} numbers, not listed ({limits})"

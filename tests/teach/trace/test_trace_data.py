@@ -11,7 +11,6 @@ import pytest
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
 from bpnet.errors import ConfigError
-from bpnet.teach.trace import trace as tracing
 from bpnet.teach.trace.layout import MOST_SHOWN, columns, parameter, samples
 from bpnet.teach.trace.step_trace import StepTrace
 from bpnet.teach.trace.trace import trace
@@ -74,19 +73,16 @@ def test_inputs_are_the_pictures_as_training_sees_them() -> None:
     assert np.abs(distorted.inputs - step.inputs).max() > 0.1
 
 
-def test_the_size_is_checked_before_a_known_data_set_is_loaded(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_size_is_checked_before_a_known_data_set_is_loaded() -> None:
     def load(config: Config) -> Dataset:
         loaded.append(config.data.dataset)
         return dataclasses.replace(draw_dataset(), name=config.data.dataset)
 
     loaded: list[str] = []
-    monkeypatch.setattr(tracing, "MOST_NUMBERS", 500)
     for dataset, before in (("mnist", []), ("idx", ["idx"])):
         config = read_config(PICTURES, f"data.dataset={dataset}")
         with pytest.raises(ConfigError, match="too many numbers"):
-            trace(config, 1, load)
+            trace(config, 1, load, most=500)
         assert loaded == before
 
 

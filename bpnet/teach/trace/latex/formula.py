@@ -1,15 +1,9 @@
-"""Write formulas, numbers and arrays in LaTeX's letters."""
+"""Write formulas in LaTeX's letters."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-
-from bpnet.nn.facts import number
-from bpnet.nn.layer import Array
-
-MOST_NUMBERS = 36  # of an array that is written out
-MOST_COLUMNS = 10  # of amsmath's bmatrix
 
 SIGNS = {
     "σ": r"\sigma",
@@ -40,12 +34,16 @@ SIGNS = {
     "³": "^{3}",
     "ᵀ": r"^{\top}",
 }
-RAISED = {"⁻": "-", "ᶻ": "z", "ᵃ": "a", "ᵗ": "t"}
+RAISED = {"⁻": "−", "ᶻ": "z", "ᵃ": "a", "ᵗ": "t"}
 LOWERED = {"₁": "1", "₂": "2"}
 FUNCTIONS = ("max", "min", "log", "tanh")
 LETTERS = ("dW", "dX", "db", "sc", "oc")  # that stand side by side, but are no words
-END = "\0"  # of a command, until it is known whether a letter follows
-WORD = re.compile(r"(?<![\\_A-Za-z])[A-Za-z]{2,}(?:_[a-z]+)*(?: a [a-z]{2,})?'?")
+END = "\0"  # of a command, until it is known whether a letter follows, or ⟨ that stands for one
+WORD = rf"(?!(?:{'|'.join(FUNCTIONS + LETTERS)})\b)[A-Za-z]{{2,}}(?:_[a-z]+)*"
+NAME = re.compile(rf"(?<![\\_A-Za-z])({WORD})(?=\(|')")  # of a function
+WORDS = re.compile(rf"(?<![\\_A-Za-z{{])({WORD}(?: a(?= {WORD})| {WORD}(?![('\w]))*)")
+OPERATORS = "/·+−=(⊙⋆←"
+OPEN, CLOSED = "([{⟨", ")]}⟩"
 
 
 def latex_formula(text: str) -> str:
@@ -54,18 +52,50 @@ def latex_formula(text: str) -> str:
     text = re.sub("(.)\u0302", r"\\hat{\1}", text)
     text = _roots(text)
     text = re.sub(r"(\d(?:\.\d+)?)e([+−-])0*(\d+)", _power_of_ten, text)
-    text = re.sub(r"(?<!\\)_([A-Za-z]+)", r"_{\1}", WORD.sub(_word, text))
-    for marks, sign in ((RAISED, "^"), (LOWERED, "_")):
-        run = re.compile(f"[{''.join(marks)}]+")
-        text = run.sub(
-            lambda found, marks=marks, sign=sign: (  # type: ignore[misc]
-                f"{sign}{{{''.join(marks[one] for one in found[0])}}}"
-            ),
-            text,
-        )
-    written = "".join(map(_sign, text))
-    written = re.sub(f"{END}(?=[A-Za-z])", " ", written).replace(END, "")
+    for function in FUNCTIONS:
+        text = re.sub(rf"\b{function}\b", rf"\\{function}{END}", text)
+    text = WORDS.sub(_words, NAME.sub(_name, text))
+    text = re.sub(r"(?<!\\)_([A-Za-z]+)", r"_{\1}", text)
+    lowered = re.compile(f"[{''.join(LOWERED)}]+")
+    text = lowered.sub(lambda found: f"_{{{''.join(LOWERED[one] for one in found[0])}}}", text)
+    written = "".join(map(_sign, raised(text)))
+    written = re.sub(f"{END}(?=[A-Za-z⟨])", " ", written).replace(END, "")
     return re.sub(r" +", " ", re.sub(r" +([_^])", r"\1", written)).strip()
+
+
+def raised(text: str) -> str:
+    """Return a formula with braces around its exponents: `e^{−z}` for `e⁻ᶻ`."""
+    run = re.compile(f"[{''.join(RAISED)}]+")
+    return run.sub(lambda found: f"^{{{''.join(RAISED[one] for one in found[0])}}}", text)
+
+
+def split_outside(text: str, mark: str) -> list[str]:
+    """Split a text at every mark that stands outside of brackets."""
+    parts, depth, start, place = [], 0, 0, 0
+    while place < len(text):
+        depth += (text[place] in OPEN) - (text[place] in CLOSED)
+        if depth == 0 and text.startswith(mark, place):
+            parts.append(text[start:place])
+            place = start = place + len(mark)
+            continue
+        place += 1
+    return [*parts, text[start:]]
+
+
+def definitions(formula: str) -> tuple[str, list[str]]:
+    """Return a formula without what is said of its letters after a comma, and these definitions."""
+    parts = split_outside(formula, ", ")
+    first = next(
+        (place for place, part in enumerate(parts) if place and re.match(r"\S{1,2} = ", part)),
+        len(parts),
+    )
+    return ", ".join(parts[:first]), parts[first:]
+
+
+def right_side(formula: str) -> str:
+    """Return what a formula says that its first side is; all of it where it has one side alone."""
+    first, *others = split_outside(formula, " = ")
+    return " = ".join(others) or first
 
 
 def _sign(character: str) -> str:
@@ -73,16 +103,17 @@ def _sign(character: str) -> str:
     return sign + END if sign.startswith("\\") and sign[-1].isalpha() else sign
 
 
-def _word(found: re.Match[str]) -> str:
-    word = found[0]
-    if word in FUNCTIONS:
-        return f"\\{word}{END}"
-    if word in LETTERS:
-        return word
-    if word.endswith("'"):
-        name = word[:-1].replace("_", r"\_")
-        return rf"\operatorname{{{name}}}'"
-    return rf"\text{{ {word} }}"
+def _name(found: re.Match[str]) -> str:
+    name = found[1].replace("_", r"\_")
+    return rf"\operatorname{{{name}}}{END}"
+
+
+def _words(found: re.Match[str]) -> str:
+    """Return words with a blank to each side where a letter or a number follows."""
+    before, after = found.string[: found.start()].rstrip(" "), found.string[found.end() :]
+    left = " " if before and before[-1] not in OPERATORS else ""
+    right = " " if after.startswith(" ") and after.lstrip()[0] not in OPERATORS else ""
+    return rf"\text{{{left}{found[1]}{right}}}"
 
 
 def _power_of_ten(found: re.Match[str]) -> str:
@@ -112,39 +143,3 @@ def _end_of_operand(text: str, start: int) -> int:
     found = re.compile(r"\\hat\{.\}|[\d.]+(?:e[+−]\d+)?|.").match(text, start)
     assert found
     return found.end()
-
-
-def latex_number(value: float) -> str:
-    r"""Return a number: `-4800`, `1.5\cdot 10^{-7}`."""
-    return latex_formula(number(value))
-
-
-def fits(array: Array) -> bool:
-    """Return whether an array is written out."""
-    columns = array.shape[-1] if array.ndim else 1
-    return array.size <= MOST_NUMBERS and columns <= MOST_COLUMNS
-
-
-def latex_matrix(array: Array) -> str:
-    """Return a matrix of numbers; a single number stands alone, a large one is counted.
-
-    Args:
-        array: (rows, columns), or several of them (…, rows, columns), which stand side by side.
-    """
-    if array.size == 1:
-        return latex_number(float(array.reshape(-1)[0]))
-    if not fits(array):
-        size = r" \times ".join(map(str, array.shape))
-        return rf"\left[{size}\text{{ numbers}}\right]"
-    matrices = array.reshape(-1, *array.shape[-2:])
-    return r",\; ".join(_matrix([list(map(latex_number, row)) for row in one]) for one in matrices)
-
-
-def latex_matrix_of(rows: list[list[str]]) -> str:
-    """Return a matrix of formulas; a single one stands alone."""
-    return rows[0][0] if len(rows) == len(rows[0]) == 1 else _matrix(rows)
-
-
-def _matrix(rows: list[list[str]]) -> str:
-    lines = r" \\ ".join(" & ".join(row) for row in rows)
-    return rf"\begin{{bmatrix}} {lines} \end{{bmatrix}}"

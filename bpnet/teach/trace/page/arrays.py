@@ -1,32 +1,25 @@
-"""Put arrays into a page: their numbers while they are few, else a byte each for a picture."""
+"""Put arrays into a page: their numbers while they are few, else a byte each for a picture.
+
+A byte is a shade and no number: what is read in digits is never made of one.
+"""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 
 from bpnet.nn.layer import Array
-from bpnet.teach.trace.jacobian import ELEMENT
-from bpnet.teach.trace.step_trace import StepTrace
 
 MOST_NUMBERS = 60_000  # in a page, as numbers: about half a megabyte
 MOST_EXACT = 20_000  # that keep all their digits
-LEVELS = 255  # of a byte
-
-
-def arrays_of(step: StepTrace) -> Iterator[Array]:
-    """Yield every array of a step that is shown."""
-    yield step.inputs
-    for layer in step.layers:
-        yield from (layer.output, layer.grad_output)
-        if layer.local_derivative.form == ELEMENT and layer.local_derivative.values is not None:
-            yield layer.local_derivative.values
-    yield step.layers[0].grad_input
-    for traced in step.parameters.values():
-        yield from (traced.before, traced.grad, traced.after)
+ZERO = 0  # the byte of what is exactly 0
+LARGE = 50_000  # numbers of an array whose shades may be shared
+MOST_LARGE = 900_000  # shades of all large arrays together: more than a megabyte
+LEVELS = 254  # from the least to the most, the bytes 1 to 255
 
 
 class ArrayForms:
@@ -40,32 +33,60 @@ class ArrayForms:
         sizes = sorted(array.size for array in arrays)
         totals = np.cumsum(sizes)
         self.is_exact = int(totals[-1]) <= MOST_EXACT
-        fitting = int(np.searchsorted(totals, MOST_NUMBERS, side="right"))
-        self.largest = sizes[fitting - 1] if fitting else 0
-        if fitting < len(sizes) and sizes[fitting] == self.largest:  # equal ones are treated alike
-            self.largest -= 1
+        too_many = sizes[int(np.searchsorted(totals, MOST_NUMBERS, side="right")) :]
+        self.shades_from = too_many[0] if too_many else math.inf  # arrays of one size are alike
+        large = sum(array_size for array_size in too_many if array_size > LARGE)
+        self.run = max(1, math.ceil(large / MOST_LARGE))  # neighbours that share a shade
 
     def has_numbers(self, array: Array) -> bool:
         """Return whether the page holds the numbers of an array."""
-        return array.size <= self.largest
+        return array.size < self.shades_from
 
-    def as_json(self, array: Array) -> dict[str, Any]:
-        """Return shape and numbers of an array, in row order, or bytes from least to most."""
+    def as_json(self, array: Array, exact: Collection[int] = ()) -> dict[str, Any]:
+        """Return shape and numbers of an array, in row order, or bytes from least to most.
+
+        Args:
+            array: any.
+            exact: places in row order whose numbers are kept where the others are bytes.
+        """
         flat = array.reshape(-1)
         if self.has_numbers(array):
             digits = 17 if self.is_exact else 6
             return {"shape": array.shape, "values": [rounded(one, digits) for one in flat.tolist()]}
+        flat = np.where(np.isfinite(flat), flat, 0.0)
         least, most = float(flat.min()), float(flat.max())
-        levels = np.rint((flat - least) * (LEVELS / ((most - least) or 1.0))).astype(np.uint8)
+        run = self.run if array.size > LARGE else 1
+        shaded = strongest(flat, run)
+        levels = 1 + np.rint((shaded - least) * (LEVELS / ((most - least) or 1.0)))
+        levels[shaded == 0] = ZERO
         return {
             "shape": array.shape,
             "least": rounded(least),
             "most": rounded(most),
-            "bytes": base64.b64encode(levels.tobytes()).decode("ascii"),
+            "run": run,
+            "bytes": base64.b64encode(levels.astype(np.uint8).tobytes()).decode("ascii"),
+            "exact": {str(place): rounded(float(flat[place])) for place in exact},
         }
 
 
-def rounded(value: float, digits: int = 6) -> float | int:
-    """Return a number with so many digits; a whole one as it is shortest written."""
+def strongest(values: Array, run: int) -> Array:
+    """Return of every run of neighbours the number that is farthest from 0; the last may be short.
+
+    Args:
+        values: (numbers,).
+        run: how many neighbours.
+    """
+    runs = np.pad(values, (0, -len(values) % run)).reshape(-1, run)
+    found: Array = runs[np.arange(len(runs)), np.abs(runs).argmax(axis=1)]
+    return found
+
+
+def rounded(value: float, digits: int = 6) -> float | int | None:
+    """Return a number with so many digits; a whole one as it is shortest written.
+
+    A number that is not finite becomes None, for JSON knows no infinity.
+    """
+    if not math.isfinite(value):
+        return None
     short = float(f"{value:.{digits}g}")
     return int(short) if short.is_integer() and abs(short) < 1e15 else short

@@ -3,6 +3,7 @@
 
 const BETWEEN = 44; // boxes
 const HEAD = 52; // room for the names above
+const MOST_TARGETS = 12; // that are listed below the loss
 
 /** Return the drawing of a network at a position; `choose` is called with what is clicked. */
 function drawBoxes(view, choose) {
@@ -73,12 +74,11 @@ function drawHalf(view, box, y, choose, half) {
   const array = isValue ? outputsOf(view.step, box.layer) : gradientsOf(view.step, box.layer);
   const choice = (number) => ({ kind: "neuron", layer: box.layer, place: number });
   place.append(
-    drawArray(ofSample(array, sample), box.shape, {
+    drawArray(ofSample(array, sample), ofSample(array, sample, shadesOf), box.shape, {
       name: `${isValue ? "output" : "gradient"} of ${box.name}`,
       cellName: (number) => nameOf(box.name, number, box.shape),
       isLit: (number) => view.isLitName(nameOf(box.name, number, box.shape)),
-      isChosen: (number) =>
-        view.isChosen(choice(number)) || isSame(choice(number), view.shownWindow()),
+      chosen: chosenPlace(view, box.layer),
       choose: (number) => choose(choice(number)),
     }),
   );
@@ -86,6 +86,14 @@ function drawHalf(view, box, y, choose, half) {
     place.append(frame(box.layout, corner.place, corner.rows, corner.columns));
   }
   return place;
+}
+
+/** Return the place that is chosen in a layer, or whose window is shown; −1 for none. */
+function chosenPlace({ chosen, shownWindow }, layer) {
+  const found = [chosen, shownWindow()].find(
+    (one) => one?.kind === "neuron" && one.layer === layer,
+  );
+  return found?.place ?? -1;
 }
 
 /** Return the corner of the chosen window in each channel of a box that it looks at. */
@@ -123,10 +131,13 @@ function drawLossBox(view, x, bottom) {
     group.append(svg("text", { x: middle, y: HEAD + 12, class: "value" }, loss));
   }
   const targets = ofSample(view.step.targets, view.sample);
-  targets.slice(0, 12).forEach((target, place) => {
-    const name = targets.length > 1 ? `y[${place + 1}]` : "y";
-    const words = `${name} = ${shortText(target, 5)}`;
-    group.append(svg("text", { x: middle, y: HEAD + 36 + 16 * place, class: "small" }, words));
+  const lines = targets.slice(0, MOST_TARGETS).map((target, place) => {
+    const name = targets.length > 1 ? `y${subscript(place)}` : "y";
+    return `${name} = ${shortText(target, 5)}`;
+  });
+  if (targets.length > MOST_TARGETS) lines.push(`… ${targets.length - MOST_TARGETS} more`);
+  lines.forEach((words, line) => {
+    group.append(svg("text", { x: middle, y: HEAD + 36 + 16 * line, class: "small" }, words));
   });
   return group;
 }

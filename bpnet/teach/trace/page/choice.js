@@ -26,7 +26,7 @@ function neuronParts(view) {
   const sentences = view.gradient(number, place) === null ? [forward] : [forward, backward];
   return [
     html("h2", {}, name),
-    ...sentences.map((sentence) => html("p", {}, ...symbols(sentence))),
+    ...sentences.map((sentence) => html("p", {}, ...htmlOf(sentence))),
   ];
 }
 
@@ -34,9 +34,8 @@ function inputParts(view, place) {
   const name = nameOf("input", place, view.trace.input_shape);
   const gradient = view.gradient(-1, place);
   const first = view.trace.layers[0].name;
-  const forward = `It passes ${text(view.value(-1, place))} on to ${first}.`;
-  const arriving = text(gradient ?? 0);
-  const back = `The gradient ${arriving} arrives here: how the loss changes with the input.`;
+  const forward = `It passes ${textOrNot(view.value(-1, place))} on to ${first}.`;
+  const back = `The gradient ${textOrNot(gradient)} arrives here: how the loss changes with the input.`;
   const parts = gradient === null ? [forward] : [forward, back];
   return [html("h2", {}, name), ...parts.map((sentence) => html("p", {}, sentence))];
 }
@@ -44,15 +43,16 @@ function inputParts(view, place) {
 /** Return what is known of a number whose formula is not written out. */
 function summary(view, layer, place) {
   const gradient = view.gradient(layer, place);
-  const back = gradient === null ? "" : `, and δ = ${text(gradient)} comes back to it`;
-  const known = `It gives ${text(view.value(layer, place))}${back}.`;
+  const back = gradient === null ? "" : `, and δ = ${textOrNot(gradient)} comes back to it`;
+  const known = `It gives ${textOrNot(view.value(layer, place))}${back}.`;
   return `${known} The page has formulas with numbers for the largest of this layer.`;
 }
 
 /** Return the paths of a weight with their products and sum, or why they are not listed. */
 function weightParts(view, actions) {
   const weight = view.weight(view.chosen);
-  const heading = html("h2", {}, `${weight.name} = ${text(weight.value)}: its paths to the loss`);
+  const value = isHeld(weight.value) ? ` = ${text(weight.value)}` : ` (${NOT_HELD})`;
+  const heading = html("h2", {}, `${weight.name}${value}: its paths to the loss`);
   if (!view.knowsPaths()) return [heading, waiting(actions)];
   const listed = view.paths();
   if (!listed) return [heading, ...factoredParts(view)];
@@ -66,6 +66,11 @@ function weightParts(view, actions) {
   const total = listed.paths.length > 1 ? `Sum of the paths: ${terms}` : "Sum of the one path";
   const sum = `${total} = ${text(listed.sum)} ${relation} gradient ${text(listed.gradient)}`;
   return [heading, html("ol", { class: "paths" }, ...items), html("p", { id: "path-sum" }, sum)];
+}
+
+/** Return a number, or why there is none to be read. */
+function textOrNot(value) {
+  return isHeld(value) ? text(value) : `… (${NOT_HELD})`;
 }
 
 function inSum(value) {
@@ -106,7 +111,7 @@ function factoredParts(view) {
   const reason = view.step.paths_obstacle ?? "the paths are too many to be listed one by one";
   const whole = "δ, what comes back to the layer, is the sum of all that follows";
   const parts = [html("p", {}, `Not listed: ${reason}. Factored, ${whole}:`)];
-  const gradient = text(view.weight(view.chosen).gradient);
+  const gradient = textOrNot(view.weight(view.chosen).gradient);
   const numbers = worked ? `${worked[0]} = ${worked[1]}` : gradient;
   return [...parts, html("p", { class: "symbols" }, `gradient = ${numbers}`)];
 }

@@ -8,7 +8,7 @@ const MOST_ROWS = 10;
 function explain(view, panel) {
   const { position } = view;
   const parts = EXPLANATIONS[position.kind](view);
-  panel.replaceChildren(html("h2", {}, titleOf(view.trace, position)), ...parts.flat());
+  panel.replaceChildren(html("h2", {}, titleOf(view.trace, position)), ...parts.flat(2));
 }
 
 const EXPLANATIONS = {
@@ -30,22 +30,26 @@ const EXPLANATIONS = {
   loss: (view) => {
     const { step, sample } = view;
     const rows = [row("loss", step.worked.loss[sample], text(step.losses[sample]))];
-    if (step.losses.length > 1) rows.push(row("mean C", step.worked.mean, text(step.loss)));
-    return formula(step.loss_formulas.forward, rows);
+    const parts = [heldForward(view), formula(step.loss_formulas.forward, rows)];
+    if (step.losses.length < 2) return parts;
+    const [total, mean] = [text(step.total_loss), text(step.loss)];
+    return [
+      ...parts,
+      formula("L = Σ_n Cⁿ", [row("total loss L", step.worked.total, total)]),
+      formula("C = Σ losses / samples", [row("mean C", step.worked.mean, mean)]),
+    ];
   },
   "loss-gradient": (view) => {
     const { step, sample, trace } = view;
     const last = trace.layers.length - 1;
     const { name, shape } = trace.layers[last];
     const worked = step.worked.loss_gradient[sample];
-    return formula(
-      step.loss_formulas.backward,
-      namedRows(view, worked, `∂C/∂${name}`, shape, last),
-    );
+    const rows = namedRows(view, worked, `∂C/∂${name}`, shape, last);
+    return [heldBackward(view, name), formula(step.loss_formulas.backward, rows)];
   },
   backward: explainBackward,
   update: (view) => [
-    ...view.step.update.map((rule) => html("p", { class: "symbols" }, ...symbols(rule))),
+    ...view.step.update.map((rule) => html("p", { class: "symbols" }, ...htmlOf(rule))),
     workedTable(
       Object.entries(view.step.worked.updates).flatMap(([parameter, worked]) =>
         weightRows(view, worked, parameter, ""),
@@ -61,6 +65,29 @@ const EXPLANATIONS = {
     ),
   ],
 };
+
+/** Return what the activation that the loss applies itself gives. */
+function heldForward({ step, sample }) {
+  const held = step.loss_activation;
+  if (!held) return [];
+  const remark = `The loss applies the ${held.name} itself, to the network's output z:`;
+  const rows = plainRows(held.forward[sample], "a", held.shape);
+  return [html("p", {}, remark), ...formula(held.formulas.forward, rows)];
+}
+
+/** Return the factors that the loss does not need since they cancel: ∂C/∂a and the slope. */
+function heldBackward({ step, sample }, output) {
+  const held = step.loss_activation;
+  if (!held) return [];
+  const gradients = plainRows(held.gradient[sample], "∂C/∂a", held.shape);
+  const products = plainRows(held.backward[sample], `∂C/∂${output}`, held.shape);
+  const cancels = held.cancels[0].toUpperCase() + held.cancels.slice(1);
+  return [
+    ...formula(held.formulas.gradient, gradients),
+    ...formula(`${held.formulas.backward}, δ = ∂C/∂a`, products),
+    html("p", {}, ...htmlOf(`${cancels}.`)),
+  ];
+}
 
 /** Return a remark where formulas are written out for some of an array's numbers only. */
 function ofTheLargest(rows, shape) {
@@ -87,7 +114,14 @@ function explainBackward(view) {
 
 /** Return a formula in symbols, and a table of it with numbers. */
 function formula(written, rows) {
-  return [html("p", { class: "symbols" }, ...symbols(written)), workedTable(rows)];
+  return [html("p", { class: "symbols" }, ...htmlOf(written)), workedTable(rows)];
+}
+
+/** Return rows of numbers that cannot be chosen. */
+function plainRows(worked, name, shape) {
+  return Object.entries(worked).map(([place, [numbers, value]]) =>
+    row(nameOf(name, Number(place), shape), numbers, value),
+  );
 }
 
 /** Return rows of a layer's numbers; those of the chosen neuron are marked. */
@@ -123,7 +157,7 @@ function workedTable(rows) {
     ["number", "with its numbers", "value"],
     shown.map((one) => [
       html("th", { scope: "row" }, one.name),
-      html("td", {}, ...(one.numbers === one.value ? [] : symbols(`= ${one.numbers}`))),
+      html("td", {}, ...(one.numbers === one.value ? [] : htmlOf(`= ${one.numbers}`))),
       html("td", { class: "result" }, `= ${one.value}`),
     ]),
   );
@@ -133,4 +167,14 @@ function workedTable(rows) {
   if (few) return table;
   const more = `${rows.length - shown.length} more: choose a number in the drawing to see its own.`;
   return html("div", {}, table, html("p", { class: "quiet" }, more));
+}
+
+/** Return a formula with its indices lowered and its exponents raised: `z_i`, `e^{z_i}`. */
+function htmlOf(formula) {
+  const parts = formula.split(/((?<![a-z]{2})_\w+|\^\{[^}]*\})/); // not within leaky_relu
+  return parts.map((part) => {
+    if (/^_\w/.test(part)) return html("sub", {}, part.slice(1));
+    if (part.startsWith("^{")) return html("sup", {}, ...htmlOf(part.slice(2, -1)));
+    return part;
+  });
 }

@@ -14,7 +14,8 @@ function addLight(view) {
   const isWhole = isUnlisted && view.trace.drawing === "neurons";
   const { names, edges } = isWhole ? waysOnward(view) : listedWays(view);
   view.isLitName = (name) => names.has(name);
-  view.isLitEdge = ({ from, to, weight }) => {
+  view.isLitEdge = ({ from, to, weight, steps }) => {
+    if (steps) return steps.some((step) => edges.has(step));
     const own = weight && describeWeight(view, weight).name;
     return edges.has(`${from.name}→${to.name}`) || edges.has(`${own}→${to.name}`);
   };
@@ -42,10 +43,10 @@ function waysOnward({ trace, step, chosen }) {
   const neuron = nameOf(name, indexOf(place, shape)[0], outputs);
   const names = new Set([weight, neuron]);
   const edges = new Set([`${weight}→${neuron}`]);
-  for (const { from, to } of neuronGraph(trace).edges) {
+  for (const { from, to, steps } of neuronGraph(trace).edges) {
     if (!names.has(from.name)) continue;
     names.add(to.name);
-    edges.add(`${from.name}→${to.name}`);
+    edges.add(steps ? steps[0] : `${from.name}→${to.name}`);
   }
   return { names, edges };
 }

@@ -28,14 +28,14 @@ function viewOf({ position: number, sample, chosen, onlyPath }) {
     knowsOutput(position, layer) ? ofSample(outputsOf(step, layer), sample)[place] : null;
   view.gradient = (layer, place) =>
     knowsGradient(position, layer, last) ? ofSample(gradientsOf(step, layer), sample)[place] : null;
-  view.parameterNumbers = (parameter, kind) => parameterNumbers(view, parameter, kind);
+  view.parameterArray = (parameter, kind) => parameterArray(view, parameter, kind);
   view.weight = (choice) => describeWeight(view, choice);
   view.isChosen = (choice) => isSame(chosen, choice);
   view.spoken = (name, value, gradient) =>
     [
       name,
-      value === null ? "" : `, value ${text(value)}`,
-      gradient === null ? "" : `, gradient ${text(gradient)}`,
+      isHeld(value) ? `, value ${text(value)}` : "",
+      isHeld(gradient) ? `, gradient ${text(gradient)}` : "",
     ].join("");
   view.knowsPaths = () =>
     position.kind === "backward" ? position.layer === 0 : isAtLeast(position, "update");
@@ -50,19 +50,30 @@ function layerOf(parameter) {
   return parseInt(parameter, 10) - 1;
 }
 
-/** Return the numbers of a parameter or of its gradient at a position, or null. */
-function parameterNumbers({ step, position }, parameter, kind) {
-  const { before, grad, after } = step.parameters[parameter];
-  if (kind === "value") return numbersOf(isAtLeast(position, "update") ? after : before);
-  if (position.kind === "zero") return numbersOf(grad).map(() => 0);
-  return knowsWeightGradient(position, layerOf(parameter)) ? numbersOf(grad) : null;
+/** Return a parameter or its gradient at a position, or null where it is not known yet. */
+function parameterArray({ step, position }, parameter, kind) {
+  const { before, grad, after, zeros } = step.parameters[parameter];
+  if (kind === "value") return isAtLeast(position, "update") ? after : before;
+  if (position.kind === "zero") return zeros;
+  return knowsWeightGradient(position, layerOf(parameter)) ? grad : null;
 }
 
-/** Return name, value and gradient of a weight at a position. */
+/** Give every parameter the array that its gradient is set to at last. */
+function addZeros(trace) {
+  for (const step of trace.steps) {
+    for (const traced of Object.values(step.parameters)) {
+      const { shape } = traced.grad;
+      traced.zeros = { shape, values: Array(count(shape)).fill(0) };
+    }
+  }
+}
+
+/** Return name, value and gradient of a weight at a position; NaN for what is not held. */
 function describeWeight(view, { parameter, place }) {
   const name = nameOf(parameter, place, view.step.parameters[parameter].before.shape);
-  const value = parameterNumbers(view, parameter, "value")[place];
-  const gradient = parameterNumbers(view, parameter, "gradient")?.[place] ?? null;
+  const value = numbersOf(parameterArray(view, parameter, "value"))[place];
+  const known = parameterArray(view, parameter, "gradient");
+  const gradient = known && numbersOf(known)[place];
   return { name, value, gradient, spoken: view.spoken(name, value, gradient) };
 }
 
@@ -83,6 +94,7 @@ function change(changes) {
   at("network").replaceChildren(draw(view, choose));
   at("network").scrollLeft = scrolled;
   showPosition(view);
+  showSamples(view);
   explain(view, at("explanation"));
   showWindow(view, at("window"), choose);
   showChoice(view, at("chosen"), { goTo, lightOnly });
@@ -96,7 +108,6 @@ function lightOnly(onlyPath) {
   const sample = view.paths().paths[onlyPath]?.sample;
   const place = view.step.samples.indexOf(sample);
   change({ onlyPath, sample: place < 0 ? state.sample : place });
-  fillSamples();
 }
 
 /** Choose a neuron or weight; the chosen one is let go. */
@@ -136,10 +147,14 @@ function goTo(moment) {
 /** Move by some positions and bring what is current into sight. */
 function moveBy(positions) {
   const position = Math.min(Math.max(state.position + positions, 0), POSITIONS.length - 1);
-  const samples = TRACE.steps[POSITIONS[position].step].samples.length;
-  const isAsLarge = state.sample < samples; // the last batch of an epoch may be smaller
-  change({ position, sample: isAsLarge ? state.sample : 0 });
-  fillSamples();
+  const { step } = POSITIONS[position];
+  const isAsLarge = state.sample < TRACE.steps[step].samples.length; // a last batch may be smaller
+  const isSameStep = step === POSITIONS[state.position].step; // whose paths have their numbers
+  change({
+    position,
+    sample: isAsLarge ? state.sample : 0,
+    onlyPath: isSameStep ? state.onlyPath : null,
+  });
   const current = at("network").querySelector(".is-current");
   if (!current) return;
   const [box, room] = [current.getBoundingClientRect(), at("network").getBoundingClientRect()];
@@ -147,12 +162,15 @@ function moveBy(positions) {
 }
 
 /** Offer the samples of the step that is shown. */
-function fillSamples() {
-  const { samples } = TRACE.steps[POSITIONS[state.position].step];
-  at("sample-choice").hidden = samples.length < 2;
-  const options = samples.map((sample, place) => html("option", { value: place }, String(sample)));
-  at("sample").replaceChildren(...options);
-  at("sample").value = state.sample;
+function showSamples({ step, position, sample: shown }) {
+  const { samples } = step;
+  if (at("sample").dataset.step !== String(position.step)) {
+    const option = (sample, place) => html("option", { value: place }, String(sample));
+    at("sample").replaceChildren(...samples.map(option));
+    at("sample").dataset.step = position.step;
+    at("sample-choice").hidden = samples.length < 2;
+  }
+  at("sample").value = shown;
 }
 
 /** Start or stop playing. */
@@ -160,6 +178,7 @@ function play(isPlaying) {
   clearInterval(state.timer);
   state.timer = isPlaying ? setInterval(playOn, PAUSE) : null;
   at("play").setAttribute("aria-pressed", String(isPlaying));
+  at("position-name").setAttribute("aria-live", isPlaying ? "off" : "polite");
   at("play").textContent = isPlaying ? "❚❚ Pause" : "▶ Play";
 }
 
@@ -176,13 +195,14 @@ function playOn() {
 }
 
 function start() {
+  addZeros(TRACE);
   at("interactive").hidden = false;
   at("position").max = POSITIONS.length - 1;
   at("position").addEventListener("input", () => moveBy(at("position").value - state.position));
   at("previous").addEventListener("click", () => moveBy(-1));
   at("next").addEventListener("click", () => moveBy(1));
   at("play").addEventListener("click", () => {
-    if (state.position === POSITIONS.length - 1) change({ position: 0 });
+    if (state.position === POSITIONS.length - 1) moveBy(-state.position);
     play(state.timer === null);
   });
   at("sample").addEventListener("change", () =>
@@ -193,12 +213,11 @@ function start() {
   }
   const isSmall = TRACE.drawing === "neurons";
   at("legend").textContent = isSmall
-    ? "Choose a neuron or a weight, by click or by Tab and Enter."
+    ? "Choose a neuron or a weight, by click or by Tab, arrow keys and Enter."
     : "Blue is positive, orange negative, strong is large. " +
-      "Choose a number, by click or by Tab and Enter.";
+      "Choose a number, by click or by Tab, arrow keys and Enter.";
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => change({}));
   addEventListener("resize", () => change({}));
-  fillSamples();
   change({});
 }
 

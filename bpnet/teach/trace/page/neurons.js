@@ -3,9 +3,8 @@
 
 const RADIUS = 20;
 const TOP = 84; // of the first neuron's middle
-const GAP = 104; // between columns
+const GAP = 98; // between columns
 const MOST_LABELS = 9; // edges between two layers that all carry their numbers
-const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
 
 /** Return the drawing of a network at a position; `choose` is called with what is clicked. */
 function drawNeurons(view, choose) {
@@ -18,8 +17,9 @@ function drawNeurons(view, choose) {
   for (const edge of graph.edges) drawing.append(drawEdge(view, edge));
   for (const edge of graph.edges) drawing.append(drawEdgeNumbers(view, graph, edge, choose));
   for (const node of graph.nodes) drawing.append(drawNode(view, node, choose));
+  for (const node of graph.held) drawing.append(drawHeldNode(view, node));
   drawing.append(drawLoss(view, graph));
-  return drawing;
+  return rove(drawing, "network");
 }
 
 /** Return where every column, neuron and edge lies; layer −1 is the input. */
@@ -35,8 +35,7 @@ function neuronGraph(trace) {
     x += gapBefore(layer);
     columns.push({ layer: number, x, name: layer.name });
   });
-  columns.push({ layer: trace.layers.length, x: x + GAP, name: "loss" });
-  const nodes = columns.slice(0, -1).flatMap((column) => {
+  const nodes = columns.flatMap((column) => {
     const shape = column.layer < 0 ? trace.input_shape : trace.layers[column.layer].shape;
     return Array.from({ length: shape[0] }, (_, place) => ({
       ...{ layer: column.layer, place, x: column.x },
@@ -44,22 +43,55 @@ function neuronGraph(trace) {
       name: nameOf(column.name, place, shape),
     }));
   });
-  const loss = { x: x + GAP, y: TOP + ((tallest - 1) / 2) * apart, name: "loss" };
-  const edges = edgesOf(trace, nodes, loss);
-  trace.graph = { columns, nodes, edges, loss, height, width: x + GAP + 56 };
+  const last = nodes.filter((node) => node.layer === trace.layers.length - 1);
+  const held = heldNodes(trace, last);
+  if (held.length) columns.push({ x: held[0].x, name: held[0].column, isHeld: true });
+  x = columns.at(-1).x + GAP;
+  columns.push({ x, name: "loss", isLoss: true });
+  const loss = { x, y: TOP + ((tallest - 1) / 2) * apart, name: "loss" };
+  const edges = [...edgesOf(trace, nodes), ...edgesToLoss(trace, last, held, loss)];
+  trace.graph = { columns, nodes, held, edges, loss, height, width: x + 44 };
   return trace.graph;
+}
+
+/** Return nodes for the activation that the loss applies itself, if it does. */
+function heldNodes(trace, last) {
+  const activation = trace.steps[0].loss_activation;
+  if (!activation) return [];
+  const column = `(${activation.name})`;
+  return last.map(({ x, y, place }) => ({
+    ...{ x: x + GAP, y, place, column, name: nameOf(column, place, activation.shape) },
+  }));
+}
+
+/** Return the edges to the loss, through its own activation; paths count them as one step. */
+function edgesToLoss(trace, last, held, loss) {
+  const step = (node) => `${node.name}→loss`;
+  if (!held.length) return last.map((from) => ({ from, to: loss, steps: [step(from)] }));
+  const isDense = !trace.steps[0].loss_activation.slopes;
+  const meet = (from, to) => isDense || from.place === to.place;
+  const into = held.flatMap((to) =>
+    last
+      .filter((from) => meet(from, to))
+      .map((from) => ({ from, to, steps: [step(from)], isHeld: true })),
+  );
+  const onward = held.map((from) => {
+    const steps = last.filter((node) => meet(node, from)).map(step);
+    return { from, to: loss, steps, isInner: true };
+  });
+  return [...into, ...onward];
 }
 
 /** Return the room before a layer: more where the numbers of weights stand in it. */
 function gapBefore(layer) {
   if (layer.kind !== "linear") return GAP;
-  return layer.shape[0] * layer.input_shape[0] > 1 ? 192 : 144;
+  return layer.shape[0] * layer.input_shape[0] > 1 ? 210 : 144;
 }
 
-/** Return all edges: of weights, of activations, past a residual block, to the loss. */
-function edgesOf(trace, nodes, loss) {
+/** Return the edges between layers: of weights, of activations, past a residual block. */
+function edgesOf(trace, nodes) {
   const of = (layer) => nodes.filter((node) => node.layer === layer);
-  const edges = trace.layers.flatMap((layer, number) => {
+  return trace.layers.flatMap((layer, number) => {
     const isDense = layer.scope === "sample";
     const pairs = of(number).flatMap((to) =>
       of(number - 1)
@@ -74,8 +106,6 @@ function edgesOf(trace, nodes, loss) {
     }
     return pairs;
   });
-  const last = of(trace.layers.length - 1);
-  return [...edges, ...last.map((from) => ({ from, to: loss, layer: trace.layers.length }))];
 }
 
 /** Give an edge its weight, and the place of its numbers: later on the edge for each input. */
@@ -84,13 +114,15 @@ function addWeight(edge, pairs, layer) {
   const place = edge.to.place * inputs + edge.from.place;
   edge.weight = { kind: "weight", parameter: layer.parameters.weight, place };
   edge.isLabelled = pairs.length <= MOST_LABELS;
-  edge.at = 0.36 + (inputs > 1 ? (0.3 * edge.from.place) / (inputs - 1) - 0.06 : 0.12);
+  edge.at = inputs > 1 ? 0.3 + (0.32 * edge.from.place) / (inputs - 1) : 0.48;
 }
 
 function drawColumn(view, graph, column) {
   const { position } = view;
-  const isLoss = column.layer === view.trace.layers.length;
-  const isCurrent = position.layer === column.layer || (isLoss && position.kind.startsWith("loss"));
+  const isOfLoss = column.isLoss || column.isHeld;
+  const isCurrent = isOfLoss
+    ? position.kind.startsWith("loss")
+    : position.layer === column.layer;
   const box = { x: column.x - 36, y: 30, width: 72, height: graph.height - 34, rx: 8 };
   return svg(
     "g",
@@ -104,17 +136,21 @@ function drawEdge(view, edge) {
   const { from, to } = edge;
   const kinds = ["edge"];
   if (view.isLitEdge(edge)) kinds.push("is-lit");
+  const weight = edge.weight ? { "data-weight": view.weight(edge.weight).name } : {};
+  const name = edge.isInner ? {} : { "data-edge": edge.steps?.[0] ?? `${from.name}→${to.name}` };
+  const about = { class: kinds.join(" "), ...name, ...weight };
   const ends = { x1: from.x + RADIUS, y1: from.y, x2: to.x - RADIUS, y2: to.y };
-  if (!edge.isPast) return svg("g", { class: kinds.join(" ") }, svg("line", ends));
+  if (!edge.isPast) return svg("g", about, svg("line", ends));
   const [x, y] = [(from.x + to.x) / 2, from.y - 86];
   const curve = `M ${from.x + 14} ${from.y - 14} Q ${x} ${y} ${to.x - 14} ${to.y - 14}`;
-  return svg("g", { class: kinds.join(" ") }, svg("path", { d: curve }));
+  return svg("g", about, svg("path", { d: curve }));
 }
 
 /** Return the numbers of an edge: its weight above and the gradient below, or its slope. */
 function drawEdgeNumbers(view, graph, edge, choose) {
   const { from, to } = edge;
   if (edge.isPast || to === graph.loss) return svg("g");
+  if (edge.isHeld) return drawHeldSlope(view, edge);
   if (!edge.weight) return drawSlope(view, edge);
   const weight = view.weight(edge.weight);
   const [x, y] = [from.x + edge.at * (to.x - from.x), from.y + edge.at * (to.y - from.y)];
@@ -142,9 +178,43 @@ function drawEdgeNumbers(view, graph, edge, choose) {
 function drawSlope(view, edge) {
   const slopes = view.step.slopes[edge.layer];
   if (!slopes || !knowsWeightGradient(view.position, edge.layer)) return svg("g");
-  const slope = ofSample(slopes, view.sample)[edge.to.place];
-  const [x, y] = [(edge.from.x + edge.to.x) / 2, (edge.from.y + edge.to.y) / 2];
-  return label(x, y + 16, `· ${shortText(slope, 6)}`, "gradient");
+  return slopeLabel(view, edge, slopes);
+}
+
+/** Return the slope of the activation that the loss applies itself, which it does not compute. */
+function drawHeldSlope(view, edge) {
+  const { slopes } = view.step.loss_activation;
+  if (!slopes || !isAtLeast(view.position, "loss-gradient")) return svg("g");
+  return slopeLabel(view, edge, slopes);
+}
+
+function slopeLabel(view, { from, to }, slopes) {
+  const slope = ofSample(slopes, view.sample)[to.place];
+  const [x, y] = [(from.x + to.x) / 2, (from.y + to.y) / 2];
+  return label(x, y + 16, `· ${asFactor(slope, 6)}`, "gradient");
+}
+
+/** Return a number of the activation that the loss applies itself: a above, ∂C/∂a below. */
+function drawHeldNode(view, node) {
+  const { output, grad_output: gradients } = view.step.loss_activation;
+  const isKnown = isAtLeast(view.position, "loss");
+  const value = isKnown ? ofSample(output, view.sample)[node.place] : null;
+  const isBack = isAtLeast(view.position, "loss-gradient");
+  const gradient = isBack ? ofSample(gradients, view.sample)[node.place] : null;
+  const kinds = ["held"];
+  if (isKnown) kinds.push("has-value");
+  if (isBack) kinds.push("has-gradient");
+  const spoken = view.spoken(node.name, value, gradient);
+  const { x, y } = node;
+  const group = svg(
+    "g",
+    { class: kinds.join(" "), role: "img", "aria-label": spoken },
+    svg("circle", { cx: x, cy: y, r: RADIUS, class: "body" }),
+    label(x, y + 5, `a${subscript(node.place)}`, "plain"),
+  );
+  if (isKnown) group.append(label(x, y - RADIUS - 7, shortText(value), "value"));
+  if (isBack) group.append(label(x, y + RADIUS + 16, shortText(gradient), "gradient"));
+  return group;
 }
 
 function drawNode(view, node, choose) {
@@ -158,11 +228,10 @@ function drawNode(view, node, choose) {
   if (view.isLitName(node.name)) kinds.push("is-lit");
   if (view.isChosen(choice)) kinds.push("is-chosen");
   const letter = layer ? layer.formulas.forward[0] : "x";
-  const subscript = [...String(node.place + 1)].map((digit) => SUBSCRIPTS[digit]).join("");
   const place = { cx: node.x, cy: node.y, r: RADIUS };
   const circle = svg("circle", { ...place, class: "body", "data-key": node.name });
   makeButton(circle, view.spoken(node.name, value, gradient), () => choose(choice));
-  const words = label(node.x, node.y + 5, letter + subscript, "plain");
+  const words = label(node.x, node.y + 5, letter + subscript(node.place), "plain");
   const group = svg("g", { class: kinds.join(" ") }, circle, words);
   if (value !== null) group.append(label(node.x, node.y - RADIUS - 7, shortText(value), "value"));
   if (gradient !== null) {
@@ -186,7 +255,7 @@ function drawBias(view, node, layer, choose) {
     "g",
     { class: kinds.join(" ") },
     button,
-    label(node.x, y, `+ ${shortText(bias.value, 6)}`, "weight"),
+    label(node.x, y, asTerm(bias.value, 6), "weight"),
   );
   if (bias.gradient !== null) {
     group.append(label(node.x, y + 16, shortText(bias.gradient), "gradient"));
@@ -212,7 +281,7 @@ function drawLoss(view, graph) {
   );
   if (isKnown) group.append(label(x, y - RADIUS - 7, shortText(loss), "value"));
   ofSample(view.step.targets, view.sample).forEach((target, place, all) => {
-    const name = all.length > 1 ? `y${SUBSCRIPTS[(place + 1) % 10]}` : "y";
+    const name = all.length > 1 ? `y${subscript(place)}` : "y";
     group.append(label(x, y + RADIUS + 16 + 16 * place, `${name} = ${shortText(target)}`, "small"));
   });
   return group;

@@ -13,17 +13,19 @@ from bpnet.config.settings import Config
 from bpnet.errors import escaped
 from bpnet.html.page import render
 from bpnet.nn.facts import number
+from bpnet.nn.layer import Layer
 from bpnet.teach.trace.layout import size
-from bpnet.teach.trace.page.arrays import ArrayForms, arrays_of
+from bpnet.teach.trace.page.arrays import ArrayForms
 from bpnet.teach.trace.page.drawing import drawing, layers_as_json
 from bpnet.teach.trace.page.step_data import StepData
 from bpnet.teach.trace.page.tables import PageTable, step_tables
+from bpnet.teach.trace.step_arrays import arrays_of
 from bpnet.teach.trace.step_trace import StepTrace
 
 HERE = Path(__file__).parent
 SCRIPTS = (  # in the order in which they build on each other
-    *("numbers.js", "positions.js", "svg.js", "pictures.js", "neurons.js", "boxes.js"),
-    *("formulas.js", "window.js", "light.js", "choice.js", "weights.js", "main.js"),
+    *("numbers.js", "positions.js", "svg.js", "rove.js", "pictures.js", "neurons.js", "boxes.js"),
+    *("formulas.js", "filter_window.js", "light.js", "choice.js", "weights.js", "main.js"),
 )
 MOST_BYTES = 2_700_000  # of data and tables together: the page stays below 3 MB
 
@@ -41,16 +43,7 @@ def trace_page(source: str, about: str, config: Config, steps: Sequence[StepTrac
     shape = first.inputs.shape[1:]
     layers = build_layers(config, shape, None, [])
     forms = ArrayForms(array for step in steps for array in arrays_of(step))
-    data: list[dict[str, Any]] = []
-    tables: list[list[PageTable]] = []
-    size_so_far = 0
-    for step in steps:
-        found, shown = StepData(step, layers, config, forms).as_json(), step_tables(step)
-        size_so_far += bytes_of(found, shown)
-        if data and size_so_far > MOST_BYTES:
-            break
-        data.append(found)
-        tables.append(shown)
+    data, tables = first_steps(config, steps, layers, forms)
     values = {
         "version": __version__,
         "name": escaped(source),
@@ -68,6 +61,23 @@ def trace_page(source: str, about: str, config: Config, steps: Sequence[StepTrac
         },
     }
     return render(HERE, "trace.html", values)
+
+
+def first_steps(
+    config: Config, steps: Sequence[StepTrace], layers: Sequence[Layer[Any]], forms: ArrayForms
+) -> tuple[list[dict[str, Any]], list[list[PageTable]]]:
+    """Return data and tables of as many steps as the page has room for, at least one."""
+    data: list[dict[str, Any]] = []
+    tables: list[list[PageTable]] = []
+    size_so_far = 0
+    for step in steps:
+        found, shown = StepData(step, layers, config, forms).as_json(), step_tables(step, layers)
+        size_so_far += bytes_of(found, shown)
+        if data and size_so_far > MOST_BYTES:
+            break
+        data.append(found)
+        tables.append(shown)
+    return data, tables
 
 
 def bytes_of(data: dict[str, Any], tables: Sequence[PageTable]) -> int:
@@ -98,6 +108,11 @@ def notes(steps: Sequence[StepTrace], shown: int, forms: ArrayForms) -> list[str
             "Too large for their numbers, shown as pictures alone: "
             f"{', '.join(large)}. bpnet trace --json has every number."
         )
-    elif not forms.is_exact:
+    if forms.run > 1:
+        found.append(
+            f"In the largest pictures {forms.run} neighbours share the colour of the one that is "
+            "farthest from 0."
+        )
+    if not forms.is_exact:
         found.append("Numbers have six digits. bpnet trace --json has all of them.")
     return found

@@ -3,6 +3,7 @@
 "use strict";
 
 const MOST_CELLS = 64; // of an array that is drawn with its numbers
+const CELL_WIDTH = 74; // room for a minus sign, three digits and a power of ten
 const WIDEST = 200; // of a picture, if its pixels are not too small for that
 
 /** Return how an array is laid out: channels side by side, each with rows and columns. */
@@ -16,7 +17,7 @@ function layoutOf(shape) {
   const side = Math.max(across * columns > WIDEST / 2 ? 1 : 2, Math.min(10, fitting));
   return {
     ...{ total, rows, columns, channels, across, hasNumbers },
-    width: hasNumbers ? 58 : side,
+    width: hasNumbers ? CELL_WIDTH : side,
     height: hasNumbers ? 26 : side,
   };
 }
@@ -69,46 +70,52 @@ function palette(values, strongest) {
 /**
  * Draw an array.
  *
- * @param values its numbers.
+ * @param values its numbers, NaN where they are not held.
+ * @param shades what it is painted with: about its numbers.
  * @param shape of the array.
- * @param about name (of the whole), cellName (of a place), isLit and isChosen (of a place),
+ * @param about name (of the whole), cellName and isLit (of a place), chosen (a place or −1),
  *   choose (called with a place).
  */
-function drawArray(values, shape, about) {
+function drawArray(values, shades, shape, about) {
   const layout = layoutOf(shape);
-  return layout.hasNumbers ? drawCells(values, layout, about) : drawPixels(values, layout, about);
+  return layout.hasNumbers
+    ? drawCells(values, shades, layout, about)
+    : drawPixels(shades, layout, about);
 }
 
-function drawCells(values, layout, about) {
-  const paint = palette(values, 0.45); // so weak that the numbers stand out
+function drawCells(values, shades, layout, about) {
+  const paint = palette(shades, 0.45); // so weak that the numbers stand out
   const group = svg("g", { role: "group", "aria-label": about.name });
   values.forEach((value, place) => {
     const [column, row] = cellOf(layout, place);
     const [x, y] = [column * layout.width, row * layout.height];
     const kinds = ["cell"];
     if (about.isLit(place)) kinds.push("is-lit");
-    if (about.isChosen(place)) kinds.push("is-chosen");
+    if (place === about.chosen) kinds.push("is-chosen");
     const cell = svg("rect", {
       ...{ x, y, width: layout.width, height: layout.height },
-      ...{ fill: `rgb(${paint(value).join(" ")})`, "data-key": `${about.name} ${place}` },
+      ...{ fill: `rgb(${paint(shades[place]).join(" ")})`, "data-key": `${about.name} ${place}` },
     });
-    makeButton(cell, `${about.cellName(place)}, ${text(value)}`, () => about.choose(place));
-    const words = label(x + layout.width / 2, y + layout.height / 2 + 5, shortText(value), "plain");
+    const spoken = Number.isNaN(value) ? "" : `, ${text(value)}`;
+    makeButton(cell, about.cellName(place) + spoken, () => about.choose(place));
+    const written = Number.isNaN(value) ? "" : shortText(value);
+    const words = label(x + layout.width / 2, y + layout.height / 2 + 5, written, "plain");
     group.append(svg("g", { class: kinds.join(" ") }, cell, words));
   });
-  return group;
+  return rove(group, about.name);
 }
 
-function drawPixels(values, layout, about) {
+function drawPixels(shades, layout, about) {
+  const { chosen } = about;
   const [width, height] = sizeOf(layout);
   const picture = svg("image", { width, height, preserveAspectRatio: "none" });
-  picture.setAttribute("href", pixelsOf(values, layout));
+  picture.setAttribute("href", pictureOf(shades, layout));
   const group = svg("g", { "data-key": about.name }, picture);
-  const chosen = values.findIndex((_, place) => about.isChosen(place));
   if (chosen >= 0) group.append(frame(layout, chosen, 1, 1));
   makeButton(group, `${about.name}: a picture, arrow keys choose a number in it`, (event) => {
     const place = event.clientX ? placeAt(picture, layout, event) : 0;
-    if (place !== null) about.choose(place);
+    const isKept = !event.clientX && chosen >= 0; // a key lets nothing go that arrows have found
+    if (place !== null && !isKept) about.choose(place);
   });
   group.addEventListener("keydown", (event) => {
     const moves = {
@@ -125,8 +132,19 @@ function drawPixels(values, layout, about) {
   return group;
 }
 
+const pictures = new WeakMap(); // addresses by what is painted, and by the colours of the page
+
+/** Return an address of a picture, which is painted once for light and once for dark. */
+function pictureOf(shades, layout) {
+  if (!pictures.has(shades)) pictures.set(shades, {});
+  const painted = pictures.get(shades);
+  const scheme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  painted[scheme] ??= paintedPicture(shades, layout);
+  return painted[scheme];
+}
+
 /** Return an address of a picture with a pixel for each number. */
-function pixelsOf(values, layout) {
+function paintedPicture(values, layout) {
   const paint = palette(values, 1);
   const canvas = html("canvas");
   const [width, height] = sizeOf(layout);

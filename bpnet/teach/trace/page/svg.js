@@ -27,16 +27,6 @@ function scaled(width, height, room) {
   return { width: width * scale, height: height * scale, viewBox: `0 0 ${width} ${height}` };
 }
 
-/** Return a formula with its indices lowered and its exponents raised: `z_i`, `e^{z_i}`. */
-function symbols(formula) {
-  const parts = formula.split(/(_\w+|\^\{[^}]*\})/);
-  return parts.map((part) => {
-    if (/^_\w/.test(part)) return html("sub", {}, part.slice(1));
-    if (part.startsWith("^{")) return html("sup", {}, ...symbols(part.slice(2, -1)));
-    return part;
-  });
-}
-
 /** Return a text of a drawing; what it stands beside names the number for screen readers. */
 function label(x, y, words, kind = "") {
   return svg("text", { x, y, class: `label ${kind}`, "aria-hidden": "true" }, words);

@@ -70,9 +70,9 @@ function parameterRows(view, parameter, choose) {
 /** Return a row with pictures of a large parameter and its gradient. */
 function pictureRow(view, parameter, shape, choose) {
   const of = (kind) => {
-    const numbers = view.parameterNumbers(parameter, kind);
-    if (!numbers) return html("td", {}, "none");
-    return html("td", {}, parameterPicture(view, parameter, kind, numbers, shape, choose));
+    const array = view.parameterArray(parameter, kind);
+    if (!array) return html("td", {}, "none");
+    return html("td", {}, parameterPicture(view, parameter, kind, array, choose));
   };
   const heading = html("th", { scope: "row" }, parameter, html("br"), shape.join("×"));
   return { isChosen: false, cells: [heading, of("value"), of("gradient")] };
@@ -86,18 +86,20 @@ function pictureShape(view, parameter, shape) {
   return looksAtPictures ? [shape[0], ...before.input_shape] : shape;
 }
 
-function parameterPicture(view, parameter, kind, numbers, shape, choose) {
+function parameterPicture(view, parameter, kind, array, choose) {
+  const { shape } = array;
+  const shades = shadesOf(array);
   const drawn = pictureShape(view, parameter, shape);
   const [width, height] = sizeOf(layoutOf(drawn));
   const choice = (place) => ({ kind: "weight", parameter, place });
-  const picture = drawArray(numbers, drawn, {
+  const picture = drawArray(numbersOf(array), shades, drawn, {
     name: `${kind} of ${parameter}`,
     cellName: (place) => nameOf(parameter, place, shape),
     isLit: () => false,
-    isChosen: (place) => view.isChosen(choice(place)),
+    chosen: view.chosen?.parameter === parameter ? view.chosen.place : -1,
     choose: (place) => choose(choice(place)),
   });
-  const [least, most] = [Math.min, Math.max].map((of) => numbers.reduce((a, b) => of(a, b)));
+  const { least, most } = rangeOf(array);
   const drawing = svg(
     "svg",
     { width: width + 4, height: height + 4, viewBox: `-2 -2 ${width + 4} ${height + 4}` },

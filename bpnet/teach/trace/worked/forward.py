@@ -31,7 +31,12 @@ def forward_numbers(step: LayerStep, place: Place) -> str:
         return number(_same_place(step, place))
     if layer.scope == "element":
         z = _same_place(step, place)
-        return ONE_INPUT.get(layer.kind, _by_name)(layer, z)
+        return ONE_INPUT[layer.kind](layer, z) if layer.kind in ONE_INPUT else unknown(layer)
+    return unknown(layer)
+
+
+def unknown(layer: Any) -> str:
+    """Return what stands for the numbers of a layer whose formula is not known here."""
     return f"{layer.kind}(…)"
 
 
@@ -54,6 +59,7 @@ ONE_INPUT: dict[str, Callable[[Any, float], str]] = {
     "softplus": lambda layer, z: f"log(1 + {power(z)})",
     "elu": lambda layer, z: number(z) if z > 0 else f"{number(layer.alpha)} · ({power(z)} − 1)",
     "scale": lambda layer, z: product(layer.factor, z),
+    "gelu": _by_name,
 }
 
 

@@ -74,6 +74,19 @@ def layer_steps(step: StepTrace, layers: Sequence[Layer[Any]]) -> list[LayerStep
     return found
 
 
+def loss_step(step: StepTrace, layer: Layer[Any] | None) -> LayerStep | None:
+    """Return the activation that the loss applies itself as if it were the last layer.
+
+    Args:
+        step: that was traced.
+        layer: the activation, or None.
+    """
+    held = step.loss_activation
+    if held is None or layer is None:
+        return None
+    return LayerStep(layer, held, step.layers[-1].output, {}, None, None)
+
+
 @dataclass(frozen=True)
 class Windows:
     """Know which pixels each window of a convolution or a pooling layer covers.

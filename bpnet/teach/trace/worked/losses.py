@@ -25,9 +25,14 @@ def loss_numbers(kind: str, step: StepTrace, sample: int) -> str:
     return LOSSES[kind](outputs, targets) if kind in LOSSES else "…"
 
 
+def total_numbers(step: StepTrace) -> str:
+    """Return how the total loss L comes from those of the samples."""
+    return _sum([factor(float(one)) for one in step.losses])
+
+
 def mean_numbers(step: StepTrace) -> str:
     """Return how the mean loss C comes from those of the samples."""
-    return quotient(_sum([number(float(one)) for one in step.losses]), len(step.losses))
+    return quotient(total_numbers(step), len(step.losses))
 
 
 def loss_gradient_numbers(kind: str, step: StepTrace, sample: int, output: int) -> str:
@@ -37,6 +42,16 @@ def loss_gradient_numbers(kind: str, step: StepTrace, sample: int, output: int) 
         return "…"
     text, over_outputs = GRADIENTS[kind](outputs, targets, output)
     return quotient(text, len(step.samples) * (len(outputs) if over_outputs else 1))
+
+
+def activation_gradient_numbers(kind: str, step: StepTrace, sample: int, output: int) -> str:
+    """Return how one number of ∂C/∂a comes from a, what the loss's own activation gives."""
+    held = step.loss_activation
+    if held is None or kind not in ACTIVATION_GRADIENTS:
+        return "…"
+    a, y = held.output[sample].reshape(-1), step.targets[sample].reshape(-1)
+    text, over_outputs = ACTIVATION_GRADIENTS[kind](float(a[output]), float(y[output]))
+    return quotient(text, len(step.samples) * (len(a) if over_outputs else 1))
 
 
 def _vectors(step: StepTrace, sample: int) -> tuple[Array, Array]:
@@ -97,6 +112,14 @@ GRADIENTS: dict[str, Callable[[Array, Array, int], tuple[str, bool]]] = {
     "cross_entropy": _softmax_gradient,
     "binary_cross_entropy": lambda z, y, i: (
         f"σ({number(float(z[i]))}) − {factor(float(y[i]))}",
+        True,
+    ),
+}
+# ∂C/∂a of the activation that a loss applies itself, likewise.
+ACTIVATION_GRADIENTS: dict[str, Callable[[float, float], tuple[str, bool]]] = {
+    "cross_entropy": lambda a, y: (f"−{number(y)} / {number(a)}", False),
+    "binary_cross_entropy": lambda a, y: (
+        f"(1 − {factor(y)}) / (1 − {number(a)}) − {number(y)} / {number(a)}",
         True,
     ),
 }

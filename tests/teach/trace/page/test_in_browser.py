@@ -1,8 +1,10 @@
 """The page of a trace in a real browser: slider, keys, clicks, paths, phones, no scripts."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.chrome.webdriver import WebDriver
@@ -16,8 +18,26 @@ from bpnet.config.settings import Config
 from bpnet.nn.facts import number
 from bpnet.teach.trace.page.page import trace_page
 from bpnet.teach.trace.trace import trace
+from tests.helpers.accessible import prefer, violations
+from tests.helpers.tiny import read_config
+from tests.teach.trace.test_trace import TABLE
 from tests.teach.trace.worked.test_worked import pictures, vectors
 
+SIGNS = """
+[data]
+dataset = table
+inputs = 1
+targets = 1
+[model]
+layers =
+    linear 1
+    scale -0.5
+[weights]
+1.bias = -2
+[train]
+loss = mse
+"""
+NOT_HELD = "too many numbers to hold: see bpnet trace --json"
 CONTRAST = """
 const luminance = (colour) => {
   const [red, green, blue] = colour.match(/\\d+/g).map((part) => {
@@ -34,11 +54,29 @@ return [...document.querySelectorAll(".cell")].map((cell) => {
 """
 
 
-# Whether something lights up, if the chosen sample has a path without a rate of 0.
+# What is lit in the drawing: neurons, biases and cells by name, edges by their ends.
 LIT = """
-const view = viewOf(state);
-const has = view.paths().paths.some((path) => path.sample === view.step.samples[view.sample]);
-return has === (document.querySelectorAll("#network .is-lit").length > 0);
+const all = (selector) => [...document.querySelectorAll(`#network ${selector}`)];
+const spoken = (element) => element.getAttribute("aria-label").match(/^[^\\]]*\\]|^loss/)[0];
+return {
+  names: [
+    ...all(".node.is-lit > [role=button]"),
+    ...all(".node.is-lit[role=img]"),
+    ...all(".bias.is-lit > [role=button]"),
+    ...all(".cell.is-lit [role=button]"),
+  ].map(spoken),
+  edges: all(".edge.is-lit[data-edge]").map((edge) => [edge.dataset.weight, edge.dataset.edge]),
+};
+"""
+
+
+COUNT_PAINTED = """
+window.painted = 0;
+const original = HTMLCanvasElement.prototype.toDataURL;
+HTMLCanvasElement.prototype.toDataURL = function () {
+  painted += 1;
+  return original.call(this);
+};
 """
 
 
@@ -162,6 +200,75 @@ def test_a_formula_stands_in_symbols_with_numbers_and_as_a_value(page: Page) -> 
     assert cells == ["= 10 · 1 + 1", "= 11"]
 
 
+def test_what_a_loss_does_itself_is_explained(page: Page) -> None:
+    page.open("neuron-cross-entropy")
+    page.moment("before backward")
+    assert page.text("#network .held .value") == "0.98201"
+    assert page.all("#network .held .gradient") == []
+    assert "The loss applies the sigmoid itself" in page.text("#explanation")
+    assert "= 0.982014" in page.texts("#explanation td")
+    page.click("#next")
+    cells = page.texts("#explanation td")
+    assert cells[1] == "= 55.5982"
+    assert page.text("#network .held .gradient") == "55.5982"
+    assert "· 0.0177" in page.texts("#network text.gradient")
+    assert cells[2:4] == ["= 0.0176627 · 55.5982", "= 0.982014"]
+    assert "Loss and sigmoid cancel" in page.text("#explanation")
+    assert page.errors() == []
+
+
+def test_what_is_not_finite_is_no_number(page: Page) -> None:
+    page.open("neuron-cross-entropy", "weights.1.weight=800")
+    page.moment("before backward")
+    page.click("#next")
+    assert page.text("#network .held .value") == "1"
+    assert page.text("#network .held .gradient") == "?"
+    assert page.errors() == []
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
+def test_paths_light_up_through_what_the_loss_does_itself(loss: str, page: Page) -> None:
+    page.show(read_config(TABLE, f"train.loss={loss}"))
+    page.moment("after backward")
+    page.run("choose({ kind: 'weight', parameter: '3.bias', place: 1 })")
+    held = "[...document.querySelectorAll('.edge.is-lit')].map((edge) => edge.dataset.edge ?? null)"
+    lit = ["3.linear[2]→loss"] * (2 if loss == "cross_entropy" else 1)
+    onward = [None] * len(lit)  # softmax hands each output to all
+    assert page.run(f"return {held}") == lit + onward
+    assert page.errors() == []
+
+
+def test_the_total_loss_is_worked_out_beside_the_mean(page: Page) -> None:
+    page.open("residual")
+    page.moment("before backward")
+    assert page.texts("#explanation td")[2:] == ["= 4.5 + 2", "= 6.5", "= (4.5 + 2) / 2", "= 3.25"]
+
+
+def test_words_with_an_underscore_are_no_indices(page: Page) -> None:
+    page.open("chain")
+    script = "return htmlOf(arguments[0]).map((one) => one.outerHTML ?? one)"
+    assert page.run(script, "3.leaky_relu") == ["3.leaky_relu"]
+    assert page.run(script, "z_i") == ["z", "<sub>i</sub>", ""]
+
+
+def test_signs_of_labels_read_well(page: Page) -> None:
+    page.show(read_config(SIGNS))
+    page.moment("after backward")
+    assert page.text("#network .bias text.weight") == "− 2"
+    assert "· (−0.5)" in page.texts("#network text.gradient")
+    page.show(read_config(SIGNS.replace("-2", "2").replace("-0.5", "0.5")))
+    page.moment("after backward")
+    assert page.text("#network .bias text.weight") == "+ 2"
+    assert "· 0.5" in page.texts("#network text.gradient")
+
+
+def test_many_targets_are_counted(page: Page) -> None:
+    rows = SIGNS.replace("targets = 1", f"targets = {' '.join(['1'] * 14)}")
+    page.show(read_config(rows.replace("linear 1", "linear 14").replace("1.bias", ";")))
+    listed = [one for one in page.texts("#network text.small") if one.startswith(("y", "…"))]
+    assert listed[8:] == ["y₉ = 1", "y₁₀ = 1", "y₁₁ = 1", "y₁₂ = 1", "… 2 more"]
+
+
 def test_nothing_is_shown_before_it_is_computed(page: Page) -> None:
     page.open("chain")
     seen = []
@@ -179,20 +286,43 @@ def test_nothing_is_shown_before_it_is_computed(page: Page) -> None:
 
 @pytest.mark.parametrize("name", sorted(example_paths()))
 def test_the_highlighted_paths_of_every_weight_add_up(name: str, page: Page) -> None:
+    (step,) = trace(load_config(name, ()), 1)
+    assert step.paths is not None
+    found = {element.element: element for elements in step.paths.values() for element in elements}
+    first = step.samples[0]
     page.open(name)
     page.moment("after backward")
     for weight, (_, gradient) in page.weights().items():
         page.click(f'[data-key="row {weight}"]')
-        products = page.run("return viewOf(state).paths().paths.map((path) => path.product)")
+        paths = found[weight].paths or ()
         shown = [one.rpartition(" = ")[2] for one in page.texts("#chosen code")]
-        assert shown == [number(product) for product in products]
-        if products:
+        assert shown == [number(path.product) for path in paths]
+        if paths:
             assert page.text("#path-sum").endswith(f"= gradient {gradient}")
-            assert number(sum(products)) == gradient
-            assert page.run(LIT)
+            assert number(sum(path.product for path in paths)) == gradient
         else:
             assert gradient == "0"
+        assert_lit(page, weight, [path.through for path in paths if path.sample == first])
     assert page.errors() == []
+
+
+def assert_lit(page: Page, weight: str, ways: list[tuple[str, ...]]) -> None:
+    """Compare what is lit with the names on the ways from a weight, and with their steps."""
+    lit = page.run(LIT)
+    names = {name for through in ways for name in through}
+    is_graph = page.run("return TRACE.drawing") == "neurons"
+    on_edges = {weight} if is_graph and ".weight" in weight else set()
+    off_drawing = on_edges if is_graph else {weight, "loss"}  # cells have neither edges nor a loss
+    assert set(lit["names"]) == names - off_drawing
+    if not is_graph:
+        return
+    steps = {step for through in ways for step in itertools.pairwise(through)}
+    edges = {tuple(edge.split("→")) for _, edge in lit["edges"]}
+    assert {edge for edge in edges if (weight, edge[1]) not in steps} == {
+        step for step in steps if step[0] != weight
+    }
+    own = {edge.split("→")[1] for name, edge in lit["edges"] if name == weight}
+    assert own == ({end for start, end in steps if start == weight} if on_edges else set())
 
 
 def test_one_path_lights_up_alone(page: Page) -> None:
@@ -271,7 +401,49 @@ def test_keys_are_enough(page: Page) -> None:
     assert focused == "1.weight[1,1]"  # what was drawn anew keeps the focus
     names = [one.get_attribute("aria-label") for one in page.all('#network [role="button"]')]
     assert "1.linear[1], value 11, gradient −4800" in names
-    assert all(one.get_attribute("tabindex") == "0" for one in page.all('[role="button"]'))
+    stops = page.all('#network [role="button"][tabindex="0"]')
+    assert [one.get_attribute("data-key") for one in stops] == ["1.weight[1,1]"]
+    seen = []
+    for key in (Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ARROW_UP, Keys.ARROW_LEFT):
+        ActionChains(page.driver).send_keys(key).perform()
+        seen.append(page.run("return document.activeElement.getAttribute('data-key')"))
+    assert seen == ["1.linear[1]", "1.bias[1]", "1.linear[1]", "1.weight[1,1]"]
+
+
+def test_a_picture_is_one_tab_stop(page: Page) -> None:
+    page.open("conv")
+    page.moment("after backward")
+    for name in ("output of input", "output of 1.conv", "gradient of 1.conv"):
+        group = page.find(f'[aria-label="{name}"]')
+        buttons = group.find_elements(By.CSS_SELECTOR, '[role="button"]')
+        assert len(buttons) > 1
+        assert [one.get_attribute("tabindex") for one in buttons].count("0") == 1
+    page.run("arguments[0].focus()", page.key("output of 1.conv 0"))
+    ActionChains(page.driver).send_keys(Keys.ARROW_DOWN, Keys.ARROW_RIGHT, Keys.ENTER).perform()
+    assert "1.conv[1,2,2]" in page.text("#chosen h2")
+
+
+def test_one_region_is_read_aloud_and_is_quiet_while_playing(page: Page) -> None:
+    page.open("chain")
+    (region,) = page.all("[aria-live]")
+    assert region.get_attribute("id") == "position-name"
+    assert region.get_attribute("aria-live") == "polite"
+    page.click("#play")
+    assert region.get_attribute("aria-live") == "off"
+    page.click("#play")
+    assert region.get_attribute("aria-live") == "polite"
+
+
+def test_playing_from_the_end_begins_at_the_first_step(page: Page) -> None:
+    page.open("sigmoid", "train.batch_size=2", steps=2)
+    page.find("#position").send_keys(Keys.END)
+    assert page.all("#sample-choice")[0].is_displayed() is False  # the last batch is one sample
+    page.run("change({ onlyPath: 0 })")
+    page.click("#play")
+    page.click("#play")
+    assert page.text("#position-name").startswith("1 / ")
+    assert len(Select(page.find("#sample")).options) == 2
+    assert page.run("return state.onlyPath") is None
 
 
 def test_a_filter_is_a_window_over_the_picture(page: Page) -> None:
@@ -356,9 +528,38 @@ def test_a_large_network_is_drawn_as_pictures(page: Page) -> None:
     assert "2.maxpool" in page.text("#chosen")
     ActionChains(page.driver).send_keys(Keys.ARROW_RIGHT).perform()
     assert "2.maxpool[1,1,2]" in page.text("#chosen")
+    ActionChains(page.driver).send_keys(Keys.ENTER).perform()
+    assert "2.maxpool[1,1,2]" in page.text("#chosen")  # it does not jump back to the first
     page.run("choose({ kind: 'weight', parameter: '10.weight', place: 7 })")
     assert "Not listed: " in page.text("#chosen")
     assert page.errors() == []
+
+
+def test_a_picture_is_painted_once(page: Page) -> None:
+    page.colours("light")
+    page.open("quickstart", "data.synthetic_train=2100", "train.batch_size=1")
+    page.moment("after zero")
+    page.moment("before backward")
+    page.run(COUNT_PAINTED)
+    page.moment("after zero")
+    page.moment("before backward")
+    assert page.run("return painted") == 0
+    page.colours("dark")
+    assert page.run("change({}); return painted") > 0
+    page.colours("light")
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["chain", "conv", "sigmoid", "neuron-cross-entropy"])
+def test_axe_finds_nothing(name: str, scheme: str, width: int, page: Page) -> None:
+    page.resize(width, 900)
+    prefer(page.driver, scheme)
+    page.open(name)
+    page.moment("after backward")
+    page.click("#weights th button")
+    assert violations(page.driver) == []
+    prefer(page.driver, "light")
 
 
 @pytest.mark.parametrize("config", [vectors(), pictures()], ids=["vectors", "pictures"])
@@ -368,6 +569,71 @@ def test_every_layer_is_shown_at_every_position(config: Config, page: Page) -> N
     layers = len(config.model.layers)
     assert len(titles) == len(set(titles)) == 2 * layers + 5
     assert page.errors() == []
+
+
+def test_what_is_held_as_a_shade_is_not_read_as_a_number(page: Page) -> None:
+    config = load_config("quickstart", ("data.synthetic_train=2100", "train.batch_size=1"))
+    traced = trace(config, 1)[0].parameters["8.weight"]
+    page.show(config)
+    page.moment("after backward")
+    by_size = np.abs(traced.grad).argsort(axis=None)
+    columns = traced.shape[1]
+    seen = set()
+    for place in (3 * columns + 34, *by_size[::400], by_size[-1]):
+        row, column = np.unravel_index(place, traced.shape)
+        value, gradient = (
+            number(float(array[row, column])) for array in (traced.before, traced.grad)
+        )
+        choice = {"kind": "weight", "parameter": "8.weight", "place": int(place)}
+        page.run("change({ chosen: arguments[0] })", choice)
+        heading, factored = page.text("#chosen h2"), page.text("#chosen .symbols")
+        name, _, _ = heading.partition(":")
+        assert name in (
+            f"8.weight[{row + 1},{column + 1}] = {value}",
+            f"8.weight[{row + 1},{column + 1}] (too many numbers to hold",
+        )
+        assert factored.rpartition(" = ")[2] in (gradient, f"… ({NOT_HELD})")
+        seen |= {name.partition(" ")[2][0], factored.rpartition(" = ")[2]}
+        if traced.grad[row, column] == 0:
+            assert factored == "gradient = 0"
+    assert {"=", "(", "0", f"… ({NOT_HELD})"} < seen
+
+
+def test_numbers_stay_within_their_cells(page: Page) -> None:
+    page.open("conv")
+    numbers = ["-1.23e-4", "-0.00329", "-123456.7", "-1.11e-11"]
+    page.run(
+        "const drawing = svg('svg', {}, drawArray(arguments[0], arguments[0], [4], "
+        "{ name: 'a', cellName: String, isLit: () => false, chosen: -1 })); "
+        "document.getElementById('network').replaceChildren(drawing)",
+        [float(one) for one in numbers],
+    )
+    widths = page.run(
+        "return [...document.querySelectorAll('#network .cell')].map((cell) => "
+        "[...cell.children].map((one) => one.getBBox().width))"
+    )
+    assert len(widths) == len(numbers)
+    assert [text for cell, text in widths if text >= cell] == []
+
+
+def test_labels_keep_three_digits(page: Page) -> None:
+    page.open("chain")
+    for value, written in (
+        (-0.000328899, "−3.29e−4"),
+        (-0.00123456, "−0.00123"),
+        (-4800000, "−4.8e6"),
+        (-4800, "−4800"),
+        (-123.4567, "−123.457"),
+        (-1.23456e-12, "−1.23e−12"),
+        (0.0000015, "1.5e−6"),
+        (0, "0"),
+    ):
+        assert page.run("return shortText(arguments[0])", value) == written
+    for value in (1 / 3 * 10.0**power for power in range(-12, 13)):
+        for room in (5, 6, 7):
+            short = page.run("return shortText(-arguments[0], arguments[1])", value, room)
+            found = float(short.replace("−", "-"))
+            assert found == pytest.approx(-value, rel=5.1e-3)
 
 
 def test_numbers_are_written_as_python_writes_them(page: Page) -> None:

@@ -1,5 +1,6 @@
 """The page of a trace as it is written: what it holds, how large it is, what it leaves out."""
 
+import base64
 import json
 import re
 from html.parser import HTMLParser
@@ -10,12 +11,11 @@ import numpy as np
 import pytest
 
 from bpnet.config.loading import load_config
-from bpnet.config.presets import example_paths
-from bpnet.teach.trace.page.arrays import ArrayForms
-from bpnet.teach.trace.page.page import MOST_BYTES, trace_page
-from bpnet.teach.trace.trace import trace
-from tests.helpers.places import MNIST_FILES, needs_data
-from tests.helpers.tiny import read_config, succeed
+from bpnet.config.presets import example_paths, preset_paths
+from bpnet.teach.trace.page.arrays import ArrayForms, strongest
+from bpnet.teach.trace.page.page import MOST_BYTES, notes, trace_page
+from bpnet.teach.trace.trace import MOST_ON_PAGE, trace
+from tests.helpers.tiny import fail, read_config, succeed
 
 LARGEST = 3_000_000  # bytes of a page
 TINY = """
@@ -65,9 +65,9 @@ def data_of(page: str) -> dict[str, Any]:
 def test_the_chain_stands_in_the_text_without_scripts() -> None:
     words = " ".join(" ".join(Words(page_of("chain")).texts).split())
     for row in (
-        "1.weight dW = δ aᵀ 10 −4800 34",
-        "1.bias db = δ 1 1 −4800 25",
-        "2.weight dW = δ aᵀ 20 −2640 33.2",
+        "1.weight 1×1 dW = δ aᵀ 10 −4800 34",
+        "1.bias 1 db = δ 1 1 −4800 25",
+        "2.weight 1×1 dW = δ aᵀ 20 −2640 33.2",
     ):
         assert row in words
 
@@ -137,12 +137,43 @@ def test_many_steps_stay_below_the_limit() -> None:
 def test_large_arrays_are_pictures_alone() -> None:
     rng = np.random.default_rng(0)
     small, large = rng.normal(size=(4, 5)), rng.normal(size=(1, 300, 400))
+    large[0, 0, 0] = 0.0
     forms = ArrayForms([small, large])
     assert forms.as_json(small)["shape"] == (4, 5)
     assert np.allclose(forms.as_json(small)["values"], small.reshape(-1), rtol=1e-5)
-    assert set(forms.as_json(large)) == {"shape", "least", "most", "bytes"}
+    found = forms.as_json(large, exact=[7])
+    assert set(found) == {"shape", "least", "most", "run", "bytes", "exact"}
+    assert found["exact"] == {"7": pytest.approx(large[0, 0, 7], rel=1e-5)}
+    shades = list(base64.b64decode(found["bytes"]))
+    assert (shades.count(0), min(shades[1:]), max(shades)) == (1, 1, 255)
     assert forms.has_numbers(small)
     assert not forms.has_numbers(large)
+
+
+def test_that_numbers_are_shortened_is_said_beside_what_is_too_large() -> None:
+    rng = np.random.default_rng(0)
+    steps = trace(load_config("chain", ()), 1)
+    few = ArrayForms([rng.normal(size=9)])
+    many = ArrayForms([rng.normal(size=30_000)])
+    too_many = ArrayForms([rng.normal(size=30_000), rng.normal(size=70_000)])
+    too_many.shades_from = 1
+    assert notes(steps, 1, few) == []
+    assert [note[:12] for note in notes(steps, 1, many)] == ["Numbers have"]
+    assert [note[:12] for note in notes(steps, 1, too_many)] == ["Too large fo", "Numbers have"]
+
+
+def test_arrays_of_one_size_are_treated_alike() -> None:
+    forms = ArrayForms([np.zeros(40_000), np.zeros(40_000), np.zeros(2)])
+    assert not forms.has_numbers(np.zeros(40_000))
+    assert forms.has_numbers(np.zeros(2))
+
+
+def test_what_is_not_finite_leaves_the_data_readable() -> None:
+    page = page_of("neuron-cross-entropy", "weights.1.weight=800")
+    without_scripts = re.sub(r"<script>.*?</script>", "", page, flags=re.S)
+    assert not re.search("Infinity|NaN", without_scripts)
+    held = data_of(page)["steps"][0]["loss_activation"]
+    assert held["grad_output"]["values"] == [None]
 
 
 def test_names_are_escaped() -> None:
@@ -159,23 +190,35 @@ def test_layers_without_weights_make_a_page() -> None:
     assert data_of(page)["steps"][0]["parameters"] == {}
 
 
-@needs_data
-@pytest.mark.parametrize(
-    ("preset", "overrides"),
-    [
-        ("nielsen", ()),
-        ("quickstart", ("train.batch_size=1", "data.synthetic_train=2100")),
-        ("best", ("train.batch_size=1",)),
-        ("fast", ("train.batch_size=1",)),
-        ("tiny", ("train.batch_size=1",)),
-    ],
+SYNTHETIC = (
+    *("data.dataset=synthetic", "data.synthetic_train=2100", "data.validation=0"),
+    *("data.drawn=0", "data.non_digits=0", "train.batch_size=1"),
 )
-def test_pages_of_presets_are_small(
-    preset: str, overrides: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BPNET_DATA_DIR", str(MNIST_FILES))
+
+
+@pytest.mark.parametrize("preset", sorted(preset_paths()))
+def test_pages_of_presets_are_small(preset: str) -> None:
+    text = preset_paths()[preset].read_text(encoding="utf-8")
+    config = read_config(text.replace("linear 11", "linear 10"), *SYNTHETIC)  # no class "no digit"
+    page = trace_page(preset, "", config, trace(config, 1, most=MOST_ON_PAGE))
+    assert len(page.encode()) < LARGEST
+    assert "shown as pictures alone" in page
+
+
+def test_the_command_takes_more_numbers_for_a_page_alone(tmp_path: Path) -> None:
+    settings = [word for one in SYNTHETIC for word in ("--set", one)]
     page = tmp_path / "page.html"
-    settings = [word for one in overrides for word in ("--set", one)]
-    assert "page.html" in succeed("trace", preset, *settings, "--html", page).err
-    assert page.stat().st_size < LARGEST
-    assert "shown as pictures alone" in page.read_text(encoding="utf-8")
+    assert "page.html" in succeed("trace", "mlp800", *settings, "--html", page).err
+    assert "neighbours share the colour" in page.read_text(encoding="utf-8")
+    message = fail(2, "trace", "mlp800", *settings)
+    assert "another preset such as tiny" in message
+    assert "bpnet report" in message
+
+
+def test_neighbours_share_the_shade_of_the_strongest() -> None:
+    assert strongest(np.array([1.0, -3, 2, 0, 0, 0, -1]), 3).tolist() == [-3, 0, -1]
+    large = np.random.default_rng(0).normal(size=2_000_000)
+    forms = ArrayForms([large, np.zeros(70_000)])
+    assert forms.run == 3
+    assert len(base64.b64decode(forms.as_json(large)["bytes"])) == 666_667
+    assert ArrayForms([np.zeros(70_000)]).as_json(np.zeros(70_000))["run"] == 1

@@ -1,7 +1,8 @@
 """Formulas with numbers: worked out, each gives the value that it is said to give."""
 
 import dataclasses
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
@@ -11,16 +12,27 @@ from bpnet.config.presets import example_paths
 from bpnet.config.settings import Config
 from bpnet.nn import facts
 from bpnet.nn.layer import Array
-from bpnet.nn.registry import layer_types, loss_types
+from bpnet.nn.registry import build_loss, layer_types, loss_types
+from bpnet.teach.trace.loss_activation import held_activation
 from bpnet.teach.trace.step_trace import StepTrace
 from bpnet.teach.trace.trace import trace
 from bpnet.teach.trace.worked import forward, terms
 from bpnet.teach.trace.worked.backward import WITHOUT_JACOBIAN, backward_numbers, gradient_numbers
 from bpnet.teach.trace.worked.forward import Place, forward_numbers
-from bpnet.teach.trace.worked.layer_step import LayerStep, layer_steps
-from bpnet.teach.trace.worked.losses import loss_gradient_numbers, loss_numbers, mean_numbers
+from bpnet.teach.trace.worked.layer_step import LayerStep, layer_steps, loss_step
+from bpnet.teach.trace.worked.losses import (
+    ACTIVATION_GRADIENTS,
+    GRADIENTS,
+    LOSSES,
+    activation_gradient_numbers,
+    loss_gradient_numbers,
+    loss_numbers,
+    mean_numbers,
+    total_numbers,
+)
 from bpnet.teach.trace.worked.terms import sum_of_numbers, sum_of_products
-from bpnet.teach.trace.worked.update import update_numbers
+from bpnet.teach.trace.worked.update import RULES, update_numbers
+from bpnet.training.optimizers import OPTIMIZERS
 from tests.helpers.arithmetic import worked_out
 from tests.helpers.tiny import read_config
 from tests.teach.trace.test_trace import TABLE
@@ -142,6 +154,28 @@ def test_every_layer_is_worked_out_somewhere() -> None:
     assert set(layer_types()) - kinds == {"flatten"}  # as in the examples
 
 
+def unknown_kinds(kinds: Iterable[str]) -> set[str]:
+    """Return kinds of layers whose outputs, or numbers passed back, are not worked out."""
+    types = layer_types()
+    computing = {kind for kind in kinds if kind not in types or types[kind].scope != "identity"}
+    mixing = {kind for kind in computing if kind not in types or types[kind].scope != "element"}
+    with_gradients = {kind for kind in mixing if kind != "softmax"}  # its Jacobian is never large
+    outputs = computing - set(forward.ONE_INPUT) - set(forward.MANY_INPUTS)
+    return outputs | (with_gradients - set(WITHOUT_JACOBIAN))
+
+
+def test_every_kind_that_configs_may_name_is_known() -> None:
+    assert unknown_kinds(layer_types()) == set()
+    assert set(loss_types()) == set(LOSSES) == set(GRADIENTS)
+    applying = {kind for kind in loss_types() if build_loss(kind, 2).applies is not None}
+    assert applying == set(ACTIVATION_GRADIENTS)
+    assert set(OPTIMIZERS) == set(RULES)
+
+
+def test_a_kind_that_is_not_known_is_found() -> None:
+    assert unknown_kinds(["linear", "tanh", "swish"]) == {"swish"}
+
+
 @pytest.mark.parametrize("kind", sorted(loss_types()))
 @pytest.mark.usefixtures("_every_digit")
 def test_every_loss_is_what_its_formula_gives(kind: str) -> None:
@@ -154,6 +188,22 @@ def test_every_loss_is_what_its_formula_gives(kind: str) -> None:
             found = worked_out(loss_gradient_numbers(kind, step, sample, output))
             assert found == pytest.approx(gradient, rel=1e-9)
     assert worked_out(mean_numbers(step)) == pytest.approx(step.loss, rel=1e-9)
+    assert worked_out(total_numbers(step)) == pytest.approx(step.total_loss, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["cross_entropy", "binary_cross_entropy"])
+@pytest.mark.usefixtures("_every_digit")
+def test_what_a_loss_does_itself_is_what_its_formulas_give(kind: str) -> None:
+    (step,) = trace(read_config(TABLE.replace("loss = mse", f"loss = {kind}")), 1)
+    held = loss_step(step, held_activation(build_loss(kind, 2)))
+    assert held is not None
+    for place in places(held.trace.output):
+        output, gradient = held.trace.output[place], held.trace.grad_output[place]
+        assert worked_out(forward_numbers(held, place)) == pytest.approx(output, rel=1e-9)
+        found = worked_out(activation_gradient_numbers(kind, step, *place))
+        assert found == pytest.approx(gradient, rel=1e-9)
+        passed = held.trace.grad_input[place]
+        assert worked_out(backward_numbers(held, place)) == pytest.approx(passed, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -186,8 +236,31 @@ def test_formulas_of_the_examples_are_written_in_few_digits(name: str) -> None:
     _, steps = first_step(load_config(name, ()))
     for step in steps:
         for place in places(step.trace.output):
-            found, value = worked_out(forward_numbers(step, place)), step.trace.output[place]
-            assert found == pytest.approx(value, rel=1e-4, abs=1e-4)
+            formula, value = forward_numbers(step, place), float(step.trace.output[place])
+            assert abs(worked_out(formula) - value) <= rounding_of(formula)
+
+
+NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+−]\d+)?")
+HALF_A_DIGIT = 5e-6  # of six digits, as a fraction of the number
+
+
+def rounding_of(formula: str) -> float:
+    """Return by how much the value of a formula changes at most if its numbers were rounded.
+
+    Each written number in turn is moved by half of its last digit.
+    """
+    value, moved = worked_out(formula.rpartition(" = ")[2]), 0.0
+    last = formula.rpartition(" = ")[2]
+    for found in NUMBER.finditer(last):
+        number = float(found[0].replace("−", "-"))
+        changed = f"{number * (1 + HALF_A_DIGIT):.17g}".replace("-", "−")
+        moved += abs(worked_out(last[: found.start()] + changed + last[found.end() :]) - value)
+    return 1.01 * moved + 1e-12  # a little more, since rates change within half a digit
+
+
+def test_a_formula_with_a_wrong_digit_is_found() -> None:
+    assert rounding_of("2.00001 · 3 + 1") < 1e-4
+    assert abs(worked_out("2.0002 · 3 + 1") - 7) > rounding_of("2.0002 · 3 + 1")
 
 
 def test_a_long_sum_shows_its_largest_terms() -> None:

@@ -57,6 +57,11 @@ function square(side, find) {
   return Array.from({ length: side }, (_, i) => Array.from({ length: side }, (_, j) => find(i, j)));
 }
 
+/** Return whether the page holds all numbers of a grid. */
+function isWhole(rows) {
+  return !rows.flat().some(Number.isNaN);
+}
+
 /** Return the filter of an output channel for one input channel. */
 function filterOf(view, layer, channel, inputChannel) {
   const { before } = view.step.parameters[layer.parameters.weight];
@@ -76,6 +81,7 @@ function filterGrids(view, shown, layer) {
   for (let one = 0; one < Math.min(channels, MOST_CHANNELS); one += 1) {
     const pixels = windowPixels(view, layer, shown.layer, one, row, column);
     const filter = filterOf(view, layer, channel, one);
+    if (!isWhole(pixels) || !isWhole(filter)) return [html("p", {}, NOT_HELD)];
     const products = pixels.map((line, i) => line.map((pixel, j) => (pixel ?? 0) * filter[i][j]));
     const sum = products.flat().reduce((total, product) => total + product, 0);
     written += sum;
@@ -100,7 +106,7 @@ function filterGrids(view, shown, layer) {
 function total(view, shown, layer, written) {
   const [channel] = indexOf(shown.place, layer.shape);
   const output = view.value(shown.layer, shown.place);
-  if (output === null) return "";
+  if (!isHeld(output)) return "";
   if (layer.input_shape[0] === 1 && !layer.parameters.bias)
     return `Σ = ${text(output)} is the output here.`;
   const hidden = layer.input_shape[0] - MOST_CHANNELS;
@@ -120,7 +126,8 @@ function poolGrids(view, shown, layer) {
   const isMaximum = layer.kind === "maxpool";
   const result = isMaximum ? "the largest" : "the mean";
   const largest = isMaximum ? placeOfLargest(pixels) : -1;
-  const end = output === null ? [] : [sign(`→ ${result} is ${text(output)}`)];
+  if (!isWhole(pixels)) return [html("p", {}, NOT_HELD)];
+  const end = isHeld(output) ? [sign(`→ ${result} is ${text(output)}`)] : [];
   return [html("div", { class: "grids" }, gridOf("pixels", pixels, largest), ...end)];
 }
 
@@ -133,7 +140,7 @@ function placeOfLargest(pixels) {
 /** Return what goes back through a window, once it is known. */
 function backwardGrids(view, shown, layer) {
   const delta = view.gradient(shown.layer, shown.place);
-  if (delta === null || !knowsWeightGradient(view.position, shown.layer)) return [];
+  if (!isHeld(delta) || !knowsWeightGradient(view.position, shown.layer)) return [];
   const [channel, row, column] = indexOf(shown.place, layer.shape);
   const pixels = windowPixels(
     view,
@@ -143,6 +150,7 @@ function backwardGrids(view, shown, layer) {
     row,
     column,
   );
+  if (!isWhole(pixels)) return [];
   const { kernel } = layer.windows;
   const shares = {
     conv: () => filterOf(view, layer, channel, 0).map((line) => line.map((one) => one * delta)),
