@@ -15,7 +15,7 @@ MOST_COLUMNS = 10  # of amsmath's bmatrix
 def latex_number(value: float) -> str:
     r"""Return a number: `-4800`, `1.5\cdot 10^{-7}`."""
     if math.isnan(value):
-        return r"\text{undefined}"
+        return r"\text{lost}"
     if math.isinf(value):
         return r"\infty" if value > 0 else r"-\infty"
     return latex_formula(number(value))

@@ -246,7 +246,7 @@ def test_the_total_loss_stands_beside_the_mean() -> None:
 def test_what_is_not_finite_is_no_number() -> None:
     text = derivation(load_config("neuron-cross-entropy", ("weights.1.weight=800",)))
     assert r"/ \text{outputs} = \infty" in text
-    assert r"\infty \cdot 0 = \text{undefined}" in text
+    assert r"\infty \cdot \text{lost} = \text{lost}" in text
     assert list(problems(text)) == []
 
 
