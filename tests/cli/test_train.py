@@ -16,7 +16,14 @@ from tests.helpers.tiny import TABLE, call, draw_dataset, fail, succeed, write_i
 KEYS = [
     *("run_dir", "epochs", "steps", "seconds", "samples_per_second", "train_loss"),
     *("validation_accuracy", "test_loss", "test_accuracy", "test_errors"),
-    *("best_checkpoint", "last_checkpoint", "stopped_early", "warnings", "finite_differences"),
+    *(
+        "best_checkpoint",
+        "last_checkpoint",
+        "stopped_early",
+        "warnings",
+        "finite_differences",
+        "report",
+    ),
 ]
 
 
@@ -52,14 +59,17 @@ def test_the_effective_config_of_a_run_gives_the_same_run(tiny_run: Run, here: P
     assert (here / "again" / "config.ini").read_text() == again.read_text()
 
 
-def test_a_reader_gets_the_score_and_commands_that_run_as_they_stand(here: Path) -> None:
+def test_a_reader_gets_the_score_and_commands_that_run_as_they_stand(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answer = succeed("train", "--config", TINY, "--run-dir", "run")
     assert "test accuracy" in answer.out
     assert len(answer.err.splitlines()) == 4
     assert answer.err.splitlines()[1].startswith("epoch 1/3  loss ")
     commands = answer.out.partition("next:\n")[2].splitlines()
     words = [shlex.split(line) for line in commands]
-    assert [line[1] for line in words] == ["eval", "predict", "train"]
+    assert [line[1] for line in words] == ["eval", "predict", "draw", "train"]
+    monkeypatch.setenv("BROWSER", "")
     for line in words:
         succeed(*line[1:])
 
@@ -76,10 +86,10 @@ def test_the_suggested_commands_find_the_data_again(digit_run: Run, here: Path) 
     shutil.copytree(digit_run.config.with_name("pictures"), here / "some where" / "pictures")
     answer = succeed("train", "--resume", "run", "--data-dir", "some where")
     lines = [shlex.split(line) for line in answer.out.partition("next:\n")[2].splitlines()]
-    assert [line[1] for line in lines if line[1] != "predict"] == ["eval", "train"]
+    assert [line[1] for line in lines] == ["eval", "predict", "draw", "train"]
     for line in lines:
-        if line[1] == "predict":
-            assert Path(line[-1]).is_file()
+        if line[1] in ("predict", "draw"):
+            assert Path(line[-1]).exists()
         else:
             assert line[-2:] == ["--data-dir", "some where"]
             succeed(*line[1:])
