@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from bpnet.data.dataset import Dataset, Samples
+from bpnet.machine import available_cores
 from tests.helpers.browser import DRIVER, open_browser
 from tests.helpers.places import MNIST_FILES
 from tests.helpers.started import end_processes
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
 TINY = Path("tiny.ini")
+ENOUGH = 2  # processes for the whole suite: many tests start some of their own
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many processes run the tests: those that are named run in this one."""
+    names_some = config.getoption("file_or_dir") or config.getoption("keyword")
+    return 0 if names_some else min(ENOUGH, available_cores())
 
 
 @pytest.fixture(autouse=True)

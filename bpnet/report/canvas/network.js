@@ -43,38 +43,38 @@ function windowsOf(x, layer) {
  * Return Z = W X + b: every row of W (outputs, length) times every window of X (windows, length).
  *
  * Four rows meet two windows at a time, so that each number that is read serves several products:
- * that takes a quarter of the time. The last ones are computed again where there are too few.
+ * that takes a fifth of the time. The last ones are computed again where there are too few.
  */
 function product(weight, x, bias, outputs, windows) {
   const length = x.length / windows;
   const z = new Float32Array(outputs * windows);
-  const sums = new Float64Array(8);
-  for (let o = 0; o < outputs; o += 4) {
-    const rows = [0, 1, 2, 3].map((n) => Math.min(o + n, outputs - 1));
-    for (let p = 0; p < windows; p += 2) {
-      const pair = [p, Math.min(p + 1, windows - 1)];
-      addProducts(weight, rows.map((row) => row * length), x, pair.map((n) => n * length), length, sums);
-      for (let n = 0; n < 8; n += 1) {
-        const row = rows[n >> 1];
-        z[row * windows + pair[n & 1]] = sums[n] + (bias ? bias[row] : 0);
-      }
+  for (let row = 0; row < outputs; row += 4) {
+    for (let window = 0; window < windows; window += 2) {
+      multiplyTile(z, weight, x, length, row, outputs - 1, window, windows - 1);
+    }
+  }
+  if (bias) {
+    for (let row = 0; row < outputs; row += 1) {
+      for (let window = 0; window < windows; window += 1) z[row * windows + window] += bias[row];
     }
   }
   return z;
 }
 
-/** Write the products of four rows of W with two windows, given by where they begin, to `sums`. */
-function addProducts(weight, rows, x, windows, length, sums) {
-  const [row0, row1, row2, row3] = rows;
-  const [window0, window1] = windows;
+/** Write the products of four rows with two windows to z; `last` are the numbers of the last ones. */
+function multiplyTile(z, weight, x, length, row, lastRow, window, lastWindow) {
+  const row1 = Math.min(row + 1, lastRow);
+  const row2 = Math.min(row + 2, lastRow);
+  const row3 = Math.min(row + 3, lastRow);
+  const next = Math.min(window + 1, lastWindow);
   let z00 = 0, z01 = 0, z10 = 0, z11 = 0, z20 = 0, z21 = 0, z30 = 0, z31 = 0;
   for (let k = 0; k < length; k += 1) {
-    const x0 = x[window0 + k];
-    const x1 = x[window1 + k];
-    const w0 = weight[row0 + k];
-    const w1 = weight[row1 + k];
-    const w2 = weight[row2 + k];
-    const w3 = weight[row3 + k];
+    const x0 = x[window * length + k];
+    const x1 = x[next * length + k];
+    const w0 = weight[row * length + k];
+    const w1 = weight[row1 * length + k];
+    const w2 = weight[row2 * length + k];
+    const w3 = weight[row3 * length + k];
     z00 += w0 * x0;
     z01 += w0 * x1;
     z10 += w1 * x0;
@@ -84,7 +84,15 @@ function addProducts(weight, rows, x, windows, length, sums) {
     z30 += w3 * x0;
     z31 += w3 * x1;
   }
-  sums.set([z00, z01, z10, z11, z20, z21, z30, z31]);
+  const windows = lastWindow + 1;
+  z[row * windows + window] = z00;
+  z[row * windows + next] = z01;
+  z[row1 * windows + window] = z10;
+  z[row1 * windows + next] = z11;
+  z[row2 * windows + window] = z20;
+  z[row2 * windows + next] = z21;
+  z[row3 * windows + window] = z30;
+  z[row3 * windows + next] = z31;
 }
 
 /** Return a picture with a border of one value, and the shape that it then has. */
