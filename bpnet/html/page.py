@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import webbrowser
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from importlib.util import find_spec
@@ -20,22 +22,33 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 HERE = Path(__file__).parent
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {}"
 SUFFIXES = (".html", ".htm")
 
 
-def render(folder: Path, template: str, values: Mapping[str, Any]) -> str:
+def render(
+    folder: Path, template: str, values: Mapping[str, Any], scripts: Sequence[str] = ()
+) -> str:
     """Return a page: a template filled with values, which are escaped.
 
-    A template extends `base.html` and takes in its scripts by `{{ source("name.js") }}`; data for
-    them stand in a `<script type="application/json">` by the filter `tojson`.
+    A template extends `base.html`, which takes in the scripts. Data for them stand in a
+    `<script type="application/json">` by the filter `tojson`.
 
     Args:
-        folder: of the template and its scripts.
+        folder: of the template.
         template: its file name.
         values: what its names stand for; a missing one is an error.
+        scripts: texts of scripts, in the order in which they run.
     """
-    return _environment(folder).get_template(template).render(values)
+    of_page = {"scripts": scripts, "policy": policy_for(scripts)}
+    return _environment(folder).get_template(template).render({**values, **of_page})
+
+
+def policy_for(scripts: Sequence[str]) -> str:
+    """Return what a page may load and run: nothing but these scripts, known by their SHA-256."""
+    digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
+    known = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+    return POLICY.format(" ".join(known) or "'none'")
 
 
 @lru_cache
@@ -54,11 +67,11 @@ def _environment(folder: Path) -> Environment:
     )
 
     def source(name: str) -> Markup:
-        """Return a style sheet or script of ours as it stands."""
+        """Return a style sheet of ours as it stands."""
         found = next(path for path in (one / name for one in folders) if path.is_file())
         return Markup(found.read_text(encoding="utf-8"))
 
-    environment.globals |= {"source": source, "policy": POLICY, "version": __version__}
+    environment.globals |= {"source": source, "version": __version__}
     compact = {"ensure_ascii": False, "separators": (",", ":")}
     environment.policies["json.dumps_kwargs"] = compact  # names keep their order
     return environment

@@ -112,6 +112,17 @@ def test_runs_answer_to_the_same_drawing(
     assert browser.execute_script("return network.name") == "run (2)"
 
 
+def test_no_other_script_runs(browser: Chrome, tiny_run: Run, tmp_path: Path) -> None:
+    page = tmp_path / "a.html"
+    text = report(tiny_run.path, "-o", page)
+    stranger = "<script>document.title = 'strange'</script><img src=x onerror='document.title = 1'>"
+    page.write_text(text.replace("<main>", f"<main>{stranger}"), encoding="utf-8")
+    show(browser, page)
+    assert browser.title == "run"
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#chances tr")) == 3, "ours have run"
+    assert any("Content Security Policy" in complaint for complaint in complaints(browser))
+
+
 @pytest.mark.parametrize("name", ["r$\\foo$", "_r", "a b & <i>c"])
 def test_strange_names_of_runs(tiny_run: Run, tmp_path: Path, name: str) -> None:
     shutil.copytree(tiny_run.path, tmp_path / name)

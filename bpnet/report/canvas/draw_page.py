@@ -10,7 +10,7 @@ from typing import Any
 
 from bpnet import __version__
 from bpnet.html.page import HERE as SHARED
-from bpnet.html.page import POLICY
+from bpnet.html.page import policy_for
 
 HERE = Path(__file__).parent
 SCRIPTS = ("weights.js", "network.js", "digit.js", "pad.js", "activations.js", "canvas.js")
@@ -44,14 +44,14 @@ def draw_page(title: str, networks: dict[str, Any]) -> str:
         [
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy_for(canvas.scripts)}">',
             f'<meta name="generator" content="bpnet {__version__}">',
             f'<link rel="icon" href="data:,">\n<title>{title}</title>\n<style>',
             (SHARED / "style.css").read_text(encoding="utf-8"),
             f"{canvas.style}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>",
             f"{canvas.body}</main>",
             data_script(networks),
-            *(f"<script>\n{script}</script>" for script in canvas.scripts),
+            *(f"<script>{script}</script>" for script in canvas.scripts),
             "</body>\n</html>\n",
         ]
     )

@@ -101,7 +101,7 @@ def page_without_weights(
         "canvas_data": Markup(CANVAS_DATA),
         "without_canvas": [(run.name, obstacle(run.model)) for run in runs if run not in able],
     }
-    return render(HERE, "report.html", values)
+    return render(HERE, "report.html", values, draw_page.parts().scripts if able else ())
 
 
 def part_of(run: Examined, run_id: str, detail: Detail, count: int) -> dict[str, Any]:

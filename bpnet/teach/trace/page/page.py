@@ -52,7 +52,6 @@ def trace_page(source: str, about: str, config: Config, steps: Sequence[StepTrac
         "tables": tables,
         "notes": notes(steps, len(data), forms),
         "number": number,
-        "scripts": SCRIPTS,
         "data": {
             "drawing": drawing(layers, shape),
             "input_shape": shape,
@@ -60,7 +59,8 @@ def trace_page(source: str, about: str, config: Config, steps: Sequence[StepTrac
             "steps": data,
         },
     }
-    return render(HERE, "trace.html", values)
+    scripts = [(HERE / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    return render(HERE, "trace.html", values, scripts)
 
 
 def first_steps(
