@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from bpnet.disk import DIRECTORY, FILE, NUL, what_is_at
+from bpnet.disk import DIRECTORY, FILE, NOTHING, NUL, what_is_at
+from bpnet.errors import DataError
 from bpnet.locks import Owner, host_name, is_at, try_lock
 
 TEMPORARY = re.compile(r"\.bpnet-(\d+)-(.+)-[a-z0-9_]{8}\.tmp")
@@ -50,6 +51,25 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink()
         raise
     _flush_names(target.parent)
+
+
+def demand_place(path: Path, thing: str) -> None:
+    """Make sure, before anything is computed for it, that a file can be there.
+
+    Args:
+        path: of the file, which may exist.
+        thing: what it will be, for the message.
+
+    Raises:
+        DataError: there is no such folder, or something that is no file is there.
+    """
+    found = what_is_at(path.parent)
+    if found != DIRECTORY:
+        raise DataError(
+            "there is no such folder", where=path.parent, found=found, hint="create it first"
+        )
+    if (found := what_is_at(path)) not in (FILE, NOTHING):
+        raise DataError(f"there can be no {thing} here", where=path, found=found)
 
 
 def write_text(path: Path, text: str) -> None:

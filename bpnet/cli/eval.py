@@ -47,13 +47,7 @@ if TYPE_CHECKING:
     metavar="NAME|DIR",
     help="Data set, or folder of IDX files; default: the one it was trained on.",
 )
-@click.option(
-    "--split",
-    type=click.Choice(["test", "validation", "train"]),
-    default="test",
-    show_default=True,
-    help="Samples to score.",
-)
+@options.split
 @click.option(
     "--min-accuracy",
     type=click.FloatRange(0, 1),

@@ -45,6 +45,13 @@ with_settings = click.option(
     multiple=True,
     help="Change one setting; may be given several times.",
 )
+split = click.option(
+    "--split",
+    type=click.Choice(["test", "validation", "train"]),
+    default="test",
+    show_default=True,
+    help="Samples to score.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 mirror = click.option(
     "--mirror", metavar="URL", help="Address to download from first; else BPNET_MIRROR."

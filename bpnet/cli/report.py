@@ -34,13 +34,7 @@ NEEDED = ("jinja2", "matplotlib")
     metavar="NAME|DIR",
     help="Data set, or folder of IDX files; default: the one each was trained on.",
 )
-@click.option(
-    "--split",
-    type=click.Choice(["test", "validation", "train"]),
-    default="test",
-    show_default=True,
-    help="Samples to score.",
-)
+@options.split
 @options.data_dir
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @options.as_json

@@ -52,7 +52,7 @@ NARROWEST = 80  # columns of the narrowest page
     type=PATH,
     metavar="FILE.html",
     help="Write a page there instead: the network drawn, a slider through the step, paths to "
-    "click; needs Jinja2 (pip install 'bpnet[report]').",
+    "click; needs Jinja2 (pip install jinja2).",
 )
 @click.option("--open", "opens", is_flag=True, help="Open the page of --html in the browser.")
 @click.option("--latex", is_flag=True, help="Print a derivation for LaTeX (amsmath) instead.")

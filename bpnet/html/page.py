@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpnet import __version__
-from bpnet.disk import DIRECTORY, FILE, NOTHING, what_is_at
 from bpnet.errors import ConfigError, DataError
-from bpnet.files import write_text
+from bpnet.files import demand_place, write_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -93,13 +92,7 @@ def check_place(path: Path, option: str) -> None:
         raise ConfigError(
             "this is not the name of a page", where=option, expected=expected, found=path
         )
-    found = what_is_at(path.parent)
-    if found != DIRECTORY:
-        raise DataError(
-            "there is no such folder", where=path.parent, found=found, hint="create it first"
-        )
-    if (found := what_is_at(path)) not in (FILE, NOTHING):
-        raise DataError("there can be no page here", where=path, found=found)
+    demand_place(path, "page")
 
 
 def demand(where: str, *packages: str) -> None:

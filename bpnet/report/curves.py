@@ -15,9 +15,8 @@ from typing import Any
 from bpnet.config.loading import load_config
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
-from bpnet.disk import DIRECTORY, FILE, NOTHING, what_is_at
 from bpnet.errors import BpnetError, CheckpointError, ConfigError, DataError
-from bpnet.files import atomic_write
+from bpnet.files import atomic_write, demand_place
 from bpnet.model.model import Model
 from bpnet.model.run_files import CONFIG, METRICS, demand_file, read_text
 from bpnet.report.text_chart import FEWEST, WIDTH, Curve, draw_chart
@@ -227,13 +226,7 @@ def check_picture(path: Path) -> None:
         raise ConfigError(
             "this is not the name of a picture", where="-o", expected=expected, found=path
         )
-    found = what_is_at(path.parent)
-    if found != DIRECTORY:
-        raise DataError(
-            "there is no such folder", where=path.parent, found=found, hint="create it first"
-        )
-    if (found := what_is_at(path)) not in (FILE, NOTHING):
-        raise DataError("there can be no picture here", where=path, found=found)
+    demand_place(path, "picture")
     if find_spec("matplotlib") is None:
         raise ConfigError(
             "drawing a picture needs matplotlib", where="-o", hint="pip install matplotlib"
