@@ -14,11 +14,10 @@ from bpnet.config.settings import Config
 from bpnet.model.model import build_network
 from bpnet.nn.facts import number
 from bpnet.nn.registry import build_loss, layer_types, loss_types
-from bpnet.teach.trace.layout import Cell, Row, Table, columns, words
 from bpnet.teach.trace.update_rule import update_rule
 from bpnet.training.optimizers import build_optimizer
-from tests.helpers.tiny import call, fail, read_config, succeed
-from tests.teach.trace.test_trace import CHAIN, PICTURES, SIGMOID, TABLE
+from tests.helpers.tiny import call, config_file, fail, read_config, succeed
+from tests.teach.trace.test_trace import CHAIN, TABLE
 
 
 @pytest.fixture(autouse=True)
@@ -26,18 +25,9 @@ def _width(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
 
 
-def config_file(folder: Path, text: str) -> Path:
-    path = folder / "net.ini"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
 def document(source: object, *words: object) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(succeed("trace", source, *words, "--json").out)
     return found
-
-
-# --- For people
 
 
 def test_the_chain_is_read_from_top_to_bottom(tmp_path: Path) -> None:
@@ -134,98 +124,6 @@ def test_what_is_not_listed_is_told(tmp_path: Path) -> None:
     assert "1.bias: every path has a rate of 0, and so every gradient is 0" in cut
 
 
-WIDE = "model.layers=linear 30, sigmoid, linear 2"
-DEEP = "model.layers=linear 3, batchnorm, tanh, dropout 0.5, linear 2, softmax"
-
-
-@pytest.mark.parametrize("width", [40, 80, 97, 200])
-@pytest.mark.parametrize(
-    ("text", "setting"),
-    [
-        (CHAIN, "optimizer.momentum=0.9"),
-        (SIGMOID, "optimizer.name=adam"),
-        (TABLE, WIDE),
-        (TABLE, DEEP),
-        (TABLE, "train.loss=binary_cross_entropy"),
-        (PICTURES, "train.grad_clip=1"),
-        (PICTURES, "model.layers=conv 12 kernel=2, batchnorm, relu, avgpool 2, flatten, linear 2"),
-    ],
-)
-def test_no_line_is_wider_than_the_terminal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, setting: str, width: int
-) -> None:
-    monkeypatch.setenv("COLUMNS", str(width))
-    words = ("--set", setting, "--set", "optimizer.weight_decay=0.1")
-    lines = succeed("trace", config_file(tmp_path, text), *words).out.splitlines()
-    assert max(map(columns, lines)) <= max(width, 80)
-
-
-HEADINGS = {
-    "forward": (("layer", "shape", "formula"), ("output",)),
-    "backward": (("layer", "formula"), ("local derivative", "δ = ∂C/∂output", "product")),
-    "parameters": (("name", "shape", "formula"), ("before", "gradient g", "after")),
-}
-
-
-def sections(text: str) -> dict[str, list[str]]:
-    """Return the lines below the first line of each section, by the first word of that line."""
-    blocks = [block.splitlines() for block in text.split("\n\n")]
-    return {lines[0].partition(":")[0]: lines[1:] for lines in blocks}
-
-
-def lacks_headings(lines: list[str], titles: tuple[str, ...], cells: tuple[str, ...]) -> list[str]:
-    """Return the headings that a table's first line, or those of its numbers, do not show."""
-    start = next((at for at, line in enumerate(lines) if line.startswith(f"  {titles[0]}")), 0)
-    shown = lines[start:] if len(cells) > 1 else lines[start : start + 2]
-    below = " ".join(" ".join(shown).split())
-    lacking = [] if below.startswith(" ".join(titles)) else [*titles]
-    return lacking + [cell for cell in cells if cell not in below]
-
-
-@pytest.mark.parametrize("width", [80, 100, 120])
-@pytest.mark.parametrize("name", example_paths())
-def test_every_table_of_an_example_has_its_headings(
-    monkeypatch: pytest.MonkeyPatch, name: str, width: int
-) -> None:
-    monkeypatch.setenv("COLUMNS", str(width))
-    text = succeed("trace", name).out
-    assert max(map(columns, text.splitlines())) <= width
-    found = sections(text)
-    for section, (titles, cells) in HEADINGS.items():
-        assert lacks_headings(found[section], titles, cells) == [], section
-
-
-def test_a_table_without_headings_is_found() -> None:
-    titles, cells = HEADINGS["forward"]
-    assert lacks_headings(["   output", "  input  1", "        1"], titles, cells) == [*titles]
-    assert lacks_headings(["  layer  shape  formula", "  input  1"], titles, cells) == ["output"]
-
-
-def test_a_long_formula_is_broken_beside_its_numbers() -> None:
-    rows = (Row(("loss", "a formula that is long"), (words("3"),)),)
-    table = Table(("layer", "formula"), ("output",), rows)
-    assert table.lines(40) == [
-        "  layer  formula                 output",
-        "  loss   a formula that is long       3",
-    ]
-    assert table.lines(33) == [
-        "  layer  formula           output",
-        "  loss   a formula that         3",
-        "           is long",
-    ]
-
-
-def test_wide_rows_are_broken_between_numbers() -> None:
-    row = Cell((("", ("1", "22", "333", "4")),))
-    assert row.within(20) == ["1  22  333  4"]
-    assert row.within(11) == ["  1  22", "333   4"]
-    matrix = Cell((("a", ("1", "2", "3")), ("b", ("44", "55", "66"))))
-    assert matrix.within(11) == [
-        *("columns 1–2", "a   1   2", "b  44  55"),
-        *("columns 3–3", "a   3", "b  66"),
-    ]
-
-
 def test_numbers_have_six_digits_and_a_true_minus() -> None:
     assert [number(x) for x in (-0.0, -1.5, 1 / 3, 1e-7)] == ["0", "−1.5", "0.333333", "1e−07"]
 
@@ -294,9 +192,6 @@ def test_the_update_rule_is_that_of_the_optimiser(
         assert rule.startswith(start)
 
 
-# --- For programs
-
-
 def test_the_document_has_the_promised_keys(tmp_path: Path) -> None:
     path = config_file(tmp_path, CHAIN)
     found = document(path, "--steps", 2)
@@ -347,78 +242,6 @@ def test_help_lists_presets_and_examples() -> None:
     assert "FILE|PRESET|EXAMPLE" in text
     for name in (*example_paths(), *preset_paths()):
         assert f"  {name} " in text
-
-
-# --- Parts of it
-
-
-@pytest.mark.parametrize(
-    ("part", "begin", "others"),
-    [
-        ("forward", "forward", ("backward:", "parameters:", "paths to")),
-        ("backward", "backward:", ("forward\n", "parameters:", "paths to")),
-        ("update", "parameters:", ("forward\n", "backward:", "paths to")),
-        ("paths", "paths to the loss", ("forward\n", "backward:", "parameters:")),
-    ],
-)
-def test_one_part_is_shown_alone(
-    tmp_path: Path, part: str, begin: str, others: tuple[str, ...]
-) -> None:
-    text = succeed("trace", config_file(tmp_path, CHAIN), "--only", part).out
-    heading, shown = text.split("\n\n", 1)
-    assert heading.startswith("step 1")
-    assert shown.startswith(begin)
-    assert not any(other in shown for other in others)
-
-
-def test_parts_come_in_the_order_of_a_step(tmp_path: Path) -> None:
-    config = config_file(tmp_path, CHAIN)
-    text = succeed("trace", config, "--only", "update", "--only", "forward").out
-    assert text.index("forward\n") < text.index("parameters:")
-
-
-def test_one_weight_is_followed_alone(tmp_path: Path) -> None:
-    text = succeed("trace", config_file(tmp_path, CHAIN), "--weight", "2.weight[1,1]").out
-    assert "sum −2640 = gradient" in text
-    assert "1.weight[1,1]" not in text
-    assert "forward\n" not in text
-
-
-@pytest.mark.parametrize(
-    ("options", "shown", "hidden"),
-    [
-        (("--brief",), ["forward\n", "parameters\n"], ["W a", "backward:"]),
-        (("--only", "forward"), ["forward\n"], ["parameters", "backward:"]),
-        (("--only", "paths"), [], ["forward\n"]),
-    ],
-)
-def test_the_paths_of_a_weight_are_added_to_other_parts(
-    tmp_path: Path, options: tuple[str, ...], shown: list[str], hidden: list[str]
-) -> None:
-    config = config_file(tmp_path, CHAIN)
-    text = succeed("trace", config, *options, "--weight", "2.weight[1,1]").out
-    assert text.count("sum −2640 = gradient") == 1
-    assert "1.weight[1,1]" not in text
-    assert all(part in text for part in shown)
-    assert not any(part in text for part in hidden)
-
-
-def test_a_brief_trace_has_numbers_and_no_formulas(tmp_path: Path) -> None:
-    text = succeed("trace", config_file(tmp_path, CHAIN), "--brief").out
-    assert "−4800" in text
-    assert "W a" not in text
-    assert "→" not in text
-    assert len(text.splitlines()) < 25
-
-
-# --- What it refuses
-
-
-def test_why_no_paths_are_listed_is_told(tmp_path: Path) -> None:
-    words = ("--set", "model.layers=linear 2, batchnorm, linear 2", "--set", "train.batch_size=7")
-    message = fail(2, "trace", config_file(tmp_path, TABLE), *words, "--weight", "1.weight[1,1]")
-    assert "2.batchnorm mixes the samples" in message
-    assert "expected" not in message
 
 
 def test_bad_input_ends_with_one_message(tmp_path: Path) -> None:

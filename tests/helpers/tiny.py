@@ -67,6 +67,13 @@ def read_config(text: str = NET + TRAIN, *overrides: str, folder: Path = PROJECT
     return config
 
 
+def config_file(folder: Path, text: str) -> Path:
+    """Write a config, and return where it is."""
+    path = folder / "net.ini"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def draw_samples(count: int, seed: int) -> Samples:
     """Draw pictures of 8×8 pixels in three classes: a bright bar at one of three heights."""
     rng = np.random.default_rng(seed)
