@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli.checkpoints import newest_if_named
 from bpnet.cli.options import PATH, ConfigCommand, as_json, command_line, data_dir, with_settings
 from bpnet.cli.output import note, show, show_json
 from bpnet.config.presets import example_paths, preset_paths
 from bpnet.disk import DIRECTORY, what_is_at
+from bpnet.library.opening import newest_if_named
 
 if TYPE_CHECKING:
     from bpnet.data.dataset import Dataset

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli.checkpoints import described, newest_if_named, open_checkpoint
+from bpnet.cli.checkpoints import open_checkpoint
 from bpnet.cli.options import ConfigCommand, as_json, data_dir
 from bpnet.cli.output import show, show_json
 from bpnet.disk import DIRECTORY, what_is_at
+from bpnet.library.opening import described, newest_if_named
 
 if TYPE_CHECKING:
     from bpnet.nn.sequential import Sequential
