@@ -17,7 +17,6 @@ from bpnet.cli.options import (
     command_line,
     data_dir,
     mirror,
-    training_loss_name,
     with_config,
     with_settings,
 )
@@ -32,6 +31,7 @@ from bpnet.cli.run_start import (
 )
 from bpnet.cli.run_stopped import finished, unfinished_step
 from bpnet.errors import WorkerError
+from bpnet.library.figures import training_loss_name
 
 if TYPE_CHECKING:
     from bpnet.cli.bars import RunDisplay
