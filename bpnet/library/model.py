@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bpnet.errors import BpnetWarning, ConfigError, counted, some
+from bpnet.library.advice import whole_advice
 from bpnet.library.arrays import as_class_numbers, as_numbers, as_pictures
 from bpnet.library.html import text
 from bpnet.library.layer_table import LayerTable
@@ -96,7 +97,7 @@ class Model:
     def predict(self, images: Any, *, views: int = 1) -> Predictions:
         """Tell the class of each picture, with the probabilities of all classes.
 
-        >>> labels, probabilities = bpnet.load().predict("bpnet/assets/seven.jpg")
+        >>> labels, probabilities = bpnet.load().predict("seven.jpg")
         >>> labels
         array([7])
         >>> probabilities.shape
@@ -174,7 +175,8 @@ class Model:
                 raise ConfigError("labels go with arrays of pictures", where="labels")
             chosen = None if data is None else os.fspath(data)
             place = None if data_dir is None else Path(data_dir)
-            return evaluate_on_dataset(self.network, self.path, chosen, split, place, views)
+            with whole_advice():
+                return evaluate_on_dataset(self.network, self.path, chosen, split, place, views)
         if labels is None:
             raise ConfigError("pictures are scored by their labels", where="labels", found="none")
         samples: Any

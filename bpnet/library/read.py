@@ -57,10 +57,11 @@ def read(
 ) -> Reading | list[Reading]:
     """Read the digit in a picture, or with `segment` rows of digits, as `bpnet predict` does.
 
-    >>> import bpnet
-    >>> digit = bpnet.read("bpnet/assets/seven.jpg")
+    >>> digit = bpnet.read("seven.jpg")
     >>> digit.label, round(digit.probability, 2)
     ('7', 1.0)
+    >>> print(bpnet.read("year.jpg", segment=True))
+    2026
 
     Args:
         picture: the path or address of a picture file, an image of Pillow, or pixels in uint8,

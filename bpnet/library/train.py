@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpnet.config.settings import Override
 from bpnet.errors import BpnetWarning, ConfigError
+from bpnet.library.advice import whole_advice
 from bpnet.library.begin_run import Begun, Wanted, begun
 from bpnet.library.dataset_choice import is_folder, settings_of
 from bpnet.library.figures import training_loss_name
@@ -45,9 +46,15 @@ def train(
 ) -> Run:
     """Train a network, and score it on the test samples, as `bpnet train` does.
 
-        run = bpnet.train("lenet5", epochs=3, on_epoch=print)
-        run = bpnet.train("mlp", data=(images, labels), settings={"train": {"batch_size": 32}})
-        run = bpnet.train(resume=run, epochs="+2")
+    >>> run = bpnet.train("keras", epochs=3)
+    >>> run.epochs, run.history[-1].epoch
+    (3, 3)
+    >>> longer = bpnet.train(resume=run, epochs="+2")
+    >>> longer.epochs, longer.test_loss < run.test_loss
+    (5, True)
+
+    With pictures and labels of your own:
+    `bpnet.train("mlp", data=(images, labels), settings={"train.batch_size": 32}, on_epoch=print)`.
 
     It prints nothing. Ctrl-C (`KeyboardInterrupt`) ends it at once; the run can go on from its last
     checkpoint, which is written after every epoch.
@@ -118,7 +125,7 @@ def train(
         mirror=mirror,
         config=whole,
     )
-    with begun(wanted, Warnings(), dataset=dataset) as run:
+    with whole_advice(), begun(wanted, Warnings(), dataset=dataset) as run:
         return to_the_end(run, on_epoch)
 
 
