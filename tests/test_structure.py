@@ -17,7 +17,8 @@ LONGEST = 300  # lines
 # A module imports from the levels above it in this table, and from its own room. The longest prefix
 # that fits a module tells its level and room.
 LEVELS: dict[str, tuple[int, str]] = {
-    "bpnet": (0, "version"),
+    "bpnet": (6, "library"),
+    "bpnet.version": (0, "version"),
     "bpnet.background": (0, "background"),
     "bpnet.errors": (0, "errors"),
     "bpnet.disk": (0, "disk"),
@@ -38,8 +39,9 @@ LEVELS: dict[str, tuple[int, str]] = {
     "bpnet.teach": (5, "teach"),
     "bpnet.report": (5, "report"),
     "bpnet.bench": (5, "bench"),
-    "bpnet.cli": (6, "cli"),
-    "bpnet.__main__": (6, "cli"),
+    "bpnet.library": (6, "library"),
+    "bpnet.cli": (7, "cli"),
+    "bpnet.__main__": (7, "cli"),
 }
 SAME_LEVEL = {  # rooms that look at another room of their own level; the other never looks back
     "config": {"nn"},  # a config's layer lines are those of the layers

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from bpnet.cli.options import command_line
 from bpnet.cli.output import note
-from bpnet.cli.run_start import data_option, prepare, take_weights
+from bpnet.cli.run_start import StartNotes, data_option
+from bpnet.library.run_start import prepare, take_weights
 
 if TYPE_CHECKING:
-    from bpnet.cli.run_start import RunStart
     from bpnet.config.settings import Config
+    from bpnet.library.run_start import RunStart
     from bpnet.model.model import Model
 
 
@@ -24,9 +25,9 @@ def check(start: RunStart, config: Config, data_dir: Path | None, *, as_json: bo
     if dataset is None:
         note(*missing_data(config, data_dir))
         model = model_without_data(config)
-        take_weights(model, start.weights)
+        take_weights(model, start.weights, StartNotes())
     else:
-        model, _ = prepare(start, config, dataset)
+        model, _ = prepare(start, config, dataset, StartNotes())
     show_network(model.network, as_json=as_json)
 
 

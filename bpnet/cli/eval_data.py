@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpnet.cli.dataset_option import is_folder, settings_of
 from bpnet.cli.same_split import check_same_samples, check_same_split
 from bpnet.errors import ConfigError, DataError, some
+from bpnet.library.dataset_choice import is_folder, settings_of
 
 if TYPE_CHECKING:
     import numpy as np

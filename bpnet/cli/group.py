@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-from bpnet import __version__
+from bpnet.version import __version__
 
 COMMANDS = (
     "train",

@@ -53,6 +53,13 @@ split = click.option(
     help="Samples to score.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+dataset = click.option(
+    "--dataset",
+    "chosen",
+    metavar="NAME|DIR",
+    help="Data set: mnist, fashion_mnist, synthetic, the name of an imported one, or a folder of "
+    "IDX files; default: that of the config.",
+)
 mirror = click.option(
     "--mirror", metavar="URL", help="Address to download from first; else BPNET_MIRROR."
 )

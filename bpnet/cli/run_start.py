@@ -1,111 +1,71 @@
-"""Settle what a run begins with: a config, and perhaps an old run or its weights."""
+"""Tell what a run begins with, and refuse options that contradict each other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from bpnet.cli.checkpoints import described
 from bpnet.cli.options import as_on
 from bpnet.cli.output import note
-from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.errors import BpnetError, counted
+from bpnet.library.run_start import StartObserver
 
 if TYPE_CHECKING:
-    from bpnet.config.settings import Config
-    from bpnet.data.dataset import Dataset
+    from bpnet.library.begin_run import Wanted
     from bpnet.model.checkpoint import Checkpoint
-    from bpnet.model.model import Model
     from bpnet.training.loop import Trainer
-    from bpnet.training.progress import Progress
 
 
-class RunStart(NamedTuple):
-    """Hold what a run begins with.
+def check_usage(wanted: Wanted) -> None:
+    """Refuse options that contradict each other, or say too little.
 
-    Args:
-        config: of the run.
-        saved: the state from which a resumed run goes on.
-        progress: how far that had come.
-        weights: the checkpoint from which a new run takes its weights.
+    Raises:
+        UsageError: they do.
+        ConfigError: --epochs is no number.
     """
+    from bpnet.training.resume import read_epochs
 
-    config: Config
-    saved: Checkpoint | None = None
-    progress: Progress | None = None
-    weights: Checkpoint | None = None
-
-
-def settle(
-    source: str | None,
-    overrides: tuple[str, ...],
-    resume: Path | None,
-    weights: Path | None,
-    epochs: str | None,
-) -> RunStart:
-    """Return what the options of `bpnet train` mean together."""
-    from bpnet.config.loading import load_config
-    from bpnet.config.settings import Override
-    from bpnet.training.resume import load_for_resume, read_epochs
-    from bpnet.training.transfer import load_for_transfer
-
-    if resume is not None and weights is not None:
-        message = "--resume goes on with a run and --from starts a new one; give one of them."
-        raise click.UsageError(message)
-    if resume is not None:
-        return RunStart(*load_for_resume(resume, source, overrides, epochs))
-    if epochs is not None:
-        adds, number = read_epochs(epochs)
-        if adds:
-            raise click.UsageError("--epochs +N extends a run; name it with --resume.")
-        overrides = (*overrides, Override("train.epochs", number, "--epochs"))
-    if weights is not None:
-        config, checkpoint = load_for_transfer(weights, source, overrides)
-        return RunStart(config, weights=checkpoint)
-    if source is None:
+    if wanted.resume is not None:
+        if wanted.weights is not None:
+            message = "--resume goes on with a run and --from starts a new one; give one of them."
+            raise click.UsageError(message)
+        return
+    if wanted.epochs is not None and read_epochs(wanted.epochs)[0]:
+        raise click.UsageError("--epochs +N extends a run; name it with --resume.")
+    if wanted.weights is None and wanted.source is None:
         message = "name a config, FILE|PRESET|EXAMPLE: a plain word, or after --config; "
         message += "or --resume a run, or start --from its weights."
         raise click.UsageError(message)
-    return RunStart(load_config(source, overrides))
 
 
-def goes_on_in_place(resume: Path | None, run_dir: Path | None) -> bool:
-    """Return whether a run directory is resumed, and not into another one."""
-    if resume is None or what_is_at(resume) != DIRECTORY:
-        return False
-    return run_dir is None or (what_is_at(run_dir) == DIRECTORY and run_dir.samefile(resume))
+class StartNotes(StartObserver):
+    """Write to standard error what the user should know before a run begins."""
 
+    def resumes(self, checkpoint: Checkpoint) -> None:
+        """Warn where the run goes on with sizes that fit another processor than before."""
+        from bpnet.training.stored_run import other_processor
 
-def prepare(
-    start: RunStart, config: Config, dataset: Dataset
-) -> tuple[Model, dict[str, str] | None]:
-    """Build the model for a data set; return it, and where its weights come from if from a run."""
-    from bpnet.training.resume import demand_same_data
-    from bpnet.training.run import prepare_model
-    from bpnet.training.shard_sizes import check_shard_sizes
+        if other := other_processor(checkpoint.path.parent):
+            note(
+                f"warning: the sizes of this run were chosen for another processor, {other}: it "
+                "goes on, but rounds differently; to go on as before, begin the command with "
+                f"{as_on(other)}"
+            )
 
-    if start.saved is not None:
-        demand_same_data(start.saved, dataset.fingerprint())
-        warn_of_other_sizes(start.saved.path.parent)
-    model = prepare_model(config, dataset)
-    if start.saved is None:
-        check_shard_sizes(model, len(dataset.train) - config.data.validation)
-    return model, take_weights(model, start.weights)
+    def weights_from(self, checkpoint: Checkpoint) -> None:
+        """Tell whose weights are taken, and why not to trust them."""
+        for warning in checkpoint.warnings():
+            note(f"warning: {warning}")
+        note(f"weights of {described(str(checkpoint.path.absolute()), checkpoint.epoch)}")
 
-
-def warn_of_other_sizes(run_dir: Path) -> None:
-    """Warn where a run goes on with sizes that fit another processor than before."""
-    from bpnet.training.stored_run import other_processor
-
-    if other := other_processor(run_dir):
-        note(
-            f"warning: the sizes of this run were chosen for another processor, {other}: it goes "
-            f"on, but rounds differently; to go on as before, begin the command with {as_on(other)}"
-        )
+    def weights_taken(self, taken: str) -> None:
+        """Tell which of them were taken."""
+        note(taken)
 
 
 def tell_start(trainer: Trainer) -> None:
@@ -123,19 +83,6 @@ def tell_start(trainer: Trainer) -> None:
     held_out = f" ({len(trainer.validation):,} held out)" if len(trainer.validation) else ""
     what = f"{layers} with {parameters} on {samples} of {name}{held_out}"
     note(f"{begins} {what}, in {trainer.run_dir}")
-
-
-def take_weights(model: Model, weights: Checkpoint | None) -> dict[str, str] | None:
-    """Give a model the weights of a checkpoint that fit, and tell which; return their origin."""
-    from bpnet.training import transfer
-
-    if weights is None:
-        return None
-    for warning in weights.warnings():
-        note(f"warning: {warning}")
-    note(f"weights of {described(str(weights.path.absolute()), weights.epoch)}")
-    note(str(transfer.take_weights(model.network, weights)))
-    return transfer.origin(weights)
 
 
 def data_option(data_dir: Path | None) -> list[object]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bpnet.cli import dataset_option
+from bpnet.cli import options
 from bpnet.cli.checkpoints import CHECKPOINT
 from bpnet.cli.options import (
     PATH,
@@ -25,12 +24,10 @@ from bpnet.cli.options import (
 from bpnet.cli.output import note, show_json
 from bpnet.cli.run_result import next_commands, tell, tell_ending
 from bpnet.cli.run_start import (
-    RunStart,
+    StartNotes,
     advice_finds_data,
+    check_usage,
     data_option,
-    goes_on_in_place,
-    prepare,
-    settle,
     tell_start,
 )
 from bpnet.cli.run_stopped import finished, unfinished_step
@@ -40,14 +37,13 @@ if TYPE_CHECKING:
     from bpnet.cli.bars import RunDisplay
     from bpnet.data.dataset import Dataset
     from bpnet.model.model import Model
-    from bpnet.model.score import Score
     from bpnet.training.loop import Trainer
 
 
 @click.command(cls=ConfigCommand)
 @with_config("What to train, and how.")
 @with_settings
-@dataset_option.dataset
+@options.dataset
 @data_dir
 @mirror
 @click.option(
@@ -110,16 +106,18 @@ def command(
     The run directory holds config.ini, environment.json, metrics.jsonl and two checkpoints,
     last.npz and best.npz. Ctrl-C finishes the current step, saves, and shows how to continue.
     """
-    from bpnet.background import Background
+    from bpnet.cli.bars import RunDisplay
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.cli.dry_run import check
     from bpnet.cli.report import NEEDED, PAGE, write_report
     from bpnet.cli.report_data import Question
     from bpnet.config.settings import Override
-    from bpnet.data.load import load_dataset, with_data_dir
+    from bpnet.data.load import with_data_dir
     from bpnet.html.page import demand
+    from bpnet.library.begin_run import Wanted, begun
+    from bpnet.library.dataset_choice import is_folder, settings_of
+    from bpnet.model.run_files import BEST
     from bpnet.training import run as runs
-    from bpnet.training.run_dir import claimed_run_dir, demand_free
 
     if writes_report:
         demand("--report", *NEEDED)
@@ -131,32 +129,29 @@ def command(
         if value is not None
     )
     if chosen is not None:
-        settings = dataset_option.settings_of(chosen)
         overrides += tuple(
-            Override(f"data.{name}", value, "--dataset") for name, value in settings.items()
+            Override(f"data.{name}", value, "--dataset")
+            for name, value in settings_of(chosen).items()
         )
-    place = None if dataset_option.is_folder(chosen) else data_dir
-    in_place = goes_on_in_place(resume, run_dir)
-    if run_dir is not None and not in_place:
+    place = None if is_folder(chosen) else data_dir
+    wanted = Wanted(source, overrides, resume, weights, epochs, run_dir, place, mirror)
+    check_usage(wanted)
+    if dry_run:
         with advice_finds_data(place):
-            demand_free(run_dir)
+            wanted.demand_free_place()
+            start = wanted.settled()
+        check(start, with_data_dir(start.config, place), place, as_json=as_json)
+        return
     with ExitStack() as held:
-        if resume and in_place and not dry_run:  # before reading what another process may replace
-            run_dir = held.enter_context(claimed_run_dir(resume, resumes=True))
         with advice_finds_data(place):
-            start = settle(source, overrides, resume, weights, epochs)
-        config = with_data_dir(start.config, place)
-        if dry_run:
-            check(start, config, place, as_json=as_json)
-            return
-        dataset = load_dataset(config, place, mirror=mirror, progress=DownloadProgress())
-        fingerprint = Background(dataset.fingerprint)  # wanted later: it is kept
-        model, origin = prepare(start, config, dataset)
-        fingerprint.result()
-        if run_dir is None or not in_place:
-            run_dir = run_dir or default_run_dir(source or ("resumed" if resume else "retrained"))
-            run_dir = held.enter_context(claimed_run_dir(run_dir, resumes=False))
-        trainer, score = _train_and_score(start, model, origin, dataset, run_dir, place)
+            run = begun(wanted, StartNotes(), downloads=DownloadProgress())
+            trainer, dataset = held.enter_context(run)
+        tell_start(trainer)
+        display = RunDisplay(trainer.progress.ends[-1], training_loss_name(trainer.model))
+        _run(trainer, place, display)
+        with finished(trainer.run_dir, place):
+            score = runs.final_score(trainer.run_dir / BEST, dataset, trainer.workers)
+    model, run_dir = trainer.model, trainer.run_dir
     result = {"run_dir": str(run_dir)} | runs.result(trainer, score)
     page = run_dir.absolute() / PAGE if writes_report else None
     result["report"] = None if page is None else str(page)
@@ -168,24 +163,6 @@ def command(
     if page is not None:  # last: no failure of the page may hide the score
         write_report([run_dir], Question(data_dir=place), page, option=None)
         note(f"report: {page}")
-
-
-def default_run_dir(source: str) -> Path:
-    """Make a directory, new to this run, named after the config and the time."""
-    from bpnet.training.saving import writing
-
-    first = path = Path("runs") / f"{Path(source).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    number = 1
-    with writing("the run directory", path):
-        path.parent.mkdir(exist_ok=True)
-        while True:
-            try:
-                path.mkdir()
-            except FileExistsError:  # runs may start side by side
-                number += 1
-                path = first.with_name(f"{first.name}-{number}")
-            else:
-                return path
 
 
 def train_anew(
@@ -200,46 +177,18 @@ def train_anew(
         data_dir: where the data set was found, for the command that resumes after a signal.
         display: shows the progress of the run.
     """
-    from bpnet.machine import blas_threads
-    from bpnet.training import run as runs
+    from bpnet.library.begin_run import ready_to_train
+    from bpnet.library.run_place import default_run_dir
+    from bpnet.library.run_start import RunStart
     from bpnet.training.run_dir import claimed_run_dir
 
-    config = model.config
+    start = RunStart(model.config)
     with (
         claimed_run_dir(default_run_dir(source), resumes=False) as run_dir,
-        blas_threads(config.train.blas_threads),
-        runs.choose_workers(config) as pool,
+        ready_to_train(model, dataset, run_dir, start) as trainer,
     ):
-        trainer = runs.build_trainer(model, dataset, run_dir, pool, None, None)
-        runs.describe_run(run_dir, trainer)
         _run(trainer, data_dir, display)
     return run_dir
-
-
-def _train_and_score(
-    start: RunStart,
-    model: Model,
-    origin: dict[str, str] | None,
-    dataset: Dataset,
-    run_dir: Path,
-    data_dir: Path | None,
-) -> tuple[Trainer, Score]:
-    """Train until the run is finished; return its trainer, and the test score of the best epoch."""
-    from bpnet.cli.bars import RunDisplay
-    from bpnet.machine import blas_threads
-    from bpnet.model.run_files import BEST
-    from bpnet.training import run as runs
-
-    config = model.config
-    with blas_threads(config.train.blas_threads), runs.choose_workers(config) as pool:
-        trainer = runs.build_trainer(model, dataset, run_dir, pool, start.saved, start.progress)
-        trainer.started_from = trainer.started_from or origin
-        runs.describe_run(run_dir, trainer)
-        tell_start(trainer)
-        display = RunDisplay(trainer.progress.ends[-1], training_loss_name(model))
-        _run(trainer, data_dir, display)
-        with finished(run_dir, data_dir):
-            return trainer, runs.final_score(run_dir / BEST, dataset, pool)
 
 
 def _run(trainer: Trainer, data_dir: Path | None, display: RunDisplay) -> None:

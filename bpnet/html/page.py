@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpnet import __version__
 from bpnet.errors import ConfigError, DataError
 from bpnet.files import demand_place, write_text
+from bpnet.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from bpnet import __version__
 from bpnet.config.settings import Config
 from bpnet.config.values import worker_choice
 from bpnet.config.writer import format_config
@@ -36,6 +35,7 @@ from bpnet.training.saving import write_metrics, writing
 from bpnet.training.slowdown import measure_slowdown
 from bpnet.training.step.capacity import demand_step_memory
 from bpnet.training.step.perceptron import Perceptron
+from bpnet.version import __version__
 
 ROUNDING = 1e-3  # by which a loss may rise, as a fraction, before it counts as one that rose
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from bpnet import __version__
 from bpnet.config.loading import load_config
 from bpnet.config.settings import Config
 from bpnet.disk import DIRECTORY, NOTHING, what_is_at
@@ -28,6 +27,7 @@ from bpnet.model.run_files import (
 from bpnet.training.differences import Difference, config_differences, value_differences
 from bpnet.training.progress import Progress
 from bpnet.training.resume import demand_progress, load_for_resume
+from bpnet.version import __version__
 
 CHOSEN_FOR = "processor.chosen_for"
 

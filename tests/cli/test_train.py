@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bpnet.cli.train import default_run_dir
+from bpnet.library.run_place import default_run_dir
 from bpnet.model.checkpoint import load_checkpoint
 from tests.conftest import TINY, Run
 from tests.helpers.places import MNIST_FILES, PROJECT

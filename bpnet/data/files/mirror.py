@@ -13,8 +13,8 @@ from typing import Any
 import requests
 import urllib3
 
-from bpnet import __version__
 from bpnet.data.files.patience import Allowance
+from bpnet.version import __version__
 
 BLOCK = 1 << 12  # bytes; an unfinished block is lost when a server stalls
 MOST_REDIRECTS = 10

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from bpnet import __version__
 from bpnet.config.values import DATASET_NAME, DATASETS
 from bpnet.data.classes import CLASSES_FILE
 from bpnet.data.dataset import Dataset
@@ -22,6 +21,7 @@ from bpnet.data.imported import ORIGIN_FILE
 from bpnet.disk import NOTHING, what_is_at
 from bpnet.errors import ConfigError, DataError
 from bpnet.files import write_text
+from bpnet.version import __version__
 
 UNFINISHED = ".import-"  # how the name of a folder begins in which files are being written
 OWN = "my-"  # what the name of an import begins with where bpnet knows a data set of that name

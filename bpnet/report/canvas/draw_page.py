@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bpnet import __version__
 from bpnet.html.page import HERE as SHARED
 from bpnet.html.page import policy_for
+from bpnet.version import __version__
 
 HERE = Path(__file__).parent
 SCRIPTS = ("weights.js", "network.js", "digit.js", "pad.js", "activations.js", "canvas.js")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bpnet import __version__
 from bpnet.config.network import build_layers
 from bpnet.config.settings import Config
 from bpnet.errors import escaped
@@ -21,6 +20,7 @@ from bpnet.teach.trace.page.step_data import StepData
 from bpnet.teach.trace.page.tables import PageTable, step_tables
 from bpnet.teach.trace.step_arrays import arrays_of
 from bpnet.teach.trace.step_trace import StepTrace
+from bpnet.version import __version__
 
 HERE = Path(__file__).parent
 SCRIPTS = (  # in the order in which they build on each other

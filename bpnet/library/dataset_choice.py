@@ -1,26 +1,16 @@
-"""Read `--dataset`: the name of a data set, or a folder that holds one."""
+"""Tell what a user names as data set: one that is known by its name, or a folder that holds one."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from bpnet.config.values import DATASET_NAME, DATASETS
 from bpnet.disk import DIRECTORY, FILE, what_is_at
 from bpnet.errors import ConfigError
 
-dataset = click.option(
-    "--dataset",
-    "chosen",
-    metavar="NAME|DIR",
-    help="Data set: mnist, fashion_mnist, synthetic, the name of an imported one, or a folder of "
-    "IDX files; default: that of the config.",
-)
-
 
 def is_folder(chosen: str | None) -> bool:
-    """Return whether `--dataset` names a folder, in which no other directory has a say.
+    """Return whether a folder is named, in which no other directory has a say.
 
     A plain word that an imported data set may have as its name is a folder only if the files are in
     it: what was imported may lie beside it, under the same name.
@@ -33,8 +23,12 @@ def is_folder(chosen: str | None) -> bool:
     return any((Path(chosen) / name).exists() for name in names)
 
 
-def settings_of(chosen: str) -> dict[str, str]:
-    """Return the settings of `[data]` that `--dataset` stands for.
+def settings_of(chosen: str, where: str = "--dataset") -> dict[str, str]:
+    """Return the settings of `[data]` that the name of a data set, or a folder, stands for.
+
+    Args:
+        chosen: the name or the folder.
+        where: the option or argument that names it, for messages.
 
     Raises:
         ConfigError: it can be neither the name of a data set nor a folder.
@@ -48,7 +42,7 @@ def settings_of(chosen: str) -> dict[str, str]:
     is_data = found == FILE
     raise ConfigError(
         "this file is not a data set" if is_data else "there is no such data set",
-        where="--dataset",
+        where=where,
         expected=f"{', '.join(DATASETS)}, the name of an imported one, or a folder of IDX files",
         found=f"{chosen}, {found}",
         hint="give the folder that holds all four files, or import other kinds of files with"

@@ -1,0 +1,1 @@
+"""What `import bpnet` offers, and what the commands share with it."""

@@ -1,0 +1,162 @@
+"""Begin a run: its data, its network, its directory, and all that computes it.
+
+`bpnet train` and `bpnet.train` both begin here; they differ in how they watch a run, and in how they
+end it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from bpnet.library.run_place import default_run_dir
+from bpnet.library.run_start import RunStart, StartObserver, goes_on_in_place, prepare, settle
+
+if TYPE_CHECKING:
+    from bpnet.data.dataset import Dataset
+    from bpnet.data.files.remote import DownloadObserver
+    from bpnet.model.model import Model
+    from bpnet.training.loop import Trainer
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Hold what is wanted of a run.
+
+    Args:
+        source: a config file, a preset or an example; None where an old run has the config.
+        overrides: `section.key=value` each.
+        resume: a checkpoint, or a run directory, that goes on; the latter in place.
+        weights: one whose weights a new run takes.
+        epochs: in total, or those that are added, such as `+3`.
+        run_dir: where the run is saved; by default, a new directory below `runs`.
+        data_dir: where data sets lie.
+        mirror: where they are downloaded from first.
+    """
+
+    source: str | None = None
+    overrides: tuple[str, ...] = ()
+    resume: Path | None = None
+    weights: Path | None = None
+    epochs: str | None = None
+    run_dir: Path | None = None
+    data_dir: Path | None = None
+    mirror: str | None = None
+
+    @property
+    def is_in_place(self) -> bool:
+        """Return whether a run directory goes on, and not into another one."""
+        return goes_on_in_place(self.resume, self.run_dir)
+
+    @property
+    def name(self) -> str:
+        """Return what the run is named after."""
+        return self.source or ("resumed" if self.resume else "retrained")
+
+    def demand_free_place(self) -> None:
+        """Make sure that a new run would replace no file.
+
+        Raises:
+            CheckpointError: it would.
+        """
+        from bpnet.training.run_dir import demand_free
+
+        if self.run_dir is not None and not self.is_in_place:
+            demand_free(self.run_dir)
+
+    def settled(self) -> RunStart:
+        """Return what the run begins with: see `settle`."""
+        return settle(self.source, self.overrides, self.resume, self.weights, self.epochs)
+
+
+class Begun(NamedTuple):
+    """Hold a run that is ready to train.
+
+    Args:
+        trainer: at its first step, or where the run goes on.
+        dataset: what it learns from.
+    """
+
+    trainer: Trainer
+    dataset: Dataset
+
+
+@contextmanager
+def begun(
+    wanted: Wanted,
+    observer: StartObserver,
+    *,
+    dataset: Dataset | None = None,
+    downloads: DownloadObserver | None = None,
+) -> Iterator[Begun]:
+    """Yield the trainer of a run, at its first step or where it goes on, and its data set.
+
+    Until the block ends, the run's directory is held, its workers are ready, and matrix products
+    have the threads that the config says.
+
+    Args:
+        wanted: what is wanted of it.
+        observer: watches how it is prepared.
+        dataset: what it learns from; by default, what the config names.
+        downloads: watches how the data set is fetched.
+
+    Raises:
+        ConfigError: the config is wrong, or does not fit the data.
+        DataError: the data set cannot be had.
+        CheckpointError: the directory is not free, or the old run cannot go on.
+    """
+    from bpnet.background import Background
+    from bpnet.data.load import load_dataset, with_data_dir
+    from bpnet.training.run_dir import claimed_run_dir
+
+    wanted.demand_free_place()
+    run_dir, in_place = wanted.run_dir, wanted.is_in_place
+    with ExitStack() as held:
+        if wanted.resume and in_place:  # before reading what another process may replace
+            run_dir = held.enter_context(claimed_run_dir(wanted.resume, resumes=True))
+        start = wanted.settled()
+        config = start.config
+        if dataset is None:
+            config = with_data_dir(config, wanted.data_dir)
+            dataset = load_dataset(
+                config, wanted.data_dir, mirror=wanted.mirror, progress=downloads
+            )
+        fingerprint = Background(dataset.fingerprint)  # wanted later: it is kept
+        model, origin = prepare(start, config, dataset, observer)
+        fingerprint.result()
+        if run_dir is None or not in_place:
+            run_dir = run_dir or default_run_dir(wanted.name)
+            run_dir = held.enter_context(claimed_run_dir(run_dir, resumes=False))
+        ready = ready_to_train(model, dataset, run_dir, start, origin)
+        yield Begun(held.enter_context(ready), dataset)
+
+
+@contextmanager
+def ready_to_train(
+    model: Model,
+    dataset: Dataset,
+    run_dir: Path,
+    start: RunStart,
+    origin: dict[str, str] | None = None,
+) -> Iterator[Trainer]:
+    """Yield a trainer whose workers are ready until the block ends.
+
+    Args:
+        model: with its starting weights; trained in place.
+        dataset: what it learns from.
+        run_dir: where the run is saved; held by this process.
+        start: what the run begins with.
+        origin: where its weights come from, if from another run.
+    """
+    from bpnet.machine import blas_threads
+    from bpnet.training.run import build_trainer, choose_workers, describe_run
+
+    config = model.config
+    with blas_threads(config.train.blas_threads), choose_workers(config) as workers:
+        trainer = build_trainer(model, dataset, run_dir, workers, start.saved, start.progress)
+        trainer.started_from = trainer.started_from or origin
+        describe_run(run_dir, trainer)
+        yield trainer
