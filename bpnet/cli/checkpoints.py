@@ -10,19 +10,18 @@ import click
 
 from bpnet.cli.options import PathType
 from bpnet.cli.output import note
-from bpnet.disk import NOTHING, what_is_at
-from bpnet.errors import ConfigError
-from bpnet.model.run_files import BEST, LAST, WEIGHTS
+from bpnet.disk import DIRECTORY, NOTHING, what_is_at
+from bpnet.model.run_files import BEST, WEIGHTS
 
 if TYPE_CHECKING:
     from bpnet.model.checkpoint import Checkpoint
 
 RUNS = Path("runs")  # where runs lie unless the user says otherwise
-NEWEST, SHIPPED = "last", "digits"
+NEWEST, BEST_RUN, SHIPPED = "last", "best", "digits"
 
 
 class CheckpointType(PathType):
-    """Take a path, `last` for the newest run or `digits` for the shipped weights.
+    """Take a path, or one of the names that stand for a run or for the shipped weights.
 
     A file or folder of such a name comes first.
     """
@@ -31,28 +30,42 @@ class CheckpointType(PathType):
         """Return the path."""
         path = super().convert(value, param, ctx)
         is_shipped = str(value) == SHIPPED and what_is_at(path) == NOTHING
-        return WEIGHTS if is_shipped else newest_if_named(path)
+        return WEIGHTS if is_shipped else run_if_named(path)
 
 
-def newest_if_named(path: Path) -> Path:
-    """Return the newest run directory for `last`, unless something of that name is there.
+def run_if_named(path: Path) -> Path:
+    """Return the run directory that a name stands for, unless something of that name is there.
+
+    `last` is the newest run in `runs`, and `best` the best one; `FOLDER/last` and `FOLDER/best` are
+    those in another folder. Which run is the best is said on standard error.
 
     Raises:
-        ConfigError: there is no run yet.
+        ConfigError: there is no such run yet.
     """
-    if str(path) != NEWEST or what_is_at(path) != NOTHING:
+    if path.name not in (NEWEST, BEST_RUN) or what_is_at(path) != NOTHING:
         return path
-    written = [
-        found for name in (LAST, BEST) for found in RUNS.glob(f"*/{name}") if found.is_file()
-    ]
-    if not written:
-        raise ConfigError(
-            "there is no run yet",
-            where=NEWEST,
-            expected=f"a run directory in {RUNS.absolute()}",
-            hint="train a network first, or name a run directory",
-        )
-    return max(written, key=lambda path: path.stat().st_mtime_ns).parent
+    from bpnet.runs.choice import best_run, newest_run
+    from bpnet.runs.listing import is_run
+
+    folder = RUNS if path.parent == Path() else path.parent
+    if folder != RUNS and (what_is_at(folder) != DIRECTORY or is_run(folder)):
+        return path
+    if path.name == NEWEST:
+        return newest_run(folder)
+    best = best_run(folder)
+    note(f"{path}: {best}")
+    return best.run.path
+
+
+def run_unless_config(source: str) -> str:
+    """Return the run directory that a name stands for where a config may stand as well.
+
+    There, the name of a preset is the preset: `runs/best` is the best run.
+    """
+    from bpnet.config.presets import example_paths, preset_paths
+
+    known = preset_paths() | example_paths()
+    return source if source in known else str(run_if_named(Path(source)))
 
 
 CHECKPOINT = CheckpointType()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli.checkpoints import newest_if_named
+from bpnet.cli.checkpoints import run_unless_config
 from bpnet.cli.options import PATH, ConfigCommand, as_json, command_line, data_dir, with_settings
 from bpnet.cli.output import note, show, show_json
 from bpnet.config.presets import example_paths, preset_paths
@@ -87,7 +87,7 @@ def command(
     from bpnet.config.settings import Override
     from bpnet.report import curves
 
-    sources = tuple(str(newest_if_named(Path(source))) for source in sources)
+    sources = tuple(map(run_unless_config, sources))
     if picture is not None:
         curves.check_picture(picture)
     if epochs is not None:

@@ -178,14 +178,14 @@ def train_anew(
         display: shows the progress of the run.
     """
     from bpnet.library.begin_run import ready_to_train
-    from bpnet.library.run_place import default_run_dir
+    from bpnet.library.run_place import config_name, default_run_dir
     from bpnet.library.run_start import RunStart
     from bpnet.training.run_dir import claimed_run_dir
 
     start = RunStart(model.config)
     with (
         claimed_run_dir(default_run_dir(source), resumes=False) as run_dir,
-        ready_to_train(model, dataset, run_dir, start) as trainer,
+        ready_to_train(model, dataset, run_dir, start, name=config_name(source)) as trainer,
     ):
         _run(trainer, data_dir, display)
     return run_dir
