@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,25 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli import options
-from bpnet.cli.checkpoints import CHECKPOINT, Opened, open_checkpoint
-from bpnet.cli.eval_data import (
-    check_views,
-    choose_dataset,
-    choose_samples,
-    load_data,
-    warnings_of_classes,
-)
-from bpnet.cli.eval_text import describe, text
+from bpnet.cli.checkpoints import CHECKPOINT, open_checkpoint
+from bpnet.cli.eval_text import text
 from bpnet.cli.options import percent, views
 from bpnet.cli.output import note, show, show_json
 from bpnet.errors import AccuracyGateError, ConfigError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from bpnet.data.dataset import Samples
-    from bpnet.model.model import Model
+    from bpnet.library.opening import Opened
     from bpnet.model.score import Score
 
 
@@ -74,12 +62,22 @@ def command(
     estimates of plain numbers. They must take the same samples and know the same classes; the
     data set is that of the first.
     """
+    from bpnet.cli.download_progress import DownloadProgress
+    from bpnet.library.score_data import (
+        check_views,
+        choose_dataset,
+        choose_samples,
+        load_data,
+        warnings_of_classes,
+    )
+    from bpnet.library.scoring import describe, score_together
+
     opened = list(map(open_checkpoint, checkpoints))
     saved = [one.checkpoint for one in opened]
     models = [checkpoint.model() for checkpoint in saved]
     if dataset is not None:
         models = [dataclasses.replace(m, config=choose_dataset(m, dataset)) for m in models]
-    data = load_data(saved, models, dataset, split, data_dir)
+    data = load_data(saved, models, dataset, split, data_dir, DownloadProgress())
     check_views(views, data)
     samples, index = choose_samples(models[0].config, data, split)
     score = score_together(models, [one.path for one in saved], views, samples, index)
@@ -96,34 +94,6 @@ def command(
         place = "on the table itself" if on_itself else f"{data.name}, {split}"
         show(*text(result, place))
     check_gate(score, min_accuracy)
-
-
-def score_together(
-    models: Sequence[Model],
-    paths: Sequence[Path],
-    views: int,
-    samples: Samples,
-    index: NDArray[np.int64] | None,
-) -> Score:
-    """Score the mean answer of some networks on the samples with these numbers.
-
-    Raises:
-        CheckpointError: the loss is not finite; it names the network to blame.
-    """
-    from bpnet.machine import available_cores, blas_threads
-    from bpnet.model.checkpoint import demand_finite
-    from bpnet.model.ensemble import Ensemble
-    from bpnet.model.score import evaluate
-    from bpnet.model.workers import Workers
-
-    threads = models[0].config.train.blas_threads
-    with blas_threads(threads), Workers(max(1, available_cores() // threads)) as workers:
-        score = evaluate(Ensemble(models, views), samples, workers, index)
-        if not math.isfinite(score.loss):
-            for model, path in zip(models, paths, strict=True):
-                demand_finite(evaluate(model, samples, workers, index).loss, path)
-    demand_finite(score.loss, paths[0])
-    return score
 
 
 def origin(opened: Sequence[Opened]) -> dict[str, Any]:

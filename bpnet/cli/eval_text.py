@@ -1,37 +1,12 @@
-"""Turn a score into plain values, and those into lines of text."""
+"""Write a score as lines of text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bpnet.cli.checkpoints import described
 from bpnet.cli.options import averaged_over, loss_text, percent
 from bpnet.errors import escaped
-
-if TYPE_CHECKING:
-    from bpnet.model.model import Model
-    from bpnet.model.score import Score
-
-
-def describe(score: Score, models: Sequence[Model]) -> dict[str, Any]:
-    """Return the score of one network, or of several together, in plain values."""
-    from bpnet.model.score import per_class, wilson_interval
-
-    one = models[0] if len(models) == 1 else None
-    result: dict[str, Any] = {"samples": score.samples, "loss": score.loss}
-    result["training_loss"] = None if one is None else score.training_loss
-    if score.correct is not None:
-        low, high = wilson_interval(score.correct, score.samples)
-        result |= {"accuracy": score.accuracy, "accuracy_low": low, "accuracy_high": high}
-        result["errors"] = score.errors
-    if score.confusion is None:
-        return result | {"mae": score.mean_absolute_error, "mse": score.mean_squared_error}
-    result["calibration_error"] = score.calibration_error
-    result["brier_score"] = score.brier_score
-    result["temperature"] = None if one is None else one.temperature
-    result["per_class"] = per_class(score.confusion, models[0].class_names)
-    return result | {"confusion": score.confusion.tolist()}
+from bpnet.library.opening import described
 
 
 def text(result: dict[str, Any], place: str) -> list[str]:

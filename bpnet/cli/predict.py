@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from bpnet.cli import options
-from bpnet.cli.checkpoints import CHECKPOINT, described, open_checkpoint
-from bpnet.cli.output import note
+from bpnet.cli.checkpoints import CHECKPOINT, open_checkpoint
+from bpnet.cli.output import note, show
 from bpnet.cli.signals import undivided
-from bpnet.disk import FILE, what_is_at
+from bpnet.disk import FILE, reason, what_is_at
 from bpnet.errors import ConfigError, DataError
+from bpnet.library.opening import described
 from bpnet.model.run_files import WEIGHTS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from bpnet.cli.predict_picture import Answer, PictureReader, Wishes
+    from bpnet.library.picture_reader import Answer, PictureReader, Wishes
     from bpnet.model.model import Model
 
 FEW = 8  # pictures
+STANDARD_INPUT = "-"
 
 Write = Callable[[dict[str, Any]], None]
 
@@ -90,7 +92,7 @@ def command(
 
         check_place(explain, [picture for picture in pictures if isinstance(picture, str)])
     with single_blas_thread():  # products this small would only wait for a second thread
-        from bpnet.cli.predict_picture import PictureReader, Wishes
+        from bpnet.library.picture_reader import PictureReader, Wishes
 
         opened = open_checkpoint(checkpoint or WEIGHTS)
         if checkpoint is not None and form != "json":
@@ -100,7 +102,7 @@ def command(
         if checkpoint is not None:
             opened.warnings.extend(tell_form(model, quiet=form == "json"))
         wishes = Wishes(segment, min_probability, min(top, len(model.class_names)), bool(explain))
-        read = PictureReader(model, opened.checkpoint.path, views, wishes)
+        reader = PictureReader(model, opened.checkpoint.path, views, wishes)
         rest = {
             "views": views,
             "checkpoint": opened.name,
@@ -110,7 +112,7 @@ def command(
         with ExitStack() as held:
             write = held.enter_context(written(form, rest, wishes))
             keep = held.enter_context(pages_at(explain))
-            answers = held.enter_context(closing(answers_to(pictures, read)))
+            answers = held.enter_context(closing(answers_to(pictures, reader)))
             failure = pass_on(answers, write, keep, len(pictures))
     if views > 1 and form == "text":
         note(options.averaged_over(views))
@@ -148,7 +150,7 @@ def tell_form(model: Model, *, quiet: bool) -> list[str]:
     Raises:
         DataError: the network cannot read pictures.
     """
-    from bpnet.cli.picture_form import UNKNOWN_FORM, check_reads_pictures, form_in_words
+    from bpnet.library.picture_form import UNKNOWN_FORM, check_reads_pictures, form_in_words
 
     check_reads_pictures(model)
     form = form_in_words(model)
@@ -163,8 +165,6 @@ def tell_form(model: Model, *, quiet: bool) -> list[str]:
 def written(form: str, rest: Mapping[str, object], wishes: Wishes) -> AbstractContextManager[Write]:
     """Return what writes each answer; leaving its context finishes the output."""
     if form == "text":
-        from bpnet.cli.predict_picture import tell
-
         return nullcontext(tell)
     from bpnet.cli import predict_formats as formats
 
@@ -185,16 +185,65 @@ def pages_at(path: Path | None) -> Iterator[Callable[[list[Image]], None]]:
         yield pages.add
 
 
+def tell(entry: dict[str, Any]) -> None:
+    """Write the answer for one picture in a line, and its warnings to standard error."""
+    from bpnet.library.picture_reader import words
+
+    show(f"{entry['image']}: {words(entry)}")
+    for warning in entry["warnings"]:
+        note(f"{entry['image']}: {warning}")
+
+
 def answers_to(
-    pictures: Sequence[str | DataError], read: PictureReader
+    pictures: Sequence[str | DataError], reader: PictureReader
 ) -> Generator[Answer | DataError]:
     """Yield the answer to each picture in order, or why it cannot be read."""
     if len(pictures) == 1:
-        yield read(pictures[0])
+        yield answer_to(pictures[0], reader)
     else:
         from bpnet.cli.predict_batch import on_all_cores  # one picture needs no second process
 
-        yield from on_all_cores(read, pictures)
+        yield from on_all_cores(lambda picture: answer_to(picture, reader), pictures)
+
+
+def answer_to(picture: str | DataError, reader: PictureReader) -> Answer | DataError:
+    """Return the answer for a picture, or why it cannot be read.
+
+    Args:
+        picture: its path or address, or a dash; or what is wrong with its name.
+        reader: reads it.
+
+    Raises:
+        DivergedError: the network answers with numbers that are not finite.
+    """
+    if isinstance(picture, DataError):
+        return picture
+    try:
+        return reader.read(*opened(picture))
+    except DataError as error:
+        return error
+
+
+def opened(picture: str) -> tuple[str, Path | BinaryIO]:
+    """Return the name of a picture as answers show it, and where its bytes come from.
+
+    Raises:
+        DataError: it cannot be downloaded, or standard input cannot be read.
+    """
+    if picture == STANDARD_INPUT:
+        from io import BytesIO
+
+        from bpnet.cli.standard_input import read_standard_input  # what reads files needs it not
+        from bpnet.data.reading.cost import MOST_BYTES
+
+        try:
+            return picture, BytesIO(read_standard_input(MOST_BYTES + 1))
+        except OSError as error:
+            what = "a picture cannot be opened"
+            raise DataError(what, where="standard input", found=reason(error)) from error
+    from bpnet.library.picture_reader import source_of
+
+    return source_of(picture)
 
 
 def pass_on(

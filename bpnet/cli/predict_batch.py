@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import TypeVar
 
-from bpnet.cli.predict_picture import STANDARD_INPUT, Answer, PictureReader
+from bpnet.cli.predict import STANDARD_INPUT
 from bpnet.errors import DataError
+from bpnet.library.picture_reader import Answer
 from bpnet.machine import available_cores, memory_bytes
 from bpnet.model.forks import CAN_FORK, stream_forked
 
@@ -17,7 +18,7 @@ MOST_MEMORY = 500_000_000  # bytes that a process may take for a picture
 
 
 def on_all_cores(
-    read: PictureReader, pictures: Sequence[str | DataError]
+    read: Callable[[str | DataError], Answer | DataError], pictures: Sequence[str | DataError]
 ) -> Generator[Answer | DataError]:
     """Yield the answer to each picture in order, or why it cannot be read.
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bpnet.cli.output import json_text, show
-from bpnet.cli.predict_picture import Wishes
+from bpnet.library.picture_reader import Wishes
 
 Entry = dict[str, Any]
 Write = Callable[[Entry], None]

@@ -61,13 +61,14 @@ def examine(name: str, given: Path, question: Question) -> Examined:
     """
     import numpy as np
 
-    from bpnet.cli.eval import score_together
-    from bpnet.cli.eval_data import (
+    from bpnet.cli.download_progress import DownloadProgress
+    from bpnet.library.score_data import (
         choose_dataset,
         choose_samples,
         load_data,
         warnings_of_classes,
     )
+    from bpnet.library.scoring import score_together
     from bpnet.machine import available_cores, blas_threads
     from bpnet.model.blocks import answers_to
     from bpnet.model.ensemble import Ensemble
@@ -79,7 +80,8 @@ def examine(name: str, given: Path, question: Question) -> Examined:
     model = checkpoint.model()
     if chosen is not None:
         model = dataclasses.replace(model, config=choose_dataset(model, chosen))
-    data = load_data([checkpoint], [model], chosen, question.split, question.data_dir)
+    place, downloads = question.data_dir, DownloadProgress()
+    data = load_data([checkpoint], [model], chosen, question.split, place, downloads)
     other_names = warnings_of_classes(model, data)
     for warning in other_names:
         note(f"warning: {warning}")

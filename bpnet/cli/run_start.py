@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bpnet.cli.checkpoints import described
 from bpnet.cli.options import as_on
 from bpnet.cli.output import note
 from bpnet.errors import BpnetError, counted
+from bpnet.library.opening import described
 from bpnet.library.run_start import StartObserver
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli.checkpoints import described, open_checkpoint, run_unless_config
+from bpnet.cli.checkpoints import open_checkpoint
 from bpnet.cli.options import ConfigCommand, as_json, data_dir
-from bpnet.cli.output import show, show_json
+from bpnet.cli.output import note, show, show_json
 from bpnet.disk import DIRECTORY, what_is_at
+from bpnet.library.opening import described, named_unless_config
 
 if TYPE_CHECKING:
     from bpnet.nn.sequential import Sequential
@@ -26,7 +27,7 @@ CHECKPOINT_SUFFIX = ".npz"
 @as_json
 def command(source: str, data_dir: Path | None, as_json: bool) -> None:
     """Show each layer's output shape, parameters, cost of a forward pass, and memory."""
-    path = Path(run_unless_config(source))
+    path = named_unless_config(source, note)
     if what_is_at(path) == DIRECTORY or path.suffix == CHECKPOINT_SUFFIX:
         opened = open_checkpoint(path)
         if not as_json:

@@ -1,7 +1,6 @@
 """Begin a run: its data, its network, its directory, and all that computes it.
 
-`bpnet train` and `bpnet.train` both begin here; they differ in how they watch a run, and in how
-they end it.
+`bpnet train` and `bpnet.train` both begin here; they differ in how they watch a run and end it.
 """
 
 from __future__ import annotations

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bpnet.data.reading.grouping import FILLS
-from bpnet.data.reading.image import main_of, seen_digits
+from bpnet.data.reading.image import Box, DigitPicture, main_of, seen_digits
 from bpnet.data.reading.picture import Colours
 from bpnet.data.reading.seeing import BAR, DARK, RING, Seen, ways_to_see
-from bpnet.model.reading import Ask, Prepare, Read, at_edge
 
 if TYPE_CHECKING:
     from bpnet.model.digit_rows import Row
@@ -21,7 +23,24 @@ DOUBTLESS = 0.8  # probability of a digit in a row of which the network is sure
 ENOUGH = 0.9  # of all that was found: with so many sure digits, no other look is taken
 ALIKE = 0.6  # of the main thing's height
 CROWD = 2  # others that are so alike
+WIDEST_BAR = 0.6  # of its height: a 1 with a foot is wider
 SPLINTERS = 3  # times the pieces of the look with the fewest: more are no strokes
+
+Ask = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
+Prepare = Callable[[DigitPicture], DigitPicture]
+
+
+@dataclass(frozen=True)
+class Read:
+    """Hold what was found and what the network answers.
+
+    Args:
+        digit: where it is and what it looks like.
+        probabilities: of all classes; None where nothing was found.
+    """
+
+    digit: DigitPicture
+    probabilities: NDArray[np.floating] | None
 
 
 class DigitReader:
@@ -144,3 +163,12 @@ class DigitReader:
         if read.probabilities is None:
             return 0.0
         return float(read.probabilities[: self._digits].max())
+
+
+def at_edge(box: Box, picture: Colours) -> bool:
+    """Return whether the box of a bar touches the edge of the picture (height, width, 3)."""
+    height, width = picture.shape[:2]
+    if box.width > WIDEST_BAR * box.height:
+        return False
+    ends = (box.top, box.left, height - box.bottom, width - box.right)
+    return any(end <= 1 for end in ends)

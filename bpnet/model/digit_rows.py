@@ -19,7 +19,7 @@ from bpnet.data.reading.image import DigitPicture, as_mnist_shows, ink_of
 from bpnet.data.reading.morphology import stroke_width
 from bpnet.data.reading.seeing import BAR, Seen
 from bpnet.data.reading.text_lines import lines_of_text
-from bpnet.model.reading import Ask, Prepare, Read, at_edge
+from bpnet.model.digit_reader import Ask, Prepare, Read, at_edge
 
 MOST_PARTS = 12  # of one digit
 WIDEST = 1.5  # of the line's height

@@ -1,16 +1,20 @@
 """Switch off activations at random while training."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.nn.activation import Elementwise
-from bpnet.nn.draws import Draws
 from bpnet.nn.facts import Formulas, Mistake, Option, number
 from bpnet.nn.layer import Array, Shape
 from bpnet.nn.memory import Room
+
+if TYPE_CHECKING:
+    from bpnet.nn.draws import Draws
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bpnet.cli.eval_data import choose_dataset
+from bpnet.library.score_data import choose_dataset
 from bpnet.model.checkpoint import load_checkpoint
 from bpnet.model.score import wilson_interval
 from bpnet.training.saving import save_checkpoint

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bpnet.cli.eval_data import check_views
-from bpnet.cli.same_split import check_same_split
 from bpnet.config.settings import Config, DataConfig
 from bpnet.config.writer import format_config
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.data.distortion.views import Views
 from bpnet.data.distortion.warp import LARGEST_SIDE
 from bpnet.errors import ConfigError
+from bpnet.library.same_split import check_same_split
+from bpnet.library.score_data import check_views
 from bpnet.model.checkpoint import load_checkpoint
 from bpnet.model.ensemble import Answers, Ensemble
 from bpnet.training.saving import save_checkpoint

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from bpnet.cli import predict_batch
-from bpnet.cli.predict_picture import together, words
+from bpnet.library.picture_reader import together, words
 from bpnet.model.forks import CAN_FORK
 from tests.conftest import Run
 from tests.helpers.file_server import serving, status, whole

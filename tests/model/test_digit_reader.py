@@ -6,8 +6,7 @@ from numpy.typing import NDArray
 
 from bpnet.data.reading import edges
 from bpnet.data.reading.image import SEVERAL
-from bpnet.model.digit_reader import DigitReader
-from bpnet.model.reading import Read
+from bpnet.model.digit_reader import DigitReader, Read
 from tests.model.test_digit_rows import ask, page_of
 
 DIGITS = 2  # of the network that tells rings, bars and everything else apart

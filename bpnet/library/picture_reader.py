@@ -1,22 +1,18 @@
-"""Answer one picture after the other, in plain values, and write the answers as text."""
+"""Answer one picture after the other, in plain values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from bpnet.cli.output import note, show
 from bpnet.config.values import NO_DIGIT
-from bpnet.data.reading.cost import MOST_BYTES
 from bpnet.data.reading.image import BLANK, DigitPicture, digit_in, digits_in
 from bpnet.data.reading.picture import LONGEST_OF_ROWS, LONGEST_SIDE, Colours, open_picture
-from bpnet.disk import FILE, reason, what_is_at
-from bpnet.errors import DataError
+from bpnet.disk import FILE, what_is_at
 from bpnet.model.checkpoint import demand_finite
 from bpnet.model.ensemble import Answers, Ensemble
 from bpnet.model.model import LEAST_SURE
@@ -33,7 +29,6 @@ if TYPE_CHECKING:
 
 VIEWS_IN_DOUBT = 5  # of a digit of which the network is not sure
 MOST = 64  # digits that the network is asked about at a time
-STANDARD_INPUT = "-"
 NOT_SURE = "not sure"  # or NO_DIGIT: the reasons why there is no label
 LEFT_OUT = "some ink was left out, as it looks like no digit"
 DIVIDED = "digits that touch were divided"
@@ -94,28 +89,26 @@ class PictureReader:
         self._careful: Answers | None = None
         self._answers = Answers(Ensemble([model], views), most=MOST if wishes.segment else 1)
 
-    def __call__(self, picture: str | DataError) -> Answer | DataError:
-        """Return the answer for a picture, or why it cannot be read.
+    def read(self, name: str, source: Path | BinaryIO | Colours) -> Answer:
+        """Return the answer for a picture.
 
         Args:
-            picture: its path or address, or a dash; or what is wrong with its name.
+            name: as the answer shows it.
+            source: its file, or its colours (height, width, 3) of 0–1.
 
         Raises:
+            DataError: it cannot be read.
             DivergedError: the network answers with numbers that are not finite.
         """
-        if isinstance(picture, DataError):
-            return picture
-        try:
-            name, source = opened(picture)
-            longest = LONGEST_OF_ROWS if self._divides else LONGEST_SIDE
-            rows, warnings = self._read(open_picture(source, longest))
-        except DataError as error:
-            return error
+        picture = source
+        if not isinstance(picture, np.ndarray):
+            picture = open_picture(picture, LONGEST_OF_ROWS if self._divides else LONGEST_SIDE)
+        rows, warnings = self._read(picture)
         entries = [[self._entry(*found) for found in row] for row in rows]
         drawn = []
         if self._wishes.rows:
-            given = picture if isinstance(source, Path) else name
-            drawn = self._drawn(given, chain(*rows), chain(*entries))
+            shown = str(source) if isinstance(source, Path) else name
+            drawn = self._drawn(shown, chain(*rows), chain(*entries))
         answer = together(entries) if self._wishes.segment else entries[0][0]
         answer["warnings"] = [*answer["warnings"], *warnings]
         return Answer({"image": name} | answer, drawn)
@@ -228,20 +221,15 @@ class PictureReader:
         ]
 
 
-def opened(picture: str) -> tuple[str, Path | BinaryIO]:
+def source_of(picture: str) -> tuple[str, Path | BinaryIO]:
     """Return the name of a picture as answers show it, and where its bytes come from.
 
-    Raises:
-        DataError: it cannot be downloaded, or standard input cannot be read.
-    """
-    if picture == STANDARD_INPUT:
-        from bpnet.cli.standard_input import read_standard_input  # what reads files needs it not
+    Args:
+        picture: a path or an address.
 
-        try:
-            return picture, BytesIO(read_standard_input(MOST_BYTES + 1))
-        except OSError as error:
-            what = "a picture cannot be opened"
-            raise DataError(what, where="standard input", found=reason(error)) from error
+    Raises:
+        DataError: it cannot be downloaded.
+    """
     path = Path(picture)
     if what_is_at(path) == FILE:
         return str(path.absolute()), path
@@ -281,10 +269,3 @@ def words(entry: Entry) -> str:
         return f"{NOT_SURE}  ({', '.join(top)})"
     others = f"  (then {', '.join(top[1:])})" if top[1:] else ""
     return f"{entry['label']}  {entry['probability']:.1%}{others}"
-
-
-def tell(entry: Entry) -> None:
-    """Write the answer for one picture in a line, and its warnings to standard error."""
-    show(f"{entry['image']}: {words(entry)}")
-    for warning in entry["warnings"]:
-        note(f"{entry['image']}: {warning}")

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpnet.cli.same_split import check_same_samples, check_same_split
 from bpnet.errors import ConfigError, DataError, some
 from bpnet.library.dataset_choice import is_folder, settings_of
+from bpnet.library.same_split import check_same_samples, check_same_split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from bpnet.config.settings import Config
     from bpnet.data.dataset import Dataset, Samples
+    from bpnet.data.files.remote import DownloadObserver
     from bpnet.model.checkpoint import Checkpoint
     from bpnet.model.model import Model
 
@@ -27,6 +28,7 @@ def load_data(
     chosen: str | None,
     split: str,
     data_dir: Path | None,
+    downloads: DownloadObserver | None = None,
 ) -> Dataset:
     """Load the data set that all checkpoints are scored on.
 
@@ -36,12 +38,12 @@ def load_data(
         chosen: the data set or folder that the user named instead of that of the training.
         split: which of its samples will be scored.
         data_dir: where data sets lie.
+        downloads: watches how the data set is fetched.
 
     Raises:
         ConfigError: the runs did not hold out the same samples.
         DataError: the networks cannot read it, or it is not there.
     """
-    from bpnet.cli.download_progress import DownloadProgress
     from bpnet.data.load import load_dataset
 
     paths = [checkpoint.path for checkpoint in saved]
@@ -49,7 +51,7 @@ def load_data(
     if split != "test":
         check_same_split([m.config for m in models], paths, chosen=chosen is not None)
     place = None if is_folder(chosen) else data_dir
-    data = load_dataset(models[0].config, place, progress=DownloadProgress())
+    data = load_dataset(models[0].config, place, progress=downloads)
     check_fit(models[0], data)
     if split != "test" and chosen is None:
         fingerprints = [checkpoint.record.get("fingerprint") for checkpoint in saved]
