@@ -41,6 +41,19 @@ class Extras:
     events: Path | None = None
     report: bool = False
 
+    def options(self) -> list[object]:
+        """Return the options that ask for all of it, for a command that is suggested."""
+        return [
+            *([] if self.note is None else ["--note", self.note]),
+            *(["--csv"] if self.table else []),
+            *self.options_to_resume(),
+        ]
+
+    def options_to_resume(self) -> list[object]:
+        """Return those of them that a run directory does not remember."""
+        events = [] if self.events is None else ["--tensorboard", self.events]
+        return [*events, *(["--report"] if self.report else [])]
+
     def demand(self, wanted: Wanted) -> None:
         """Make sure, before anything is written, that all of it can be.
 
@@ -102,7 +115,8 @@ def train_run(wanted: Wanted, extras: Extras) -> Trained:
         events = open_events(extras, trainer, held)
         tell_start(trainer, place)
         display = RunDisplay(trainer.progress.ends[-1], training_loss_name(trainer.model))
-        train(trainer, place, display, [] if events is None else [events])
+        others = [] if events is None else [events]
+        train(trainer, place, display, others, extras.options_to_resume())
         with finished(run_dir, place):
             score, result = finish_run(trainer, dataset)
             if events is not None:
@@ -128,6 +142,7 @@ def train(
     data_dir: Path | None,
     display: RunDisplay,
     others: Sequence[Observer] = (),
+    options: Sequence[object] = (),
 ) -> None:
     """Train and show the progress; a signal ends the run after a step, with everything saved.
 
@@ -136,6 +151,7 @@ def train(
         data_dir: where the data set was found, for the command that resumes after a signal.
         display: shows the progress.
         others: watch the run as well.
+        options: with which that command does as this one did.
     """
     from bpnet.cli.signals import stop_request
     from bpnet.training.observer import Observers
@@ -158,7 +174,9 @@ def train(
         raise stop.error()(
             f"stopped at {place}; the run is saved",
             where=trainer.run_dir,
-            hint=command_line("train", "--resume", trainer.run_dir, *data_option(data_dir)),
+            hint=command_line(
+                "train", "--resume", trainer.run_dir, *data_option(data_dir), *options
+            ),
         )
     with finished(trainer.run_dir, data_dir):
         tell_ending(trainer, data_dir)

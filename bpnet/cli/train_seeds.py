@@ -69,11 +69,14 @@ def train_seeds(text: str, wanted: Wanted, extras: Extras, *, as_json: bool) -> 
     seeds = read_seeds(text)
     wanted.settled()  # all that is wrong with the config, before a folder is made
     folder = _folder(wanted)
+    again = command_line(
+        *("train", *_words(wanted), *extras.options(), "--seeds", text, "--run-dir", folder)
+    )
     if extras.events is not None:
         extras = dataclasses.replace(extras, events=extras.events / folder.name)
     runs: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
-    with _told_how_to_go_on(text, wanted, folder):
+    with _told_how_to_go_on(again, folder):
         for place, seed in enumerate(seeds, start=1):
             run_dir = folder / f"seed{seed}"
             note(f"seed {seed} ({place} of {len(seeds)})")
@@ -126,29 +129,29 @@ def _folder(wanted: Wanted) -> Path:
 
 
 @contextmanager
-def _told_how_to_go_on(text: str, wanted: Wanted, folder: Path) -> Iterator[None]:
+def _told_how_to_go_on(again: str, folder: Path) -> Iterator[None]:
     """Add to what ends the runs early by which command they go on; leave no empty folder."""
+    hint = f"to go on, without training finished seeds again: {again}"
     try:
         yield
     except STOPPED as error:
-        error.parts["try"] = _again(text, wanted, folder)
+        error.parts["try"] = hint
         raise
     except StopSignal as stop:  # between two runs
-        raise stop.error(str(stop), where=folder, hint=_again(text, wanted, folder)) from stop
+        raise stop.error(str(stop), where=folder, hint=hint) from stop
     finally:
         with suppress(OSError):
             folder.rmdir()  # only an empty one goes
 
 
-def _again(text: str, wanted: Wanted, folder: Path) -> str:
-    """Return the words that tell by which command all goes on."""
+def _words(wanted: Wanted) -> list[object]:
+    """Return the words of a command that wants the same of every run."""
     settings = [word for one in wanted.overrides for word in ("--set", one)]
     source = [] if wanted.source is None else [wanted.source]
     weights = [] if wanted.weights is None else ["--from", wanted.weights]
     epochs = [] if wanted.epochs is None else ["--epochs", wanted.epochs]
-    words = [*source, *weights, *epochs, *settings, *data_option(wanted.data_dir)]
-    again = command_line("train", *words, "--seeds", text, "--run-dir", folder)
-    return f"to go on, without training finished seeds again: {again}"
+    mirror = [] if wanted.mirror is None else ["--mirror", wanted.mirror]
+    return [*source, *weights, *epochs, *settings, *data_option(wanted.data_dir), *mirror]
 
 
 def _of_seed(wanted: Wanted, seed: int, run_dir: Path) -> Wanted:
