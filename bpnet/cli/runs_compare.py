@@ -93,7 +93,7 @@ def show_text(comparison: Comparison) -> None:
         ("settings", comparison.settings),
         ("environment", comparison.environment),
     ):
-        show("", f"{title} that differ" if values else f"{title}: no difference")
+        show("", f"{title}, where different" if values else f"{title}: no difference")
         rows = [[key, *map(shown, row)] for key, row in values.items()]
         if rows:
             show_table(["", *names], rows)
