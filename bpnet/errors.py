@@ -101,6 +101,10 @@ def _line(text: object) -> str:
     return escaped(shorten(str(text), LONGEST_LINE))
 
 
+class BpnetWarning(UserWarning):
+    """Warn a program of what a command would write to standard error."""
+
+
 class CheckFailedError(BpnetError):
     """Report that a check the user asked for did not hold."""
 

@@ -10,10 +10,10 @@ network in turn.
 import argparse
 import statistics
 
-from bpnet.cli.gradcheck import duration
 from bpnet.config.loading import load_config
 from bpnet.config.presets import example_paths, preset_paths
 from bpnet.teach.gradcheck.gradcheck import Report, run_gradcheck
+from bpnet.teach.gradcheck.report_text import duration
 
 ROUNDS = 3
 HEADINGS = (

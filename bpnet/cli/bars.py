@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bpnet.cli.options import loss_text, percent
 from bpnet.cli.output import note
+from bpnet.library.figures import epoch_line
 from bpnet.training.observer import Observer
 
 if TYPE_CHECKING:
@@ -49,25 +49,3 @@ class RunDisplay(Observer):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-
-
-def epoch_line(record: dict[str, Any], epochs: int, loss_name: str = "loss") -> str:
-    """Return an epoch's metrics in one line."""
-    trained = f"{loss_name} {loss_text(record['train_loss'])}{errors_text(record, 'train')}"
-    parts = [f"epoch {record['epoch']}/{epochs}", trained]
-    if record["train_accuracy"] is not None:
-        parts.append(f"training {percent(record['train_accuracy'])}")
-    if record["validation_accuracy"] is not None:
-        parts.append(f"validation {percent(record['validation_accuracy'])}")
-    elif record["validation_loss"] is not None:
-        held_out = f"{loss_text(record['validation_loss'])}{errors_text(record, 'validation')}"
-        parts.append(f"validation {loss_name} {held_out}")
-    parts.append(f"{record['seconds']:.1f} s")
-    parts.append(f"{record['samples_per_second']:,.0f} samples/s")
-    return "  ".join(parts)
-
-
-def errors_text(record: dict[str, Any], samples: str) -> str:
-    """Return the mean errors of an epoch, where targets are numbers."""
-    names = [name for name in ("mae", "mse") if record.get(f"{samples}_{name}") is not None]
-    return "".join(f", {name} {loss_text(record[f'{samples}_{name}'])}" for name in names)

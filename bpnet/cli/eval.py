@@ -12,9 +12,10 @@ import click
 from bpnet.cli import options
 from bpnet.cli.checkpoints import CHECKPOINT, open_checkpoint
 from bpnet.cli.eval_text import text
-from bpnet.cli.options import percent, views
+from bpnet.cli.options import views
 from bpnet.cli.output import note, show, show_json
 from bpnet.errors import AccuracyGateError, ConfigError
+from bpnet.library.figures import percent
 
 if TYPE_CHECKING:
     from bpnet.library.opening import Opened

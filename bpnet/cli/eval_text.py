@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bpnet.cli.options import averaged_over, loss_text, percent
+from bpnet.cli.options import averaged_over
 from bpnet.errors import escaped
+from bpnet.library.figures import loss_text, percent
 from bpnet.library.opening import described
 
 

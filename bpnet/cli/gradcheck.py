@@ -11,12 +11,9 @@ from bpnet.cli.options import ConfigCommand, as_json, with_config, with_settings
 from bpnet.cli.output import show, show_json
 
 if TYPE_CHECKING:
-    from bpnet.config.settings import Config
     from bpnet.teach.gradcheck.checker import Check
-    from bpnet.teach.gradcheck.cost import Cost
     from bpnet.teach.gradcheck.gradcheck import Report
 
-NOTHING_TO_FIND = "the planted mistake shows nowhere: it changes no gradient of this network"
 SECONDS = 1.0  # of timing passes
 
 
@@ -49,6 +46,7 @@ def command(
     from bpnet.cli.check_bar import CheckBar
     from bpnet.config.loading import load_config
     from bpnet.teach.gradcheck.gradcheck import run_gradcheck
+    from bpnet.teach.gradcheck.report_text import text
 
     config = load_config(source, overrides)
     with CheckBar() as bar:
@@ -56,7 +54,7 @@ def command(
     if as_json:
         show_json(document(source, report))
     else:
-        show(*text(source, config, report))
+        show(*text(Path(source).stem, config, report))
     demand_passed(report)
 
 
@@ -69,6 +67,7 @@ def demand_passed(report: Report) -> None:
     """
     from bpnet.errors import CheckFailedError, ConfigError
     from bpnet.teach.gradcheck.projection import TOLERANCE
+    from bpnet.teach.gradcheck.report_text import NOTHING_TO_FIND
 
     culprit = report.culprit
     if culprit is None:
@@ -137,110 +136,3 @@ def row(check: Check) -> dict[str, Any]:
         "alone": check.is_alone,
         "passed": check.passed,
     }
-
-
-def text(source: str, config: Config, report: Report) -> list[str]:
-    """Return the lines of the text."""
-    cost = report.cost
-    title = f"{Path(source).stem}: {cost.parameters:,} parameters, loss {config.train.loss}, "
-    lines = [title + f"{report.samples} sample{'s' * (report.samples > 1)}, float64"]
-    if report.mistake is not None:
-        lines.append(f"planted: {report.mistake.text}")
-    if report.drawn:
-        lines.append(
-            f"drawn away from their starts, so that no term hides: {', '.join(report.drawn)}"
-        )
-    if report.moved:
-        lines.append("this point lies at a kink: checked at one nearby")
-    lines.append("slopes along random directions: what the gradient says, what differences find")
-    lines += ["", *table(report.checks), ""]
-    compared = [check for check in report.checks if check.relative_error is not None]
-    worst = max(compared, key=lambda check: check.relative_error or 0.0)
-    right = sum(check.passed for check in compared)
-    flats = sum(verdict(check) == "flat" for check in compared)
-    flat = f" ({flats} of them flat)" if flats else ""
-    lines.append(
-        f"{right} of {len(compared)} gradients agree{flat}; the largest relative error is "
-        f"{worst.relative_error:.1e}, at {worst.gradient.layer}, {worst.gradient.parameter}"
-    )
-    if report.mistake is not None and report.passed:
-        lines.append(NOTHING_TO_FIND)
-    lines += remarks(report.checks)
-    return [*lines, "", *cost_lines(config, cost)]
-
-
-def table(checks: list[Check]) -> list[str]:
-    """Return one line per gradient."""
-    names = [(check.gradient.layer, check.gradient.parameter) for check in checks]
-    width = max(len("layer"), *(len(layer) for layer, _ in names))
-    label = max(len("gradient by"), *(len(parameter) for _, parameter in names))
-    line = f"{{:<{width}}}  {{:<{label}}}{{:>14}}{{:>14}}{{:>10}}{{:>7}}  {{}}".format
-    lines = [line("layer", "gradient by", "analytic", "numeric", "error", "kinks", "").rstrip()]
-    for check, name in zip(checks, names, strict=True):
-        slopes = check.comparison
-        numbers = ("", "") if check.elements is None else ("", f"{check.elements:,} elements")
-        if slopes is not None:
-            numbers = (f"{slopes.analytic:.6g}", f"{slopes.numeric:.6g}")
-        error = "–" if check.relative_error is None else f"{check.relative_error:.1e}"
-        lines.append(line(*name, *numbers, error, check.kinks or "", verdict(check)))
-    return lines
-
-
-def verdict(check: Check) -> str:
-    """Return one word about a gradient."""
-    if not check.passed:
-        return "WRONG"
-    if check.relative_error is None:
-        return "kink"
-    if check.is_alone:
-        return "alone"
-    return "flat" if check.is_flat else "ok"
-
-
-def remarks(checks: list[Check]) -> list[str]:
-    """Return remarks on kinks and flat slopes."""
-    lines = []
-    crossed = sum(check.kinks for check in checks if check.elements is None)
-    left_out = sum(check.kinks for check in checks if check.elements is not None)
-    if crossed:
-        lines.append(f"{crossed} directions crossed a kink of ReLU or a tie of pooling: redrawn")
-    if left_out:
-        lines.append(f"{left_out} elements lie at a kink or a tie: left out")
-    for check in checks:
-        if check.held:
-            lines.append(
-                f"{check.gradient.layer}, {check.gradient.parameter}: {check.held:,} numbers are 0 "
-                "and lie at a kink or a tie: not varied"
-            )
-    if any(check.relative_error is None for check in checks):
-        lines.append("kink: every direction crosses one, so nothing could be compared")
-    if any(verdict(check) == "alone" for check in checks):
-        lines.append(
-            "alone: flat, since normalisation takes every mean away; so it was checked as that of "
-            "the layer's own outputs, weighted at random"
-        )
-    if any(verdict(check) == "flat" for check in checks):
-        lines.append("flat: slopes so small that a gradient 0.1 % too large would go unnoticed")
-    return lines
-
-
-def cost_lines(config: Config, cost: Cost) -> list[str]:
-    """Return what a gradient costs either way."""
-    samples = f"{cost.samples} sample{'s' * (cost.samples > 1)}"
-    return [
-        f"cost, with {samples} in {config.model.dtype} on one core:",
-        f"  one forward pass    {duration(cost.forward)}",
-        f"  one backward pass   {duration(cost.backward)}, "
-        f"{cost.backward_over_forward:.2f} times a forward pass, for all "
-        f"{cost.parameters:,} gradients and the input's",
-        f"  finite differences  {duration(cost.finite_differences)}, "
-        f"{cost.parameters + 1:,} forward passes",
-        f"backpropagation is {cost.speedup:,.1f} times as fast",
-    ]
-
-
-def duration(seconds: float) -> str:
-    """Return a time in a suitable unit."""
-    units = [("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("h", 3600.0)]
-    name, size = next((unit for unit in reversed(units) if seconds >= unit[1]), units[0])
-    return f"{float(f'{seconds / size:.3g}'):g} {name}"

@@ -9,14 +9,11 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import click
 
 from bpnet.machine import UNKNOWN
-
-if TYPE_CHECKING:
-    from bpnet.model.model import Model
 
 MOST_VIEWS = 100
 CONFIG = "FILE|PRESET|EXAMPLE"
@@ -172,25 +169,6 @@ def as_on(processor: str) -> str:
     kernel = processor.partition(" ")[0]
     sizes = f"BPNET_PROCESSOR={quoted(processor)}"
     return sizes if kernel == UNKNOWN else f"OPENBLAS_CORETYPE={quoted(kernel)} {sizes}"
-
-
-def percent(fraction: float) -> str:
-    """Return a fraction as a percentage with two decimals."""
-    return f"{100 * fraction:.2f} %"
-
-
-def loss_text(loss: float) -> str:
-    """Return a loss with four decimals, or with an exponent where it has exploded."""
-    return f"{loss:.4f}" if abs(loss) < 1e6 else f"{loss:.4e}"
-
-
-def training_loss_name(model: Model) -> str:
-    """Return what a network's training loss is called: `loss` where `eval` reports the same one."""
-    kind, smoothed = model.config.train.loss, model.config.train.label_smoothing > 0
-    if not smoothed and (kind == "cross_entropy" or not model.class_names):
-        return "loss"
-    name = kind.replace("cross_entropy", "cross-entropy").replace("_", " ")
-    return f"smoothed {name}" if smoothed else name
 
 
 def averaged_over(count: int) -> str:

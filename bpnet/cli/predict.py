@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
@@ -198,12 +199,22 @@ def answers_to(
     pictures: Sequence[str | DataError], reader: PictureReader
 ) -> Generator[Answer | DataError]:
     """Yield the answer to each picture in order, or why it cannot be read."""
-    if len(pictures) == 1:
+    count = len(pictures)
+    if count == 1:
         yield answer_to(pictures[0], reader)
-    else:
-        from bpnet.cli.predict_batch import on_all_cores  # one picture needs no second process
+        return
+    from bpnet.library.many_pictures import on_all_cores  # one picture needs no second process
 
-        yield from on_all_cores(lambda picture: answer_to(picture, reader), pictures)
+    def read(number: int) -> Answer | DataError:
+        return answer_to(pictures[number], reader)
+
+    with closing(on_all_cores(read, count, alone=STANDARD_INPUT in pictures)) as answers:
+        if not sys.stderr.isatty():
+            yield from answers
+            return
+        from bpnet.cli.predict_bar import with_bar
+
+        yield from with_bar(answers, count)
 
 
 def answer_to(picture: str | DataError, reader: PictureReader) -> Answer | DataError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpnet.cli.options import command_line, loss_text, percent
+from bpnet.cli.options import command_line
 from bpnet.cli.output import note, show
 from bpnet.cli.run_start import data_option
+from bpnet.library.figures import loss_text, percent
 
 if TYPE_CHECKING:
     from bpnet.model.model import Model

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli import runs_compare, runs_export, runs_note
-from bpnet.cli.options import PATH, as_json, command_line, no_nan, percent
+from bpnet.cli.options import PATH, as_json, command_line, no_nan
 from bpnet.cli.output import note, show_json
 from bpnet.cli.runs_text import duration, size, when
 from bpnet.cli.tables import show_table
 from bpnet.errors import counted
+from bpnet.library.figures import percent
 from bpnet.library.opening import RUNS
 
 if TYPE_CHECKING:

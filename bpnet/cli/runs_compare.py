@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli.checkpoints import CHECKPOINT
-from bpnet.cli.options import as_json, loss_text, percent
+from bpnet.cli.options import as_json
 from bpnet.cli.output import show, show_json
 from bpnet.cli.runs_text import duration, when
 from bpnet.cli.tables import show_table
 from bpnet.errors import shorten
+from bpnet.library.figures import loss_text, percent
 
 if TYPE_CHECKING:
     from bpnet.runs.comparison import Comparison

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -55,44 +55,10 @@ def load_network(source: str, data_dir: Path | None) -> Sequential:
 
 def show_network(network: Sequential, *, as_json: bool) -> None:
     """Print the layer table."""
-    layers = list(map(describe, network.layers))
-    totals = {
-        "parameters": sum(layer["parameters"] for layer in layers),
-        "mflop": sum(layer["mflop"] for layer in layers),
-    }
-    plain = [
-        {key: layer[key] for key in ("name", "output_shape", "parameters", "mflop")}
-        for layer in layers
-    ]
+    from bpnet.library.layer_table import LayerTable
+
+    table = LayerTable.of(network)
     if as_json:
-        show_json({"layers": plain, **totals})
-        return
-    row = "{:<16}{:<16}{:>12}{:>10}{:>13}".format
-    show(row("layer", "output", "parameters", "MFLOP", "kB / sample"))
-    shape = " × ".join(map(str, network.input_shape))
-    show(row("input", shape, "", "", ""))
-    for layer in layers:
-        shape = " × ".join(map(str, layer["output_shape"]))
-        cost = f"{layer['mflop']:.3f}"
-        memory = f"{layer['kilobytes']:.1f}"
-        show(row(layer["name"], shape, f"{layer['parameters']:,}", cost, memory))
-    memory = f"{sum(layer['kilobytes'] for layer in layers):.1f}"
-    show(row("total", "", f"{totals['parameters']:,}", f"{totals['mflop']:.3f}", memory))
-
-
-def describe(layer: Any) -> dict[str, Any]:
-    """Return the figures of one layer; memory is what training reserves for one sample."""
-    import numpy as np
-
-    from bpnet.nn.memory import Memory, Room
-
-    memory = Memory(np.float32, training=True)
-    layer.allocate(Room(1, memory, wants_input_gradient=True))
-    sizes = [int(np.prod(shape)) for shape in layer.parameter_shapes.values()]
-    return {
-        "name": layer.name,
-        "output_shape": list(layer.output_shape),
-        "parameters": sum(sizes),
-        "mflop": 2 * layer.multiply_adds() / 1e6,
-        "kilobytes": memory.reserved_bytes / 1000,
-    }
+        show_json(table.document())
+    else:
+        show(*table.lines())

@@ -114,7 +114,7 @@ def command(
             note("large arrays are left out of the derivation; --json has every number")
         show(*latex_lines(config, traced))
     else:
-        from bpnet.cli.trace_text import trace_lines
+        from bpnet.teach.trace.trace_text import trace_lines
 
         width = max(NARROWEST, shutil.get_terminal_size().columns)
         selection = select(traced, parts, weight, is_brief=brief)

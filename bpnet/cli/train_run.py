@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bpnet.cli.options import command_line, training_loss_name
+from bpnet.cli.options import command_line
 from bpnet.cli.output import note
 from bpnet.cli.run_result import tell_ending
 from bpnet.cli.run_start import StartNotes, advice_finds_data, data_option, tell_start
 from bpnet.cli.run_stopped import finished, unfinished_step
 from bpnet.errors import WorkerError
+from bpnet.library.figures import training_loss_name
 
 if TYPE_CHECKING:
     from bpnet.cli.bars import RunDisplay

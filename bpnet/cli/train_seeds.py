@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli.options import command_line, percent
+from bpnet.cli.options import command_line
 from bpnet.cli.output import note, show, show_json
 from bpnet.cli.run_start import data_option
 from bpnet.cli.runs_text import duration
@@ -26,6 +26,7 @@ from bpnet.errors import (
     counted,
     listed,
 )
+from bpnet.library.figures import percent
 
 if TYPE_CHECKING:
     from bpnet.cli.train_run import Extras

@@ -9,8 +9,9 @@ import click
 
 from bpnet.cli import options
 from bpnet.cli.checkpoints import CHECKPOINT
-from bpnet.cli.options import as_on, data_dir, training_loss_name
+from bpnet.cli.options import as_on, data_dir
 from bpnet.cli.output import note, show, show_json
+from bpnet.library.figures import training_loss_name
 
 if TYPE_CHECKING:
     from bpnet.training.differences import Difference

@@ -15,6 +15,7 @@ from bpnet.library.run_place import config_name, default_run_dir
 from bpnet.library.run_start import RunStart, StartObserver, goes_on_in_place, prepare, settle
 
 if TYPE_CHECKING:
+    from bpnet.config.settings import Config
     from bpnet.data.dataset import Dataset
     from bpnet.data.files.remote import DownloadObserver
     from bpnet.model.model import Model
@@ -34,6 +35,7 @@ class Wanted:
         run_dir: where the run is saved; by default, a new directory below `runs`.
         data_dir: where data sets lie.
         mirror: where they are downloaded from first.
+        config: one that was read already, with its overrides, instead of `source`.
     """
 
     source: str | None = None
@@ -44,6 +46,7 @@ class Wanted:
     run_dir: Path | None = None
     data_dir: Path | None = None
     mirror: str | None = None
+    config: Config | None = None
 
     @property
     def is_in_place(self) -> bool:
@@ -53,7 +56,9 @@ class Wanted:
     @property
     def name(self) -> str:
         """Return what the run is named after."""
-        return self.source or ("resumed" if self.resume else "retrained")
+        if self.source is not None:
+            return self.source
+        return "resumed" if self.resume else "retrained" if self.weights else "settings"
 
     def demand_free_place(self) -> None:
         """Make sure that a new run would replace no file.
@@ -68,7 +73,13 @@ class Wanted:
 
     def settled(self) -> RunStart:
         """Return what the run begins with: see `settle`."""
-        return settle(self.source, self.overrides, self.resume, self.weights, self.epochs)
+        if self.config is None:
+            return settle(self.source, self.overrides, self.resume, self.weights, self.epochs)
+        if self.weights is None:
+            return RunStart(self.config)
+        from bpnet.training.transfer import load_for_transfer
+
+        return RunStart(self.config, weights=load_for_transfer(self.weights, None, ())[1])
 
 
 class Begun(NamedTuple):

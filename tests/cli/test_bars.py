@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bpnet.cli.bars import epoch_line
+from bpnet.library.figures import epoch_line
 
 
 @pytest.mark.parametrize(

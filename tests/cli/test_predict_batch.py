@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bpnet.cli import predict_batch
+from bpnet.cli import predict_bar
+from bpnet.library import many_pictures
 from bpnet.library.picture_reader import together, words
 from bpnet.model.forks import CAN_FORK
 from tests.conftest import Run
@@ -52,7 +53,7 @@ def test_a_folder_is_answered_in_order_whoever_computes(
 ) -> None:
     answers = []
     for cores in (1, 3):
-        monkeypatch.setattr(predict_batch, "available_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(many_pictures, "available_cores", lambda cores=cores: cores)
         answers.append(predict(digit_run, folder).out)
     names = [str(folder / f"{number}.png") for number in range(COUNT)]
     assert [line.partition(": ")[0] for line in answers[0].splitlines()] == names
@@ -181,7 +182,7 @@ def test_a_dead_address_ends_no_batch(
     digit_run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(predict_batch, "available_cores", lambda: 3)
+    monkeypatch.setattr(many_pictures, "available_cores", lambda: 3)
     with serving(status(404)) as server:
         words = [folder / "1.png", *(f"{server.url}/{number}.png" for number in range(6)), folder]
         answer = call("predict", "--checkpoint", digit_run.path, *words)
@@ -217,22 +218,21 @@ def test_an_interrupt_keeps_what_was_answered(digit_run: Run, folder: Path, form
 
 @pytest.mark.skipif(not CAN_FORK, reason="this system cannot fork safely")
 def test_processes_are_as_many_as_cores_and_memory_allow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict_batch, "available_cores", lambda: 8)
+    monkeypatch.setattr(many_pictures, "available_cores", lambda: 8)
     many = ["a.png"] * 100
-    assert predict_batch.processes(many) == 8
-    assert predict_batch.processes(many[:2]) == 1
-    assert predict_batch.processes([*many, "-"]) == 1
-    monkeypatch.setattr(predict_batch, "memory_bytes", lambda: 1_700_000_000)
-    assert predict_batch.processes(many) == 3
-    monkeypatch.setattr(predict_batch, "memory_bytes", lambda: 100)
-    assert predict_batch.processes(many) == 1
+    assert many_pictures.processes(len(many)) == 8
+    assert many_pictures.processes(2) == 1
+    monkeypatch.setattr(many_pictures, "memory_bytes", lambda: 1_700_000_000)
+    assert many_pictures.processes(len(many)) == 3
+    monkeypatch.setattr(many_pictures, "memory_bytes", lambda: 100)
+    assert many_pictures.processes(len(many)) == 1
 
 
 def test_a_bar_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
     monkeypatch.setattr("sys.stderr", written)
     seen = []
-    for item in predict_batch.with_bar(iter("abc"), 3):
+    for item in predict_bar.with_bar(iter("abc"), 3):
         seen.append(item)
         written.write(f"answer {item}\n")
     assert seen == ["a", "b", "c"]

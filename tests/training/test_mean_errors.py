@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bpnet.cli.bars import epoch_line
 from bpnet.data.table import load_table
+from bpnet.library.figures import epoch_line
 from bpnet.model.checkpoint import load_checkpoint
 from bpnet.model.workers import Workers
 from bpnet.nn.sequential import Workspace

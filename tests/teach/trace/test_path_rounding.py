@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bpnet.cli.trace_text import StepText
 from bpnet.teach.trace import paths, traced_run
 from bpnet.teach.trace.jacobian import LayerCall, LocalDerivative, local_derivative
+from bpnet.teach.trace.trace_text import StepText
 from tests.teach.trace.test_paths import VECTORS, elements, traced
 
 

@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-from bpnet.cli.trace_text import trace_lines
 from bpnet.config.loading import load_config
 from bpnet.config.network import build_layers
 from bpnet.config.presets import example_paths
@@ -13,6 +12,7 @@ from bpnet.config.settings import Config
 from bpnet.teach.trace.page.tables import PageTable, step_tables
 from bpnet.teach.trace.step_trace import StepTrace
 from bpnet.teach.trace.trace import trace
+from bpnet.teach.trace.trace_text import trace_lines
 from tests.helpers.tiny import read_config
 from tests.teach.trace.test_trace import TABLE
 from tests.teach.trace.worked.test_worked import vectors

@@ -1,0 +1,95 @@
+"""Turn settings that are given as Python values into those of a config file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bpnet.config.loading import check_network
+from bpnet.config.reader import SECTIONS, ConfigReader, raise_problems
+from bpnet.config.settings import Config, Override
+from bpnet.errors import ConfigError, quoted
+
+Settings = Mapping[str, Any]  # {"train": {"epochs": 3}} or {"train.epochs": 3}
+LINES = ("model.layers", "data.inputs", "data.targets")  # settings of several lines
+
+
+def overrides_of(settings: Settings, name: str) -> tuple[Override, ...]:
+    """Return settings as a config reads them.
+
+    Args:
+        settings: by section and key, as `{"train": {"epochs": 3}}` or `{"train.epochs": 3}`.
+        name: of the argument that gives them, for messages.
+
+    Raises:
+        ConfigError: they are not a mapping of such a form.
+    """
+    return tuple(Override(key, value, name) for key, value in _flat(settings, name))
+
+
+def read_settings(settings: Settings, overrides: tuple[str, ...], name: str) -> Config:
+    """Return the config that settings make up; what they leave out has its default.
+
+    Args:
+        settings: see `overrides_of`.
+        overrides: `section.key=value` each; they override the settings.
+        name: of the argument that gives them, for messages.
+
+    Raises:
+        ConfigError: one for all problems together.
+    """
+    reader = ConfigReader(name, Path())
+    config = reader.read("", (*overrides_of(settings, name), *overrides))
+    check_network(config, reader.problems)
+    raise_problems(f"given as {name}", reader.problems)
+    return config
+
+
+def as_settings(config: Config) -> dict[str, dict[str, Any]]:
+    """Return all settings of a config by section and key, as `overrides_of` takes them."""
+    found: dict[str, dict[str, Any]] = {
+        section: dict(vars(getattr(config, section))) for section in SECTIONS
+    }
+    found["model"]["layers"] = [spec.text for spec in config.model.layers]
+    if config.weights:
+        found["weights"] = {name: list(values) for name, values in config.weights.items()}
+    return found
+
+
+def _flat(settings: Settings, name: str) -> Iterator[tuple[str, str]]:
+    """Yield `section.key` and text of every setting."""
+    if not isinstance(settings, Mapping):
+        raise _not_settings(name, settings)
+    for key, value in settings.items():
+        if not isinstance(key, str):
+            raise _not_settings(name, key)
+        if isinstance(value, Mapping):
+            for inner, setting in value.items():
+                yield f"{key}.{inner}", _text(f"{key}.{inner}", setting)
+        elif "." in key:
+            yield key, _text(key, value)
+        else:
+            raise _not_settings(name, key)
+
+
+def _not_settings(name: str, found: object) -> ConfigError:
+    return ConfigError(
+        "settings have sections and keys",
+        where=name,
+        expected='{"train": {"epochs": 3}} or {"train.epochs": 3}',
+        found=quoted(str(found)),
+    )
+
+
+def _text(key: str, value: Any) -> str:
+    """Return a value as a config file writes it."""
+    value = value.tolist() if hasattr(value, "tolist") else value  # of NumPy
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, list | tuple):
+        return str(value)
+    if key in LINES:
+        return "\n".join(_text("", line) for line in value)
+    separator = ", " if key == "data.class_names" else " "
+    return separator.join(_text("", part) for part in value)
