@@ -83,6 +83,7 @@ def train_seeds(text: str, wanted: Wanted, extras: Extras, *, as_json: bool) -> 
             note(f"seed {seed} ({place} of {len(seeds)})")
             try:
                 runs.append(_trained(_of_seed(wanted, seed, run_dir), extras))
+                note(f"seed {seed}: test {_score(runs[-1])}")
             except DivergedError as error:
                 note(f"seed {seed}: {error.what} ({error.parts['where']}); the others go on")
                 failed.append({"seed": seed, "run_dir": str(run_dir), "error": error.what})
@@ -239,6 +240,12 @@ def _tell(folder: Path, runs: Sequence[dict[str, Any]], spreads: dict[str, Sprea
     show("", "next:")
     show(f"  {command_line('runs', folder, '--sort', 'test')}")
     show(f"  {command_line('curves', *(run['run_dir'] for run in runs))}")
+
+
+def _score(run: dict[str, Any]) -> str:
+    """Return the test score of a run in words."""
+    accuracy = run["test_accuracy"]
+    return f"loss {run['test_loss']:.6g}" if accuracy is None else f"accuracy {percent(accuracy)}"
 
 
 def _percent(fraction: float | None) -> str:

@@ -72,6 +72,4 @@ def spread_of(values: Sequence[float | None]) -> Spread | None:
         return None
     deviation = statistics.stdev(known) if len(known) > 1 else None
     error = None if deviation is None else deviation / math.sqrt(len(known))
-    return Spread(
-        len(known), statistics.fmean(known), deviation, error, min(known), max(known)
-    )
+    return Spread(len(known), statistics.fmean(known), deviation, error, min(known), max(known))

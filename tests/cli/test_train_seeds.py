@@ -57,6 +57,7 @@ def test_a_reader_gets_a_table_and_commands_that_run_as_they_stand(here: Path) -
     assert summary.startswith("test accuracy ")
     assert "mean ± standard error of 2 runs; standard deviation " in summary
     assert "seed 2 (2 of 2)" in answer.err
+    assert "\nseed 2: test accuracy " in answer.err
     for line in answer.out.partition("next:\n")[2].splitlines():
         succeed(*shlex.split(line)[1:])
 
