@@ -166,6 +166,21 @@ def _is_ours(descriptor: int) -> bool:
     return not text or SIGNATURE.fullmatch(text) is not None
 
 
+def is_held(path: Path) -> bool:
+    """Return whether a process holds a lock file; it is neither made nor kept."""
+    locked = None
+    with suppress(OSError):  # there is none, or it is another user's
+        descriptor = os.open(path, os.O_RDWR | NO_LINK)
+        try:
+            locked = try_lock(descriptor)
+        finally:
+            os.close(descriptor)
+    if locked is not None:
+        return not locked
+    owner = owner_of(path)  # all that there is where the file system has no locks
+    return owner is not None and owner.may_be_running()
+
+
 def owner_of(path: Path) -> Owner | None:
     """Return who signed a lock file, or None if nobody did."""
     try:

@@ -41,8 +41,10 @@ from typing import Any
 import numpy as np
 from provenance import ROOT, UnknownCommitError, commit
 
+from bpnet.errors import ConfigError
 from bpnet.fast.processor import this_processor
 from bpnet.machine import blas_kernel, cpu_name
+from bpnet.runs.seeds import read_seeds
 
 RESULTS = Path("runs", "accuracy.jsonl")
 FEWEST = {"best": 5, "fashion": 5}  # runs from which a ± is given; of all other presets TEN
@@ -221,14 +223,10 @@ def seed_list(text: str) -> list[int]:
     Raises:
         argparse.ArgumentTypeError: it names none, or one twice.
     """
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        if first.isdecimal() and (last or first).isdecimal():
-            seeds += range(int(first), int(last or first) + 1)
-    if len(seeds) < len(text.split(",")) or len(set(seeds)) < len(seeds):
-        raise argparse.ArgumentTypeError(f"{text!r} is not like 101-110 or 1,3,7-9")
-    return seeds
+    try:
+        return read_seeds(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 101-110 or 1,3,7-9") from error
 
 
 def main() -> None:

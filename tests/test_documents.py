@@ -320,6 +320,8 @@ def test_the_keys_of_each_json_document_are_listed(digit_run: Run) -> None:
         "eval": ["eval", str(digit_run.path)],
         "predict": ["predict", picture],
         "verify-run": ["verify-run", str(digit_run.path)],
+        "runs": ["runs", str(digit_run.path)],
+        "runs compare": ["runs", "compare", *[str(digit_run.path)] * 2],
     }
     found = {name: list(json.loads(succeed(*line, "--json").out)) for name, line in words.items()}
     found["train"] = list(digit_run.said)

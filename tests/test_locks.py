@@ -9,7 +9,7 @@ import pytest
 
 from bpnet import locks
 from bpnet.errors import CheckpointError
-from bpnet.locks import Owner, host_name, owner_of, take_lock
+from bpnet.locks import Owner, host_name, is_held, owner_of, take_lock
 from bpnet.training.run_dir import claimed_run_dir
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX")
@@ -25,6 +25,27 @@ def ended_process() -> int:
 @pytest.fixture
 def _no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks, "try_lock", lambda descriptor: None)
+
+
+def test_whether_a_lock_is_held_is_seen_without_taking_it(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    assert not is_held(path)
+    assert not path.exists()
+    lock = take_lock(path)
+    assert lock is not None
+    lock.sign()
+    assert is_held(path)
+    lock.close()  # as a killed process leaves it
+    assert not is_held(path)
+    assert owner_of(path) == Owner(os.getpid(), host_name())
+
+
+@pytest.mark.usefixtures("_no_locks")
+def test_where_there_are_no_locks_the_signature_tells_whether_one_is_held(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    for process, held in ((os.getpid(), True), (ended_process(), sys.platform == "win32")):
+        path.write_text(f"{Owner(process, host_name())}\n", encoding="utf-8")
+        assert is_held(path) is held
 
 
 @pytest.mark.usefixtures("_no_locks")

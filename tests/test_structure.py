@@ -39,6 +39,7 @@ LEVELS: dict[str, tuple[int, str]] = {
     "bpnet.teach": (5, "teach"),
     "bpnet.report": (5, "report"),
     "bpnet.bench": (5, "bench"),
+    "bpnet.runs": (5, "runs"),
     "bpnet.library": (6, "library"),
     "bpnet.cli": (7, "cli"),
     "bpnet.__main__": (7, "cli"),
@@ -49,7 +50,7 @@ SAME_LEVEL = {  # rooms that look at another room of their own level; the other 
 HEAVY = ("numpy", "PIL", "requests", "tqdm", "threadpoolctl", "platformdirs")
 COMMANDS = (
     *("train", "eval", "predict", "summary", "data"),
-    *("trace", "gradcheck", "curves", "bench", "verify-run"),
+    *("trace", "gradcheck", "curves", "bench", "verify-run", "runs"),
 )
 
 

@@ -14,11 +14,11 @@ from bpnet.library.opening import Opened
 
 
 class CheckpointType(PathType):
-    """Take a path, `last` for the newest run or `digits` for the shipped weights."""
+    """Take a path, or `last`, `best` or `digits`; which run is the best is a message."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return the path."""
-        return opening.named_place(super().convert(value, param, ctx))
+        return opening.named_place(super().convert(value, param, ctx), note)
 
 
 CHECKPOINT = CheckpointType()

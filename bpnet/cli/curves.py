@@ -15,7 +15,7 @@ from bpnet.cli.options import PATH, ConfigCommand, as_json, command_line, data_d
 from bpnet.cli.output import note, show, show_json
 from bpnet.config.presets import example_paths, preset_paths
 from bpnet.disk import DIRECTORY, what_is_at
-from bpnet.library.opening import newest_if_named
+from bpnet.library.opening import named_unless_config
 
 if TYPE_CHECKING:
     from bpnet.data.dataset import Dataset
@@ -87,7 +87,7 @@ def command(
     from bpnet.config.settings import Override
     from bpnet.report import curves
 
-    sources = tuple(str(newest_if_named(Path(source))) for source in sources)
+    sources = tuple(str(named_unless_config(source, note)) for source in sources)
     if picture is not None:
         curves.check_picture(picture)
     if epochs is not None:

@@ -19,6 +19,7 @@ COMMANDS = (
     "report",
     "bench",
     "verify-run",
+    "runs",
 )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bpnet.cli.options import as_on
+from bpnet.cli.options import as_on, command_line
 from bpnet.cli.output import note
 from bpnet.errors import BpnetError, counted
 from bpnet.library.opening import described
@@ -68,8 +68,11 @@ class StartNotes(StartObserver):
         note(taken)
 
 
-def tell_start(trainer: Trainer) -> None:
-    """Write to standard error what is trained on what, and where the run is, in one line."""
+def tell_start(trainer: Trainer, data_dir: Path | None = None) -> None:
+    """Write to standard error what is trained on what, and where the run is, in one line.
+
+    Of a finished run a second line tells how it is extended.
+    """
     network, data, progress = trainer.model.network, trainer.config.data, trainer.progress
     begins = "training"
     if progress.finished:
@@ -83,6 +86,9 @@ def tell_start(trainer: Trainer) -> None:
     held_out = f" ({len(trainer.validation):,} held out)" if len(trainer.validation) else ""
     what = f"{layers} with {parameters} on {samples} of {name}{held_out}"
     note(f"{begins} {what}, in {trainer.run_dir}")
+    if progress.finished:
+        words = ("--resume", trainer.run_dir, "--epochs", "+2", *data_option(data_dir))
+        note(f"nothing is left to train; to extend the run: {command_line('train', *words)}")
 
 
 def data_option(data_dir: Path | None) -> list[object]:

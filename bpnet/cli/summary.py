@@ -9,9 +9,9 @@ import click
 
 from bpnet.cli.checkpoints import open_checkpoint
 from bpnet.cli.options import ConfigCommand, as_json, data_dir
-from bpnet.cli.output import show, show_json
+from bpnet.cli.output import note, show, show_json
 from bpnet.disk import DIRECTORY, what_is_at
-from bpnet.library.opening import described, newest_if_named
+from bpnet.library.opening import described, named_unless_config
 
 if TYPE_CHECKING:
     from bpnet.nn.sequential import Sequential
@@ -27,7 +27,7 @@ CHECKPOINT_SUFFIX = ".npz"
 @as_json
 def command(source: str, data_dir: Path | None, as_json: bool) -> None:
     """Show each layer's output shape, parameters, cost of a forward pass, and memory."""
-    path = newest_if_named(Path(source))
+    path = named_unless_config(source, note)
     if what_is_at(path) == DIRECTORY or path.suffix == CHECKPOINT_SUFFIX:
         opened = open_checkpoint(path)
         if not as_json:

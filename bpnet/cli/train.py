@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,30 +13,22 @@ from bpnet.cli.options import (
     PATH,
     ConfigCommand,
     as_json,
-    command_line,
     data_dir,
     mirror,
     with_config,
     with_settings,
 )
 from bpnet.cli.output import note, show_json
-from bpnet.cli.run_result import next_commands, tell, tell_ending
+from bpnet.cli.run_result import next_commands, tell
 from bpnet.cli.run_start import (
-    StartNotes,
     advice_finds_data,
     check_usage,
-    data_option,
-    tell_start,
 )
-from bpnet.cli.run_stopped import finished, unfinished_step
-from bpnet.errors import WorkerError
-from bpnet.library.figures import training_loss_name
 
 if TYPE_CHECKING:
     from bpnet.cli.bars import RunDisplay
     from bpnet.data.dataset import Dataset
     from bpnet.model.model import Model
-    from bpnet.training.loop import Trainer
 
 
 @click.command(cls=ConfigCommand)
@@ -83,6 +74,22 @@ if TYPE_CHECKING:
 @click.option(
     "--report", "writes_report", is_flag=True, help="Write the run's page, report.html, at the end."
 )
+@click.option("--note", "note_text", metavar="TEXT", help="What `bpnet runs` shows beside the run.")
+@click.option("--csv", "writes_table", is_flag=True, help="Keep the metrics in metrics.csv, too.")
+@click.option(
+    "--tensorboard",
+    "events",
+    type=PATH,
+    metavar="DIR",
+    help="Also write TensorBoard's event files, to a folder in DIR for each run; needs "
+    "tensorboardX (pip install tensorboardX).",
+)
+@click.option(
+    "--seeds",
+    metavar="A-B",
+    help="Train a run for each seed, such as 1-5 or 1,3,7-9, and tell mean and standard error; "
+    "--run-dir is then their folder.",
+)
 @as_json
 def command(
     source: str | None,
@@ -99,28 +106,27 @@ def command(
     gradients: str | None,
     dry_run: bool,
     writes_report: bool,
+    note_text: str | None,
+    writes_table: bool,
+    events: Path | None,
+    seeds: str | None,
     as_json: bool,
 ) -> None:
     """Train a network and score it on the test set.
 
-    The run directory holds config.ini, environment.json, metrics.jsonl and two checkpoints,
-    last.npz and best.npz. Ctrl-C finishes the current step, saves, and shows how to continue.
+    The run directory holds config.ini, environment.json, metrics.jsonl, result.json and two
+    checkpoints, last.npz and best.npz. Ctrl-C finishes the current step, saves, and shows how to
+    continue.
     """
-    from bpnet.cli.bars import RunDisplay
-    from bpnet.cli.download_progress import DownloadProgress
     from bpnet.cli.dry_run import check
-    from bpnet.cli.report import NEEDED, PAGE, write_report
-    from bpnet.cli.report_data import Question
+    from bpnet.cli.report import PAGE
+    from bpnet.cli.train_run import Extras, train_run, write_run_page
+    from bpnet.cli.train_seeds import check_seeds_usage, train_seeds
     from bpnet.config.settings import Override
     from bpnet.data.load import with_data_dir
-    from bpnet.html.page import demand
-    from bpnet.library.begin_run import Wanted, begun
+    from bpnet.library.begin_run import Wanted
     from bpnet.library.dataset_choice import is_folder, settings_of
-    from bpnet.model.run_files import BEST
-    from bpnet.training import run as runs
 
-    if writes_report:
-        demand("--report", *NEEDED)
     given = {"workers": workers, "seed": seed}
     given["gradients"] = None if gradients is None else gradients.replace("-", "_")
     overrides += tuple(
@@ -135,34 +141,32 @@ def command(
         )
     place = None if is_folder(chosen) else data_dir
     wanted = Wanted(source, overrides, resume, weights, epochs, run_dir, place, mirror)
+    extras = Extras(note_text, writes_table, events, writes_report)
+    if seeds is not None:
+        check_seeds_usage(wanted, seed)
     check_usage(wanted)
+    extras.demand(wanted)
     if dry_run:
         with advice_finds_data(place):
-            wanted.demand_free_place()
+            if seeds is None:
+                wanted.demand_free_place()
             start = wanted.settled()
         check(start, with_data_dir(start.config, place), place, as_json=as_json)
         return
-    with ExitStack() as held:
-        with advice_finds_data(place):
-            run = begun(wanted, StartNotes(), downloads=DownloadProgress())
-            trainer, dataset = held.enter_context(run)
-        tell_start(trainer)
-        display = RunDisplay(trainer.progress.ends[-1], training_loss_name(trainer.model))
-        _run(trainer, place, display)
-        with finished(trainer.run_dir, place):
-            score = runs.final_score(trainer.run_dir / BEST, dataset, trainer.workers)
-    model, run_dir = trainer.model, trainer.run_dir
-    result = {"run_dir": str(run_dir)} | runs.result(trainer, score)
-    page = run_dir.absolute() / PAGE if writes_report else None
+    if seeds is not None:
+        train_seeds(seeds, wanted, extras, as_json=as_json)
+        return
+    trained = train_run(wanted, extras)
+    page = trained.run_dir / PAGE if writes_report else None
+    result = {"run_dir": str(trained.run_dir)} | trained.result
     result["report"] = None if page is None else str(page)
     if as_json:
         show_json(result)
     else:
-        where = "on the table itself:" if dataset.has_no_test else "test"
-        tell(result, score, where, next_commands(model, run_dir, place))
+        commands = next_commands(trained.model, trained.run_dir, place)
+        tell(result, trained.score, trained.where, commands)
     if page is not None:  # last: no failure of the page may hide the score
-        write_report([run_dir], Question(data_dir=place), page, option=None)
-        note(f"report: {page}")
+        note(f"report: {write_run_page(trained.run_dir, place)}")
 
 
 def train_anew(
@@ -177,43 +181,16 @@ def train_anew(
         data_dir: where the data set was found, for the command that resumes after a signal.
         display: shows the progress of the run.
     """
+    from bpnet.cli.train_run import train
     from bpnet.library.begin_run import ready_to_train
-    from bpnet.library.run_place import default_run_dir
+    from bpnet.library.run_place import config_name, default_run_dir
     from bpnet.library.run_start import RunStart
     from bpnet.training.run_dir import claimed_run_dir
 
     start = RunStart(model.config)
     with (
         claimed_run_dir(default_run_dir(source), resumes=False) as run_dir,
-        ready_to_train(model, dataset, run_dir, start) as trainer,
+        ready_to_train(model, dataset, run_dir, start, name=config_name(source)) as trainer,
     ):
-        _run(trainer, data_dir, display)
+        train(trainer, data_dir, display)
     return run_dir
-
-
-def _run(trainer: Trainer, data_dir: Path | None, display: RunDisplay) -> None:
-    """Train and show the progress; a signal ends the run after a step, with everything saved."""
-    from bpnet.cli.signals import stop_request
-
-    trainer.observer = display
-    with stop_request() as stop, advice_finds_data(data_dir):
-        try:
-            is_done = trainer.run(stop)
-        except WorkerError as error:
-            if stop():
-                raise unfinished_step(stop.error(), error, trainer, data_dir) from error
-            error.parts["try"] = f"{error.parts['try']}; go on with"
-            error.command = ("train", "--resume", str(trainer.run_dir))
-            raise
-        finally:
-            display.close()
-    if stop() or not is_done:
-        progress = trainer.progress
-        place = f"epoch {min(progress.epoch + 1, progress.ends[-1])}, step {progress.step}"
-        raise stop.error()(
-            f"stopped at {place}; the run is saved",
-            where=trainer.run_dir,
-            hint=command_line("train", "--resume", trainer.run_dir, *data_option(data_dir)),
-        )
-    with finished(trainer.run_dir, data_dir):
-        tell_ending(trainer, data_dir)

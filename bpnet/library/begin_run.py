@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bpnet.library.run_place import default_run_dir
+from bpnet.library.run_place import config_name, default_run_dir
 from bpnet.library.run_start import RunStart, StartObserver, goes_on_in_place, prepare, settle
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ def begun(
         if run_dir is None or not in_place:
             run_dir = run_dir or default_run_dir(wanted.name)
             run_dir = held.enter_context(claimed_run_dir(run_dir, resumes=False))
-        ready = ready_to_train(model, dataset, run_dir, start, origin)
+        name = config_name(wanted.source, wanted.weights)
+        ready = ready_to_train(model, dataset, run_dir, start, origin, name)
         yield Begun(held.enter_context(ready), dataset)
 
 
@@ -151,6 +152,7 @@ def ready_to_train(
     run_dir: Path,
     start: RunStart,
     origin: dict[str, str] | None = None,
+    name: str | None = None,
 ) -> Iterator[Trainer]:
     """Yield a trainer whose workers are ready until the block ends.
 
@@ -160,6 +162,7 @@ def ready_to_train(
         run_dir: where the run is saved; held by this process.
         start: what the run begins with.
         origin: where its weights come from, if from another run.
+        name: of the preset or config that is trained, for those who list runs.
     """
     from bpnet.machine import blas_threads
     from bpnet.training.run import build_trainer, choose_workers, describe_run
@@ -168,5 +171,6 @@ def ready_to_train(
     with blas_threads(config.train.blas_threads), choose_workers(config) as workers:
         trainer = build_trainer(model, dataset, run_dir, workers, start.saved, start.progress)
         trainer.started_from = trainer.started_from or origin
-        describe_run(run_dir, trainer)
+        continues = None if start.saved is None else start.saved.path.parent
+        describe_run(run_dir, trainer, name, continues)
         yield trainer

@@ -2,52 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bpnet.disk import NOTHING, what_is_at
-from bpnet.errors import ConfigError
-from bpnet.model.run_files import BEST, LAST, WEIGHTS
+from bpnet.disk import DIRECTORY, NOTHING, what_is_at
+from bpnet.model.run_files import BEST, WEIGHTS
 
 if TYPE_CHECKING:
     from bpnet.model.checkpoint import Checkpoint
 
 RUNS = Path("runs")  # where runs lie unless the user says otherwise
-NEWEST, SHIPPED = "last", "digits"
+NEWEST, BEST_RUN, SHIPPED = "last", "best", "digits"
+Tell = Callable[[str], object]
 
 
-def named_place(path: Path) -> Path:
-    """Return the path, or what `last` (the newest run) or `digits` (the shipped weights) stand for.
+def named_place(path: Path, tell: Tell = str) -> Path:
+    """Return the path, or what a name stands for, unless something of that name is there.
 
-    A file or folder of such a name comes first.
+    `last` is the newest run in `runs`, and `best` the best one; `FOLDER/last` and `FOLDER/best` are
+    those in another folder. `digits` stands for the shipped weights.
 
-    Raises:
-        ConfigError: there is no run yet.
-    """
-    is_shipped = str(path) == SHIPPED and what_is_at(path) == NOTHING
-    return WEIGHTS if is_shipped else newest_if_named(path)
-
-
-def newest_if_named(path: Path) -> Path:
-    """Return the newest run directory for `last`, unless something of that name is there.
+    Args:
+        path: what the user has given.
+        tell: receives which run is the best, and why.
 
     Raises:
-        ConfigError: there is no run yet.
+        ConfigError: there is no such run yet.
     """
-    if str(path) != NEWEST or what_is_at(path) != NOTHING:
+    if path.name not in (NEWEST, BEST_RUN, SHIPPED) or what_is_at(path) != NOTHING:
         return path
-    written = [
-        found for name in (LAST, BEST) for found in RUNS.glob(f"*/{name}") if found.is_file()
-    ]
-    if not written:
-        raise ConfigError(
-            "there is no run yet",
-            where=NEWEST,
-            expected=f"a run directory in {RUNS.absolute()}",
-            hint="train a network first, or name a run directory",
-        )
-    return max(written, key=lambda path: path.stat().st_mtime_ns).parent
+    is_plain = path.parent == Path()
+    if path.name == SHIPPED:
+        return WEIGHTS if is_plain else path
+    from bpnet.runs.choice import best_run, newest_run
+    from bpnet.runs.listing import is_run
+
+    folder = RUNS if is_plain else path.parent
+    if not is_plain and (what_is_at(folder) != DIRECTORY or is_run(folder)):
+        return path
+    if path.name == NEWEST:
+        return newest_run(folder)
+    best = best_run(folder)
+    tell(f"{path}: {best}")
+    return best.run.path
+
+
+def named_unless_config(source: str, tell: Tell = str) -> Path:
+    """Return what a name stands for where a config may stand as well.
+
+    There, the name of a preset is the preset, and `runs/best` is the best run.
+    """
+    from bpnet.config.presets import example_paths, preset_paths
+
+    if source not in preset_paths() | example_paths():
+        return named_place(Path(source), tell)
+    if source == BEST_RUN and what_is_at(RUNS) == DIRECTORY:
+        tell(f"{source} is the preset of this name; the best run is {RUNS / BEST_RUN}")
+    return Path(source)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Choose the directory of a run."""
+"""Choose the directory of a run, and what a listing calls its config."""
 
 from __future__ import annotations
 
@@ -22,3 +22,21 @@ def default_run_dir(source: str) -> Path:
                 path = first.with_name(f"{first.name}-{number}")
             else:
                 return path
+
+
+def config_name(source: str | None, weights: Path | None = None) -> str | None:
+    """Return the name of the preset or config that is trained.
+
+    Args:
+        source: what was given; the `config.ini` of a run stands for what that was trained from.
+        weights: the checkpoint or run directory whose config is taken where there is no source.
+    """
+    from bpnet.model.run_files import CONFIG
+    from bpnet.training.run import origin_of
+
+    if source is not None and Path(source).name != CONFIG:
+        return Path(source).stem
+    path = Path(source) if source is not None else weights
+    if path is None:
+        return None
+    return origin_of(path if path.is_dir() else path.parent).get("config")

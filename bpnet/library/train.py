@@ -136,8 +136,7 @@ def to_the_end(run: Begun, on_epoch: OnEpoch | None) -> Run:
         run: that has begun.
         on_epoch: is called with every epoch.
     """
-    from bpnet.model.run_files import BEST
-    from bpnet.training.run import final_score, result
+    from bpnet.training.run import finish_run
 
     trainer = run.trainer
     listener = EpochListener(trainer.progress.ends[-1], training_loss_name(trainer.model), on_epoch)
@@ -147,8 +146,7 @@ def to_the_end(run: Begun, on_epoch: OnEpoch | None) -> Run:
     except KeyboardInterrupt as stop:
         stop.add_note(f"the run is saved; go on with bpnet.train(resume={str(trainer.run_dir)!r})")
         raise
-    score = final_score(trainer.run_dir / BEST, run.dataset, trainer.workers)
-    found = result(trainer, score)
+    score, found = finish_run(trainer, run.dataset)
     for warning in found["warnings"]:
         warnings.warn(warning, BpnetWarning, stacklevel=3)
     return Run(

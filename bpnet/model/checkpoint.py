@@ -193,6 +193,16 @@ def load_checkpoint(path: Path, *, weights_only: bool = False) -> Checkpoint:
     return checkpoint
 
 
+def load_record(path: Path) -> dict[str, Any]:
+    """Read the record of a checkpoint alone: its arrays are neither read nor checked.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or not a checkpoint.
+    """
+    with opened(path) as archive:
+        return _read_record(path, archive)
+
+
 def _read_record(path: Path, archive: Archive) -> dict[str, Any]:
     """Return the record, if it is one that this program understands."""
     forms = archive.forms

@@ -1,6 +1,7 @@
 """Name the files of a run and those that ship with the package, find checkpoints, read texts."""
 
 from pathlib import Path
+from typing import Any
 
 from bpnet.disk import DIRECTORY, FILE, reason, what_is_at
 from bpnet.errors import CheckpointError
@@ -10,7 +11,10 @@ BEST = "best.npz"
 METRICS = "metrics.jsonl"
 CONFIG = "config.ini"
 ENVIRONMENT = "environment.json"
-RUN_FILES = (CONFIG, ENVIRONMENT, METRICS, LAST, BEST)
+RESULT = "result.json"  # there once the run is finished
+METRICS_TABLE = "metrics.csv"  # where it is wanted
+NOTE = "note.txt"  # likewise
+RUN_FILES = (CONFIG, ENVIRONMENT, METRICS, METRICS_TABLE, RESULT, NOTE, LAST, BEST)
 MOST_BYTES = 64 << 20  # of a text: the metrics of more epochs than a checkpoint can record
 LOCK = ".lock"  # there while the run is trained
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -65,3 +69,34 @@ def read_text(path: Path) -> str:
         return content.decode("utf-8")
     except (OSError, ValueError) as error:
         raise CheckpointError(what, where=path, found=reason(error)) from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object that a file of a run holds.
+
+    Raises:
+        CheckpointError: it cannot be read, or holds something else.
+    """
+    return _parsed(read_text(path), path, f"the run's {path.name} cannot be read")
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Return the object of each line of `metrics.jsonl`.
+
+    Raises:
+        CheckpointError: the file cannot be read, or a line is no JSON object.
+    """
+    lines = read_text(path).splitlines()
+    return [_parsed(line, path, "the metrics cannot be read") for line in lines]
+
+
+def _parsed(text: str, path: Path, what: str) -> dict[str, Any]:
+    import json  # 8 ms, and most commands read none
+
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(what, where=path, found=error) from error
+    if not isinstance(found, dict):
+        raise CheckpointError(what, where=path, expected="JSON objects", found=type(found).__name__)
+    return found

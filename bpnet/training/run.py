@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import platform
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from bpnet.config.values import worker_choice
 from bpnet.config.writer import format_config
 from bpnet.data.dataset import Dataset
 from bpnet.data.split import split_samples
+from bpnet.disk import FILE, what_is_at
+from bpnet.errors import CheckpointError
 from bpnet.fast import sizes
 from bpnet.files import atomic_write, write_text
 from bpnet.machine import available_cores, blas_description, cpu_name
@@ -24,14 +28,24 @@ from bpnet.model.build import build_model
 from bpnet.model.checkpoint import Checkpoint, demand_finite, load_checkpoint
 from bpnet.model.inputs import Normalization
 from bpnet.model.model import Model
-from bpnet.model.run_files import BEST, CONFIG, ENVIRONMENT, LAST
+from bpnet.model.run_files import (
+    BEST,
+    CONFIG,
+    ENVIRONMENT,
+    LAST,
+    METRICS_TABLE,
+    NOTE,
+    RESULT,
+    read_object,
+    read_text,
+)
 from bpnet.model.score import Score, evaluate
 from bpnet.model.workers import Workers
 from bpnet.training.finite_differences import demand_few_parameters
 from bpnet.training.loop import Trainer
 from bpnet.training.preparation import learn_preparation
 from bpnet.training.progress import Progress
-from bpnet.training.saving import write_metrics, writing
+from bpnet.training.saving import write_metrics, write_metrics_table, writing
 from bpnet.training.slowdown import measure_slowdown
 from bpnet.training.step.capacity import demand_step_memory
 from bpnet.training.step.perceptron import Perceptron
@@ -70,13 +84,26 @@ def choose_workers(config: Config) -> Workers:
     return Workers(min(count or cores, config.train.shards), kind)
 
 
-def describe_run(run_dir: Path, trainer: Trainer) -> None:
-    """Write the settings of a run and what it is trained with.
+def describe_run(
+    run_dir: Path, trainer: Trainer, name: str | None = None, continues: Path | None = None
+) -> None:
+    """Write the settings of a run, what it is trained with, and where it comes from.
+
+    The result that a run had before it was extended is removed: it is that of another end.
+
+    Args:
+        run_dir: where the run is saved.
+        trainer: of the run.
+        name: what was trained: the stem of a preset's or a config's file.
+        continues: the directory of the run that goes on, `run_dir` itself or another one; its name,
+            its beginning and the user's note stay those of the run.
 
     Raises:
         CheckpointError: the disk is full or cannot be written.
     """
     environment: dict[str, Any] = {
+        "config": name,
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "bpnet": __version__,
         "python": sys.version.split()[0],
         "numpy": np.__version__,
@@ -88,11 +115,57 @@ def describe_run(run_dir: Path, trainer: Trainer) -> None:
         "blas": blas_description(),
         "processor": sizes.describe_choice(),
     }
+    if continues is not None:
+        environment |= {"config": None, "started": None} | origin_of(continues)
     if trainer.started_from is not None:
         environment["started_from"] = trainer.started_from
     with writing("the run directory", run_dir):
+        if continues is not None and not run_dir.samefile(continues):
+            if what_is_at(continues / NOTE) == FILE:
+                write_text(run_dir / NOTE, read_text(continues / NOTE))
+            if what_is_at(continues / METRICS_TABLE) == FILE:
+                write_metrics_table(run_dir, trainer.progress.history)
         write_text(run_dir / CONFIG, format_config(trainer.config))
         write_text(run_dir / ENVIRONMENT, json.dumps(environment, indent=2) + "\n")
+        if not trainer.progress.finished:
+            (run_dir / RESULT).unlink(missing_ok=True)
+
+
+def origin_of(run_dir: Path) -> dict[str, str]:
+    """Return the name and the beginning of a run, as far as its `environment.json` tells them."""
+    try:
+        stored = read_object(run_dir / ENVIRONMENT)
+    except CheckpointError:
+        return {}
+    return {key: stored[key] for key in ("config", "started") if isinstance(stored.get(key), str)}
+
+
+def finish_run(trainer: Trainer, dataset: Dataset) -> tuple[Score, dict[str, Any]]:
+    """Score a finished run on the test set, and write `result.json`.
+
+    Returns:
+        The score, and the results of the run in plain numbers.
+
+    Raises:
+        DivergedError: the loss is not finite.
+        CheckpointError: the disk is full or cannot be written.
+    """
+    run_dir = trainer.run_dir
+    score = final_score(run_dir / BEST, dataset, trainer.workers)
+    results = result(trainer, score)
+    places = ("best_checkpoint", "last_checkpoint")  # a run directory may be moved
+    kept = {key: value for key, value in results.items() if key not in places} | {
+        "test_samples": score.samples,
+        "test_mae": _finite(score.mean_absolute_error),
+        "test_mse": _finite(score.mean_squared_error),
+    }
+    with writing("the result", run_dir / RESULT):
+        write_text(run_dir / RESULT, json.dumps(kept, indent=2, allow_nan=False) + "\n")
+    return score, results
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
 
 
 def final_score(checkpoint: Path, dataset: Dataset, workers: Workers) -> Score:

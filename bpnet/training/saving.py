@@ -14,15 +14,16 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from bpnet.config.writer import format_config
-from bpnet.disk import reason, remedy
+from bpnet.disk import FILE, reason, remedy, what_is_at
 from bpnet.errors import CheckpointError
 from bpnet.files import atomic_write, write_text
 from bpnet.model.checkpoint import content_digest
 from bpnet.model.forms import DIGEST, RECORD
 from bpnet.model.model import Model
 from bpnet.model.record import FORMAT, RecordError, read_record
-from bpnet.model.run_files import METRICS
+from bpnet.model.run_files import METRICS, METRICS_TABLE
 from bpnet.nn.parameters import FlatArrays
+from bpnet.training.metrics_table import metrics_csv
 
 
 def model_record(model: Model) -> dict[str, Any]:
@@ -81,15 +82,27 @@ def write_archive(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def write_metrics(run_dir: Path, history: Sequence[Mapping[str, Any]]) -> None:
-    """Write one line for each epoch of a run, in one step.
+    """Write one line for each epoch of a run; likewise `metrics.csv`, where there is one.
 
     Raises:
         CheckpointError: the disk is full or cannot be written.
     """
-    path = run_dir / METRICS
     lines = [json.dumps(epoch, allow_nan=False) + "\n" for epoch in history]
-    with writing("the metrics", path):
-        write_text(path, "".join(lines))
+    with writing("the metrics", run_dir / METRICS):
+        write_text(run_dir / METRICS, "".join(lines))
+    if what_is_at(run_dir / METRICS_TABLE) == FILE:
+        write_metrics_table(run_dir, history)
+
+
+def write_metrics_table(run_dir: Path, history: Sequence[Mapping[str, Any]]) -> None:
+    """Write `metrics.csv`, which `write_metrics` keeps up to date from then on.
+
+    Raises:
+        CheckpointError: the disk is full or cannot be written.
+    """
+    path = run_dir / METRICS_TABLE
+    with writing("the table of the metrics", path):
+        write_text(path, metrics_csv(history))
 
 
 @contextmanager

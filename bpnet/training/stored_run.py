@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,15 @@ from bpnet.errors import CheckpointError
 from bpnet.fast.sizes import describe_choice
 from bpnet.machine import blas_description, cpu_name
 from bpnet.model.checkpoint import Checkpoint, load_checkpoint
-from bpnet.model.run_files import BEST, CONFIG, ENVIRONMENT, METRICS, demand_file, read_text
+from bpnet.model.run_files import (
+    BEST,
+    CONFIG,
+    ENVIRONMENT,
+    METRICS,
+    demand_file,
+    read_metrics,
+    read_object,
+)
 from bpnet.training.differences import Difference, config_differences, value_differences
 from bpnet.training.progress import Progress
 from bpnet.training.resume import demand_progress, load_for_resume
@@ -62,29 +69,13 @@ def read_run(run_dir: Path) -> StoredRun:
             expected="a run directory of `bpnet train`",
             found=found,
         )
-    metrics = _read_metrics(run_dir / METRICS)
+    metrics = read_metrics(run_dir / METRICS)
     config, last, progress = load_for_resume(run_dir, None, (), None)
     best = None
     if what_is_at(run_dir / BEST) != NOTHING:
         best = load_checkpoint(run_dir / BEST)
         demand_progress(best)
     return StoredRun(run_dir, config, progress, last, best, metrics)
-
-
-def _read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Return the object of each line.
-
-    Raises:
-        CheckpointError: the file cannot be read, or a line is no JSON object.
-    """
-    text = read_text(path)
-    try:
-        lines = [json.loads(line) for line in text.splitlines()]
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError("the metrics cannot be read", where=path, found=error) from error
-    if not all(isinstance(line, dict) for line in lines):
-        raise CheckpointError("the metrics cannot be read", where=path, expected="JSON objects")
-    return lines
 
 
 def stored_config_differences(stored: StoredRun) -> list[Difference]:
@@ -131,10 +122,9 @@ def other_processor(run_dir: Path) -> str | None:
 def _read_environment(run_dir: Path) -> dict[str, Any] | None:
     """Return what `environment.json` holds, or None if it cannot be read."""
     try:
-        stored = json.loads(read_text(run_dir / ENVIRONMENT))
-    except (CheckpointError, ValueError, RecursionError):
+        return read_object(run_dir / ENVIRONMENT)
+    except CheckpointError:
         return None
-    return stored if isinstance(stored, dict) else None
 
 
 def _choice(environment: dict[str, Any]) -> tuple[str | None, Any]:

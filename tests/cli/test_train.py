@@ -45,6 +45,7 @@ def test_the_json_document_has_these_keys_and_nothing_around_it(tiny_run: Run) -
 def test_a_run_directory_holds_these_files(tiny_run: Run) -> None:
     assert {path.name for path in tiny_run.path.iterdir()} == {
         *("config.ini", "environment.json", "metrics.jsonl", "last.npz", "best.npz"),
+        "result.json",
     }
     environment = json.loads((tiny_run.path / "environment.json").read_text())
     assert {"python", "numpy", "cpu", "cores", "workers", "blas"} <= set(environment)

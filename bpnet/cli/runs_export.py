@@ -1,0 +1,68 @@
+"""Write a table of runs, or of their epochs, for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bpnet.cli.options import PATH, as_json
+from bpnet.cli.output import json_text, note, show
+from bpnet.errors import counted
+
+EXAMPLES = (
+    "\b\nExamples:\n"
+    "  bpnet runs export -o runs.csv\n"
+    "  bpnet runs export --per-epoch -o epochs.csv\n"
+    "  bpnet runs export experiments --json\n"
+)
+
+
+@click.command(
+    name="export", short_help="Write a table of runs, or of all their epochs.", epilog=EXAMPLES
+)
+@click.argument("folder", type=PATH, required=False, metavar="[FOLDER]")
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    metavar="FILE",
+    help="Write there instead of to standard output; a name that ends in .json asks for JSON.",
+)
+@click.option(
+    "--per-epoch", is_flag=True, help="A row for each epoch of each run, with all its metrics."
+)
+@as_json
+def command(folder: Path | None, output: Path | None, per_epoch: bool, as_json: bool) -> None:
+    """Write a row for each run below FOLDER (default: runs), as CSV or as JSON.
+
+    CSV has a column for each setting in which the runs differ; JSON has all settings of each run.
+    """
+    from bpnet.cli.runs import listed_below
+    from bpnet.disk import reason
+    from bpnet.errors import DataError
+    from bpnet.files import demand_place, write_text
+    from bpnet.runs.table import epoch_rows, epochs_csv, full_row, runs_csv
+
+    if output is not None:
+        demand_place(output, "table")
+        as_json = as_json or output.suffix.lower() == ".json"
+    listing = listed_below(folder)
+    if as_json:
+        rows = epoch_rows(listing.runs) if per_epoch else list(map(full_row, listing.runs))
+        text = "\n".join(json_text(rows)) + "\n"
+    else:
+        text = (epochs_csv if per_epoch else runs_csv)(listing.runs)
+    if output is None:
+        show(*text.removesuffix("\n").split("\n"))
+        return
+    try:
+        write_text(output, text)
+    except OSError as error:
+        raise DataError(
+            "the table cannot be written",
+            where=output,
+            found=reason(error),
+            hint="choose another place with -o",
+        ) from error
+    note(f"{counted(len(listing.runs), 'run', 'runs')} in {output.absolute()}")

@@ -1,0 +1,269 @@
+"""Train the same network from several seeds, and tell how their scores lie."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bpnet.cli.options import command_line
+from bpnet.cli.output import note, show, show_json
+from bpnet.cli.run_start import data_option
+from bpnet.cli.runs_text import duration
+from bpnet.cli.signals import StopSignal
+from bpnet.cli.tables import show_table
+from bpnet.errors import (
+    CheckpointError,
+    ConfigError,
+    DivergedError,
+    HungUpRunError,
+    InterruptedRunError,
+    TerminatedRunError,
+    counted,
+    listed,
+)
+from bpnet.library.figures import percent
+
+if TYPE_CHECKING:
+    from bpnet.cli.train_run import Extras
+    from bpnet.library.begin_run import Wanted
+    from bpnet.runs.seeds import Spread
+
+STOPPED = (InterruptedRunError, TerminatedRunError, HungUpRunError)
+SUMMED = ("test_accuracy", "test_loss", "validation_accuracy")
+MAY_DIFFER = ("train.workers", "data.path")  # neither changes a result
+
+
+def check_seeds_usage(wanted: Wanted, seed: int | None) -> None:
+    """Refuse options that name one run alone.
+
+    Raises:
+        UsageError: there are some.
+    """
+    if seed is not None:
+        raise click.UsageError("--seed is the seed of one run, and --seeds those of several.")
+    if wanted.resume is not None:
+        message = "--seeds does not resume a run; to go on with several, give --seeds again, with "
+        raise click.UsageError(f"{message}the folder that holds them as --run-dir.")
+
+
+def train_seeds(text: str, wanted: Wanted, extras: Extras, *, as_json: bool) -> None:
+    """Train a run for each seed, one after the other, in a folder of their own.
+
+    Runs of the folder that are finished are not trained again, and an interrupted one goes on.
+
+    Args:
+        text: which seeds, as the user has named them.
+        wanted: what is wanted of every run; its `run_dir` is the folder.
+        extras: what else is written of each.
+        as_json: print one document instead of text.
+
+    Raises:
+        DivergedError: some runs diverged; all others are trained and told first.
+    """
+    from bpnet.runs.seeds import read_seeds
+
+    seeds = read_seeds(text)
+    wanted.settled()  # all that is wrong with the config, before a folder is made
+    folder = _folder(wanted)
+    again = command_line(
+        *("train", *_words(wanted), *extras.options(), "--seeds", text, "--run-dir", folder)
+    )
+    if extras.events is not None:
+        extras = dataclasses.replace(extras, events=extras.events / folder.name)
+    runs: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    with _told_how_to_go_on(again, folder):
+        for place, seed in enumerate(seeds, start=1):
+            run_dir = folder / f"seed{seed}"
+            note(f"seed {seed} ({place} of {len(seeds)})")
+            try:
+                runs.append(_trained(_of_seed(wanted, seed, run_dir), extras))
+                note(f"seed {seed}: test {_score(runs[-1])}")
+            except DivergedError as error:
+                note(f"seed {seed}: {error.what} ({error.parts['where']}); the others go on")
+                failed.append({"seed": seed, "run_dir": str(run_dir), "error": error.what})
+    spreads = _spreads(runs)
+    if as_json:
+        plain = {
+            name: None if spread is None else dataclasses.asdict(spread)
+            for name, spread in spreads.items()
+        }
+        show_json({"run_dir": str(folder), "runs": runs, "failed": failed, **plain})
+    else:
+        _tell(folder, runs, spreads)
+    if failed:
+        seeds_text = ", ".join(str(one["seed"]) for one in failed)
+        raise DivergedError(
+            f"{len(failed)} of {counted(len(seeds), 'run', 'runs')} diverged, and count nowhere",
+            where=folder,
+            found=f"seeds {seeds_text}" if len(failed) > 1 else f"seed {seeds_text}",
+            hint="train with a smaller optimizer.learning_rate, or with train.grad_clip=1",
+        )
+
+
+def _folder(wanted: Wanted) -> Path:
+    """Return the folder of the runs, made if need be.
+
+    Raises:
+        CheckpointError: it is a run itself, or cannot be made.
+    """
+    from bpnet.library.run_place import default_run_dir
+    from bpnet.runs.listing import is_run
+    from bpnet.training.saving import writing
+
+    folder = wanted.run_dir
+    if folder is None:
+        return default_run_dir(wanted.name).absolute()
+    if is_run(folder):
+        raise CheckpointError(
+            "with --seeds, --run-dir is a folder for several runs, but this is one run",
+            where=folder,
+            hint="choose another --run-dir",
+        )
+    with writing("the folder of the runs", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder.absolute()
+
+
+@contextmanager
+def _told_how_to_go_on(again: str, folder: Path) -> Iterator[None]:
+    """Add to what ends the runs early by which command they go on; leave no empty folder."""
+    hint = f"to go on, without training finished seeds again: {again}"
+    try:
+        yield
+    except STOPPED as error:
+        error.parts["try"] = hint
+        raise
+    except StopSignal as stop:  # between two runs
+        raise stop.error(str(stop), where=folder, hint=hint) from stop
+    finally:
+        with suppress(OSError):
+            folder.rmdir()  # only an empty one goes
+
+
+def _words(wanted: Wanted) -> list[object]:
+    """Return the words of a command that wants the same of every run."""
+    settings = [word for one in wanted.overrides for word in ("--set", one)]
+    source = [] if wanted.source is None else [wanted.source]
+    weights = [] if wanted.weights is None else ["--from", wanted.weights]
+    epochs = [] if wanted.epochs is None else ["--epochs", wanted.epochs]
+    mirror = [] if wanted.mirror is None else ["--mirror", wanted.mirror]
+    return [*source, *weights, *epochs, *settings, *data_option(wanted.data_dir), *mirror]
+
+
+def _of_seed(wanted: Wanted, seed: int, run_dir: Path) -> Wanted:
+    """Return what is wanted of the run of a seed."""
+    from bpnet.config.settings import Override
+
+    overrides = (*wanted.overrides, Override("train.seed", seed, "--seeds"))
+    return dataclasses.replace(wanted, overrides=overrides, run_dir=run_dir)
+
+
+def _trained(wanted: Wanted, extras: Extras) -> dict[str, Any]:
+    """Train a run, or go on with it, unless it is finished; return its row, as in `bpnet runs`."""
+    from bpnet.cli.train_run import train_run, write_run_page
+    from bpnet.model.run_files import RESULT
+    from bpnet.runs.entry import read_entry
+    from bpnet.runs.listing import is_run
+    from bpnet.runs.table import row_of
+
+    run_dir = wanted.run_dir
+    assert run_dir is not None
+    if is_run(run_dir):
+        _demand_same_settings(wanted, run_dir)
+        if (run_dir / RESULT).is_file():
+            note(f"finished before, in {run_dir}")
+            return row_of(read_entry(run_dir, run_dir.name))
+        wanted = dataclasses.replace(
+            wanted, source=None, overrides=(), weights=None, epochs=None, resume=run_dir
+        )
+    train_run(wanted, extras)
+    if extras.report:
+        note(f"report: {write_run_page(run_dir, wanted.data_dir)}")
+    return row_of(read_entry(run_dir, run_dir.name))
+
+
+def _demand_same_settings(wanted: Wanted, run_dir: Path) -> None:
+    """Make sure that a run was begun with the settings that are wanted now.
+
+    Raises:
+        ConfigError: it was not.
+    """
+    from bpnet.runs.comparison import differing, settings_of, texts_of
+
+    differences = differing([settings_of(run_dir), texts_of(wanted.settled().config)])
+    others = {key: row for key, row in differences.items() if key not in MAY_DIFFER}
+    if others:
+        details = [f"{key} is {row[0]} there, but {row[1]} now" for key, row in others.items()]
+        raise ConfigError(
+            "the runs in this folder were begun with other settings",
+            details=listed(details),
+            where=run_dir,
+            hint="choose another folder with --run-dir, or give the same settings",
+        )
+
+
+def _spreads(runs: Sequence[dict[str, Any]]) -> dict[str, Spread | None]:
+    from bpnet.runs.seeds import spread_of
+
+    return {name: spread_of([run[name] for run in runs]) for name in SUMMED}
+
+
+def _tell(folder: Path, runs: Sequence[dict[str, Any]], spreads: dict[str, Spread | None]) -> None:
+    """Print a row for each run, how their scores lie, and commands to try next."""
+    if not runs:
+        return
+    headers = ("seed", "validation", "test", "test loss", "epochs", "took")
+    rows = [
+        [
+            str(run["seed"]),
+            _percent(run["validation_accuracy"]),
+            _percent(run["test_accuracy"]),
+            f"{run['test_loss']:.6g}",
+            str(run["epochs"]),
+            duration(run["seconds"]),
+        ]
+        for run in runs
+    ]
+    show_table(headers, rows, right=range(len(headers)))
+    show("")
+    accuracy, loss = spreads["test_accuracy"], spreads["test_loss"]
+    if accuracy is not None:
+        show(f"test accuracy {spread_text(accuracy, 100, '.2f', ' %')}")
+    elif loss is not None:
+        show(f"test loss {spread_text(loss, 1, '.6g', '')}")
+    show("", "next:")
+    show(f"  {command_line('runs', folder, '--sort', 'test')}")
+    show(f"  {command_line('curves', *(run['run_dir'] for run in runs))}")
+
+
+def _score(run: dict[str, Any]) -> str:
+    """Return the test score of a run in words."""
+    accuracy = run["test_accuracy"]
+    return f"loss {run['test_loss']:.6g}" if accuracy is None else f"accuracy {percent(accuracy)}"
+
+
+def _percent(fraction: float | None) -> str:
+    return "–" if fraction is None else percent(fraction)
+
+
+def spread_text(spread: Spread, factor: float, form: str, unit: str) -> str:
+    """Return mean ± standard error of the mean, and beside it how the single runs lie."""
+
+    def number(value: float, places: str = form) -> str:
+        return format(factor * value, places)
+
+    finer = ".3f" if form == ".2f" else form  # an error has a digit more than what it is of
+    if spread.standard_error is None or spread.standard_deviation is None:
+        return f"{number(spread.mean)}{unit} (a single run)"
+    return (
+        f"{number(spread.mean)} ± {number(spread.standard_error, finer)}{unit} "
+        f"(mean ± standard error of {spread.runs} runs; standard deviation "
+        f"{number(spread.standard_deviation)}, from {number(spread.lowest)} to "
+        f"{number(spread.highest)}{unit})"
+    )
