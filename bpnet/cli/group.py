@@ -17,6 +17,8 @@ COMMANDS = (
     "gradcheck",
     "curves",
     "report",
+    "export",
+    "import",
     "bench",
     "verify-run",
 )
