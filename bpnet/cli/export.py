@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @as_json
 def command(checkpoint: Path, output: Path, as_json: bool) -> None:
-    """Write a network for other tools, in the format that the name after -o ends in.
+    r"""Write a network for other tools, in the format that the name after -o ends in.
 
     \b
     .onnx         a graph from pictures to probabilities (needs the package onnx)
@@ -68,7 +68,9 @@ def _largest(model: Model) -> float:
     import numpy as np
 
     network = model.network
-    return float(sum(np.abs(one.flat).max(initial=0) for one in (network.parameters, network.state)))
+    return float(
+        sum(np.abs(one.flat).max(initial=0) for one in (network.parameters, network.state))
+    )
 
 
 def document(export: Export, checkpoint: str, warnings: list[str]) -> dict[str, object]:
@@ -91,7 +93,10 @@ def usage(export: Export, model: Model) -> list[str]:
     if export.format == ONNX:
         return ["it takes pictures as they are stored: see its inputs, outputs and metadata"]
     if export.format == SAFETENSORS:
-        return ["PyTorch loads it into the same modules:", *loading_code(model, export.path.name).splitlines()]
+        return [
+            "PyTorch loads it into the same modules:",
+            *loading_code(model, export.path.name).splitlines(),
+        ]
     if export.format == WEB:
         return ["open index.html in a browser, or put the folder on any web server"]
     return []

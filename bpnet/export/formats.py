@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -94,7 +93,7 @@ def _demand_own(folder: Path) -> None:
     from bpnet.export.web_folder import NAMES
 
     try:
-        others = sorted(name for name in os.listdir(folder) if name not in NAMES)
+        others = sorted({path.name for path in folder.iterdir()} - set(NAMES))
     except OSError as error:
         raise DataError("the folder cannot be read", where=folder, found=reason(error)) from error
     if others:

@@ -1,18 +1,16 @@
-"""Tell in a few texts what a network needs besides its weights, and read them back."""
+"""Tell in plain values what a network needs besides its weights, and read them back."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from bpnet import __version__
 from bpnet.model.model import Model
-from bpnet.model.record import LARGEST_TEXT, RecordError, check_record, check_size
+from bpnet.model.record import RECORD, check_record, read_record
 from bpnet.training.saving import model_record
 
+KEY = "bpnet"  # under which files hold it
 VERSION = "bpnet_version"
-CONFIG = "config"  # an INI file; the other texts are JSON
 
 
 def takes_pictures(model: Model) -> bool:
@@ -21,29 +19,23 @@ def takes_pictures(model: Model) -> bool:
     return len(shape) == 3 and shape[0] == 1 and model.config.data.dataset != "table"
 
 
-def metadata(model: Model) -> dict[str, str]:
-    """Return texts by name: the config, class names, normalisation and whatever else is needed."""
-    texts = {key: json.dumps(value) for key, value in model_record(model).items()}
-    return texts | {CONFIG: model_record(model)[CONFIG], VERSION: __version__}
+def metadata(model: Model) -> dict[str, Any]:
+    """Return values of JSON by name: config, class names, normalisation, bpnet's version, …."""
+    return model_record(model) | {VERSION: __version__}
 
 
-def record_of(texts: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return the record that such texts hold; None if bpnet has not written them.
+def record_of(values: Any) -> dict[str, Any] | None:
+    """Return the record of a model that such values, or their JSON text, hold; None without any.
 
     Raises:
-        RecordError: a text is too long or damaged.
+        RecordError: they are too large or damaged.
     """
-    if VERSION not in texts or CONFIG not in texts:
+    if values is None:
         return None
-    sizes = sum(len(text) for text in texts.values())
-    if sizes > LARGEST_TEXT:
-        raise RecordError("the metadata are too long", f"at most {LARGEST_TEXT}", f"{sizes}")
-    record: dict[str, Any] = {CONFIG: texts[CONFIG]}
-    for key in texts.keys() - {CONFIG, VERSION}:
-        check_size(texts[key].encode(errors="replace"))
-        try:
-            record[key] = json.loads(texts[key])
-        except (ValueError, RecursionError):
-            raise RecordError("the metadata are damaged", "JSON", f"{key} is not") from None
+    if isinstance(values, str):
+        values = read_record(values.encode(errors="replace"))
+    elif not isinstance(values, dict):
+        return None
+    record = {key: values[key] for key in RECORD if key in values and key != "progress"}
     check_record(record)
     return record

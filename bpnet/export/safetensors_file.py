@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bpnet.export.metadata import metadata
+from bpnet.export.metadata import KEY, metadata
 from bpnet.export.pytorch_modules import loading_code
 from bpnet.export.state_dict import state_dict
 from bpnet.model.model import Model
@@ -19,6 +19,6 @@ def safetensors_bytes(model: Model, file: str) -> bytes:
     """
     from safetensors.numpy import save
 
-    texts = metadata(model) | {"pytorch": json.dumps(loading_code(model, file))}
-    content: bytes = save(state_dict(model.network), texts)
+    values = metadata(model) | {"pytorch": loading_code(model, file)}
+    content: bytes = save(state_dict(model.network), {KEY: json.dumps(values)})
     return content

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bpnet.errors import ConfigError
-from bpnet.export.metadata import metadata, takes_pictures
+from bpnet.export.metadata import KEY, metadata, takes_pictures
 from bpnet.model.inputs import Normalization
 from bpnet.model.model import Model
 
@@ -53,7 +53,7 @@ def textbook_json(model: Model) -> bytes:
         "weights": [weight.tolist() for weight in weights],
         "biases": [bias[:, None].tolist() for bias in biases],
         "cost": COSTS[model.config.train.loss],
-        "bpnet": metadata(model),  # which the textbook's program leaves alone
+        KEY: metadata(model),  # which the textbook's program leaves alone
     }
     return json.dumps(document, allow_nan=False).encode()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import onnx
 from onnx import TensorProto, helper
 
@@ -44,10 +46,16 @@ def onnx_bytes(model: Model) -> bytes:
         producer_name="bpnet",
         producer_version=__version__,
     )
-    helper.set_model_props(file, metadata(model))
+    helper.set_model_props(file, _texts(model))
     onnx.checker.check_model(file, full_check=True)
     content: bytes = file.SerializeToString()
     return content
+
+
+def _texts(model: Model) -> dict[str, str]:
+    """Return the metadata as texts: what is not one, in JSON."""
+    values = metadata(model).items()
+    return {key: text if isinstance(text, str) else json.dumps(text) for key, text in values}
 
 
 def _add_inputs(graph: Graph, model: Model) -> tuple[onnx.ValueInfoProto, str]:
@@ -61,4 +69,6 @@ def _add_inputs(graph: Graph, model: Model) -> tuple[onnx.ValueInfoProto, str]:
         source = helper.make_tensor_value_info(SAMPLES, TensorProto.FLOAT, [BATCH, *shape])
         x = SAMPLES
     x = graph.node("scaled", "Mul", x, graph.constant("scale", model.normalization.scale))
-    return source, graph.node("inputs", "Add", x, graph.constant("offset", model.normalization.offset))
+    return source, graph.node(
+        "inputs", "Add", x, graph.constant("offset", model.normalization.offset)
+    )

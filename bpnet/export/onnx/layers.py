@@ -102,9 +102,7 @@ WRITERS: dict[str, Writer] = {
     "dropout": lambda graph, layer, x: x,  # after training it hands everything on
     "flatten": _plain("Flatten"),
     "relu": _plain("Relu"),
-    "leaky_relu": lambda graph, layer, x: graph.node(
-        layer.name, "LeakyRelu", x, alpha=layer.slope
-    ),
+    "leaky_relu": lambda graph, layer, x: graph.node(layer.name, "LeakyRelu", x, alpha=layer.slope),
     "elu": lambda graph, layer, x: graph.node(layer.name, "Elu", x, alpha=layer.alpha),
     "softplus": _plain("Softplus"),
     "sigmoid": _plain("Sigmoid"),
