@@ -13,6 +13,7 @@ from bpnet.cli.download_progress import DownloadProgress
 from bpnet.cli.output import note, show, show_json
 from bpnet.disk import DIRECTORY, reason, remedy, what_is_at
 from bpnet.errors import CheckpointError
+from bpnet.files import demand_place
 from bpnet.model.run_files import BEST, RUN_FILES
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def command(
         file, read_config(config, overrides), greys, data_dir, DownloadProgress()
     )
     make_folder(path, output)
-    save_imported(found, path)
+    save_imported(found, path, "-o")
     for warning in found.warnings:
         note(f"warning: {warning}")
     if as_json:
@@ -139,7 +140,8 @@ def place_of(file: Path, output: Path | None) -> Path:
     """Return where the checkpoint goes, where there must be nothing yet.
 
     Raises:
-        CheckpointError: there is something, or nothing can be there.
+        CheckpointError: there is something.
+        DataError: nothing can be there.
     """
     if output is None:
         path = Path(file.stem + SUFFIX)
@@ -156,6 +158,8 @@ def place_of(file: Path, output: Path | None) -> Path:
             found=", ".join(taken) if path.name == BEST and taken else what_is_at(path),
             hint="choose another place with -o",
         )
+    if output is not None and what_is_at(output) != DIRECTORY:
+        demand_place(output, "checkpoint")
     return path
 
 

@@ -119,12 +119,17 @@ def _copy(weights: Weights, name: str, view: NDArray[np.floating]) -> None:
         )
 
 
-def save_imported(imported: Imported, path: Path) -> None:
+def save_imported(imported: Imported, path: Path, option: str) -> None:
     """Write the checkpoint, from which `train --from` can go on.
+
+    Args:
+        imported: what it holds.
+        path: of the file.
+        option: by which another place can be chosen.
 
     Raises:
         CheckpointError: the file cannot be written.
     """
     network = imported.model.network
     arrays = named_arrays({"parameters": network.parameters, "state": network.state})
-    save_checkpoint(path, model_record(imported.model), arrays)
+    save_checkpoint(path, model_record(imported.model), arrays, option)
