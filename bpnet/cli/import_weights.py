@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli import options
-from bpnet.cli.download_progress import DownloadProgress
 from bpnet.cli.output import note, show, show_json
 from bpnet.disk import DIRECTORY, reason, remedy, what_is_at
 from bpnet.errors import CheckpointError
@@ -87,6 +86,7 @@ def command(
       bpnet import model.safetensors --config convnet --mean 0.5 --std 0.5
       bpnet import network.json -o textbook.npz
     """
+    from bpnet.cli.download_progress import DownloadProgress
     from bpnet.foreign_weights.importing import import_weights, save_imported
 
     greys = read_greys(normalize, mean, std)

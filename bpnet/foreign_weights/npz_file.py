@@ -37,7 +37,9 @@ def open_npz(path: Path) -> Iterator[Weights]:
 
             def read(name: str) -> NDArray[Any]:
                 form = archive.forms[name]
-                content = b"".join(archive.blocks(name))
+                content = bytearray()
+                for block in archive.blocks(name):
+                    content += block
                 return np.frombuffer(content, form.dtype).reshape(form.shape)
 
             yield Weights(path, archive.forms, read, in_order=True)
