@@ -24,7 +24,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(1)
     arrays = {"fc.weight": rng.normal(size=(10, 784)), "fc.bias": rng.normal(size=10)}
-    np.savez("net.npz", **arrays)
+    np.savez("net.npz", **arrays)  # type: ignore[arg-type]
     Path("linear.ini").write_text(LAYERS)
     return tmp_path / "net.npz"
 

@@ -23,7 +23,7 @@ def test_five_lines_load_an_export_into_pytorchs_modules(
     sizes = ((128, 784), (10, 128))
     matrices = {f"fc{n}.weight": rng.normal(size=size) / 9 for n, size in enumerate(sizes)}
     biases = {f"fc{n}.bias": rng.normal(size=size[0]) for n, size in enumerate(sizes)}
-    np.savez("net.npz", **matrices, **biases)
+    np.savez("net.npz", **matrices, **biases)  # type: ignore[arg-type]
     succeed("import", "net.npz", "--config", "mlp", "-o", "mlp.npz")
     succeed("export", "mlp.npz", "-o", "mlp.safetensors")
     (code,) = (

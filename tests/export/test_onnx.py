@@ -71,7 +71,7 @@ def test_answers_are_those_of_numpy(name: str, dtype: str) -> None:
 @pytest.mark.parametrize("temperature", [None, 0.3, 1.7])
 @pytest.mark.parametrize("loss", loss_types())
 def test_probabilities_are_those_of_the_loss(loss: str, temperature: float | None) -> None:
-    changes = {} if temperature is None else {"temperature": temperature}
+    changes: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
     assert_same_answers(random_model(PERCEPTRON, loss, **changes), pictures())
 
 
@@ -100,7 +100,7 @@ def test_batch_normalisation_is_taken_into_the_layer_before() -> None:
 
 
 def test_the_shipped_weights_read_digits() -> None:
-    images, digits = draw_digits(np.arange(200) % 10, seed=3)
+    images, digits = draw_digits(np.arange(300) % 10, seed=3)
     model = load_checkpoint(WEIGHTS).model()
     assert_same_answers(model, images)
     assert (run(onnx_bytes(model), images).argmax(axis=1) == digits).mean() > 0.98

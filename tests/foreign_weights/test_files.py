@@ -114,7 +114,8 @@ def save(path: Path, **arrays: Any) -> bytes:
 class TestNpz:
     def test_a_good_one_is_read(self, tmp_path: Path) -> None:
         path = tmp_path / "a.npz"
-        np.savez_compressed(path, **{"fc.weight": WEIGHT.astype(">f8"), "fc.bias": BIAS})
+        arrays: dict[str, Any] = {"fc.weight": WEIGHT.astype(">f8"), "fc.bias": BIAS}
+        np.savez_compressed(path, **arrays)
         views = import_weights(path, CONFIG).model.network.parameters.views
         assert (views["2.weight"] == 0.5).all()
         assert views["2.bias"].tolist() == BIAS.tolist()

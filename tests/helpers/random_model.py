@@ -1,6 +1,7 @@
 """Models with random weights."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def random_model(
     loss: str = "cross_entropy",
     dtype: str = "float32",
     input_shape: tuple[int, ...] = (1, 9, 8),
-    **changes: float,
+    **changes: Any,
 ) -> Model:
     """Return a model with random parameters and running statistics, by default of pictures."""
     layers = "".join(f"\n    {line}" for line in lines.split(" | "))
@@ -38,4 +39,4 @@ def random_model(
     network.parameters.flat[...] = rng.normal(size=network.parameters.flat.size) / 3
     network.state.flat[...] = rng.uniform(0.5, 2, size=network.state.flat.size)
     model = Model(config, network, Normalization(0.01, -0.5), ("a", "b", "c"))
-    return dataclasses.replace(model, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(model, **changes)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-
-import onnx
-from onnx import TensorProto, helper
+from typing import TYPE_CHECKING
 
 from bpnet import __version__
 from bpnet.export.metadata import metadata, takes_pictures
@@ -13,6 +11,9 @@ from bpnet.export.onnx.answer import add_answer
 from bpnet.export.onnx.graph import Graph
 from bpnet.export.onnx.layers import add_layers
 from bpnet.model.model import Model
+
+if TYPE_CHECKING:
+    from onnx import ValueInfoProto
 
 OPSET = 17  # of the operations: runtimes know it since 2022
 FORMAT = 8  # the file format of that time
@@ -27,6 +28,8 @@ def onnx_bytes(model: Model) -> bytes:
     normalises them, and computes in float32. Batch normalisation is taken into the layer before it
     where there is one that can.
     """
+    from onnx import TensorProto, checker, helper
+
     graph = Graph()
     made = model.folded()
     source, inputs = _add_inputs(graph, made)
@@ -47,7 +50,7 @@ def onnx_bytes(model: Model) -> bytes:
         producer_version=__version__,
     )
     helper.set_model_props(file, _texts(model))
-    onnx.checker.check_model(file, full_check=True)
+    checker.check_model(file, full_check=True)
     content: bytes = file.SerializeToString()
     return content
 
@@ -58,8 +61,10 @@ def _texts(model: Model) -> dict[str, str]:
     return {key: text if isinstance(text, str) else json.dumps(text) for key, text in values}
 
 
-def _add_inputs(graph: Graph, model: Model) -> tuple[onnx.ValueInfoProto, str]:
+def _add_inputs(graph: Graph, model: Model) -> tuple[ValueInfoProto, str]:
     """Add what turns samples into inputs: `scale · stored + offset`; return both."""
+    from onnx import TensorProto, helper
+
     shape = model.network.input_shape
     if takes_pictures(model):
         source = helper.make_tensor_value_info(PICTURES, TensorProto.UINT8, [BATCH, *shape[1:]])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+if TYPE_CHECKING:
+    from onnx import NodeProto, TensorProto
 
 
 class Graph:
@@ -30,10 +32,14 @@ class Graph:
 
     def node(self, name: str, operation: str, *inputs: str, **attributes: Any) -> str:
         """Add an operation on the outputs of these nodes, and return its name."""
+        from onnx import helper
+
         made = helper.make_node(operation, list(inputs), [name], name=name, **attributes)
         self.nodes.append(made)
         return name
 
     def _add(self, name: str, values: NDArray[Any]) -> str:
+        from onnx import numpy_helper
+
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name

@@ -53,8 +53,7 @@ def prepare(choices: Choices, folder: Path) -> Callable[[], None]:
         case 2:
             content = damaged(content[:2000], choices) + content[2000:]
         case 3:
-            liars = {".npz": archive, ".safetensors": lying_header}
-            content = liars.get(Path(name).suffix, lambda choices: choices.rest())(choices)
+            content = lie(Path(name).suffix, choices)
     path = folder / name
     path.write_bytes(content)
     config = None if name in ("network.json", "own.safetensors") else CONFIG
@@ -66,6 +65,13 @@ def prepare(choices: Choices, folder: Path) -> Callable[[], None]:
             path.unlink()
 
     return read
+
+
+def lie(suffix: str, choices: Choices) -> bytes:
+    """Return a file that holds anything."""
+    if suffix == ".npz":
+        return archive(choices)
+    return lying_header(choices) if suffix == ".safetensors" else choices.rest()
 
 
 def lying_header(choices: Choices) -> bytes:

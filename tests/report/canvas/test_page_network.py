@@ -1,6 +1,7 @@
 """A network in the page answers what it answers in NumPy, whatever its layers are."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def test_outputs_are_those_of_numpy(browser: Chrome, name: str) -> None:
     ],
 )
 def test_probabilities_are_those_of_numpy(
-    browser: Chrome, loss: str, changes: dict[str, float]
+    browser: Chrome, loss: str, changes: dict[str, Any]
 ) -> None:
     model = random_model(NETS["channels"], loss, **changes)
     outputs = np.array([[0.3], [-0.4], [1.9]], dtype=np.float32)
