@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @as_json
 def command(checkpoint: Path, output: Path, as_json: bool) -> None:
-    r"""Write a network for other tools, in the format that the name after -o ends in.
+    """Write a network for other tools, in the format that the name after -o ends in.
 
     \b
     .onnx         a graph from pictures to probabilities (needs the package onnx)
@@ -43,7 +43,7 @@ def command(checkpoint: Path, output: Path, as_json: bool) -> None:
       bpnet export digits -o digits.onnx
       bpnet export last -o weights.safetensors
       bpnet export digits -o web/
-    """
+    """  # noqa: D301 - click looks for these characters
     from bpnet.cli.report import name_of
     from bpnet.export.formats import format_at, make_export
     from bpnet.model.checkpoint import demand_finite

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bpnet.foreign_weights.importing import Imported
 
 SUFFIX = ".npz"
-LEAST, MOST = 1e-6, 1e6  # mean and deviation
+LEAST, MOST = 1e-6, 1e6  # deviation and mean: beyond what any pictures have
 
 
 @click.command(short_help="Make a checkpoint of weights trained elsewhere.")
@@ -48,15 +48,13 @@ LEAST, MOST = 1e-6, 1e6  # mean and deviation
 )
 @click.option(
     "--mean",
-    type=click.FloatRange(-MOST, MOST),
-    callback=options.no_nan,
+    type=float,
     metavar="M",
     help="Mean of greys from 0 to 1; MNIST's is 0.1307.",
 )
 @click.option(
     "--std",
-    type=click.FloatRange(LEAST, MOST),
-    callback=options.no_nan,
+    type=float,
     metavar="S",
     help="Their standard deviation; MNIST's is 0.3081.",
 )
@@ -73,7 +71,7 @@ def command(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Make a checkpoint of weights trained elsewhere, for eval, predict and train --from.
+    """Make a checkpoint of weights trained elsewhere, for eval, predict and train --from.
 
     Arrays have the shapes of PyTorch's state_dict. Their names need not be bpnet's: modules are
     told by their shapes, and those of equal shapes by their order. Pictures are normalised as for
@@ -85,7 +83,7 @@ def command(
       bpnet import digits.safetensors
       bpnet import model.safetensors --config convnet --mean 0.5 --std 0.5
       bpnet import network.json -o textbook.npz
-    """
+    """  # noqa: D301 - click looks for these characters
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.foreign_weights.importing import import_weights, save_imported
 
@@ -124,6 +122,8 @@ def read_greys(normalize: str | None, mean: float | None, std: float | None) -> 
         return Greys(normalize)
     if normalize in ("unit", "none"):
         raise click.UsageError(f"--normalize {normalize} takes no --mean and --std.")
+    if not (abs(mean) <= MOST and LEAST <= std <= MOST):  # nor does nan fit
+        raise click.UsageError("--mean and --std are those of greys from 0 to 1.")
     return Greys(moments=(mean, std))
 
 

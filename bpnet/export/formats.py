@@ -70,7 +70,7 @@ def format_at(path: Path) -> str:
     """
     found, suffix = what_is_at(path), path.suffix.lower()
     kind = WEB if found == DIRECTORY else SUFFIXES.get(suffix)
-    if kind is None:
+    if kind is None or str(path) == "-":  # by which others mean standard output
         raise ConfigError(
             "no format goes by this name",
             where="-o",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +38,7 @@ def loading_code(model: Model, file: str) -> str:
         "network = nn.Sequential(",
         *_modules(layers),
         f"){double}",
-        f"network.load_state_dict(load_file({file!r}))",
+        f"network.load_state_dict(load_file({json.dumps(file, ensure_ascii=False)}))",
         f"network.eval()  # inputs: {normalization.scale!r} * stored + {normalization.offset!r}",
     ]
     return "\n".join(lines)

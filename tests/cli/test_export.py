@@ -1,5 +1,6 @@
 """`bpnet export`: formats by their names, what is replaced, what is refused."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -56,11 +57,16 @@ def test_the_shipped_weights_go_by_their_name(tmp_path: Path) -> None:
         ("a.pt", ".safetensors"),
         ("a.h5", ".onnx"),
         ("a.html", "bpnet draw"),
+        ("-", "ends in .onnx"),
         ("a.txt", "ends in .onnx, .safetensors or .json"),
     ],
 )
-def test_other_names_stand_for_no_format(tmp_path: Path, name: str, hint: str) -> None:
-    message = fail(2, "export", "digits", "-o", tmp_path / name)
+def test_other_names_stand_for_no_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, hint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    message = fail(2, "export", "digits", "-o", name)
+    assert not list(tmp_path.iterdir())
     assert "no format goes by this name" in message
     assert hint in message
 
@@ -80,11 +86,14 @@ def test_the_place_must_be_free_for_it(tmp_path: Path) -> None:
     succeed("export", "digits", "-o", tmp_path / "mine")
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="no folder is read-only for root")
-def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
+def test_what_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(formats, "atomic_write", full)
     message = fail(3, "export", "digits", "-o", tmp_path / "web")
     assert "the export cannot be written" in message
+    assert "free some disk space" in message
 
 
 @pytest.mark.parametrize("suffix", NEEDED)

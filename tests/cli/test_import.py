@@ -147,8 +147,9 @@ def test_options_that_do_not_fit_are_refused(weights: Path) -> None:
     assert "give both" in fail(2, "import", "net.npz", *linear, "--mean", 0.1)
     unit = ("--normalize", "unit", "--mean", 0, "--std", 1)
     assert "takes no --mean" in fail(2, "import", "net.npz", *linear, *unit)
-    assert "--std" in fail(2, "import", "net.npz", *linear, "--mean", 0, "--std", 0)
-    assert "nan" in fail(2, "import", "net.npz", *linear, "--mean", "nan", "--std", 1)
+    for mean, std in ((0, 0), ("nan", 1), (0, "nan"), ("inf", 1), (0, -1)):
+        moments = ("--mean", mean, "--std", std)
+        assert "greys from 0 to 1" in fail(2, "import", "net.npz", *linear, *moments)
     assert "name one with --config" in fail(2, "import", "net.npz", "--set", "train.epochs=1")
     assert "which network they belong to" in fail(2, "import", "net.npz")
     assert "do not fit the network" in fail(4, "import", "net.npz", "--config", "mlp")
