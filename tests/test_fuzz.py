@@ -19,7 +19,7 @@ from tests.helpers.fuzz.targets import TARGETS
 
 FACTOR = int(os.environ.get("BPNET_FUZZ", "1"))
 INPUTS = {"idx": 1000, "checkpoint": 100, "config": 200, "set": 1500, "picture": 300, "stdin": 60}
-INPUTS["import"] = 300
+INPUTS |= {"import": 300, "weights": 200}
 
 
 def fuzz(target: Target, folder: Path, inputs: int) -> None:

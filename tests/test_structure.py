@@ -40,17 +40,22 @@ LEVELS: dict[str, tuple[int, str]] = {
     "bpnet.report": (5, "report"),
     "bpnet.bench": (5, "bench"),
     "bpnet.runs": (5, "runs"),
+    "bpnet.export": (5, "export"),
+    "bpnet.foreign_weights": (5, "foreign_weights"),
     "bpnet.library": (6, "library"),
     "bpnet.cli": (7, "cli"),
     "bpnet.__main__": (7, "cli"),
 }
 SAME_LEVEL = {  # rooms that look at another room of their own level; the other never looks back
     "config": {"nn"},  # a config's layer lines are those of the layers
+    "export": {"report"},  # a web page holds the report's canvas
+    "foreign_weights": {"export"},  # which names arrays as PyTorch does, and is read again
 }
 HEAVY = ("numpy", "PIL", "requests", "tqdm", "threadpoolctl", "platformdirs")
 COMMANDS = (
     *("train", "eval", "predict", "summary", "data"),
-    *("trace", "gradcheck", "curves", "bench", "verify-run", "runs"),
+    *("trace", "gradcheck", "curves", "bench", "verify-run"),
+    *("runs", "export", "import"),
 )
 
 
@@ -116,6 +121,7 @@ def test_modules_import_from_the_levels_below() -> None:
         ("bpnet.nn.linear", "from bpnet.config.settings import Config"),
         ("bpnet.training.loop", "from bpnet.cli import train"),
         ("bpnet.model.model", "import bpnet.training.loop"),
+        ("bpnet.report.pages", "import bpnet.export.formats"),
     ],
 )
 def test_an_upward_import_is_found(module: str, source: str) -> None:

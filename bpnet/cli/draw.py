@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,12 +12,6 @@ from bpnet.cli.output import note, show
 from bpnet.disk import reason
 from bpnet.errors import ConfigError, DataError
 from bpnet.model.run_files import WEIGHTS
-
-if TYPE_CHECKING:
-    from bpnet.model.model import Model
-    from bpnet.report.canvas.page_network import Example
-
-SEED = 1  # of the digits on the buttons
 
 
 @click.command()
@@ -45,6 +38,7 @@ def command(checkpoint: Path | None, output: Path | None, opens: bool) -> None:
     from bpnet.cli.report import name_of
     from bpnet.html.page import check_place, open_page, write_page
     from bpnet.report.canvas.draw_page import draw_page
+    from bpnet.report.canvas.drawn_examples import drawn_examples
     from bpnet.report.canvas.page_network import obstacle, page_networks
 
     path = output or default_place()
@@ -54,7 +48,7 @@ def command(checkpoint: Path | None, output: Path | None, opens: bool) -> None:
     if (found := obstacle(model)) is not None:
         raise ConfigError("nothing can be drawn for this network", where=opened.name, found=found)
     name = name_of(checkpoint or WEIGHTS)
-    networks = page_networks([model], [name], [examples(model)])
+    networks = page_networks([model], [name], [drawn_examples(model)])
     write_page(path, draw_page("Draw a digit", networks), "-o")
     show(str(path.absolute()))
     if opens and not open_page(path):
@@ -77,16 +71,3 @@ def default_place() -> Path:
             hint="choose another place with -o",
         ) from error
     return folder / PAGE
-
-
-def examples(model: Model) -> list[Example]:
-    """Return ten drawn digits for the buttons, if the network reads digits as MNIST has them."""
-    import numpy as np
-
-    from bpnet.data.synthetic import draw_digits
-
-    form = model.preparation
-    if form is not None and (not form.is_placed_like_mnist or form.has_bright_paper or form.turns):
-        return []
-    pictures, _ = draw_digits(np.arange(10), SEED)
-    return [(str(digit), picture) for digit, picture in enumerate(pictures)]

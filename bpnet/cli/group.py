@@ -17,10 +17,13 @@ COMMANDS = (
     "gradcheck",
     "curves",
     "report",
+    "export",
+    "import",
     "bench",
     "verify-run",
     "runs",
 )
+MODULES = {"import": "import_weights"}  # Python keeps the word to itself
 
 
 class LazyGroup(click.Group):
@@ -34,7 +37,8 @@ class LazyGroup(click.Group):
         """Return the command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"bpnet.cli.{cmd_name.replace('-', '_')}").command
+        module = MODULES.get(cmd_name, cmd_name.replace("-", "_"))
+        command: click.Command = import_module(f"bpnet.cli.{module}").command
         return command
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -50,9 +50,18 @@ def named_arrays(groups: Mapping[str, FlatArrays]) -> dict[str, NDArray[Any]]:
 
 
 def save_checkpoint(
-    path: Path, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    path: Path,
+    record: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    option: str = "--run-dir",
 ) -> None:
     """Write a checkpoint in one step: `path` is whole at every moment, the old one or the new.
+
+    Args:
+        path: of the file.
+        record: what `record.py` declares.
+        arrays: by name.
+        option: by which another place can be chosen.
 
     Raises:
         CheckpointError: the disk is full or cannot be written, or nothing could read the record.
@@ -66,7 +75,7 @@ def save_checkpoint(
         ) from None
     content = {RECORD: np.frombuffer(text, dtype=np.uint8), **arrays}
     digest = np.frombuffer(content_digest(content), dtype=np.uint8)
-    with writing("the checkpoint", path), atomic_write(path) as file:
+    with writing("the checkpoint", path, option), atomic_write(path) as file:
         write_archive(file, content | {DIGEST: digest})
 
 
@@ -106,7 +115,7 @@ def write_metrics_table(run_dir: Path, history: Sequence[Mapping[str, Any]]) -> 
 
 
 @contextmanager
-def writing(what: str, path: Path) -> Iterator[None]:
+def writing(what: str, path: Path, option: str = "--run-dir") -> Iterator[None]:
     """Turn what the system reports while a run's file is written into a CheckpointError."""
     try:
         yield
@@ -115,5 +124,5 @@ def writing(what: str, path: Path) -> Iterator[None]:
             f"{what} cannot be written",
             where=path,
             found=reason(error),
-            hint=remedy(error, "choose another place with --run-dir; nothing was overwritten"),
+            hint=remedy(error, f"choose another place with {option}; nothing was overwritten"),
         ) from error

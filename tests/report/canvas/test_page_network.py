@@ -1,6 +1,7 @@
 """A network in the page answers what it answers in NumPy, whatever its layers are."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,22 +14,9 @@ from bpnet.nn.registry import layer_types
 from bpnet.nn.sequential import Workspace
 from bpnet.report.canvas.draw_page import parts
 from bpnet.report.canvas.page_network import obstacle, page_network, page_networks
-from tests.helpers.random_model import random_model
+from tests.helpers.random_model import NETS, random_model
 
 FUNCTIONS = "".join(parts().scripts[:2])  # weights.js and network.js
-NETS = {
-    "convolutions": "conv 5 kernel=3 stride=2 padding=2 | maxpool 2 stride=1 | "
-    "conv 4 kernel=2 bias=no | avgpool 2 stride=2 padding=1 | flatten | linear 3",
-    "pools": "conv 6 kernel=3 | maxpool 2 | maxpool 3 stride=2 padding=1 | avgpool 2 | flatten | "
-    "linear 3",
-    "channels": "conv 5 kernel=3 | batchnorm | relu | globalavgpool | linear 7 | batchnorm | "
-    "linear 3 bias=no",
-    "residual": "conv 4 kernel=3 | residual | conv 4 kernel=3 padding=1 | residual | relu | end | "
-    "end | flatten | linear 3",
-    "bent": "flatten | linear 9 | leaky_relu slope=0.2 | linear 9 | elu alpha=0.7 | linear 9 | "
-    "gelu | linear 9 | softplus | linear 9 | tanh | dropout 0.5 | scale -1.5 | linear 3 | sigmoid",
-    "softmax": "flatten | linear 9 | relu | linear 3 | softmax",
-}
 
 
 def test_every_kind_of_layer_is_compared() -> None:
@@ -61,7 +49,7 @@ def test_outputs_are_those_of_numpy(browser: Chrome, name: str) -> None:
     ],
 )
 def test_probabilities_are_those_of_numpy(
-    browser: Chrome, loss: str, changes: dict[str, float]
+    browser: Chrome, loss: str, changes: dict[str, Any]
 ) -> None:
     model = random_model(NETS["channels"], loss, **changes)
     outputs = np.array([[0.3], [-0.4], [1.9]], dtype=np.float32)

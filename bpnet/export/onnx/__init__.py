@@ -1,0 +1,1 @@
+"""Describe a network as an ONNX graph, from pictures to probabilities."""
