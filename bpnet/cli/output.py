@@ -11,10 +11,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
+from bpnet.cli.plain_signs import plain
 from bpnet.errors import BpnetError, NoReaderError, escaped
 
 STANDARD = (0, 1, 2)  # input, output, error
 ADDRESS = r"""(?i)(?:https?|ftps?):/\S+?(?=[.,:;)'"]*(?:\s|$))"""  # as a path, it has one slash
+
+
+class ReaderGoneError(NoReaderError):
+    """Report that whoever read the results has stopped, as `head` does: no reason for a message."""
 
 
 def show(*lines: str) -> None:
@@ -43,6 +48,18 @@ def json_text(document: object, indent: int | None = 2) -> list[str]:
 
     text = json.dumps(document, indent=indent, allow_nan=False).replace("\x7f", "\\u007f")
     return text.split("\n")
+
+
+def shown(text: str) -> str:
+    """Return a text as standard output will show it, so that tables can be measured."""
+    encoding = encoding_of(sys.stdout)
+    text = plain(escaped(text), encoding)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def encoding_of(stream: object) -> str:
+    """Return how a stream writes characters; one without an encoding takes them all."""
+    return getattr(stream, "encoding", None) or "utf-8"
 
 
 def note(*lines: str) -> None:
@@ -79,14 +96,14 @@ class GuardedStream:
         self.stream = stream
         self._failure: OSError | ValueError | None = None
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may know few characters
+            stream.reconfigure(errors="backslashreplace")  # what has no replacement in ASCII
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
 
     def write(self, text: str) -> int:
-        """Write a text."""
-        self._try(self.stream.write, text)
+        """Write a text, with the signs replaced that the stream cannot show."""
+        self._try(self.stream.write, plain(text, encoding_of(self.stream)))
         return len(text)
 
     def flush(self) -> None:
@@ -121,12 +138,13 @@ class ResultStream(GuardedStream):
         """Tell that the results have reached nobody.
 
         Raises:
-            NoReaderError: whoever read them has gone, or standard output was closed from the start.
+            ReaderGoneError: whoever read them has gone.
+            NoReaderError: standard output was closed from the start.
             BpnetError: the disk is full, for example.
         """
         number = error.errno if isinstance(error, OSError) else errno.EBADF
-        if number == errno.EPIPE:
-            raise NoReaderError("nobody reads the results any more") from error
+        if number == errno.EPIPE or (sys.platform == "win32" and number == errno.EINVAL):
+            raise ReaderGoneError("nobody reads the results any more") from error
         if number == errno.EBADF:
             raise NoReaderError("the results cannot be shown: standard output is closed") from error
         raise BpnetError(
