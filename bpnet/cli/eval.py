@@ -20,6 +20,7 @@ from bpnet.cli.eval_data import (
     warnings_of_classes,
 )
 from bpnet.cli.eval_text import describe, text
+from bpnet.cli.narrow import fitted_text
 from bpnet.cli.options import percent, views
 from bpnet.cli.output import note, show, show_json
 from bpnet.errors import AccuracyGateError, ConfigError
@@ -94,7 +95,7 @@ def command(
     else:
         on_itself = split == "test" and data.has_no_test
         place = "on the table itself" if on_itself else f"{data.name}, {split}"
-        show(*text(result, place))
+        show(*fitted_text(*text(result, place)))
     check_gate(score, min_accuracy)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bpnet.cli.narrow import fitted, fitted_text
 from bpnet.cli.options import ConfigCommand, as_json, with_config, with_settings
 from bpnet.cli.output import show, show_json
 
@@ -56,7 +57,7 @@ def command(
     if as_json:
         show_json(document(source, report))
     else:
-        show(*text(source, config, report))
+        show(*fitted_text(*text(source, config, report)))
     demand_passed(report)
 
 
@@ -170,20 +171,22 @@ def text(source: str, config: Config, report: Report) -> list[str]:
 
 
 def table(checks: list[Check]) -> list[str]:
-    """Return one line per gradient."""
+    """Return one line per gradient, or several on a narrow terminal."""
     names = [(check.gradient.layer, check.gradient.parameter) for check in checks]
     width = max(len("layer"), *(len(layer) for layer, _ in names))
     label = max(len("gradient by"), *(len(parameter) for _, parameter in names))
     line = f"{{:<{width}}}  {{:<{label}}}{{:>14}}{{:>14}}{{:>10}}{{:>7}}  {{}}".format
-    lines = [line("layer", "gradient by", "analytic", "numeric", "error", "kinks", "").rstrip()]
+    headings = ("layer", "gradient by", "analytic", "numeric", "error", "kinks", "")
+    rows = []
     for check, name in zip(checks, names, strict=True):
         slopes = check.comparison
         numbers = ("", "") if check.elements is None else ("", f"{check.elements:,} elements")
         if slopes is not None:
             numbers = (f"{slopes.analytic:.6g}", f"{slopes.numeric:.6g}")
         error = "–" if check.relative_error is None else f"{check.relative_error:.1e}"
-        lines.append(line(*name, *numbers, error, check.kinks or "", verdict(check)))
-    return lines
+        rows.append((*name, *numbers, error, str(check.kinks or ""), verdict(check)))
+    lines = [line(*headings).rstrip(), *(line(*row) for row in rows)]
+    return fitted(lines, headings, rows, names=2)
 
 
 def verdict(check: Check) -> str:

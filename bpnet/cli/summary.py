@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli.checkpoints import described, newest_if_named, open_checkpoint
+from bpnet.cli.narrow import fitted
 from bpnet.cli.options import ConfigCommand, as_json, data_dir
 from bpnet.cli.output import show, show_json
 from bpnet.disk import DIRECTORY, what_is_at
@@ -67,16 +68,16 @@ def show_network(network: Sequential, *, as_json: bool) -> None:
         show_json({"layers": plain, **totals})
         return
     row = "{:<16}{:<16}{:>12}{:>10}{:>13}".format
-    show(row("layer", "output", "parameters", "MFLOP", "kB / sample"))
-    shape = " × ".join(map(str, network.input_shape))
-    show(row("input", shape, "", "", ""))
+    headings = ("layer", "output", "parameters", "MFLOP", "kB / sample")
+    rows = [("input", " × ".join(map(str, network.input_shape)), "", "", "")]
     for layer in layers:
         shape = " × ".join(map(str, layer["output_shape"]))
         cost = f"{layer['mflop']:.3f}"
         memory = f"{layer['kilobytes']:.1f}"
-        show(row(layer["name"], shape, f"{layer['parameters']:,}", cost, memory))
+        rows.append((layer["name"], shape, f"{layer['parameters']:,}", cost, memory))
     memory = f"{sum(layer['kilobytes'] for layer in layers):.1f}"
-    show(row("total", "", f"{totals['parameters']:,}", f"{totals['mflop']:.3f}", memory))
+    rows.append(("total", "", f"{totals['parameters']:,}", f"{totals['mflop']:.3f}", memory))
+    show(*fitted([row(*headings), *(row(*fields) for fields in rows)], headings, rows))
 
 
 def describe(layer: Any) -> dict[str, Any]:
