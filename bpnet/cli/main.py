@@ -29,6 +29,14 @@ def main() -> None:
     handle_signals(StopAtOnce())
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    if sys.platform == "darwin":
+        from bpnet.machine import limit_accelerate
+
+        limit_accelerate()
+    if sys.platform == "win32":
+        from bpnet.cli.shell_words import expanded
+
+        arguments = expanded(arguments)
     try:
         code = run(arguments, debug=debug)
     except StopSignal as stop:  # it came while the last message was written

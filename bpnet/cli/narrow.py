@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Sequence
 
 LEAST = 20  # columns: nobody reads on less
-TIE = "\xa0"  # a blank where no line is broken
+TIE = "\0"  # for a blank where no line is broken
 
 
 def terminal_width() -> int | None:
@@ -28,12 +28,12 @@ def fits(lines: Sequence[str]) -> bool:
 def fitted(
     lines: Sequence[str], headings: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1
 ) -> list[str]:
-    """Return the lines of a table, or each row in lines of its own where the terminal is too narrow.
+    """Return the lines of a table, or each row in its own lines where the terminal is too narrow.
 
     Args:
         lines: the table as it is laid out for a page that is wide enough.
         headings: of all fields.
-        rows: all fields; empty ones are left out in lines of their own.
+        rows: all fields; empty ones are then left out.
         names: how many fields at the beginning name a row.
     """
     width = terminal_width()
@@ -56,8 +56,10 @@ def _tied(text: str) -> str:
 def _broken(text: str, width: int, hang: str = "  ") -> list[str]:
     """Return a text in lines, those after the first indented further by `hang`."""
     indent = text[: len(text) - len(text.lstrip())] + hang
-    whole = {"break_on_hyphens": False, "break_long_words": False}
-    return textwrap.wrap(text, width, subsequent_indent=indent, **whole) or [""]
+    lines = textwrap.wrap(
+        text, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
+    return lines or [""]
 
 
 def fitted_text(*lines: str) -> list[str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from bpnet.cli.shell_words import joined, with_variables
 from bpnet.machine import UNKNOWN
 
 if TYPE_CHECKING:
@@ -143,18 +142,7 @@ def command_line(*words: object) -> str:
     """Return a command that the user can paste, with the path by which bpnet was called."""
     called = Path(sys.argv[0])
     program = [sys.executable, "-m", "bpnet"] if called.name == "__main__.py" else [str(called)]
-    return " ".join(map(quoted, [*program, *map(str, words)]))
-
-
-def quoted(word: str) -> str:
-    r"""Return a word as a shell reads it; `$'\x1b'` has bytes that cannot be shown as they are."""
-    if word.isprintable():
-        return shlex.quote(word)
-    shown = b"".join(
-        bytes([byte]) if 32 <= byte < 127 and byte not in b"\\'" else b"\\x%02x" % byte
-        for byte in os.fsencode(word)
-    )
-    return f"$'{shown.decode()}'"
+    return joined([*program, *map(str, words)])
 
 
 def as_on(processor: str) -> str:
@@ -163,8 +151,8 @@ def as_on(processor: str) -> str:
     OpenBLAS obeys where this one has the other's instructions; other libraries name no kernel.
     """
     kernel = processor.partition(" ")[0]
-    sizes = f"BPNET_PROCESSOR={quoted(processor)}"
-    return sizes if kernel == UNKNOWN else f"OPENBLAS_CORETYPE={quoted(kernel)} {sizes}"
+    sizes = {"BPNET_PROCESSOR": processor}
+    return with_variables(sizes if kernel == UNKNOWN else {"OPENBLAS_CORETYPE": kernel} | sizes)
 
 
 def percent(fraction: float) -> str:

@@ -3,32 +3,31 @@
 import re
 from functools import lru_cache
 
+
+def _pairs(text: str) -> dict[str, str]:
+    """Return the words of a text in pairs: a sign, and what stands for it."""
+    words = text.split()
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
 # Set apart from letters and digits beside them: `√v` is `sqrt v`.
-WORDS = {
-    **{"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta"},
-    **{"η": "eta", "θ": "theta", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi"},
-    **{"π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi", "χ": "chi", "ψ": "psi"},
-    **{"ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Π": "prod"},
-    **{"Σ": "sum", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega", "∇": "grad", "√": "sqrt", "∞": "inf"},
-}
+WORDS = _pairs(
+    "α alpha β beta γ gamma δ delta ε epsilon ζ zeta η eta θ theta κ kappa λ lambda μ mu ν nu ξ xi "
+    "π pi ρ rho σ sigma τ tau φ phi χ chi ψ psi ω omega Γ Gamma Δ Delta Θ Theta Λ Lambda Π prod "
+    "Σ sum Φ Phi Ψ Psi Ω Omega ∇ grad √ sqrt ∞ inf ° deg"
+)
 SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀᴸˡᵃᵗᶻˣ", "0123456789+-nTLlatzx", strict=True))
-SUBSCRIPTS = {sign: f"_{plain}" for sign, plain in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)}
-SIGNS = {
-    **{"∂": "d", "×": "x", "⊙": ".*", "⊗": "(x)", "⊕": "(+)", "⋆": "(*)", "±": "+-", "−": "-"},
-    **{"½": "1/2", "¼": "1/4", "¾": "3/4", "⅙": "1/6", "°": " deg", "µ": "u", "·": ".", "•": "*"},
-    **{"←": "<-", "→": "->", "↦": "->", "↑": "^", "↓": "v", "↔": "<->", "⇒": "=>"},
-    **{"≈": "~", "≠": "!=", "≤": "<=", "≥": ">=", "≫": ">>", "≪": "<<", "‖": "||"},
-    **{"⟨": "<", "⟩": ">", "⌈": "ceil(", "⌉": ")", "⌊": "floor(", "⌋": ")", "₋": "_-"},
-    **{"\u0302": "^", "\u0304": "_mean", "ā": "a_mean", "ŝ": "s^"},
-    **{"…": "...", "–": "-", "—": "-", "“": '"', "”": '"', "‘": "'", "’": "'", "\xa0": " "},
-    **{"✓": "+", "✗": "x", "●": "o", "○": "o", "■": "#", "□": "."},
-    **dict.fromkeys("─━═╌┄╴╶╸╺╼╾", "-"),
-    **dict.fromkeys("│┃║╎┆╵╷╹╻", "|"),
+ONE_BY_ONE = {
+    **_pairs("∂ d × x ⊙ .* ⊗ (x) ⊕ (+) ⋆ (*) ± +- − - · . • * ½ 1/2 ¼ 1/4 ¾ 3/4 ⅙ 1/6 µ u"),
+    **_pairs("← <- → -> ↦ -> ↔ <-> ⇒ => ↑ ^ ↓ v ≈ ~ ≠ != ≤ <= ≥ >= ≫ >> ≪ << ‖ || ⟨ < ⟩ >"),
+    **_pairs("⌈ ceil( ⌉ ) ⌊ floor( ⌋ ) \u0302 ^ \u0304 _mean ā a_mean ŝ s^ ✓ + ✗ x ● o ○ o"),
+    **_pairs("… ... – - — - “ \" ” \" ‘ ' ’ '"),
+    **_pairs("₀ _0 ₁ _1 ₂ _2 ₃ _3 ₄ _4 ₅ _5 ₆ _6 ₇ _7 ₈ _8 ₉ _9 ₋ _-"),
+    **_pairs("▁ _ ▂ . ▃ - ▄ = ▅ + ▆ * ▇ # █ @ ░ . ▒ : ▓ # ■ # □ ."),
+    **dict.fromkeys("─━═╌╴╶╸╺", "-"),
+    **dict.fromkeys("│┃║╎╵╷╹╻", "|"),
     **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╯╰┏┓┗┛┣┫┳┻╋╔╗╚╝╠╣╦╩╬╞╡╪┡┩╇", "+"),
-    **dict(zip("▁▂▃▄▅▆▇█", "_.-=+*#@", strict=True)),
-    **dict(zip("░▒▓▏▎▍▌▋▊▉▐▀", ".:#||||##||^", strict=True)),
 }
-ONE_BY_ONE = SIGNS | SUBSCRIPTS
 ALL = frozenset({*WORDS, *SUPERSCRIPTS, *ONE_BY_ONE})
 
 RAISED = re.compile(f"[{''.join(SUPERSCRIPTS)}]+")

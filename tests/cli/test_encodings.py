@@ -28,7 +28,7 @@ ESCAPE = re.compile(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}")
 ASSETS = PROJECT / "bpnet" / "assets"
 WIDTHS = (40, 80, 120)
 FORMULA = "δˡ = (Wˡ⁺¹)ᵀ δˡ⁺¹ ⊙ σ'(zˡ), 2 · ∂C/∂a ± 10⁻⁶ → √v̂ …"
-HELP = [[*name.split("."), "--help"] for name in ("data.fetch", "data.import", *COMMANDS)]
+HELP = [(*name.split("."), "--help") for name in ("data.fetch", "data.import", *COMMANDS)]
 
 
 @pytest.fixture
@@ -36,31 +36,31 @@ def _short_timing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gradcheck, "SECONDS", 0.01)
 
 
-def commands(run: Run) -> list[list[object]]:
+def commands(run: Run) -> list[tuple[object, ...]]:
     """Return commands that show all that is ever shown, but for the helps and long traces."""
     place = run.path
     return [
-        ["--help"],
-        ["--version"],
-        ["eval", place],
-        ["eval", place, "--json"],
-        ["summary", "lenet5"],
-        ["predict", ASSETS / "seven.jpg", ASSETS / "nine.jpg"],
-        ["predict", "--segment", ASSETS / "year.jpg"],
-        ["predict", "--checkpoint", place, ASSETS / "seven.jpg"],
-        ["curves", place],
-        ["gradcheck", "chain"],
-        ["gradcheck", "sigmoid", "--sabotage", "4.sigmoid"],
-        ["trace", "chain", "--latex"],
-        ["trace", "sigmoid", "--json"],
-        ["bench", "--show-choices"],
-        ["data", "info", "--data-dir", "."],
-        ["train", "--config", TINY, "--epochs", "1", "--dry-run"],
-        ["train", "--config", TINY, "--epochs", "1", "--run-dir", "new"],
-        ["verify-run", place],
-        ["predict", "gone.png"],
-        ["train", "--config", "nothing"],
-        ["train", "--set", "train.seed=∂", "--config", TINY],
+        ("--help",),
+        ("--version",),
+        ("eval", place),
+        ("eval", place, "--json"),
+        ("summary", "lenet5"),
+        ("predict", ASSETS / "seven.jpg", ASSETS / "nine.jpg"),
+        ("predict", "--segment", ASSETS / "year.jpg"),
+        ("predict", "--checkpoint", place, ASSETS / "seven.jpg"),
+        ("curves", place),
+        ("gradcheck", "chain"),
+        ("gradcheck", "sigmoid", "--sabotage", "4.sigmoid"),
+        ("trace", "chain", "--latex"),
+        ("trace", "sigmoid", "--json"),
+        ("bench", "--show-choices"),
+        ("data", "info", "--data-dir", "."),
+        ("train", "--config", TINY, "--epochs", "1", "--dry-run"),
+        ("train", "--config", TINY, "--epochs", "1", "--run-dir", "new"),
+        ("verify-run", place),
+        ("predict", "gone.png"),
+        ("train", "--config", "nothing"),
+        ("train", "--set", "train.seed=∂", "--config", TINY),
     ]
 
 
@@ -90,10 +90,15 @@ def test_traces_fit_every_terminal(encoding: str) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_tables_and_charts_fit_every_terminal(tiny_run: Run, width: int) -> None:
     run = tiny_run.path
-    for words in (["eval", run], ["summary", "lenet5"], ["curves", run], ["gradcheck", "chain"]):
-        lines = call_in("cp437", *words, columns=width).out.split("\n")
+    for name, place in {
+        "eval": run,
+        "summary": "lenet5",
+        "curves": run,
+        "gradcheck": "chain",
+    }.items():
+        lines = call_in("cp437", name, place, columns=width).out.split("\n")
         too_long = [line for line in lines if len(line) > width and str(run) not in line]
-        assert not too_long, words
+        assert not too_long, name
     places = call_in("cp437", "bench", "--show-choices", columns=width).out
     assert widest(places) <= width
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bpnet.cli.options import quoted
 from bpnet.cli.output import guarded_streams, note, show, show_json
+from bpnet.cli.shell_words import quoted
 from bpnet.errors import BpnetError, ConfigError, NoReaderError, escaped
 from tests.cli.test_train import KEYS
 from tests.conftest import Run
