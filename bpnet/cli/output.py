@@ -175,6 +175,6 @@ def open_standard_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDONLY)  # gets the lowest free number: this one
     if sys.stdout is None:
-        sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False))
+        sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="locale")
     if sys.stderr is None:
-        sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), encoding="locale")

@@ -53,8 +53,9 @@ def test_everything_runs_without_what_windows_lacks(here: Path, tiny_run: Run) -
         ["verify-run", str(tiny_run.path)],
     ]
     (here / "data").mkdir()
+    strict = [sys.executable, "-W", "error", "-X", "warn_default_encoding"]
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.helpers.as_windows", json.dumps(words)],
+        [*strict, "-m", "tests.helpers.as_windows", json.dumps(words)],
         cwd=here,
         env=process_environment(BPNET_DATA_DIR=str(here / "data"), XDG_CACHE_HOME=str(here)),
         capture_output=True,

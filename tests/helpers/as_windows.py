@@ -30,7 +30,7 @@ import tqdm
 
 KNOWN = (  # loaded before the pretence: they take this system's way
     *(click, multiprocessing, np, PIL.Image, platformdirs, requests, subprocess, tempfile),
-    *(threadpoolctl, tqdm, webbrowser),
+    *(multiprocessing.resource_tracker, threadpoolctl, tqdm, webbrowser),
 )
 LACKING_MODULES = ("fcntl", "grp", "pty", "pwd", "resource", "termios", "tty")
 LACKING = {  # in a module of Python
