@@ -1,3 +1,3 @@
 """Train MNIST networks from the command line, every forward and backward pass by hand in NumPy."""
 
-__version__ = "0.1.0"
+from bpnet.version import __version__ as __version__

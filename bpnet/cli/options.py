@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from bpnet.cli.shell_words import joined, with_variables
 from bpnet.machine import UNKNOWN
 
 if TYPE_CHECKING:
@@ -140,6 +139,8 @@ def write_configs(formatter: click.HelpFormatter, title: str, paths: dict[str, P
 
 def command_line(*words: object) -> str:
     """Return a command that the user can paste, with the path by which bpnet was called."""
+    from bpnet.cli.shell_words import joined
+
     called = Path(sys.argv[0])
     program = [sys.executable, "-m", "bpnet"] if called.name == "__main__.py" else [str(called)]
     return joined([*program, *map(str, words)])
@@ -150,6 +151,8 @@ def as_on(processor: str) -> str:
 
     OpenBLAS obeys where this one has the other's instructions; other libraries name no kernel.
     """
+    from bpnet.cli.shell_words import with_variables
+
     kernel = processor.partition(" ")[0]
     sizes = {"BPNET_PROCESSOR": processor}
     return with_variables(sizes if kernel == UNKNOWN else {"OPENBLAS_CORETYPE": kernel} | sizes)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from bpnet.cli.plain_signs import plain
 from bpnet.errors import BpnetError, NoReaderError, escaped
 
 STANDARD = (0, 1, 2)  # input, output, error
@@ -52,9 +51,18 @@ def json_text(document: object, indent: int | None = 2) -> list[str]:
 
 def shown(text: str) -> str:
     """Return a text as standard output will show it, so that tables can be measured."""
+    text = as_written(escaped(text), sys.stdout)
     encoding = encoding_of(sys.stdout)
-    text = plain(escaped(text), encoding)
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def as_written(text: str, stream: object) -> str:
+    """Return a text with the signs replaced that a stream cannot show."""
+    if text.isascii():
+        return text
+    from bpnet.cli.plain_signs import plain  # only signs pay for their tables
+
+    return plain(text, encoding_of(stream))
 
 
 def encoding_of(stream: object) -> str:
@@ -103,7 +111,7 @@ class GuardedStream:
 
     def write(self, text: str) -> int:
         """Write a text, with the signs replaced that the stream cannot show."""
-        self._try(self.stream.write, plain(text, encoding_of(self.stream)))
+        self._try(self.stream.write, as_written(text, self.stream))
         return len(text)
 
     def flush(self) -> None:
