@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import warnings
 import webbrowser
 from types import ModuleType
 from typing import Any
@@ -75,6 +76,8 @@ def import_all() -> None:
 
 def main() -> int:
     """Run the commands that the first argument lists."""
+    warnings.filterwarnings("ignore", category=EncodingWarning)
+    warnings.filterwarnings("error", category=EncodingWarning, module=r"bpnet\.")
     pretend()
     import_all()
     from bpnet.cli.main import run
