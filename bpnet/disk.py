@@ -1,7 +1,9 @@
 """Describe what lies at a path, and what to do where the file system refuses something."""
 
 import errno
+import re
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +18,13 @@ KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+DEVICE_NAME = "the name of a device of Windows"
+DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[1-9])( *[.:].*)?", re.IGNORECASE)
 NUL = "a name with a NUL byte, which no file can have"
 REMEDIES = {
+    getattr(errno, "EDQUOT", errno.ENOSPC): "free some of your disk quota",  # Windows may lack it
     errno.ENOSPC: "free some disk space",
-    errno.EDQUOT: "free some of your disk quota",
+    errno.EBUSY: "close the program that has it open",
     errno.EACCES: "change the permissions",
     errno.EPERM: "change the permissions",
     errno.EROFS: "make the disk writable",
@@ -39,6 +44,8 @@ def what_is_at(path: Path) -> str:
     Links are followed. `FILE` and `DIRECTORY` can be read; where there is `NOTHING`, either may be
     made.
     """
+    if sys.platform == "win32" and DEVICES.fullmatch(path.name):
+        return DEVICE_NAME  # `con.ini` would be read from the keyboard
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

@@ -11,13 +11,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from bpnet.disk import DIRECTORY, FILE, NOTHING, NUL, what_is_at
+from bpnet.disk import DEVICE_NAME, DIRECTORY, FILE, NOTHING, NUL, what_is_at
 from bpnet.errors import DataError
 from bpnet.locks import Owner, host_name, is_at, try_lock
 
 TEMPORARY = re.compile(r"\.bpnet-(\d+)-(.+)-[a-z0-9_]{8}\.tmp")
 OLDER = r"\.(?:{names})\.[a-z0-9_]{{8}}\.tmp"  # of earlier versions: unsigned
 DAY = 86400.0  # seconds after which nobody can still be writing an unsigned one
+
+IN_USE = (5, 32)  # Windows' numbers: access denied, sharing violation
+OPEN_ELSEWHERE = "another program has it open, or it is read-only"
+PATIENCE = 2.0  # seconds for which a file may be open elsewhere
+INTERVAL = 0.05  # seconds between two attempts
 
 
 @contextmanager
@@ -45,12 +50,30 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             temporary.chmod(0o666 & ~mask)  # mkstemp's 0600 ignores the user's umask
             if sys.platform == "win32":
                 file.close()  # there, nobody can rename an open file
-            temporary.replace(target)  # elsewhere it is still locked, so that nobody removes it
+            _replace(target, temporary)  # elsewhere it is still locked, so that nobody removes it
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
         raise
     _flush_names(target.parent)
+
+
+def _replace(target: Path, temporary: Path) -> None:
+    """Give a temporary file its name.
+
+    Windows refuses while another program has the old file open, a virus scanner for a moment.
+    """
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        try:
+            temporary.replace(target)
+            return
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in IN_USE or not target.exists():
+                raise
+            if time.monotonic() >= give_up:
+                raise PermissionError(errno.EBUSY, OPEN_ELSEWHERE, str(target)) from error
+        time.sleep(INTERVAL)
 
 
 def demand_place(path: Path, thing: str) -> None:
@@ -116,10 +139,12 @@ def _remove_if_left(path: Path, owner: Owner) -> None:
             is_left = free is True and time.time() - os.fstat(descriptor).st_mtime > DAY
         else:
             is_left = free is True or (free is None and not owner.may_be_running())
-        if is_left:
+        if is_left and sys.platform != "win32":
             path.unlink()
     finally:
         os.close(descriptor)
+    if is_left and sys.platform == "win32":  # there, no open file can be removed
+        path.unlink()
 
 
 def _open_temporary(directory: Path) -> tuple[int, Path]:
@@ -141,6 +166,8 @@ def _end_of_links(path: Path) -> Path:
     if target.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     found = what_is_at(target)
+    if found == DEVICE_NAME:
+        raise OSError(errno.EINVAL, f"{found}, which no file can have", str(path))
     if found == DIRECTORY:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if target.exists() and found != FILE:

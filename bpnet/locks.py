@@ -115,9 +115,12 @@ class Lock:
 
     def release(self) -> None:
         """Remove the lock file and let go of the lock."""
-        # Still held, so that nobody can take a lock on a file that is about to go. Windows
-        # refuses to remove an open file: there it remains, and is harmless.
-        with suppress(OSError):
+        if sys.platform == "win32":  # no open file can be removed there, so ours goes first
+            self.close()
+            with suppress(OSError):
+                self.path.unlink()
+            return
+        with suppress(OSError):  # still held, so that nobody can lock a file that is about to go
             if is_at(self.descriptor, self.path):  # not another's, if a user has removed ours
                 self.path.unlink()
         self.close()

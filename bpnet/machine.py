@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"  # kernel, where the BLAS names none
 OPENBLAS_THREADS = "OPENBLAS_NUM_THREADS"  # read when OpenBLAS is loaded
+ACCELERATE_THREADS = "VECLIB_MAXIMUM_THREADS"  # read when macOS's own library is loaded
 MEMORY_UNKNOWN = 1 << 62  # bytes: nothing is too much where the system does not tell
 
 
@@ -44,22 +45,51 @@ def single_blas_thread() -> Iterator[None]:
         with blas_threads(1):
             yield
         return
-    before = os.environ.get(OPENBLAS_THREADS)
-    os.environ[OPENBLAS_THREADS] = "1"
+    names = (OPENBLAS_THREADS, ACCELERATE_THREADS)
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
     try:
-        import numpy  # noqa: F401 - reads the variable
+        import numpy  # noqa: F401 - reads the variables
     finally:
-        if before is None:
-            del os.environ[OPENBLAS_THREADS]
-        else:
-            os.environ[OPENBLAS_THREADS] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
     yield
 
 
+def limit_accelerate() -> None:
+    """Give matrix products of macOS's own BLAS one thread, unless the user wants more.
+
+    It takes no other number once it is loaded, and bpnet's workers are threads already.
+    """
+    if sys.platform == "darwin":
+        os.environ.setdefault(ACCELERATE_THREADS, "1")
+
+
 def blas_description() -> list[dict[str, Any]]:
-    """Return which libraries compute matrix products, and with how many threads."""
+    """Return which libraries compute matrix products, and with how many threads.
+
+    Where threadpoolctl knows none, as with macOS's Accelerate, it is what NumPy was built with.
+    """
     keys = ("internal_api", "version", "architecture", "num_threads")
-    return [{key: library.get(key) for key in keys} for library in _blas().info()]
+    known = [{key: library.get(key) for key in keys} for library in _blas().info()]
+    return known or [dict(zip(keys, (*_built_with(), None, _accelerate_threads()), strict=True))]
+
+
+def _built_with() -> tuple[str | None, str | None]:
+    """Return name and version of the BLAS that NumPy was built with."""
+    import numpy as np
+
+    built: Any = np.show_config(mode="dicts")
+    found = built.get("Build Dependencies", {}).get("blas", {})
+    return found.get("name"), found.get("version")
+
+
+def _accelerate_threads() -> int | None:
+    given = os.environ.get(ACCELERATE_THREADS, "")
+    return int(given) if given.isdecimal() else None
 
 
 def blas_kernel() -> str:
@@ -120,7 +150,7 @@ def cpu_name() -> str:
     """Return the processor's name, as precisely as the system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        for line in cpuinfo.read_text(errors="replace").splitlines():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
-    return platform.processor() or os.uname().machine
+    return platform.processor() or platform.machine()

@@ -1,9 +1,11 @@
 """Run the tests under other Pythons, other versions of the libraries, and in odd surroundings.
 
-    python scripts/check_platforms.py [--python PYTHON]… [--case NAME]…
+    python scripts/check_platforms.py [--python PYTHON]… [--case NAME]… [--quick]
 
 Each case gets a copy of the checkout. `newest` is a fresh virtual environment for each PYTHON with
 the newest libraries, `oldest` one with the oldest that `pyproject.toml` admits, for this Python.
+`--python other` stands for the newest Python that is found here beside this one; where there is
+none, that is said. `--quick` runs the tests of what depends most on Python and the libraries alone.
 The others run in this Python: without assertions, in the locale C, in a folder with blanks and
 letters of other scripts, on one core, with four workers, and with 64 KB of /dev/shm (as root).
 Exit code 1 where any of them fails.
@@ -19,10 +21,33 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from shutil import which
 from types import MappingProxyType
 
 PROJECT = Path(__file__).parents[1]
 TESTS = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
+QUICK = (  # a minute on two cores
+    *(
+        "tests/nn",
+        "tests/config",
+        "tests/model",
+        "tests/training/test_loop.py",
+        "tests/test_files.py",
+    ),
+    *("tests/test_locks.py", "tests/test_machine.py", "tests/cli/test_predict.py"),
+    *("tests/cli/test_systems.py", "tests/cli/test_trace.py"),
+)
+TESTED_WITH = (
+    "coverage",
+    "hatchling",
+    "hypothesis",
+    "jinja2",
+    "matplotlib",
+    "pytest",
+    "pytest-xdist",
+)
+OTHER = "other"
+MINORS = (14, 13, 12)  # of Python 3, beside the oldest
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
@@ -31,10 +56,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--python", action="append", dest="pythons", metavar="PYTHON", default=[])
     parser.add_argument("--case", action="append", dest="cases", choices=CASES, metavar="NAME")
+    parser.add_argument("--quick", action="store_true", help="run a chosen part of the tests")
     options = parser.parse_args()
+    if options.quick:
+        TESTS.extend(["-n", "2", *QUICK])
     failed = 0
     for name in options.cases or CASES:
-        for python in options.pythons if name == "newest" else [sys.executable]:
+        pythons = map(present, options.pythons) if name == "newest" else [sys.executable]
+        for python in filter(None, pythons):
             with tempfile.TemporaryDirectory(prefix="bpnet-platform-") as folder:
                 began = time.monotonic()
                 code, told = CASES[name](Path(folder), python)
@@ -42,6 +71,28 @@ def main() -> None:
             print(f"{name} ({version_of(python)}): {told}, {seconds:.0f} s", flush=True)
             failed += code != 0
     sys.exit(1 if failed else 0)
+
+
+def present(python: str) -> str | None:
+    """Return a Python, or the newest one beside this if any `other` will do; None without one."""
+    if python != OTHER:
+        return python
+    for minor in MINORS:
+        name = f"3.{minor}"
+        if name in version_of(sys.executable):
+            continue
+        managed = sorted(Path.home().glob(f".pyenv/versions/{name}.*/bin/python"))
+        with_uv = ["uv", "python", "find", "--no-python-downloads", name]
+        asked = subprocess.run(with_uv, capture_output=True, text=True) if which("uv") else None
+        places = [which(f"python{name}"), *map(str, managed), asked and asked.stdout.strip()]
+        for place in filter(None, places):
+            if (
+                subprocess.run([place, "-c", "import ensurepip"], capture_output=True).returncode
+                == 0
+            ):
+                return place
+    print("newest: no other Python was found beside this one: not tested", flush=True)
+    return None
 
 
 def newest(folder: Path, python: str) -> tuple[int, str]:
@@ -53,7 +104,9 @@ def newest(folder: Path, python: str) -> tuple[int, str]:
 def oldest(folder: Path, python: str) -> tuple[int, str]:
     """Test with the oldest libraries that are declared."""
     tree = copied(folder / "bpnet")
-    declared = re.findall(r'"([A-Za-z-]+)>=([0-9.]+)"', (tree / "pyproject.toml").read_text())
+    declared = re.findall(
+        r'"([A-Za-z-]+)>=([0-9.]+)"', (tree / "pyproject.toml").read_text("utf-8")
+    )
     constraints = folder / "oldest.txt"
     libraries = {name: version for name, version in declared if name != "hatchling"}
     constraints.write_text("".join(f"{name}=={libraries[name]}\n" for name in libraries))
@@ -133,7 +186,7 @@ def environment(folder: Path, python: str, tree: Path, name: str, *options: str)
     made = folder / name
     subprocess.run([python, "-m", "venv", made], check=True)
     words = [str(made / "bin/pip"), "install", "-q", *options, str(tree)]
-    subprocess.run([*words, "coverage", "hypothesis", "matplotlib", "pytest"], check=True)
+    subprocess.run([*words, *TESTED_WITH], check=True)
     return str(made / "bin/python")
 
 

@@ -86,7 +86,7 @@ def test_these_examples_are_found_by_name() -> None:
 
 def test_a_file_of_that_name_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("chain").write_text("")
+    Path("chain").write_text("", encoding="utf-8")
     assert find_config("chain") == Path("chain")
 
 

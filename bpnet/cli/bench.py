@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bpnet.cli.narrow import fitted, fitted_text
 from bpnet.cli.options import ConfigCommand, as_json, with_configs
 from bpnet.cli.output import note, show, show_json
 from bpnet.disk import FILE, what_is_at
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from bpnet.bench.measure import Work
 
 NETS = ("mlp", "mlp800", "lenet5", "fast", "convnet")
+BELOW = (  # the second line of the table's head
+    *("config", "batch", "workers", "samples/s", "mean", "GFLOP/s", "peak", "samples/s"),
+    *("memory", "others"),
+)
+HEADINGS = (  # where its fields stand below each other
+    *("config", "batch size", "workers", "training samples/s", "their mean", "GFLOP/s"),
+    *("share of peak", "inference samples/s", "peak memory", "used by others"),
+)
 SECONDS = 6.0  # of timing, per config and batch size
 
 
@@ -62,7 +71,7 @@ def command(
         if as_json:
             show_json(choice)
         else:
-            show(*choice_lines(choice))
+            show(*fitted_text(*choice_lines(choice)))
         return
     works = [work for source in sources for work in find_works(source, batch_sizes, workers)]
     with stop_request() as stop:
@@ -75,7 +84,7 @@ def command(
     if as_json:
         show_json(found)
     else:
-        show(*text(found, layers))
+        show(*fitted_text(*text(found, layers)))
 
 
 def find_works(source: str, batch_sizes: tuple[int, ...], workers: str | None) -> list[Work]:
@@ -109,32 +118,9 @@ def text(found: dict[str, Any], layers: bool) -> list[str]:
     row = (
         f"{{:<{width}}}{{:>7}}{{:>9}}{{:>15}}{{:>11}}{{:>10}}{{:>9}}{{:>16}}{{:>11}}{{:>9}}".format
     )
-    lines.append("")
-    lines.append(
-        row("", "", "", "training", "their", "", "share of", "inference", "peak", "used by")
-    )
-    lines.append(
-        row(
-            *("config", "batch", "workers", "samples/s", "mean", "GFLOP/s", "peak", "samples/s"),
-            *("memory", "others"),
-        )
-    )
-    for result in results:
-        memory = result["peak_rss_mb"]
-        lines.append(
-            row(
-                Path(result["config"]).stem,
-                result["batch_size"],
-                result["workers"],
-                f"{result['samples_per_second']:,.0f}",
-                f"{result['mean_samples_per_second']:,.0f}",
-                f"{result['gflops']:.1f}",
-                f"{100 * result['fraction_of_peak']:.1f} %",
-                f"{result['inference_samples_per_second']:,.0f}",
-                "–" if memory is None else f"{memory:.0f} MB",
-                used_by_others(result),
-            )
-        )
+    rows = [fields(result) for result in results]
+    above = row("", "", "", "training", "their", "", "share of", "inference", "peak", "used by")
+    lines += ["", *fitted([above, row(*BELOW), *(row(*one) for one in rows)], HEADINGS, rows)]
     if any(result["disturbed"] for result in results):
         lines.append(
             f"* disturbed: others took more than {DISTURBED:.0%} of the processors in every round"
@@ -145,6 +131,23 @@ def text(found: dict[str, Any], layers: bool) -> list[str]:
         for result in results:
             lines += ["", *layer_lines(result)]
     return lines
+
+
+def fields(result: dict[str, Any]) -> tuple[str, ...]:
+    """Return what the table says of one result."""
+    memory = result["peak_rss_mb"]
+    return (
+        Path(result["config"]).stem,
+        str(result["batch_size"]),
+        str(result["workers"]),
+        f"{result['samples_per_second']:,.0f}",
+        f"{result['mean_samples_per_second']:,.0f}",
+        f"{result['gflops']:.1f}",
+        f"{100 * result['fraction_of_peak']:.1f} %",
+        f"{result['inference_samples_per_second']:,.0f}",
+        "–" if memory is None else f"{memory:.0f} MB",
+        used_by_others(result),
+    )
 
 
 def choice_lines(choice: dict[str, Any]) -> list[str]:
@@ -178,18 +181,19 @@ def layer_lines(result: dict[str, Any]) -> list[str]:
     title = f"{Path(result['config']).stem}, batch {result['batch_size']}"
     whole = result["matmul_seconds"] + result["other_seconds"]
     samples = result["shard_samples"]
+    headings = ("layer", "forward", "backward", "GFLOP/s")
+    table = [
+        (
+            row["name"],
+            microseconds(row["forward_seconds"]),
+            microseconds(row["backward_seconds"]),
+            "–" if row["gflops"] is None else f"{row['gflops']:.1f}",
+        )
+        for row in rows
+    ]
     return [
         f"{title}: one worker, {samples} sample{'s' * (samples > 1)}, microseconds",
-        line("layer", "forward", "backward", "GFLOP/s"),
-        *(
-            line(
-                row["name"],
-                microseconds(row["forward_seconds"]),
-                microseconds(row["backward_seconds"]),
-                "–" if row["gflops"] is None else f"{row['gflops']:.1f}",
-            )
-            for row in rows
-        ),
+        *fitted([line(*headings), *(line(*row) for row in table)], headings, table),
         f"matrix products take {microseconds(result['matmul_seconds'])} of "
         f"{microseconds(whole)} ({100 * result['matmul_seconds'] / whole:.0f} %)",
     ]

@@ -12,6 +12,7 @@ import click
 from bpnet.cli import options
 from bpnet.cli.checkpoints import CHECKPOINT, open_checkpoint
 from bpnet.cli.eval_text import text
+from bpnet.cli.narrow import fitted_text
 from bpnet.cli.options import views
 from bpnet.cli.output import note, show, show_json
 from bpnet.errors import AccuracyGateError, ConfigError
@@ -93,7 +94,7 @@ def command(
     else:
         on_itself = split == "test" and data.has_no_test
         place = "on the table itself" if on_itself else f"{data.name}, {split}"
-        show(*text(result, place))
+        show(*fitted_text(*text(result, place)))
     check_gate(score, min_accuracy)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from bpnet.cli.narrow import fits, fitted, fitted_text
 from bpnet.cli.options import averaged_over
-from bpnet.errors import escaped
+from bpnet.cli.output import shown
 from bpnet.library.figures import loss_text, percent
 from bpnet.library.opening import described
 
@@ -30,19 +32,39 @@ def text(result: dict[str, Any], place: str) -> list[str]:
         lines += [f"mae       {result['mae']:.6g}", f"mse       {result['mse']:.6g}"]
         return lines
     lines.append(calibration_line(result))
-    names = [escaped(entry["label"]) for entry in result["per_class"]]
+    names = [shown(entry["label"]) for entry in result["per_class"]]
     width = max(6, *(len(name) + 1 for name in names))
-    lines += ["", "class".ljust(width) + " precision    recall   samples"]
+    lines += ["", *class_table(result, names, width), ""]
+    return [*lines, *confusion_table(result["confusion"], names, width)]
+
+
+def class_table(result: dict[str, Any], names: Sequence[str], width: int) -> list[str]:
+    """Return precision and recall of every class, names in `width` columns."""
+    headings = ("class", "precision", "recall", "samples")
+    rows = []
     for name, entry in zip(names, result["per_class"], strict=True):
-        parts = [
-            "–".rjust(10) if entry[key] is None else f"{100 * entry[key]:8.2f} %"
+        fractions = [
+            "–" if entry[key] is None else f"{100 * entry[key]:.2f} %"
             for key in ("precision", "recall")
         ]
-        lines.append(f"{name:{width}}{parts[0]}{parts[1]}{entry['samples']:10d}")
-    lines += ["", "confusion: rows are true, columns predicted"]
-    lines.append(" " * width + "".join(name.rjust(width) for name in names))
-    for name, row in zip(names, result["confusion"], strict=True):
+        rows.append((name, *fractions, str(entry["samples"])))
+    line = f"{{:{width}}}{{:>10}}{{:>10}}{{:>10}}".format
+    return fitted([line(*headings), *(line(*row) for row in rows)], headings, rows)
+
+
+def confusion_table(
+    confusion: Sequence[Sequence[int]], names: Sequence[str], width: int
+) -> list[str]:
+    """Return what each class was taken for; where there is no room, only what occurred."""
+    lines = [" " * width + "".join(name.rjust(width) for name in names)]
+    for name, row in zip(names, confusion, strict=True):
         lines.append(name.ljust(width) + "".join(str(count).rjust(width) for count in row))
+    if fits(lines):
+        return ["confusion: rows are true, columns predicted", *lines]
+    lines = ["confusion: true: predicted × samples"]
+    for name, row in zip(names, confusion, strict=True):
+        counts = [f"{other} × {count}" for other, count in zip(names, row, strict=True) if count]
+        lines += fitted_text(f"{name}: {', '.join(counts) or '–'}")
     return lines
 
 

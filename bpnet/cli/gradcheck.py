@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bpnet.cli.narrow import fitted, fitted_text
 from bpnet.cli.options import ConfigCommand, as_json, with_config, with_settings
 from bpnet.cli.output import show, show_json
 
@@ -54,7 +55,7 @@ def command(
     if as_json:
         show_json(document(source, report))
     else:
-        show(*text(Path(source).stem, config, report))
+        show(*fitted_text(*text(Path(source).stem, config, report, fitted)))
     demand_passed(report)
 
 

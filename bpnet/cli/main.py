@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from bpnet.cli.output import guarded_streams, note, open_standard_streams
+from bpnet.cli.output import ReaderGoneError, guarded_streams, note, open_standard_streams
 from bpnet.cli.signals import StopAtOnce, StopSignal, handle_signals
 from bpnet.errors import BpnetError, escaped
 
@@ -29,6 +29,14 @@ def main() -> None:
     handle_signals(StopAtOnce())
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    if sys.platform == "darwin":
+        from bpnet.machine import limit_accelerate
+
+        limit_accelerate()
+    if sys.platform == "win32":
+        from bpnet.cli.shell_words import expanded
+
+        arguments = expanded(arguments)
     try:
         code = run(arguments, debug=debug)
     except StopSignal as stop:  # it came while the last message was written
@@ -49,7 +57,7 @@ def run(arguments: list[str], *, debug: bool) -> int:
         except BpnetError as error:
             if debug:
                 _show_traceback()
-            if not isinstance(error.__cause__, BrokenPipeError):
+            if not isinstance(error, ReaderGoneError):
                 note(*f"bpnet: {error}{_mending(error)}".split("\n"))
             return error.exit_code
         except Exception as error:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -145,20 +143,11 @@ def write_configs(formatter: click.HelpFormatter, title: str, paths: dict[str, P
 
 def command_line(*words: object) -> str:
     """Return a command that the user can paste, with the path by which bpnet was called."""
+    from bpnet.cli.shell_words import joined
+
     called = Path(sys.argv[0])
     program = [sys.executable, "-m", "bpnet"] if called.name == "__main__.py" else [str(called)]
-    return " ".join(map(quoted, [*program, *map(str, words)]))
-
-
-def quoted(word: str) -> str:
-    r"""Return a word as a shell reads it; `$'\x1b'` has bytes that cannot be shown as they are."""
-    if word.isprintable():
-        return shlex.quote(word)
-    shown = b"".join(
-        bytes([byte]) if 32 <= byte < 127 and byte not in b"\\'" else b"\\x%02x" % byte
-        for byte in os.fsencode(word)
-    )
-    return f"$'{shown.decode()}'"
+    return joined([*program, *map(str, words)])
 
 
 def as_on(processor: str) -> str:
@@ -166,9 +155,11 @@ def as_on(processor: str) -> str:
 
     OpenBLAS obeys where this one has the other's instructions; other libraries name no kernel.
     """
+    from bpnet.cli.shell_words import with_variables
+
     kernel = processor.partition(" ")[0]
-    sizes = f"BPNET_PROCESSOR={quoted(processor)}"
-    return sizes if kernel == UNKNOWN else f"OPENBLAS_CORETYPE={quoted(kernel)} {sizes}"
+    sizes = {"BPNET_PROCESSOR": processor}
+    return with_variables(sizes if kernel == UNKNOWN else {"OPENBLAS_CORETYPE": kernel} | sizes)
 
 
 def averaged_over(count: int) -> str:

@@ -17,6 +17,10 @@ STANDARD = (0, 1, 2)  # input, output, error
 ADDRESS = r"""(?i)(?:https?|ftps?):/\S+?(?=[.,:;)'"]*(?:\s|$))"""  # as a path, it has one slash
 
 
+class ReaderGoneError(NoReaderError):
+    """Report that whoever read the results has stopped, as `head` does: no reason for a message."""
+
+
 def show(*lines: str) -> None:
     """Write lines of a result; what a terminal would obey in them is written out.
 
@@ -43,6 +47,27 @@ def json_text(document: object, indent: int | None = 2) -> list[str]:
 
     text = json.dumps(document, indent=indent, allow_nan=False).replace("\x7f", "\\u007f")
     return text.split("\n")
+
+
+def shown(text: str) -> str:
+    """Return a text as standard output will show it, so that tables can be measured."""
+    text = as_written(escaped(text), sys.stdout)
+    encoding = encoding_of(sys.stdout)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def as_written(text: str, stream: object) -> str:
+    """Return a text with the signs replaced that a stream cannot show."""
+    if text.isascii():
+        return text
+    from bpnet.cli.plain_signs import plain  # only signs pay for their tables
+
+    return plain(text, encoding_of(stream))
+
+
+def encoding_of(stream: object) -> str:
+    """Return how a stream writes characters; one without an encoding takes them all."""
+    return getattr(stream, "encoding", None) or "utf-8"
 
 
 def note(*lines: str) -> None:
@@ -79,14 +104,14 @@ class GuardedStream:
         self.stream = stream
         self._failure: OSError | ValueError | None = None
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may know few characters
+            stream.reconfigure(errors="backslashreplace")  # what has no replacement in ASCII
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
 
     def write(self, text: str) -> int:
-        """Write a text."""
-        self._try(self.stream.write, text)
+        """Write a text, with the signs replaced that the stream cannot show."""
+        self._try(self.stream.write, as_written(text, self.stream))
         return len(text)
 
     def flush(self) -> None:
@@ -121,12 +146,13 @@ class ResultStream(GuardedStream):
         """Tell that the results have reached nobody.
 
         Raises:
-            NoReaderError: whoever read them has gone, or standard output was closed from the start.
+            ReaderGoneError: whoever read them has gone.
+            NoReaderError: standard output was closed from the start.
             BpnetError: the disk is full, for example.
         """
         number = error.errno if isinstance(error, OSError) else errno.EBADF
-        if number == errno.EPIPE:
-            raise NoReaderError("nobody reads the results any more") from error
+        if number == errno.EPIPE or (sys.platform == "win32" and number == errno.EINVAL):
+            raise ReaderGoneError("nobody reads the results any more") from error
         if number == errno.EBADF:
             raise NoReaderError("the results cannot be shown: standard output is closed") from error
         raise BpnetError(
@@ -157,6 +183,6 @@ def open_standard_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDONLY)  # gets the lowest free number: this one
     if sys.stdout is None:
-        sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False))
+        sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="locale")
     if sys.stderr is None:
-        sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), encoding="locale")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpnet.cli.checkpoints import open_checkpoint
-from bpnet.cli.options import quoted
 from bpnet.cli.output import note
+from bpnet.cli.shell_words import quoted
 from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.errors import BpnetError, CheckpointError
 

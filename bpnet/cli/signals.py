@@ -4,6 +4,7 @@ A signal that was ignored when bpnet began stays ignored: so want `nohup` and th
 """
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ WORDS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminat
 if hasattr(signal, "SIGHUP"):  # Windows has none
     ERRORS[signal.SIGHUP] = HungUpRunError
     WORDS[signal.SIGHUP] = "the terminal was closed"
+if sys.platform == "win32":  # Ctrl-Break; a closed console, too, which then kills within seconds
+    ERRORS[signal.SIGBREAK] = TerminatedRunError
+    WORDS[signal.SIGBREAK] = "terminated"
 ONE_WISH = 0.1  # seconds within which a signal repeats: `timeout` and a closing terminal send two
 
 

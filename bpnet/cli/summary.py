@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bpnet.cli.checkpoints import open_checkpoint
+from bpnet.cli.narrow import fitted
 from bpnet.cli.options import ConfigCommand, as_json, data_dir
 from bpnet.cli.output import note, show, show_json
 from bpnet.disk import DIRECTORY, what_is_at
@@ -55,10 +56,10 @@ def load_network(source: str, data_dir: Path | None) -> Sequential:
 
 def show_network(network: Sequential, *, as_json: bool) -> None:
     """Print the layer table."""
-    from bpnet.library.layer_table import LayerTable
+    from bpnet.library.layer_table import HEADERS, LayerTable
 
     table = LayerTable.of(network)
     if as_json:
         show_json(table.document())
     else:
-        show(*table.lines())
+        show(*fitted(table.lines(), HEADERS, table.rows()))

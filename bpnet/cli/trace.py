@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bpnet.config.settings import Config
     from bpnet.teach.trace.step_trace import StepTrace
 
-NARROWEST = 80  # columns of the narrowest page
+NARROWEST = 32  # columns of the narrowest page
 
 
 @click.command(

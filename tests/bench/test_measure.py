@@ -297,7 +297,7 @@ def test_what_the_watcher_raises_ends_the_process(tmp_path: Path) -> None:
 
 
 def linger(path: Path) -> None:
-    path.write_text(str(os.getpid()))
+    path.write_text(str(os.getpid()), encoding="utf-8")
     time.sleep(60)
 
 

@@ -213,7 +213,7 @@ def runs_in(group: int) -> Callable[[Path], bool]:
 
     def check(path: Path) -> bool:
         try:
-            state, _, its_group, *_ = path.read_text().rpartition(")")[2].split()
+            state, _, its_group, *_ = path.read_text(encoding="utf-8").rpartition(")")[2].split()
         except OSError:
             return False
         return int(its_group) == group and state != "Z"

@@ -51,7 +51,7 @@ def test_what_was_imported_is_trained_and_scored_under_its_name(folder: Path) ->
     by_class = np.argsort(draw_dataset().train.targets, kind="stable")
     np.testing.assert_array_equal(dataset.train.inputs, draw_dataset().train.inputs[by_class])
     succeed("train", "--config", "mlp", "--dataset", "bars", "--run-dir", "run", *SETTINGS)
-    assert "dataset = bars" in Path("run/config.ini").read_text()
+    assert "dataset = bars" in Path("run/config.ini").read_text(encoding="utf-8")
     score = json.loads(succeed("eval", "run", "--json").out)
     assert (score["dataset"], score["samples"]) == ("bars", 30)
     assert [entry["label"] for entry in score["per_class"]] == list(NAMES)
@@ -176,7 +176,7 @@ def test_the_files_of_mnist_are_known_by_their_checksums(
     assert not (own / "mnist" / "classes.txt").exists()
     if named == "files/t10k-labels-idx1-ubyte.gz":  # but another file beside them is not MNIST
         lines = [f"{n % 2}," + ",".join(str(n + i) for i in range(9)) for n in range(40)]
-        Path("files/own.csv").write_text("\n".join(lines))
+        Path("files/own.csv").write_text("\n".join(lines), encoding="utf-8")
         assert "own: " in succeed("data", "import", "files/own.csv").out
 
 

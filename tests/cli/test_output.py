@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bpnet.cli.options import quoted
 from bpnet.cli.output import guarded_streams, note, show, show_json
+from bpnet.cli.shell_words import quoted
 from bpnet.errors import BpnetError, ConfigError, NoReaderError, escaped
 from tests.cli.test_train import KEYS
 from tests.conftest import Run
@@ -204,5 +204,5 @@ def test_a_terminal_that_knows_few_characters(tmp_path: Path) -> None:
             capture_output=True,
         )
         assert done.returncode == 0
-        assert rb"learning rate \u03b7 = 0.005" in done.stdout
+        assert b"learning rate eta = 0.005" in done.stdout
         assert done.stderr == b""

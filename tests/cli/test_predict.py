@@ -135,7 +135,7 @@ def test_a_dash_reads_standard_input(
     content = bar(tmp_path / "a.png").read_bytes()
 
     def give(data: bytes) -> None:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
 
     give(content)
     (piped,) = predictions("--checkpoint", digit_run.path, "-")

@@ -35,7 +35,9 @@ def wait_for_standard_input(folder: Path, *prefix: str) -> subprocess.Popen[str]
     reading = Path(f"/proc/{process.pid}/wchan")
     if reading.exists():
         waits = ("pipe", "poll", "select")  # whatever the system calls it
-        assert eventually(lambda: any(word in reading.read_text() for word in waits), seconds=60)
+        assert eventually(
+            lambda: any(word in reading.read_text(encoding="utf-8") for word in waits), seconds=60
+        )
     else:
         time.sleep(5)
     return process

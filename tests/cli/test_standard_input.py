@@ -54,7 +54,7 @@ def test_closed_standard_input_is_empty(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_what_has_no_descriptor_is_read_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"abc")))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"abc"), encoding="utf-8"))
     assert read_standard_input(2) == b"ab"
 
 

@@ -26,12 +26,12 @@ def run_dir(tiny_run: Run, tmp_path: Path) -> Path:
 
 def change_json(path: Path, change: Any) -> None:
     """Change each JSON object of a file that has one per line, or one."""
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     lines = text.splitlines() if path.suffix == ".jsonl" else [text]
     objects = [json.loads(line) for line in lines]
     for one in objects:
         change(one)
-    path.write_text("".join(json.dumps(one) + "\n" for one in objects))
+    path.write_text("".join(json.dumps(one) + "\n" for one in objects), encoding="utf-8")
 
 
 def test_an_unchanged_run_is_equal(run_dir: Path) -> None:

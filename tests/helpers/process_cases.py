@@ -42,7 +42,7 @@ def children_of(process: int) -> list[int]:
 def stat_fields(process: int) -> list[str]:
     """Return what the system tells of a process, from its status letter on."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return []
 

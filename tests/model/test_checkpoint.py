@@ -228,7 +228,7 @@ def test_pickles_are_never_loaded(path: Path, tmp_path: Path) -> None:
 def test_other_files_are_refused(path: Path, tmp_path: Path) -> None:
     path.write_bytes(b"")
     assert "an empty file" in refused(path)
-    path.write_text("hello")
+    path.write_text("hello", encoding="utf-8")
     assert "a file of another kind" in refused(path)
     np.savez(path, weight=np.zeros(3))
     assert "not a bpnet checkpoint" in refused(path)

@@ -48,7 +48,7 @@ def test_vectors_are_zero_and_begin_with_a_cache_line(size: int) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_large_vectors_take_memory_only_where_they_are_written() -> None:
     def resident() -> int:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+        return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * mmap.PAGESIZE
 
     size = 8 << 20
     again = [aligned_zeros(size, np.uint8) for _ in range(2)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +64,10 @@ class Cell:
     """
 
     rows: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def written(self, write: Callable[[str], str]) -> Cell:
+        """Return the cell with every text as `write` spells it."""
+        return Cell(tuple((write(name), tuple(map(write, row))) for name, row in self.rows))
 
     @property
     def is_words(self) -> bool:
@@ -187,6 +191,14 @@ class Table:
     titles: tuple[str, ...]
     cells: tuple[str, ...]
     rows: tuple[Row, ...]
+
+    def written(self, write: Callable[[str], str]) -> Table:
+        """Return the table with every text as `write` spells it, before it is measured."""
+        rows = (
+            Row(tuple(map(write, row.title)), tuple(cell.written(write) for cell in row.cells))
+            for row in self.rows
+        )
+        return Table(tuple(map(write, self.titles)), tuple(map(write, self.cells)), tuple(rows))
 
     def lines(self, width: int) -> list[str]:
         """Return the table: words and numbers side by side if they fit, else below each other.

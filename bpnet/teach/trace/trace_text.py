@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from bpnet.cli.output import shown
 from bpnet.nn.facts import factor, number
 from bpnet.teach.trace.equations import NABLA, Equation
 from bpnet.teach.trace.jacobian import ELEMENT, IDENTITY, MIXED
@@ -71,6 +72,10 @@ class StepText:
             if lines:
                 yield from ["", *lines]
 
+    def _paragraph(self, text: str, indent: int = 0, hang: int = 2) -> list[str]:
+        """Break a text into lines of the page, each as the terminal shows it."""
+        return paragraph(shown(text), self.width, indent, hang)
+
     def _heading(self) -> list[str]:
         step = self.step
         several = "samples" if len(step.samples) > 1 else "sample"
@@ -79,11 +84,11 @@ class StepText:
         text += f"{several} {', '.join(map(str, step.samples))}"
         arrays = [step.inputs, *(layer.output for layer in step.layers)]
         arrays += [traced.before for traced in step.parameters.values()]
-        lines = paragraph(text, self.width)
+        lines = self._paragraph(text)
         if any(array.size > MOST_SHOWN for array in arrays):
             note = f"arrays of more than {MOST_SHOWN} numbers are summarised: --json has them all"
             note += ", --set train.batch_size=1 has fewer" if len(step.samples) > 1 else ""
-            lines += ["", *paragraph(note, self.width)]
+            lines += ["", *self._paragraph(note)]
         return lines
 
     def _forward(self) -> Iterator[str]:
@@ -117,12 +122,13 @@ class StepText:
         if held is not None:
             rows.append(self._backward_row(f"({held.name})", held))
         rows += [self._backward_row(layer.name, layer) for layer in reversed(step.layers)]
-        yield "backward: local derivative · δ = product, passed to the layer before"
+        heading = "backward: local derivative · δ = product, passed to the layer before"
+        yield from self._paragraph(heading)
         headings = ("local derivative", "δ = ∂C/∂output", "product")
-        yield from Table(("layer", "formula"), headings, tuple(rows)).lines(self.width)
+        yield from self._lines(Table(("layer", "formula"), headings, tuple(rows)))
         if held is not None:
             for sentence in cancelling(step):
-                yield from paragraph(sentence, self.width, indent=2)
+                yield from self._paragraph(sentence, indent=2)
 
     def _backward_row(self, name: str, layer: LayerTrace) -> Row:
         cells = (
@@ -158,13 +164,13 @@ class StepText:
                 Row((name, size(traced.shape), traced.formula), tuple(map(parameter, arrays)))
             )
         if self.selection.has_formulas:
-            yield from paragraph(f"parameters: {step.update[0]}", self.width)
+            yield from self._paragraph(f"parameters: {step.update[0]}")
             for rule in step.update[1:]:
-                yield from paragraph(rule, self.width, indent=12)
+                yield from self._paragraph(rule, indent=12)
         else:
             yield "parameters"
         if factor_of_all := clipping(step):
-            yield f"            {factor_of_all}"
+            yield from self._paragraph(factor_of_all, indent=12)
         headings = ("before", "gradient g", *memories(step), "after")
         yield from self._table(("name", "shape", "formula"), headings, rows)
 
@@ -175,7 +181,11 @@ class StepText:
         if not self.selection.has_formulas:
             titles = titles[:-1]
             rows = [Row(row.title[:-1], row.cells) for row in rows]
-        yield from Table(tuple(titles), tuple(headings), tuple(rows)).lines(self.width)
+        yield from self._lines(Table(tuple(titles), tuple(headings), tuple(rows)))
+
+    def _lines(self, table: Table) -> list[str]:
+        """Return a table, measured as the terminal shows it."""
+        return table.written(shown).lines(self.width)
 
     def _running(self) -> Iterator[str]:
         """Yield what batch normalisation will use in evaluation."""
@@ -185,12 +195,12 @@ class StepText:
         ]
         if rows:
             yield "running statistics"
-            yield from Table(("name", "shape"), ("before", "after"), tuple(rows)).lines(self.width)
+            yield from self._lines(Table(("name", "shape"), ("before", "after"), tuple(rows)))
 
     def _equations(self) -> Iterator[str]:
         if self.step.equations:
             heading = "the four equations: δ is ∂C/∂z of a layer's z, "
-            yield from paragraph(f"{heading}{NABLA} is ∂C/∂a of the last output a", self.width)
+            yield from self._paragraph(f"{heading}{NABLA} is ∂C/∂a of the last output a")
         for equation in self.step.equations:
             yield from self._equation(equation)
 
@@ -198,27 +208,28 @@ class StepText:
         text = f"{equation.label}  {equation.name} = {equation.formula}"
         is_error = equation.label in ("BP1", "BP2")
         cell = samples(equation.values, self.labels) if is_error else parameter(equation.values)
-        lines = cell.within(self.width - 8)
-        whole = f"  {text} = {lines[0].strip()}"
+        lines = cell.written(shown).within(self.width - 8)
+        whole = shown(f"  {text} = {lines[0].strip()}")
         if len(lines) == 1 and len(whole) <= self.width:
             yield whole
             return
-        yield from paragraph(f"{text} =", self.width, indent=2, hang=5)
+        yield from self._paragraph(f"{text} =", indent=2, hang=5)
         yield from (" " * 8 + line for line in lines)
 
     def _paths(self) -> Iterator[str]:
         step = self.step
         if step.paths is None:
-            yield from paragraph(f"paths are not listed: {step.paths_obstacle}", self.width)
+            yield from self._paragraph(f"paths are not listed: {step.paths_obstacle}")
             return
         if not step.paths:
             return
-        yield "paths to the loss: rates multiply along each, and their sum is the gradient"
+        heading = "paths to the loss: rates multiply along each, and their sum is the gradient"
+        yield from self._paragraph(heading)
         for name, elements in step.paths.items():
             chosen = [one for one in elements if self.selection.weight in (None, one.element)]
             is_whole = len(chosen) == len(elements) > 0
             if is_whole and not any(element.paths for element in elements):
-                yield from paragraph(f"{name}: {counted(elements)}", self.width, indent=2)
+                yield from self._paragraph(f"{name}: {counted(elements)}", indent=2)
                 continue
             for element in chosen:
                 yield from self._element(element)
@@ -242,9 +253,9 @@ class StepText:
 
     def _path(self, path: Path) -> Iterator[str]:
         sample = f"sample {path.sample}: " if len(self.labels) > 1 else ""
-        yield from paragraph(sample + " → ".join(path.through), self.width, indent=2, hang=6)
+        yield from self._paragraph(sample + " → ".join(path.through), indent=2, hang=6)
         product = f"{' · '.join(map(factor, path.rates))} = {number(path.product)}"
-        yield from paragraph(product, self.width, indent=6)
+        yield from self._paragraph(product, indent=6)
 
 
 def one(value: float) -> Cell:

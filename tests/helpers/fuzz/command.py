@@ -28,7 +28,7 @@ def run_command(*words: object, stdin: Any = None) -> None:
     printed = io.BytesIO()
     out, err = (io.TextIOWrapper(to, "utf-8", "backslashreplace") for to in (printed, io.BytesIO()))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdin", io.TextIOWrapper(stdin or io.BytesIO()))
+        patch.setattr(sys, "stdin", io.TextIOWrapper(stdin or io.BytesIO(), encoding="utf-8"))
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)
         try:

@@ -94,7 +94,7 @@ def test_one_worker_needs_no_process(tmp_path: Path) -> None:
 
 def named_memory(process: int) -> set[str]:
     """Return the shared memory of a process that has a name, and so could outlive it."""
-    lines = Path(f"/proc/{process}/maps").read_text().splitlines()
+    lines = Path(f"/proc/{process}/maps").read_text(encoding="utf-8").splitlines()
     return {line.split()[5] for line in lines if "/dev/shm/" in line}
 
 
