@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,14 +14,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bpnet.machine import blas_threads
+from bpnet.errors import CheckpointError
 from bpnet.model.blocks import probabilities
 from bpnet.model.ensemble import Ensemble
 from bpnet.model.model import Model
 from bpnet.model.workers import Workers
 from bpnet.sklearn.fitting import fit_model, restored, stored
 from bpnet.sklearn.samples import as_rows, build_dataset, demand_greys, dtype_of, sample_shape
-from bpnet.sklearn.settings import as_value_errors, read_settings, with_dataset
+from bpnet.sklearn.settings import as_value_errors, read_settings, reworded, with_dataset
+from bpnet.sklearn.single_thread import single_threaded_products
 from bpnet.training.saving import save_checkpoint
 
 LARGEST_DRAWN_SEED = 2**31 - 1
@@ -148,7 +148,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         rows = validate_data(self, as_rows(X)[0], reset=False)
         model: Model = self.model_
         inputs = rows.reshape(len(rows), *model.network.input_shape)
-        with blas_threads(model.config.train.blas_threads), Workers(1) as workers:
+        with single_threaded_products(), Workers(1) as workers:
             return probabilities(Ensemble([model]), inputs, workers)
 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803
@@ -164,14 +164,18 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             CheckpointError: the file cannot be written.
         """
         check_is_fitted(self)
-        save_checkpoint(Path(path), *stored(self.model_))
+        try:
+            save_checkpoint(Path(path), *stored(self.model_))
+        except CheckpointError as error:
+            hint = "choose another path, or labels that a record can hold; nothing was overwritten"
+            raise reworded(CheckpointError, error, hint) from error
 
     def _draw_seed(self) -> int:
         """Return the seed that `random_state` gives."""
-        state = check_random_state(self.random_state)
-        if isinstance(self.random_state, Integral):
-            return int(self.random_state)
-        return int(state.randint(LARGEST_DRAWN_SEED))
+        given: Any = self.random_state
+        state = check_random_state(given)
+        is_seed = isinstance(given, int | np.integer)
+        return int(given if is_seed else state.randint(LARGEST_DRAWN_SEED))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: of the network, what a checkpoint would hold."""

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
-from bpnet.machine import blas_threads
+from bpnet.errors import DataError
 from bpnet.model.checkpoint import Checkpoint
 from bpnet.model.model import Model
 from bpnet.model.workers import Workers
+from bpnet.sklearn.single_thread import single_threaded_products
 from bpnet.training.loop import Trainer
 from bpnet.training.run import prepare_model
 from bpnet.training.saving import model_record, named_arrays
@@ -51,13 +52,30 @@ def fit_model(config: Config, dataset: Dataset) -> tuple[Model, list[dict[str, A
 
     Raises:
         ConfigError: the network does not fit the data or the memory of this machine.
+        DataError: the numbers are so large, or so nearly equal, that they cannot be normalised.
         DivergedError: a loss or weight is no longer finite.
     """
-    with blas_threads(config.train.blas_threads), Workers(1, "threads") as workers:
-        model = prepare_model(config, dataset)
+    with single_threaded_products(), Workers(1, "threads") as workers:
+        with np.errstate(all="ignore"):  # what overflows is found here
+            model = prepare_model(config, dataset)
+        demand_normalization(model, dataset)
         trainer = MemoryTrainer(model, dataset, NOWHERE, workers, fingerprint="")
         trainer.run()
         return trainer.best_model(), trainer.progress.history
+
+
+def demand_normalization(model: Model, dataset: Dataset) -> None:
+    """Make sure that a factor and an offset make inputs of the samples."""
+    scale, offset = model.normalization.scale, model.normalization.offset
+    if not (scale > 0 and np.isfinite([scale, offset]).all()):
+        inputs = dataset.train.inputs
+        raise DataError(
+            "the samples cannot be normalised",
+            where="normalize",
+            expected="numbers whose mean and deviation are finite",
+            found=f"numbers from {inputs.min():g} to {inputs.max():g}",
+            hint="scale them first, as StandardScaler does",
+        )
 
 
 def stored(model: Model) -> Stored:

@@ -57,16 +57,9 @@ def sample_shape(
     """
     side = math.isqrt(features)
     square = (1, side, side) if side * side == features else None
+    shape: Shape
     if given is not None:
-        sizes = tuple(map(int, given))
-        if not 1 <= len(sizes) <= 3 or min(sizes) < 1 or math.prod(sizes) != features:
-            raise ParameterError(
-                "the samples do not have this shape",
-                where="input_shape",
-                expected=f"(height, width) or (channels, height, width) of {features} features",
-                found=given,
-            )
-        shape: Shape = (1, *sizes) if len(sizes) == 2 else sizes
+        shape = given_shape(given, features)
     elif seen is not None:
         shape = seen
     elif square and (features == MNIST_PIXELS or not config.augment.is_identity):
@@ -79,11 +72,30 @@ def sample_shape(
     if problems:
         hint = None
         if len(shape) == 1 and given is None and not square:
-            hint = "name the input_shape of pictures that are not square"
+            hint = "if these are pictures that are not square, name their input_shape"
         raise ParameterError(
             "the network does not fit the samples", details=listed(problems), hint=hint
         )
     return shape
+
+
+def given_shape(given: Any, features: int) -> Shape:
+    """Return the shape that a user named, with one channel where none are named.
+
+    Raises:
+        ParameterError: it is none, or of other samples.
+    """
+    sizes: tuple[Any, ...] = tuple(given) if isinstance(given, Sequence | np.ndarray) else ()
+    is_shape = all(isinstance(size, int | np.integer) and size > 0 for size in sizes)
+    if not is_shape or not 1 <= len(sizes) <= 3 or math.prod(sizes) != features:
+        raise ParameterError(
+            "the samples do not have this shape",
+            where="input_shape",
+            expected=f"(height, width) or (channels, height, width) of {features} features",
+            found=repr(given),
+        )
+    sizes = tuple(map(int, sizes))
+    return (1, *sizes) if len(sizes) == 2 else sizes
 
 
 def misfits(config: Config, shape: Shape, classes: int) -> list[str]:

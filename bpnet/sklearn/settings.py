@@ -8,13 +8,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bpnet.config.loading import load_config
 from bpnet.config.reader import ConfigReader, raise_problems
-from bpnet.config.settings import Config, Override
+from bpnet.config.settings import CheckpointConfig, Config, Override
 from bpnet.errors import BpnetError, ConfigError, DataError, DivergedError
 
 SETTINGS = {  # where the parameters stand in a config
@@ -67,20 +68,20 @@ def read_settings(
         Override("model.dtype", dtype, "dtype"),
         Override("train.seed", seed, "random_state"),
         Override("train.workers", 1, "workers"),
-        Override("checkpoint.every", parameters["epochs"], "epochs"),  # nothing is written
     ]
     augment = parameters["augment"] or {}
     if not isinstance(augment, Mapping):
         expected = 'the keys of [augment] with their values, such as {"shift": 1}'
         raise ParameterError(
-            "this is no distortion", where="augment", expected=expected, found=augment
+            "this is no distortion", where="augment", expected=expected, found=repr(augment)
         )
     overrides += [Override(f"augment.{key}", value, "augment") for key, value in augment.items()]
     reader = ConfigReader("DigitClassifier", Path())
     with as_value_errors():
         config = reader.read("", overrides)
-        raise_problems("of DigitClassifier", list(dict.fromkeys(reader.problems)))
-    return config
+        raise_problems("of DigitClassifier", reader.problems)
+    once = CheckpointConfig(every=config.train.epochs)  # nothing is written
+    return dataclasses.replace(config, checkpoint=once)
 
 
 def network_lines(layers: Any, classes: int) -> list[str]:
@@ -115,22 +116,26 @@ def network_lines(layers: Any, classes: int) -> list[str]:
     lines.append(f"linear {classes}")
     kinds = [line.split()[0] for line in lines]
     first = kinds.index("linear")
+    while kinds[:first].count("residual") > kinds[:first].count("end"):
+        first -= 1  # a block keeps the shape that it is given
     if "flatten" not in kinds[:first]:
         lines.insert(first, "flatten")
     return lines
 
 
 def validation_samples(validation: Any, samples: int) -> int:
-    """Return how many samples are held out: a whole number itself, a fraction below 1 of all.
+    """Return how many samples are held out: a whole number itself, or a fraction of all.
+
+    A fraction above 0 is one sample at least.
 
     Raises:
         ParameterError: it is neither, or would leave nothing to train on.
     """
     held_out = None
-    if isinstance(validation, Integral) and not isinstance(validation, bool):
+    if isinstance(validation, int | np.integer) and not isinstance(validation, bool):
         held_out = int(validation)
-    elif isinstance(validation, Real) and 0 <= validation < 1:
-        held_out = round(float(validation) * samples)
+    elif isinstance(validation, float | np.floating) and 0 <= validation < 1:
+        held_out = max(round(float(validation) * samples), int(validation > 0))
     if held_out is None or not 0 <= held_out < samples:
         raise ParameterError(
             "this many samples cannot be held out",
@@ -150,15 +155,16 @@ def as_value_errors() -> Iterator[None]:
         raise
     except DivergedError as error:
         hint = "a smaller learning_rate, or samples of about the same scale"
-        raise _as(FitDivergedError, error, hint) from error
+        raise reworded(FitDivergedError, error, hint) from error
     except (ConfigError, DataError) as error:
-        raise _as(ParameterError, error, error.parts["try"]) from error
+        raise reworded(ParameterError, error, error.parts["try"]) from error
 
 
-def _as(kind: type[BpnetError], error: BpnetError, hint: Any) -> BpnetError:
-    """Return an error of another kind that says the same, with a hint of its own."""
-    parts = {name: error.parts[name] for name in ("where", "expected", "found")}
-    return kind(error.what, details=error.details, hint=hint, **parts)
+def reworded(kind: type[BpnetError], error: BpnetError, hint: Any) -> BpnetError:
+    """Return an error of some kind that says what another one says, with a hint of its own."""
+    where, expected, found = (error.parts[name] for name in ("where", "expected", "found"))
+    details = error.details
+    return kind(error.what, details=details, where=where, expected=expected, found=found, hint=hint)
 
 
 def with_dataset(config: Config, name: str) -> Config:
