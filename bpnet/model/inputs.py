@@ -44,7 +44,7 @@ def mean_and_deviation(values: NDArray[Any], index: NDArray[np.int64]) -> tuple[
         mean = float(times @ greys / times.sum())
         return mean, float(np.sqrt(times @ (greys - mean) ** 2 / times.sum()))
     chosen = values[index]
-    return float(chosen.mean()), float(chosen.std())
+    return float(chosen.mean(dtype=np.float64)), float(chosen.std(dtype=np.float64))
 
 
 def grey_counts(values: NDArray[np.uint8], index: NDArray[np.int64]) -> NDArray[np.int64]:
