@@ -53,23 +53,23 @@ class WinogradConv(FusedConv[WinogradCache]):
         whole = (out_channels, side * self.rows, side * self.across, batch)
         fits = whole[1:3] == self.output_shape[1:]
         output = memory.array(*self.output_shape, batch)
-        strip = memory.array(*self._strip_shape(batch)) if room.wants_input_gradient else None
+        strip = memory.scratch(*self._strip_shape(batch)) if room.wants_input_gradient else None
         blocks = self._allocate_blocks(batch, strip, memory)
         return WinogradCache(
             maps=Maps.of(self.tile, memory.dtype),
             blocks=blocks,
             padded=None
             if self.padded_shape == self.input_shape
-            else memory.zeros(*self.padded_shape, batch),
+            else memory.scratch(*self.padded_shape, batch),
             filters=memory.array(self.points, out_channels, in_channels),
-            plane=output if fits else memory.array(*whole),
+            plane=output if fits else memory.scratch(*whole),
             output=output,
             ones=np.ones(blocks[0].inputs.shape[-1], dtype=memory.dtype),
             zeros=np.zeros((blocks[0].windows.shape[-2], batch), dtype=memory.dtype),
             gradients=room.gradients,
             grad_filters=OuterProducts(self.points, 1, out_channels, in_channels, memory),
-            grad_plane=memory.zeros(*whole) if memory.training and not fits else None,
-            grad_inputs=memory.array(blocks[0].inputs.size if room.wants_input_gradient else 0),
+            grad_plane=memory.scratch(*whole) if memory.training and not fits else None,
+            grad_inputs=memory.scratch(blocks[0].inputs.size if room.wants_input_gradient else 0),
             strip=strip,
             grad_input=room.for_input_gradient(*self.input_shape),
         )
@@ -82,14 +82,15 @@ class WinogradConv(FusedConv[WinogradCache]):
         blocks_per_row = min(self.across, -(-self.across * batch * numbers // most))
         widest = -(-self.across // blocks_per_row)
         pool, side = self.pool_size, self.tile // self.pool_size
-        windows = memory.array(in_channels * self.points * widest * batch)
-        products = memory.array(self.points * out_channels * widest * batch)
-        sums = memory.array(out_channels * self.tile**2 * widest * batch)
-        largest = memory.array(out_channels * side**2 * widest * batch)
-        found = memory.for_backward(largest.size, dtype=np.bool_)
+        windows = memory.scratch(in_channels * self.points * widest * batch)
+        products = memory.scratch(self.points * out_channels * widest * batch)
+        sums = memory.scratch(out_channels * self.tile**2 * widest * batch)
+        largest = memory.scratch(out_channels * side**2 * widest * batch)
         training = memory.training
+        found = memory.scratch(largest.size if training else 0, dtype=np.bool_)
         kept = self.rows * self.across if training else widest
-        inputs = memory.array(kept * self.points * in_channels * batch)
+        reserve = memory.array if training else memory.scratch
+        inputs = reserve(kept * self.points * in_channels * batch)
         masks = pool**2 if training and self.selects else 0
         mask = memory.array(masks * kept * side**2 * out_channels * batch, dtype=np.bool_)
         before = 0  # tiles in the blocks that are kept
@@ -131,7 +132,7 @@ class WinogradConv(FusedConv[WinogradCache]):
         """Return `max(pool(Aᵀ M A + b), 0)`, (out_channels, out_height, out_width, batch)."""
         maps = cache.maps
         if cache.padded is not None:
-            self._inside(cache.padded)[...] = x  # the border stays zero
+            _place(x, cache.padded, self.padding)
             x = cache.padded
         filters = cache.filters.reshape(self.points, -1)
         np.matmul(maps.filters, self.weight.reshape(-1, 9).T, out=filters)
@@ -166,7 +167,7 @@ class WinogradConv(FusedConv[WinogradCache]):
         """Write `dg = Gᵀ dU G` and `db = δ 1`; return the sum of the windows' `dd = B dV Bᵀ`."""
         maps = cache.maps
         if cache.grad_plane is not None:
-            self._covered(cache.grad_plane)[...] = grad_output  # the rest stays zero
+            _place(grad_output, cache.grad_plane)
         plane = self._by_tile(grad_output if cache.grad_plane is None else cache.grad_plane)
         if self.has_bias:
             cache.gradients["bias"].fill(0)
@@ -267,6 +268,15 @@ def _by_channel(matrix: Array, points: Array, out: Array) -> None:
     As one large product it would take up to twice as long: small ones need no packing.
     """
     np.matmul(matrix, points.transpose(1, 0, 2), out=out.transpose(1, 0, 2))
+
+
+def _place(picture: Array, frame: Array, border: int = 0) -> None:
+    """Write a picture to its place in a larger one, which is zero elsewhere."""
+    _, height, width, _ = picture.shape
+    rows = frame[:, border : border + height]
+    frame[:, :border] = frame[:, border + height :] = 0
+    rows[:, :, :border] = rows[:, :, border + width :] = 0
+    rows[:, :, border : border + width] = picture
 
 
 def _view(memory: NDArray[Any], *shape: int) -> NDArray[Any]:
