@@ -95,6 +95,12 @@ class Memory:
         self._scratch = aligned_zeros(self._scratch_wanted, np.uint8)
         return True
 
+    def give_back(self) -> None:
+        """Let the system have what large blocks hold; they are zero when they are used again."""
+        for block in (self._scratch, *self._blocks):
+            if isinstance(block.base, memoryview) and hasattr(mmap, "MADV_DONTNEED"):
+                block.base.obj.madvise(mmap.MADV_DONTNEED)
+
     def array(self, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """Return a contiguous array of this shape with arbitrary content."""
         return self._block(shape, lambda size: aligned_zeros(size, dtype or self.dtype))

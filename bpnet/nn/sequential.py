@@ -212,6 +212,10 @@ class Workspace:
             self._caches[batch] = caches
         return self._caches[batch]
 
+    def give_back(self) -> None:
+        """Let the system have the memory of all calls until the next one, which finds zeros."""
+        self._memory.give_back()
+
     def _allocate(self, batch: int) -> Caches:
         self._memory.rewind()
         stages = self.network.stages
