@@ -90,10 +90,6 @@ class RowConv(FusedConv[RowCache]):
         rows = self.sum_rows + kernel - 1
         groups = self.across + (self.window - self.parts) // self.tile
         sorted_shape = (rows, self.parts, self.input_shape[0], groups, batch)
-        reserve = memory.array if self.points == 1 else memory.scratch
-        columns = (memory.zeros if self.padding else reserve)(*sorted_shape)  # zero at the border
-        shape = (self.points, rows, self.depth, across)
-        unrolled = columns.reshape(shape) if self.points == 1 else memory.array(*shape)
         per_row = self.points * self.pool_size * self.out * across
         per_block = max(1, min(self.output_shape[1], sizes.chosen().row_block // per_row))
         products = memory.scratch(
@@ -102,12 +98,18 @@ class RowConv(FusedConv[RowCache]):
             self.out,
             across,
         )
+        of_both_ways = memory.scratch_used
+        reserve = memory.array if self.points == 1 else memory.scratch
+        columns = (memory.zeros if self.padding else reserve)(*sorted_shape)  # zero at the border
+        shape = (self.points, rows, self.depth, across)
+        unrolled = columns.reshape(shape) if self.points == 1 else memory.array(*shape)
+        blocks = self._allocate_blocks(products, per_block, memory)
+        memory.scratch_used = of_both_ways
         grad_unrolled = memory.scratch(
             *(self.points, self.used_rows if wanted else 0, self.depth, across)
         )
         filters_back = memory.scratch(*(self.points, self.depth, kernel, self.out if wanted else 0))
         filters = (self.points, self.out, kernel, self.depth)
-        blocks = self._allocate_blocks(products, per_block, memory)
         return RowCache(
             blocks=blocks,
             columns=columns,

@@ -72,7 +72,8 @@ class Memory:
         self._blocks: list[NDArray[Any]] = []
         self._next = 0
         self._scratch = aligned_zeros(0, np.uint8)
-        self._scratch_used = self._scratch_wanted = 0  # bytes, by one layer
+        self._scratch_wanted = 0  # bytes, by one layer
+        self.scratch_used = 0  # bytes; set back, what follows takes the place of what came since
 
     @property
     def reserved_bytes(self) -> int:
@@ -83,10 +84,6 @@ class Memory:
         """Start over with the first block."""
         self.open.clear()
         self._next = 0
-
-    def begin_layer(self) -> None:
-        """Let the layer that comes next have all scratch memory."""
-        self._scratch_used = 0
 
     def grow_scratch(self) -> bool:
         """Reserve as much scratch memory as a layer wanted; return whether that is more."""
@@ -108,13 +105,13 @@ class Memory:
     def scratch(self, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """Return an array whose content lasts no longer than one call of its layer.
 
-        Layers take turns in the same memory. One that wants more than there is gets an array of its
-        own, until `grow_scratch`.
+        Layers take turns in the same memory, and so may what a layer needs for either way alone. A
+        layer that wants more than there is gets an array of its own, until `grow_scratch`.
         """
         dtype, size = np.dtype(dtype or self.dtype), int(np.prod(shape, dtype=np.int64))
-        start = self._scratch_used
+        start = self.scratch_used
         end = start + size * dtype.itemsize
-        self._scratch_used = end + -end % LINE
+        self.scratch_used = end + -end % LINE
         self._scratch_wanted = max(self._scratch_wanted, end)
         if end > self._scratch.size:
             return aligned_zeros(size, dtype).reshape(shape)

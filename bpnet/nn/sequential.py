@@ -227,7 +227,7 @@ class Workspace:
             is_reached = number > first or self.wants_input_gradient
             wanted = self.gradients is not None and is_reached
             room = Room(batch, self._memory, self._gradients_of(stage), wanted)
-            self._memory.begin_layer()
+            self._memory.scratch_used = 0
             caches.append(stage.layer.allocate(room))
             if stage.overwrites_input and number > first and self.gradients is not None:
                 # What was reserved for it is never touched, and so takes no memory.
