@@ -71,11 +71,6 @@ class FusedConv(Layer[Cache]):
         channels, height, width = self.padded_shape
         return (channels, height, self.tile, -(-width // self.tile))
 
-    def _inside(self, padded: Array) -> Array:
-        """View a padded input without its border."""
-        _, height, width = self.input_shape
-        return padded[:, self.padding :, self.padding :][:, :height, :width]
-
     def window_sums(
         self,
         windows: Array,
@@ -134,3 +129,18 @@ class FusedConv(Layer[Cache]):
             start = (first + border) // self.tile
             inside = parted[:, upper - top : lower - top, part, start : start + groups]
             np.copyto(rows[:, :, first :: self.tile], inside)
+
+
+def place_in(frame: Array, picture: Array, border: int = 0) -> None:
+    """Write a picture to its place in a larger one, which is zero elsewhere.
+
+    Args:
+        frame: (channels, height, width, batch), overwritten.
+        picture: likewise, with fewer rows and columns.
+        border: how many rows are above it, and columns to its left.
+    """
+    _, height, width, _ = picture.shape
+    rows = frame[:, border : border + height]
+    frame[:, :border] = frame[:, border + height :] = 0
+    rows[:, :, :border] = rows[:, :, border + width :] = 0
+    rows[:, :, border : border + width] = picture

@@ -91,10 +91,6 @@ class FusedNorm(Norm[FusedNormCache]):
         output = room.array(*self.input_shape)
         count = output[0].size
         blocks = channel_blocks(channels, count)
-        rows = NOTHING
-        if room.training:
-            rows = memory.zeros(blocks[0].stop, 3, count)
-            rows[:, 1] = 1
         has_own_past = self.adds and self.relu
         return FusedNormCache(
             blocks=blocks,
@@ -104,7 +100,7 @@ class FusedNorm(Norm[FusedNormCache]):
             grad_input=room.for_input_gradient(*self.input_shape),
             past=memory.open.pop() if self.adds and memory.open else None,
             grad_past=room.for_backward(*self.input_shape) if has_own_past else NOTHING,
-            rows=rows,
+            rows=memory.scratch(blocks[0].stop if room.training else 0, 3, count),
             sums=memory.for_backward(channels, 2),
             factors=memory.for_backward(channels, 3),
             ones=np.ones(count, dtype=memory.dtype),
@@ -151,6 +147,7 @@ class FusedNorm(Norm[FusedNormCache]):
         scale = self.weight * inverse
         of_sums = np.stack([scale * inverse**2, scale], axis=1) / -count
         cache.factors[:, 2] = scale
+        cache.rows[:, 1] = 1
         for block in cache.blocks:
             rows = cache.rows[: block.stop - block.start]
             grad = rows[:, 2]

@@ -74,9 +74,10 @@ class OuterProducts:
         self._turned = depth > out
         self._tall, wide = max(out, depth), min(out, depth)
         self._pieces = pieces_of(self._tall, wide)
-        self._of_places = memory.for_backward(points, most, self._tall * wide)
-        self._total = memory.for_backward(points, self._tall * wide)
-        self._of_call = memory.for_backward(points, self._tall * wide)
+        size = self._tall * wide if memory.training else 0
+        self._of_places = memory.scratch(points, most, size)
+        self._total = memory.scratch(points, size)
+        self._of_call = memory.scratch(points, size)
 
     def add(self, delta: Array, seen: Array, *, is_first: bool) -> None:
         """Add the products of some places to those of the calls before, or forget these.

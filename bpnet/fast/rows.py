@@ -90,24 +90,26 @@ class RowConv(FusedConv[RowCache]):
         rows = self.sum_rows + kernel - 1
         groups = self.across + (self.window - self.parts) // self.tile
         sorted_shape = (rows, self.parts, self.input_shape[0], groups, batch)
-        reserve = memory.zeros if self.padding else memory.array  # the border stays zero
-        columns = reserve(*sorted_shape)
-        shape = (self.points, rows, self.depth, across)
-        unrolled = columns.reshape(shape) if self.points == 1 else memory.array(*shape)
         per_row = self.points * self.pool_size * self.out * across
         per_block = max(1, min(self.output_shape[1], sizes.chosen().row_block // per_row))
-        products = memory.array(
+        products = memory.scratch(
             self.points,
             self.sum_rows if wanted else per_block * self.pool_size,
             self.out,
             across,
         )
-        grad_unrolled = memory.array(
+        of_both_ways = memory.scratch_used
+        reserve = memory.array if self.points == 1 else memory.scratch
+        columns = (memory.zeros if self.padding else reserve)(*sorted_shape)  # zero at the border
+        shape = (self.points, rows, self.depth, across)
+        unrolled = columns.reshape(shape) if self.points == 1 else memory.array(*shape)
+        blocks = self._allocate_blocks(products, per_block, memory)
+        memory.scratch_used = of_both_ways
+        grad_unrolled = memory.scratch(
             *(self.points, self.used_rows if wanted else 0, self.depth, across)
         )
-        filters_back = memory.array(*(self.points, self.depth, kernel, self.out if wanted else 0))
+        filters_back = memory.scratch(*(self.points, self.depth, kernel, self.out if wanted else 0))
         filters = (self.points, self.out, kernel, self.depth)
-        blocks = self._allocate_blocks(products, per_block, memory)
         return RowCache(
             blocks=blocks,
             columns=columns,
@@ -134,8 +136,10 @@ class RowConv(FusedConv[RowCache]):
         out_channels, out_height, _ = self.output_shape
         places, across, pool = self.pool_size**2, products.shape[-1], self.pool_size
         whole = products.shape[1] == self.sum_rows
-        largest = memory.array(per_block if places > 1 else 0, out_channels, across)
-        found = memory.for_backward(per_block, out_channels, across, dtype=np.bool_)
+        largest = memory.scratch(per_block if places > 1 else 0, out_channels, across)
+        found = memory.scratch(
+            per_block if memory.training else 0, out_channels, across, dtype=np.bool_
+        )
         masks = memory.for_backward(
             places if self.selects else 0, out_height, out_channels, across, dtype=np.bool_
         )

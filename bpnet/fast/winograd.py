@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.fast import sizes
-from bpnet.fast.fused import FusedConv
+from bpnet.fast.fused import FusedConv, place_in
 from bpnet.fast.peaks import Flags, keep_largest, mark_first, send_back
 from bpnet.fast.row_products import OuterProducts
 from bpnet.fast.winograd_cache import Tiles, WinogradCache
@@ -47,49 +47,70 @@ class WinogradConv(FusedConv[WinogradCache]):
 
     def allocate(self, room: Room) -> WinogradCache:
         """Reserve the mapped input and the masks, one block of everything between, the output."""
-        batch, memory = room.batch, room.memory
+        batch, memory, wanted = room.batch, room.memory, room.wants_input_gradient
         in_channels, out_channels = self.input_shape[0], self.output_shape[0]
         side = self.tile // self.pool_size
         whole = (out_channels, side * self.rows, side * self.across, batch)
         fits = whole[1:3] == self.output_shape[1:]
+        is_framed = self.padded_shape != self.input_shape
         output = memory.array(*self.output_shape, batch)
-        strip = memory.array(*self._strip_shape(batch)) if room.wants_input_gradient else None
-        blocks = self._allocate_blocks(batch, strip, memory)
+        one = self._allocate_block(batch, memory)
+        of_both_ways = memory.scratch_used
+        padded = memory.scratch(*self.padded_shape, batch) if is_framed else None
+        plane = output if fits else memory.scratch(*whole)
+        memory.scratch_used = of_both_ways
+        strip = memory.scratch(*self._strip_shape(batch)) if wanted else None
+        blocks = self._allocate_blocks(batch, one, strip, memory)
         return WinogradCache(
             maps=Maps.of(self.tile, memory.dtype),
             blocks=blocks,
-            padded=None
-            if self.padded_shape == self.input_shape
-            else memory.zeros(*self.padded_shape, batch),
+            padded=padded,
             filters=memory.array(self.points, out_channels, in_channels),
-            plane=output if fits else memory.array(*whole),
+            plane=plane,
             output=output,
             ones=np.ones(blocks[0].inputs.shape[-1], dtype=memory.dtype),
             zeros=np.zeros((blocks[0].windows.shape[-2], batch), dtype=memory.dtype),
             gradients=room.gradients,
             grad_filters=OuterProducts(self.points, 1, out_channels, in_channels, memory),
-            grad_plane=memory.zeros(*whole) if memory.training and not fits else None,
-            grad_inputs=memory.array(blocks[0].inputs.size if room.wants_input_gradient else 0),
+            grad_plane=memory.scratch(*whole) if memory.training and not fits else None,
+            grad_inputs=memory.scratch(blocks[0].inputs.size if wanted else 0),
             strip=strip,
             grad_input=room.for_input_gradient(*self.input_shape),
         )
 
-    def _allocate_blocks(self, batch: int, strip: Array | None, memory: Memory) -> list[Tiles]:
-        """Reserve blocks: of inputs and masks all, of everything else one that all of them use."""
+    def _widest(self, batch: int) -> int:
+        """Return how many tiles the largest block has."""
         in_channels, out_channels = self.input_shape[0], self.output_shape[0]
         numbers = self.points * (2 * in_channels + out_channels) + self.tile**2 * out_channels
         most = sizes.chosen().winograd_block
         blocks_per_row = min(self.across, -(-self.across * batch * numbers // most))
-        widest = -(-self.across // blocks_per_row)
-        pool, side = self.pool_size, self.tile // self.pool_size
-        windows = memory.array(in_channels * self.points * widest * batch)
-        products = memory.array(self.points * out_channels * widest * batch)
-        sums = memory.array(out_channels * self.tile**2 * widest * batch)
-        largest = memory.array(out_channels * side**2 * widest * batch)
-        found = memory.for_backward(largest.size, dtype=np.bool_)
+        return -(-self.across // blocks_per_row)
+
+    def _allocate_block(self, batch: int, memory: Memory) -> list[NDArray[Any]]:
+        """Reserve inputs of all blocks, and what they use one after the other: windows, …"""
+        in_channels, out_channels = self.input_shape[0], self.output_shape[0]
+        samples, side = self._widest(batch) * batch, self.tile // self.pool_size
+        pooled, points = out_channels * side**2 * samples, self.points * in_channels
+        return [
+            memory.array(self.rows * self.across * batch * points)
+            if memory.training
+            else memory.scratch(samples * points),
+            memory.scratch(samples * points),
+            memory.scratch(self.points * out_channels * samples),
+            memory.scratch(out_channels * self.tile**2 * samples),
+            memory.scratch(pooled),
+            memory.scratch(pooled if memory.training else 0, dtype=np.bool_),
+        ]
+
+    def _allocate_blocks(
+        self, batch: int, one: list[NDArray[Any]], strip: Array | None, memory: Memory
+    ) -> list[Tiles]:
+        """Reserve masks of all tiles, and cut everything into blocks."""
+        in_channels, out_channels = self.input_shape[0], self.output_shape[0]
+        inputs, windows, products, sums, largest, found = one
+        pool, side, widest = self.pool_size, self.tile // self.pool_size, self._widest(batch)
         training = memory.training
         kept = self.rows * self.across if training else widest
-        inputs = memory.array(kept * self.points * in_channels * batch)
         masks = pool**2 if training and self.selects else 0
         mask = memory.array(masks * kept * side**2 * out_channels * batch, dtype=np.bool_)
         before = 0  # tiles in the blocks that are kept
@@ -131,7 +152,7 @@ class WinogradConv(FusedConv[WinogradCache]):
         """Return `max(pool(Aᵀ M A + b), 0)`, (out_channels, out_height, out_width, batch)."""
         maps = cache.maps
         if cache.padded is not None:
-            self._inside(cache.padded)[...] = x  # the border stays zero
+            place_in(cache.padded, x, self.padding)
             x = cache.padded
         filters = cache.filters.reshape(self.points, -1)
         np.matmul(maps.filters, self.weight.reshape(-1, 9).T, out=filters)
@@ -166,7 +187,7 @@ class WinogradConv(FusedConv[WinogradCache]):
         """Write `dg = Gᵀ dU G` and `db = δ 1`; return the sum of the windows' `dd = B dV Bᵀ`."""
         maps = cache.maps
         if cache.grad_plane is not None:
-            self._covered(cache.grad_plane)[...] = grad_output  # the rest stays zero
+            place_in(cache.grad_plane, grad_output)
         plane = self._by_tile(grad_output if cache.grad_plane is None else cache.grad_plane)
         if self.has_bias:
             cache.gradients["bias"].fill(0)

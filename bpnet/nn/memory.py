@@ -71,20 +71,51 @@ class Memory:
         self.open: list[Any] = []  # caches that a later layer will share
         self._blocks: list[NDArray[Any]] = []
         self._next = 0
+        self._scratch = aligned_zeros(0, np.uint8)
+        self._scratch_wanted = 0  # bytes, by one layer
+        self.scratch_used = 0  # bytes; set back, what follows takes the place of what came since
 
     @property
     def reserved_bytes(self) -> int:
         """Return the size of all blocks."""
-        return sum(block.nbytes for block in self._blocks)
+        return sum(block.nbytes for block in (self._scratch, *self._blocks))
 
     def rewind(self) -> None:
         """Start over with the first block."""
         self.open.clear()
         self._next = 0
 
+    def grow_scratch(self) -> bool:
+        """Reserve as much scratch memory as a layer wanted; return whether that is more."""
+        if self._scratch_wanted <= self._scratch.size:
+            return False
+        self._scratch = aligned_zeros(self._scratch_wanted, np.uint8)
+        return True
+
+    def give_back(self) -> None:
+        """Let the system have what large blocks hold; they are zero when they are used again."""
+        for block in (self._scratch, *self._blocks):
+            if isinstance(block.base, memoryview) and hasattr(mmap, "MADV_DONTNEED"):
+                block.base.obj.madvise(mmap.MADV_DONTNEED)
+
     def array(self, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """Return a contiguous array of this shape with arbitrary content."""
         return self._block(shape, lambda size: aligned_zeros(size, dtype or self.dtype))
+
+    def scratch(self, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
+        """Return an array whose content lasts no longer than one call of its layer.
+
+        Layers take turns in the same memory, and so may what a layer needs for either way alone. A
+        layer that wants more than there is gets an array of its own, until `grow_scratch`.
+        """
+        dtype, size = np.dtype(dtype or self.dtype), int(np.prod(shape, dtype=np.int64))
+        start = self.scratch_used
+        end = start + size * dtype.itemsize
+        self.scratch_used = end + -end % LINE
+        self._scratch_wanted = max(self._scratch_wanted, end)
+        if end > self._scratch.size:
+            return aligned_zeros(size, dtype).reshape(shape)
+        return self._scratch[start:end].view(dtype).reshape(shape)
 
     def shared(self, *shape: int) -> NDArray[Any]:
         """Return an array of arbitrary content that forked processes share."""

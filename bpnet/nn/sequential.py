@@ -206,11 +206,18 @@ class Workspace:
         """Return the caches for calls with `batch` samples, made at the first such call."""
         if batch not in self._caches:
             assert batch <= self.max_batch, "a workspace holds no more than its largest batch"
-            self._memory.rewind()
-            self._caches[batch] = self._allocate(batch)
+            caches = self._allocate(batch)
+            if self._memory.grow_scratch():  # now that it is known how much layers want
+                caches = self._allocate(batch)
+            self._caches[batch] = caches
         return self._caches[batch]
 
+    def give_back(self) -> None:
+        """Let the system have the memory of all calls until the next one, which finds zeros."""
+        self._memory.give_back()
+
     def _allocate(self, batch: int) -> Caches:
+        self._memory.rewind()
         stages = self.network.stages
         trained = [number for number, stage in enumerate(stages) if stage.layer.parameter_shapes]
         first = 0 if self.wants_input_gradient or not trained else trained[0]
@@ -220,6 +227,7 @@ class Workspace:
             is_reached = number > first or self.wants_input_gradient
             wanted = self.gradients is not None and is_reached
             room = Room(batch, self._memory, self._gradients_of(stage), wanted)
+            self._memory.scratch_used = 0
             caches.append(stage.layer.allocate(room))
             if stage.overwrites_input and number > first and self.gradients is not None:
                 # What was reserved for it is never touched, and so takes no memory.

@@ -139,6 +139,7 @@ class Trainer:
         self.engine.executor.watch(should_stop)
         with self.engine:
             finished = self._run_epochs(should_stop)
+        self.engine.rest()
         if finished:
             self.last_loss = self.probe()
         return finished
@@ -228,6 +229,8 @@ class Trainer:
     def _close_epoch(self) -> bool:
         """Validate, note the epoch's metrics, and return whether it is the best one so far."""
         progress = self.progress
+        if len(self.validation):
+            self.engine.rest()
         score = self.validate()
         is_classes = self.samples.targets.ndim == 1 or self.model.network.loss.answers_questions
         record = {

@@ -105,6 +105,9 @@ class PlainShard:
 
     phases: Sequence[Phase]
 
+    def rest(self) -> None:
+        """Do nothing: it has no memory."""
+
     def kinks(self, batch_size: int) -> None:
         """Return None: it keeps nothing."""
 

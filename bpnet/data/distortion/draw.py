@@ -11,6 +11,7 @@ from bpnet.config.settings import AugmentConfig
 from bpnet.data.distortion.affine import Affine
 from bpnet.data.distortion.counter import Words, sample_streams, signed_uniforms
 from bpnet.data.distortion.grid import AffineGrid
+from bpnet.nn.memory import aligned_zeros
 
 AT_A_TIME = 1024  # samples whose draws fit a core's own cache and reuse freed memory
 
@@ -70,7 +71,8 @@ def largest_stretch(settings: AugmentConfig) -> float:
 class DistortionTable:
     """Hold the distortion of every sample of one epoch, drawn at once.
 
-    Drawing for a few samples at each step costs several times as much. A sample takes 52 bytes.
+    Drawing for a few samples at each step costs several times as much. A sample takes 24 bytes, and
+    up to 28 more for what only some settings need.
 
     Args:
         settings: how far pictures may be distorted.
@@ -84,23 +86,29 @@ class DistortionTable:
         self._grid = grid
         self._seed = seed
         self._epoch: int | None = None
-        self.streams = np.empty(samples, dtype=np.uint64)
-        self.maps = np.empty((2, samples, 3), dtype=np.float32)
-        self.width_change = np.empty(samples, dtype=np.float32)
-        self.cutout_centre = np.empty((samples, 2))
+        self._samples = samples
+        self.maps = aligned_zeros(6 * samples, np.float32).reshape(2, samples, 3)
+        self.streams = aligned_zeros(samples if settings.elastic_alpha else 0, np.uint64)
+        self.width_change = aligned_zeros(samples if settings.thickness else 0, np.float32)
+        self.cutout_centre = aligned_zeros(2 * samples if settings.cutout else 0, np.float64)
+        self.cutout_centre = self.cutout_centre.reshape(-1, 2)
 
     def draw(self, epoch: int) -> None:
         """Draw for all samples, unless the table holds this epoch already."""
         if epoch == self._epoch:
             return
         self._epoch = None
-        for start in range(0, len(self.streams), AT_A_TIME):
-            some = slice(start, min(start + AT_A_TIME, len(self.streams)))
+        for start in range(0, self._samples, AT_A_TIME):
+            some = slice(start, min(start + AT_A_TIME, self._samples))
             numbers = np.arange(some.start, some.stop)
             streams = sample_streams(self._seed, epoch, numbers)
             drawn = draw_distortion(self._settings, streams)
-            self.streams[some] = streams
             self.maps[:, some] = self._grid.maps(drawn.affine)
-            self.width_change[some] = drawn.width_change
-            self.cutout_centre[some] = drawn.cutout_centre
+            for column, values in (
+                (self.streams, streams),
+                (self.width_change, drawn.width_change),
+                (self.cutout_centre, drawn.cutout_centre),
+            ):
+                if len(column):
+                    column[some] = values
         self._epoch = epoch

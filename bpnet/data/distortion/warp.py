@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.distortion.grid import UNITS
+from bpnet.nn.memory import aligned_zeros
 
 UNIT_BITS = UNITS.bit_length() - 1
 # Pixels along either side of a picture. What `AffineGrid` rounds grows with the square of it.
@@ -141,7 +142,7 @@ class BilinearSampler:
         points = max_pictures * height * width
         # Arrays that are not needed at once share memory, so that a core's own cache holds more.
         sizes = (points, max(points, places // 2 + 1), points if is_small else 2 * points, places)
-        words = np.empty(sum(sizes), dtype=np.uint64)
+        words = aligned_zeros(sum(sizes), np.uint64)
         *self._words, self._quads = np.split(words, np.cumsum(sizes)[:-1])
         _, values, weights = self._words
         self._pairs = values.view(np.int32)

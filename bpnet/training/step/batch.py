@@ -43,6 +43,10 @@ class Shard(Protocol):
         """Return what is to be done, in order."""
         ...
 
+    def rest(self) -> None:
+        """Give memory back until the next step; what the last one left behind is lost."""
+        ...
+
     def kinks(self, batch_size: int) -> Sequence[NDArray[np.bool_]] | None:
         """Return on which side of its kinks the last step was; None where not all were kept."""
         ...

@@ -41,6 +41,9 @@ class Executor(Protocol):
     def watch(self, should_stop: Callable[[], bool]) -> None:
         """Take notice of `should_stop` where a step cannot be finished."""
 
+    def rest(self) -> None:
+        """Let all shards give their memory back until the next step."""
+
     def step(self, batch: Batch) -> None:
         """Take one step: every phase of all shards before the next phase of any."""
 
@@ -111,6 +114,10 @@ class Engine:
 
     def __exit__(self, *error: object) -> None:
         self.executor.__exit__(*error)
+
+    def rest(self) -> None:
+        """Give memory back until the next step; what the last one left behind is lost."""
+        self.executor.rest()
 
     def step(self, batch: Batch) -> StepResult:
         """Take one step; where the loss is not finite, the weights stay as they are."""

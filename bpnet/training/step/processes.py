@@ -25,6 +25,7 @@ from bpnet.training.step.children import Children
 
 FAILED = 1
 ENDING = -1
+RESTING = -1  # samples of a step that is none
 
 
 class ProcessExecutor:
@@ -108,6 +109,17 @@ class ProcessExecutor:
         if failure is not None:
             raise failure
 
+    def rest(self) -> None:
+        """Let all shards give their memory back until the next step."""
+        if self.children:
+            self._batch[0] = RESTING
+            self.barrier.wait()
+        self._rest_own()
+
+    def _rest_own(self) -> None:
+        for shard in self.shards[self.barrier.number :: self.count]:
+            shard.rest()
+
     def take_phases(self, batch: Batch) -> BaseException | None:
         """Take all phases of the own shards, waiting for the others between them."""
         failure = None
@@ -143,6 +155,9 @@ class ProcessExecutor:
         while True:
             self.barrier.wait()
             samples, epoch, step, rate = self._batch.tolist()
+            if samples == RESTING:
+                self._rest_own()
+                continue
             index = self._index[: int(samples)]
             failure = self.take_phases(Batch(index, int(epoch), int(step), rate))
             if failure is not None:

@@ -99,6 +99,10 @@ class SampleShard:
         measured = [self.add_up] if self._update.clips else []
         return [self.compute, *measured, self.move]
 
+    def rest(self) -> None:
+        """Give memory back until the next step; what the last one left behind is lost."""
+        self.workspace.give_back()
+
     def compute(self, batch: Batch) -> None:
         """Overwrite gradient, loss sum and number of right answers by those of this shard."""
         own = split_evenly(len(batch.index), self.count, self.number)

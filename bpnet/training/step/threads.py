@@ -41,6 +41,11 @@ class ThreadExecutor:
     def watch(self, should_stop: Callable[[], bool]) -> None:
         """Do nothing: threads always finish their step."""
 
+    def rest(self) -> None:
+        """Let all shards give their memory back until the next step."""
+        for shard in self.shards:
+            shard.rest()
+
     def step(self, batch: Batch) -> None:
         """Take one step: every phase of all shards before the next phase of any.
 

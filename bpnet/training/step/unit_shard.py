@@ -122,6 +122,9 @@ class UnitShard:
         last = [self.differentiate, self.move] if self._update.clips else [self.finish]
         return [*first, self.activate, *last]
 
+    def rest(self) -> None:
+        """Keep everything: what a perceptron needs is little."""
+
     def kinks(self, batch_size: int) -> Sequence[NDArray[np.bool_]] | None:
         """Return None: of hidden units, no side of a kink is kept."""
         return None
