@@ -9,20 +9,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bpnet.config.data_settings import DataConfig
 from bpnet.config.ini import Entry, Ini, Problem, read_ini
 from bpnet.config.layer_lines import LayerSpec, read_layer, unbalanced
-from bpnet.config.settings import SET, Config, DataConfig, option_of
+from bpnet.config.settings import SECTIONS, SET, Config, option_of
 from bpnet.config.values import MOST_NUMBERS, nearest, numbers
 from bpnet.disk import what_is_at
 from bpnet.errors import ConfigError, listed, quoted, shorten
 from bpnet.nn.registry import find_loss
 
 MOST_LAYERS = 1_000
-SECTIONS: dict[str, type[Any]] = {
-    section.name: type(getattr(Config(), section.name))
-    for section in dataclasses.fields(Config)
-    if section.name not in ("weights", "given")
-}
 
 
 class ConfigReader:

@@ -6,8 +6,7 @@ import dataclasses
 from typing import Any
 
 from bpnet.config.layer_lines import LayerSpec
-from bpnet.config.reader import SECTIONS
-from bpnet.config.settings import Config
+from bpnet.config.settings import SECTIONS, Config
 
 
 def format_config(config: Config) -> str:

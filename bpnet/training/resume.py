@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bpnet.config.loading import load_config, load_overrides
-from bpnet.config.reader import SECTIONS
-from bpnet.config.settings import Config
+from bpnet.config.settings import SECTIONS, Config
 from bpnet.config.values import MOST_EPOCHS
 from bpnet.errors import CheckpointError, ConfigError, listed
 from bpnet.model.checkpoint import Checkpoint, load_checkpoint

@@ -9,7 +9,8 @@ import pytest
 
 from bpnet.cli.eval_data import check_views
 from bpnet.cli.same_split import check_same_split
-from bpnet.config.settings import Config, DataConfig
+from bpnet.config.data_settings import DataConfig
+from bpnet.config.settings import Config
 from bpnet.config.writer import format_config
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.data.distortion.views import Views

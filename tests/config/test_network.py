@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from bpnet.config.data_settings import AugmentConfig
 from bpnet.config.layer_lines import read_layer
 from bpnet.config.loading import load_config, load_overrides
 from bpnet.config.presets import describe, find_config, preset_paths
-from bpnet.config.reader import SECTIONS
-from bpnet.config.settings import AugmentConfig, Config
+from bpnet.config.settings import SECTIONS, Config
 from bpnet.config.writer import format_config
 from bpnet.errors import ConfigError
 from bpnet.nn.registry import layer_types

@@ -7,8 +7,7 @@ import pytest
 
 from bpnet.config.ini import read_ini
 from bpnet.config.loading import load_config
-from bpnet.config.reader import SECTIONS
-from bpnet.config.settings import Config
+from bpnet.config.settings import SECTIONS, Config
 from bpnet.config.writer import format_config
 from tests.helpers.config_texts import DOCUMENTED, file_error, only_problem, problems
 from tests.helpers.places import PROJECT
