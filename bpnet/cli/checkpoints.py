@@ -15,10 +15,13 @@ from bpnet.errors import ConfigError
 from bpnet.model.run_files import BEST, LAST, WEIGHTS
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from bpnet.model.checkpoint import Checkpoint
 
 RUNS = Path("runs")  # where runs lie unless the user says otherwise
 NEWEST, SHIPPED = "last", "digits"
+NAMES = {NEWEST: "the newest run", SHIPPED: "the weights that ship with bpnet"}
 
 
 class CheckpointType(PathType):
@@ -27,11 +30,22 @@ class CheckpointType(PathType):
     A file or folder of such a name comes first.
     """
 
+    def __init__(self) -> None:
+        super().__init__(".npz")
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return the path."""
         path = super().convert(value, param, ctx)
         is_shipped = str(value) == SHIPPED and what_is_at(path) == NOTHING
         return WEIGHTS if is_shipped else newest_if_named(path)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer names, runs and checkpoint files."""
+        from bpnet.cli.offers import checkpoints
+
+        return checkpoints(incomplete)
 
 
 def newest_if_named(path: Path) -> Path:
@@ -50,7 +64,8 @@ def newest_if_named(path: Path) -> Path:
             "there is no run yet",
             where=NEWEST,
             expected=f"a run directory in {RUNS.absolute()}",
-            hint="train a network first, or name a run directory",
+            hint="train a network first, with",
+            command=("train", "quickstart"),
         )
     return max(written, key=lambda path: path.stat().st_mtime_ns).parent
 

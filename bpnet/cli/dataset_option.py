@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bpnet.cli.options import A_DATASET
 from bpnet.config.values import DATASET_NAME, DATASETS
 from bpnet.disk import DIRECTORY, FILE, what_is_at
 from bpnet.errors import ConfigError
@@ -13,6 +14,7 @@ from bpnet.errors import ConfigError
 dataset = click.option(
     "--dataset",
     "chosen",
+    type=A_DATASET,
     metavar="NAME|DIR",
     help="Data set: mnist, fashion_mnist, synthetic, the name of an imported one, or a folder of "
     "IDX files; default: that of the config.",

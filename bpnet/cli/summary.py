@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli.checkpoints import described, newest_if_named, open_checkpoint
-from bpnet.cli.options import ConfigCommand, as_json, data_dir
+from bpnet.cli.command import BpnetCommand
+from bpnet.cli.options import A_CONFIG_OR_RUN, as_json, data_dir
 from bpnet.cli.output import show, show_json
 from bpnet.disk import DIRECTORY, what_is_at
 
@@ -19,9 +20,14 @@ CHECKPOINT_SUFFIX = ".npz"
 
 
 @click.command(
-    cls=ConfigCommand, short_help="Show each layer's shape, parameters, cost and memory."
+    cls=BpnetCommand,
+    short_help="Show each layer's shape, parameters, cost and memory.",
+    examples={
+        "summary lenet5": "a preset",
+        "summary last": "the newest run",
+    },
 )
-@click.argument("source", metavar="CONFIG|PRESET|EXAMPLE|CHECKPOINT")
+@click.argument("source", type=A_CONFIG_OR_RUN, metavar="CONFIG|PRESET|EXAMPLE|CHECKPOINT")
 @data_dir
 @as_json
 def command(source: str, data_dir: Path | None, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """Find a config by its path, or by the name of a preset or a worked example."""
 
+from itertools import takewhile
 from pathlib import Path
 
 from bpnet.config.values import nearest
@@ -31,6 +32,12 @@ def _paths(*folder_names: str) -> dict[str, Path]:
 def describe(path: Path) -> str:
     """Return the first line of a preset's or example's opening comment."""
     return path.read_text(encoding="utf-8").partition("\n")[0].lstrip(";# ")
+
+
+def opening_comment(text: str) -> list[str]:
+    """Return the lines of the comment at the top of a config, without their marks."""
+    opening = takewhile(lambda line: line.startswith((";", "#")), text.splitlines())
+    return [line[1:].removeprefix(" ").rstrip() for line in opening]
 
 
 def find_config(name: str) -> Path:

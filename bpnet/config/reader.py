@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from bpnet.config.data_settings import DataConfig
+from bpnet.config.hints import hint_at, hint_to_set
 from bpnet.config.ini import Entry, Ini, Problem, read_ini
 from bpnet.config.layer_lines import LayerSpec, read_layer, unbalanced
+from bpnet.config.other_names import section_meant_by
 from bpnet.config.settings import SECTIONS, SET, Config, option_of
 from bpnet.config.values import MOST_NUMBERS, nearest, numbers
 from bpnet.disk import what_is_at
@@ -44,6 +46,8 @@ class ConfigReader:
         """
         ini = read_ini(text)
         for problem in ini.problems:
+            if problem.key:
+                problem.message += f"; {hint_at(problem.key, problem.value)}"
             self._report(problem)
         for override in overrides:
             self._apply(override, ini)
@@ -68,11 +72,11 @@ class ConfigReader:
         place = -self._options.index(option)
         name, equals, value = override.partition("=")
         section, dot, key = name.strip().partition(".")
-        if not (equals and dot and key):
-            message = f"expected SECTION.KEY=VALUE, found {quoted(override)}"
-            self._report(Problem(place, message))
-            return
         text = value.strip()
+        if not (equals and dot and key):
+            message = f"expected SECTION.KEY=VALUE, found {quoted(override)}; "
+            self._report(Problem(place, message + hint_to_set(name.strip(), text)))
+            return
         if (section, key) == ("model", "layers"):
             text = text.replace(",", "\n")  # a command line has one line only
         lines = [line for line in text.splitlines() if line.strip()]
@@ -83,8 +87,11 @@ class ConfigReader:
         known = [*SECTIONS, "weights"]
         for name in ini.sections:
             if name not in known:
-                near = nearest(name, known)
+                near = section_meant_by(name) or nearest(name, known)
                 hint = f"did you mean [{near}]?" if near else f"known are {', '.join(known)}"
+                if ini.section_lines[name] <= 0:  # an option's
+                    key, entry = next(iter(ini.sections[name].items()))
+                    hint = hint_to_set(f"{near or name}.{key}", entry.text)
                 unknown = f"[{shorten(name, 80)}] is unknown; {hint}"
                 self._report(Problem(ini.section_lines[name], unknown))
 
@@ -95,7 +102,8 @@ class ConfigReader:
         values: dict[str, Any] = {}
         for key, entry in ini.sections.get(name, {}).items():
             if key not in fields:
-                unknown = f"[{name}] {shorten(key, 80)} is unknown; {_nearest(key)}"
+                hint = (hint_at if entry.line > 0 else hint_to_set)(key, entry.text)
+                unknown = f"[{name}] {shorten(key, 80)} is unknown; {hint}"
                 self._report(Problem(entry.line, unknown))
                 continue
             given[f"{name}.{key}"] = self._place(entry.line)
@@ -226,19 +234,6 @@ class ConfigReader:
                 message = "cross_entropy needs targets that sum to 1 in every row"
                 found = shorten(" ".join(map(str, wrong)), 80)
                 self.problems.append(f"{place}: [data] {message}, found {found}")
-
-
-def _nearest(key: str) -> str:
-    """Return a hint at the known key that was probably meant."""
-    homes = {
-        field.name: name
-        for name, section in SECTIONS.items()
-        for field in dataclasses.fields(section)
-    }
-    if key in homes:
-        return f"it belongs to [{homes[key]}]"
-    near = nearest(key, homes)
-    return f"did you mean [{homes[near]}] {near}?" if near else "no key has a similar name"
 
 
 def _some(lengths: set[int]) -> str:

@@ -42,7 +42,7 @@ linear 10"""
 
 
 ADAM, STEP = "optimizer.name = adam | adamw", "schedule.name = step"  # keys go with these
-LAYERS = ValueReader(str, "layers", form="one per line, with its values; --set takes commas")
+LAYERS = ValueReader(str, "layers", form="one per line, after --set with commas")
 
 
 def default_layers() -> tuple[LayerSpec, ...]:

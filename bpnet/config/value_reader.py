@@ -62,4 +62,4 @@ class ValueReader(Generic[Value]):
 
 def in_words(limit: float) -> str:
     """Return a bound as it stands in a text."""
-    return f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"
+    return f"{limit:,}" if isinstance(limit, int) else f"{limit:.9g}"

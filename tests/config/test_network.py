@@ -271,7 +271,7 @@ def test_an_override_that_is_none_is_an_error(override: str) -> None:
 def test_overrides_go_through_the_same_checks(tmp_path: Path) -> None:
     overrides = ("train.epoch=3", "zzz.epochs=3", "model.layers=flatten, linear 9")
     message = file_error(tmp_path, "", *overrides)
-    assert "--set: [train] epoch is unknown; did you mean [train] epochs?" in message
+    assert "--set: [train] epoch is unknown; did you mean --set train.epochs=3?" in message
     assert "--set: [zzz] is unknown" in message
     assert "--set: the last layer, `linear 9`, must give (10,)" in message
     assert "write `linear 10`" in message
