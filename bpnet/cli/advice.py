@@ -15,11 +15,13 @@ from bpnet.cli.kinds import (
     DATASET,
     OPTION_TAKES,
     PRESET,
+    RUN,
     RUNS,
     TAKES,
     configs_in,
     fitting_command,
     kind_of,
+    run_for,
     runs_in,
     similar_path,
 )
@@ -79,9 +81,7 @@ def usage_lines(error: click.ClickException, arguments: list[str]) -> list[str]:
     lines = [f"Error: {wording(error)}"]
     told = advice(error, arguments)
     lines += [f"  try: {told}"] if told else []
-    context = getattr(error, "ctx", None)
-    if context is None:
-        return lines
+    context = getattr(error, "ctx", None) or context_of(arguments)
     path = context.command_path
     return [context.get_usage(), f"Try '{path} --help' for help.", "", *lines]
 
@@ -118,10 +118,10 @@ def advice(error: click.ClickException, arguments: list[str]) -> str | None:
     if isinstance(error, UnknownCommandError):
         return command_for(error)
     if isinstance(error, ExtraWordsError):
-        return place_of(error)
+        return place_of(error, arguments)
     if isinstance(error, click.NoSuchOption):
         return option_for(error, arguments)
-    context = getattr(error, "ctx", None)
+    context = getattr(error, "ctx", None) or context_of(arguments)
     if isinstance(error, click.MissingParameter):
         return first_example(context)
     if isinstance(error, click.exceptions.BadOptionUsage):
@@ -150,11 +150,12 @@ def command_for(error: UnknownCommandError) -> str | None:
     return None
 
 
-def place_of(error: ExtraWordsError) -> str | None:
-    """Return where a word belongs for which a command has no use."""
+def place_of(error: ExtraWordsError, arguments: list[str]) -> str | None:
+    """Return where a word belongs for which a command has no use, or the command without it."""
     from bpnet.config.other_names import meant_by
 
     context = error.ctx
+    is_end = arguments[len(arguments) - len(error.words) :] == error.words
     if context is None:
         return None
     options = options_of(context.command)
@@ -169,7 +170,7 @@ def place_of(error: ExtraWordsError) -> str | None:
     if kind == PRESET and context.info_name == "train":
         given = [text for text in context.params.values() if isinstance(text, str)]
         return command_line("curves", *given[:1], *error.words) + " (it trains each, and compares)"
-    return None
+    return command_line(*arguments[: len(arguments) - len(error.words)]) if is_end else None
 
 
 def option_for(error: click.NoSuchOption, arguments: list[str]) -> str | None:
@@ -197,6 +198,19 @@ def option_for(error: click.NoSuchOption, arguments: list[str]) -> str | None:
     if meant is not None and meant.key:
         return f"it is a setting of training: bpnet train … {meant.to_set(value)}"
     return None if meant is None else meant.advice
+
+
+def context_of(arguments: list[str]) -> click.Context:
+    """Return the context of the command that was called, where click has lost it."""
+    from bpnet.cli.group import cli
+
+    context = click.Context(cli, info_name="bpnet")
+    for word in arguments:
+        group = context.command
+        found = group.get_command(context, word) if isinstance(group, click.Group) else None
+        if found is not None:
+            context = click.Context(found, info_name=word, parent=context)
+    return context
 
 
 def find_command(name: str) -> click.Command | None:
@@ -266,23 +280,36 @@ def advise(error: BpnetError, arguments: list[str]) -> None:
     place = place_among(str(where), arguments) if where is not None else None
     if place is None or not arguments:
         return
-    word, command = arguments[place], arguments[0]
-    accepted = OPTION_TAKES.get(arguments[place - 1], TAKES.get(command, ()))
+    word, command, option = arguments[place], arguments[0], arguments[place - 1]
+    accepted = OPTION_TAKES.get(option, TAKES.get(command, ()))
     kind = kind_of(word)
     if kind in accepted:
         return
+
+    def with_word(other: str) -> tuple[str, ...]:
+        return (*arguments[:place], other, *arguments[place + 1 :])
+
     if kind is None:
-        if error.parts["try"] is None and (near := similar_path(word)) is not None:
-            words = [*arguments[:place], near, *arguments[place + 1 :]]
-            error.parts["try"], error.command = "did you mean", tuple(words)
+        is_vague = not (error.parts["try"] or "").startswith("did you mean")
+        if is_vague and (near := similar_path(word)) is not None:
+            error.parts["try"], error.command = "did you mean", with_word(near)
+        elif error.parts["try"] is None and what_is_at(Path(word)) == NOTHING:
+            error.parts["try"] = "check the path"
         return
-    if kind in (RUNS, CONFIGS):
-        inner = runs_in(Path(word)) if kind == RUNS else configs_in(Path(word))
-        names = some([str(path) for path in inner])
-        error.parts["found"] = f"{kind}: {names}"
-    else:
-        error.parts["found"] = kind
+    error.parts["found"] = (
+        f"{kind}: {some(names_in(kind, word))}" if kind in (RUNS, CONFIGS) else kind
+    )
+    if option in OPTION_TAKES and RUN in accepted:  # what follows an option is changed alone
+        run = run_for(kind, word)
+        if run is not None:
+            error.parts["try"], error.command = "", with_word(run)
+        return
     error.parts["try"], error.command = "", tuple(fitting_command(kind, word, command))
+
+
+def names_in(kind: str, word: str) -> list[str]:
+    """Return what lies in a folder of runs or of configs."""
+    return [str(path) for path in (runs_in if kind == RUNS else configs_in)(Path(word))]
 
 
 def place_among(where: str, arguments: list[str]) -> int | None:

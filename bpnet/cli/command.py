@@ -38,6 +38,10 @@ class UnknownCommandError(click.UsageError):
         self.word, self.rest = word, rest
 
 
+class MissingWordError(click.UsageError):
+    """Report that a word is missing that may stand in several ways."""
+
+
 class BpnetCommand(click.Command):
     """Show examples below the options of a command.
 

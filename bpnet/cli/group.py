@@ -49,9 +49,7 @@ class LazyGroup(BpnetGroup):
                 )
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write where presets are listed, and the exit codes."""
-        with formatter.section("Presets"):
-            formatter.write_text("`bpnet presets` lists them, and the worked examples.")
+        """Write the exit codes."""
         with formatter.section("Exit codes"):
             codes = "0 done, 1 unexpected error or failed check, 2 usage or config, 3 data, "
             codes += "4 checkpoint, 5 diverged, 6 accuracy gate missed, 129 terminal closed, "
@@ -64,5 +62,6 @@ class LazyGroup(BpnetGroup):
 def cli(debug: bool) -> None:
     """Train MNIST networks, score them, and read digits with them.
 
-    Start with `bpnet train quickstart`: it needs no download and takes seconds.
+    Start with `bpnet train quickstart`: it needs no download and takes seconds. `bpnet presets`
+    lists what else can be trained.
     """

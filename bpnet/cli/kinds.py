@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from bpnet.disk import DIRECTORY, FILE, NOTHING, what_is_at
@@ -35,7 +34,8 @@ OPTION_TAKES = {
     "--from": A_CHECKPOINT,
     "--checkpoint": A_CHECKPOINT,
 }
-RUN_FOLDER = Path("runs")
+RUN_FOLDER = Path("runs")  # where runs lie unless the user says otherwise
+NEWEST = "last"  # stands for the newest run
 
 
 def kind_of(word: str) -> str | None:
@@ -45,6 +45,8 @@ def kind_of(word: str) -> str | None:
 
     path = Path(word)
     found = what_is_at(path)
+    if found == NOTHING and word == NEWEST:
+        return RUN if runs_in(RUN_FOLDER) else None
     if found == FILE:
         suffix = path.suffix.lower()
         kinds = {".npz": CHECKPOINT, ".ini": CONFIG_FILE} | dict.fromkeys(PICTURE_SUFFIXES, PICTURE)
@@ -94,20 +96,27 @@ def fitting_command(kind: str, word: str, command: str) -> list[str]:
         if command in ("eval", "report"):
             return [command, "last", "--dataset", word]
         return ["train", "mlp", "--dataset", word]
-    if kind in (PRESET, CONFIG_FILE):
-        trained = [run for run in runs_in(RUN_FOLDER) if run.name.startswith(f"{Path(word).stem}-")]
-        if A_CHECKPOINT[1] in TAKES.get(command, ()) and trained:
-            return [command, str(trained[0])]
-        if command == "predict" and trained:
-            return fitting_command(RUN, str(trained[0]), command)
+    if kind == CONFIGS:
+        first = str(configs_in(Path(word))[0])
+        return [command if CONFIG_FILE in TAKES.get(command, ()) else "train", first]
+    run = run_for(kind, word)
+    if kind in (PRESET, CONFIG_FILE) and (run is None or not command):
         return ["train", word]
-    if kind in (RUNS, CONFIGS):
-        inner = (runs_in if kind == RUNS else configs_in)(Path(word))[0]
-        inner_kind = RUN if kind == RUNS else CONFIG_FILE
-        if inner_kind in TAKES.get(command, ()):
-            return [command, str(inner)]
-        return fitting_command(inner_kind, str(inner), command)
+    if run is not None:
+        if RUN in TAKES.get(command, ()):
+            return [command, run]
+        return _with_checkpoint(RUN, run, command)
     return _with_checkpoint(kind, word, command)
+
+
+def run_for(kind: str, word: str) -> str | None:
+    """Return the newest run of a config or of a folder of runs, if there is one."""
+    if kind == RUNS:
+        return str(runs_in(Path(word))[0])
+    if kind not in (PRESET, CONFIG_FILE):
+        return None
+    name = f"{Path(word).stem}-"
+    return next((str(run) for run in runs_in(RUN_FOLDER) if run.name.startswith(name)), None)
 
 
 def _with_checkpoint(kind: str, word: str, command: str) -> list[str]:
@@ -119,7 +128,8 @@ def _with_checkpoint(kind: str, word: str, command: str) -> list[str]:
     if command == "train":
         return ["train", "--resume" if kind == RUN else "--from", word]
     if command in ("trace", "gradcheck", "bench", "config") and kind == RUN:
-        return [command, os.path.join(word, CONFIG)]  # noqa: PTH118
+        run = runs_in(RUN_FOLDER)[0] if word == NEWEST else Path(word)
+        return [command, str(run / CONFIG)]
     if command == "verify-run":
         return ["verify-run", str(Path(word).parent)]
     return ["eval", word]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from bpnet.cli.command import MissingWordError
 from bpnet.machine import UNKNOWN
 
 if TYPE_CHECKING:
@@ -127,10 +128,8 @@ def with_config(explanation: str, *, required: bool = False) -> Callable[[Functi
 
     def nothing() -> None:
         if required:
-            context = click.get_current_context()
-            raise click.MissingParameter(
-                f"name a config, {CONFIG}: a plain word, or after --config", context
-            )
+            message = f"name a config, {CONFIG}: a plain word, or after --config."
+            raise MissingWordError(message, click.get_current_context())
 
     return _both_ways("source", explanation, nothing, several=False)
 

@@ -18,14 +18,16 @@ TIME = re.compile(r"\bin ((?:(?!\bin )[^;])*?) on two cores")
 
 
 @click.command(
-    cls=BpnetCommand, examples={"presets": "", "presets --json": "the same for programs"}
+    cls=BpnetCommand,
+    short_help="List the presets and the worked examples.",
+    examples={"presets": "as tables", "presets --json": "for programs"},
 )
 @as_json
 def command(as_json: bool) -> None:
     """List the presets, with what each is expected to reach, and the worked examples.
 
-    Both stand wherever a command takes a config. Accuracy and time were measured on the test set and
-    on two cores, as the file of each preset says: `bpnet config PRESET` shows it.
+    Both stand wherever a command takes a config. Accuracy (of the test set) and time were measured
+    as the file of each preset says, which `bpnet config PRESET` shows.
     """
     from bpnet.config.presets import example_paths, preset_paths
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from bpnet.cli.checkpoints import described
+from bpnet.cli.command import MissingWordError
 from bpnet.cli.options import as_on
 from bpnet.cli.output import note
 from bpnet.disk import DIRECTORY, what_is_at
@@ -69,7 +70,7 @@ def settle(
     if source is None:
         message = "name a config, FILE|PRESET|EXAMPLE: a plain word, or after --config; "
         message += "or --resume a run, or start --from its weights."
-        raise click.UsageError(message)
+        raise MissingWordError(message)
     return RunStart(load_config(source, overrides))
 
 

@@ -1,4 +1,4 @@
-"""Speak with shells: the scripts that they load, and answers to what they ask while words are typed.
+"""Speak with shells: the scripts that they load, and answers to what those ask.
 
 What a script asks, `bash_complete` for example, stands in the environment. The answer is a word in
 each line, `WORD` or `WORD<tab>HELP`. A word that ends with `/` or `=` is followed by no blank.

@@ -121,8 +121,9 @@ def command(
     """Train a network and score it on the test set.
 
     A config is a preset, a worked example (`bpnet presets` lists both) or a file (`bpnet config`
-    makes one). The run directory holds config.ini, environment.json, metrics.jsonl and two checkpoints,
-    last.npz and best.npz. Ctrl-C finishes the current step, saves, and shows how to continue.
+    makes one). The run directory holds config.ini, environment.json, metrics.jsonl and two
+    checkpoints, last.npz and best.npz. Ctrl-C finishes the current step, saves, and shows how to
+    continue.
     """
     from bpnet.background import Background
     from bpnet.cli.download_progress import DownloadProgress

@@ -175,8 +175,8 @@ def explain(name: str) -> Explained:
         "there is no such setting",
         where=name,
         expected="SECTION.KEY, a section, a key, or the kind of a layer",
-        hint=hint or "see all of them",
-        command=("config", "--explain") if hint is None else ("config", "--explain", near or ""),
+        hint=hint or "all are listed by",
+        command=() if hint else ("config", "--explain"),
     )
 
 

@@ -48,7 +48,7 @@ class Problem:
     Args:
         line: counted from 1.
         message: what is wrong.
-        key: that stands in the wrong place, if one does.
+        key: that is unknown or in the wrong place, if one is: the right one may be found.
         value: of that key.
     """
 

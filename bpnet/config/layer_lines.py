@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bpnet.config.value_reader import ValueReader
+from bpnet.config.setting import ValueReader
 from bpnet.config.values import Value, nearest, number, whole, yes_or_no
 from bpnet.errors import quoted
 from bpnet.nn.facts import Option

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from bpnet.config.setting import ValueReader
 from bpnet.config.settings import SECTIONS
-from bpnet.config.value_reader import ValueReader
 from bpnet.config.values import nearest
 
 KEYS = {  # names elsewhere, without - and _, for each key

@@ -54,12 +54,21 @@ def find_config(name: str) -> Path:
     known = examples | presets
     if name in known:
         return known[name]
+    if found != NOTHING:
+        raise ConfigError(
+            "this is not a config",
+            where=name,
+            expected="the path of a file, a preset or a worked example",
+            found=found,
+            hint="choose one from the list of",
+            command=("presets",),
+        )
     near = nearest(path.stem, known)
     raise ConfigError(
         "there is no such config",
         where=name,
         expected=f"a file, one of the presets {', '.join(presets)}, "
         f"or one of the examples {', '.join(examples)}",
-        found="none of these" if found == NOTHING else found,
-        hint=f"did you mean {near}?" if near and found == NOTHING else None,
+        found="none of these",
+        hint=f"did you mean {near}?" if near else None,
     )

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bpnet.config.data_settings import DataConfig
-from bpnet.config.hints import hint_at, hint_to_set
 from bpnet.config.ini import Entry, Ini, Problem, read_ini
 from bpnet.config.layer_lines import LayerSpec, read_layer, unbalanced
-from bpnet.config.other_names import section_meant_by
 from bpnet.config.settings import SECTIONS, SET, Config, option_of
 from bpnet.config.values import MOST_NUMBERS, nearest, numbers
 from bpnet.disk import what_is_at
@@ -46,8 +44,6 @@ class ConfigReader:
         """
         ini = read_ini(text)
         for problem in ini.problems:
-            if problem.key:
-                problem.message += f"; {hint_at(problem.key, problem.value)}"
             self._report(problem)
         for override in overrides:
             self._apply(override, ini)
@@ -60,7 +56,13 @@ class ConfigReader:
 
     def _report(self, problem: Problem) -> None:
         """Note one problem with its place: a line, or the option that the setting came with."""
-        self.problems.append(f"{self._place(problem.line)}: {problem.message}")
+        message = problem.message
+        if problem.key:
+            from bpnet.config.hints import hint_at, hint_to_set  # only where something is wrong
+
+            hint = hint_at if problem.line > 0 else hint_to_set
+            message += f"; {hint(problem.key, problem.value)}"
+        self.problems.append(f"{self._place(problem.line)}: {message}")
 
     def _place(self, line: int) -> str:
         return f"{self.source}:{line}" if line > 0 else self._options[-line]
@@ -74,8 +76,8 @@ class ConfigReader:
         section, dot, key = name.strip().partition(".")
         text = value.strip()
         if not (equals and dot and key):
-            message = f"expected SECTION.KEY=VALUE, found {quoted(override)}; "
-            self._report(Problem(place, message + hint_to_set(name.strip(), text)))
+            message = f"expected SECTION.KEY=VALUE, found {quoted(override)}"
+            self._report(Problem(place, message, name.strip(), text))
             return
         if (section, key) == ("model", "layers"):
             text = text.replace(",", "\n")  # a command line has one line only
@@ -87,13 +89,17 @@ class ConfigReader:
         known = [*SECTIONS, "weights"]
         for name in ini.sections:
             if name not in known:
+                from bpnet.config.other_names import section_meant_by
+
                 near = section_meant_by(name) or nearest(name, known)
-                hint = f"did you mean [{near}]?" if near else f"known are {', '.join(known)}"
-                if ini.section_lines[name] <= 0:  # an option's
-                    key, entry = next(iter(ini.sections[name].items()))
-                    hint = hint_to_set(f"{near or name}.{key}", entry.text)
-                unknown = f"[{shorten(name, 80)}] is unknown; {hint}"
-                self._report(Problem(ini.section_lines[name], unknown))
+                unknown = f"[{shorten(name, 80)}] is unknown"
+                line = ini.section_lines[name]
+                if line > 0:
+                    hint = f"did you mean [{near}]?" if near else f"known are {', '.join(known)}"
+                    self._report(Problem(line, f"{unknown}; {hint}"))
+                    continue
+                for key, entry in ini.sections[name].items():  # an option's
+                    self._report(Problem(line, unknown, f"{near or name}.{key}", entry.text))
 
     def _section(self, name: str, ini: Ini, given: dict[str, str]) -> Any:
         """Read the keys of one section into its dataclass."""
@@ -102,9 +108,8 @@ class ConfigReader:
         values: dict[str, Any] = {}
         for key, entry in ini.sections.get(name, {}).items():
             if key not in fields:
-                hint = (hint_at if entry.line > 0 else hint_to_set)(key, entry.text)
-                unknown = f"[{name}] {shorten(key, 80)} is unknown; {hint}"
-                self._report(Problem(entry.line, unknown))
+                unknown = f"[{name}] {shorten(key, 80)} is unknown"
+                self._report(Problem(entry.line, unknown, key, entry.text))
                 continue
             given[f"{name}.{key}"] = self._place(entry.line)
             if (name, key) == ("model", "layers"):

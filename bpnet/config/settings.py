@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bpnet.config.data_settings import AugmentConfig, DataConfig
-from bpnet.config.setting import setting
-from bpnet.config.value_reader import ValueReader
+from bpnet.config.setting import ValueReader, setting
 from bpnet.config.values import (
     LARGEST_REAL,
     LARGEST_SEED,

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from bpnet.config.value_reader import ValueReader
+from bpnet.config.setting import ValueReader
 from bpnet.errors import quoted
 
 # Above what anyone wants, below what a machine cannot do.

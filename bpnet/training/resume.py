@@ -151,6 +151,7 @@ def read_epochs(text: str) -> tuple[bool, int]:
             "--epochs does not understand this",
             expected=f"N, epochs in all, or +N, epochs more than now; at most {MOST_EPOCHS:,}",
             found=text,
+            hint="write --epochs 10, for example",
         )
     return text.startswith("+"), int(text)
 
