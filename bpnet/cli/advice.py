@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bpnet.cli.command import BpnetCommand, BpnetGroup, ExtraWordsError, UnknownCommandError
+from bpnet.cli.command import (
+    BpnetCommand,
+    BpnetGroup,
+    ExtraWordsError,
+    MissingWordError,
+    UnknownCommandError,
+)
 from bpnet.cli.kinds import (
     CONFIGS,
     DATASET,
@@ -122,7 +128,7 @@ def advice(error: click.ClickException, arguments: list[str]) -> str | None:
     if isinstance(error, click.NoSuchOption):
         return option_for(error, arguments)
     context = getattr(error, "ctx", None) or context_of(arguments)
-    if isinstance(error, click.MissingParameter):
+    if isinstance(error, click.MissingParameter | MissingWordError):
         return first_example(context)
     if isinstance(error, click.exceptions.BadOptionUsage):
         return usage_of(error.option_name, context)

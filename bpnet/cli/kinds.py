@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from bpnet.disk import DIRECTORY, FILE, NOTHING, what_is_at
@@ -146,5 +147,6 @@ def similar_path(word: str) -> str | None:
         names = [found.name for found in path.parent.iterdir()]
     except (OSError, ValueError):
         return None
-    near = nearest(path.name, names)
+    beginnings = {re.sub(r"-\d{8}-\d{6}(-\d+)?$", "", name): name for name in sorted(names)}
+    near = nearest(path.name, names) or beginnings.get(nearest(path.name, beginnings) or "")
     return None if near is None else str(path.with_name(near))

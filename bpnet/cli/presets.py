@@ -13,7 +13,7 @@ from bpnet.cli.options import as_json, command_line
 from bpnet.cli.output import show, show_json
 from bpnet.cli.tables import show_table
 
-ACCURACY = re.compile(r"(\d+(?:\.\d+)?) %")
+ACCURACY = re.compile(r"(?:about )?(\d+(?:\.\d+)?)(?: ± [\d.]+)? %")
 TIME = re.compile(r"\bin ((?:(?!\bin )[^;])*?) on two cores")
 
 
@@ -54,12 +54,12 @@ def describe(name: str, path: Path) -> dict[str, Any]:
 
     comment = opening_comment(read_text(path))
     told = " ".join(comment[1:])
-    accuracy, time = ACCURACY.search(told), TIME.search(told)
+    accuracy, time = ACCURACY.match(told), TIME.search(told)
     return {
         "name": name,
         "description": comment[0] if comment else "",
         "parameters": count_parameters(load_config(str(path))),
-        "accuracy": round(float(accuracy[1]) / 100, 6) if accuracy and time else None,
+        "accuracy": round(float(accuracy[1]) / 100, 6) if accuracy else None,
         "time": time[1].rpartition(", ")[2] if time else None,
         "path": str(path.absolute()),
     }
