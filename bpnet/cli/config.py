@@ -131,8 +131,8 @@ def show_explained(found: Explained) -> None:
         show_layer(layer, below=bool(found.settings))
     if len(found.layers) > 1:
         show("")
-        rows = [(layer.usage, layer.meaning) for layer in found.layers]
-        show_table(("layer", "meaning"), rows)
+        kinds = [(layer.usage, layer.meaning) for layer in found.layers]
+        show_table(("layer", "meaning"), kinds)
 
 
 def show_setting(facts: SettingFacts) -> None:

@@ -98,7 +98,7 @@ def _unforeseen(error: Exception) -> list[str]:
 def _advise(error: BpnetError, arguments: list[str]) -> None:
     """Add what to type to an error about a word that belongs elsewhere."""
     if error.parts["where"] is not None:
-        from bpnet.cli.advice import advise
+        from bpnet.cli.misplaced import advise
 
         advise(error, arguments)
 

@@ -51,7 +51,7 @@ class PathType(click.Path):
         return paths(incomplete, () if self.folders else self.suffixes or None)
 
 
-class Offered(click.ParamType):
+class Offered(click.types.StringParamType):
     """Take any text, and offer what may complete it.
 
     Args:
@@ -59,7 +59,7 @@ class Offered(click.ParamType):
     """
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.offer = name
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -67,7 +67,7 @@ class Offered(click.ParamType):
         """Offer what may complete the word."""
         from bpnet.cli import offers
 
-        found: list[CompletionItem] = getattr(offers, self.name)(incomplete)
+        found: list[CompletionItem] = getattr(offers, self.offer)(incomplete)
         return found
 
 

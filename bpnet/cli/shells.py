@@ -7,6 +7,7 @@ each line, `WORD` or `WORD<tab>HELP`. A word that ends with `/` or `=` is follow
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 from click.shell_completion import (
@@ -19,7 +20,8 @@ from click.shell_completion import (
 )
 
 ASKED = "_BPNET_COMPLETE"  # where a script says what it asks
-GOES_ON = ("/", "=")
+BREAKS = ("=", ":")  # where bash splits words
+SPECIAL = re.compile(r"[^\w@%+=:,./~-]")  # characters that bash would not take for a part of a word
 
 # An older bash, such as that of macOS, sorts words, and cannot leave a blank out for some of them.
 BASH = """\
@@ -85,14 +87,16 @@ class Bash(BashComplete):
 
     def get_completion_args(self) -> tuple[list[str], str]:
         """Return the words before the one that is typed, and that one, put together again."""
-        given, place = os.environ["COMP_WORDS"].split("\n"), int(os.environ["COMP_CWORD"])
-        words, self.typed = joined(given[: place + 1] + [""] * (place + 1 - len(given)))
+        given, place = given_words()
+        given = [*given, ""][: place + 1]
+        *words, self.typed = joined(given)
+        replaced = 0 if given[-1] in BREAKS else len(given[-1])
+        self.kept = len(self.typed) - replaced
         return unquoted(words)[1:], "".join(unquoted([self.typed]))
 
     def format_completion(self, item: CompletionItem) -> str:
         """Return a word, without the part that bash does not replace."""
-        kept = max(self.typed.rfind("="), self.typed.rfind(":")) + 1
-        return item.value[kept:] if item.value.startswith(self.typed[:kept]) else item.value
+        return SPECIAL.sub(r"\\\g<0>", whole(self.typed, item.value)[self.kept :])
 
 
 class Zsh(ZshComplete):
@@ -102,13 +106,14 @@ class Zsh(ZshComplete):
 
     def get_completion_args(self) -> tuple[list[str], str]:
         """Return the words before the one that is typed, and that one."""
-        given, place = os.environ["COMP_WORDS"].split("\n"), int(os.environ["COMP_CWORD"])
-        words = unquoted(given)
-        return words[1:place], words[place] if place < len(words) else ""
+        given, place = given_words()
+        words = unquoted([*given, ""][: place + 1])
+        self.typed = words[-1]
+        return words[1:-1], self.typed
 
     def format_completion(self, item: CompletionItem) -> str:
         """Return a word and its help."""
-        return f"{item.value}\t{item.help}" if item.help else item.value
+        return with_help(whole(self.typed, item.value), item)
 
 
 class Fish(FishComplete):
@@ -119,11 +124,28 @@ class Fish(FishComplete):
     def get_completion_args(self) -> tuple[list[str], str]:
         """Return the words before the one that is typed, and that one."""
         words = unquoted(os.environ["COMP_WORDS"].split("\n"))
-        return words[1:], "".join(unquoted([os.environ["COMP_CWORD"]]))
+        self.typed = "".join(unquoted([os.environ["COMP_CWORD"]]))
+        return words[1:], self.typed
 
     def format_completion(self, item: CompletionItem) -> str:
         """Return a word and its help."""
-        return f"{item.value}\t{item.help}" if item.help else item.value
+        return with_help(whole(self.typed, item.value), item)
+
+
+def given_words() -> tuple[list[str], int]:
+    """Return the words of the line, and which of them is typed."""
+    return os.environ["COMP_WORDS"].split("\n"), int(os.environ["COMP_CWORD"])
+
+
+def whole(typed: str, value: str) -> str:
+    """Return a value with the option before it, where that was typed in the same word."""
+    is_value = typed.startswith("--") and not value.startswith("--")
+    return typed[: typed.find("=") + 1] * is_value + value
+
+
+def with_help(word: str, item: CompletionItem) -> str:
+    """Return a word, and what is told of it behind a tabulator."""
+    return f"{word}\t{item.help}" if item.help else word
 
 
 KINDS: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": Zsh, "fish": Fish}
@@ -134,20 +156,18 @@ def unquoted(words: list[str]) -> list[str]:
     return ["".join(split_arg_string(word)[:1]) for word in words]
 
 
-def joined(words: list[str]) -> tuple[list[str], str]:
-    """Put together what bash has split at `=` and `:`; return the last word apart."""
+def joined(words: list[str]) -> list[str]:
+    """Put together what bash has split at `=` and `:`."""
     found: list[str] = []
-    is_open = False
+    is_open = False  # a sign has just been joined
     for word in words:
-        is_sign = bool(found) and word in ("=", ":")
-        if is_sign or (is_open and word):
+        is_sign = word in BREAKS and bool(found)
+        if is_sign or is_open:
             found[-1] += word
-        elif not is_open:
+        else:
             found.append(word)
         is_open = is_sign
-    if is_open is False and words[-1:] == [""] and found[-1:] != [""]:
-        return found[:-1], found[-1]
-    return found[:-1], found[-1]
+    return found
 
 
 def script(shell: str, name: str) -> str:

@@ -57,6 +57,7 @@ def _drawn(
     Cells become plain texts of rich after they are escaped, so nothing in them is markup, and the
     only sequences for the terminal are those that rich adds itself; with NO_COLOR it adds none.
     """
+    import io
     import shutil
 
     from rich.console import Console
@@ -71,11 +72,13 @@ def _drawn(
     for row in rows:
         table.add_row(*(Text(escaped(cell)) for cell in row))
     has_colours = not os.environ.get("NO_COLOR")
-    system = "standard" if has_colours else None
     console = Console(
-        width=width, force_terminal=True, color_system=system, no_color=not has_colours,
-        legacy_windows=False, highlight=False, emoji=False, markup=False,
-    )  # fmt: skip
+        width=width,
+        force_terminal=True,
+        color_system="standard" if has_colours else None,
+        legacy_windows=False,
+        file=io.StringIO(),
+    )
     with console.capture() as captured:
         console.print(table)
     return [line.rstrip() for line in captured.get().rstrip("\n").split("\n")]
