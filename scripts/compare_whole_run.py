@@ -26,9 +26,10 @@ from peers.kernels import description, environment
 from provenance import ROOT, commit
 
 from bpnet.bench.load import LoadMeter
+from bpnet.config.data_settings import AugmentConfig
 from bpnet.config.loading import load_config
 from bpnet.config.network import build_layers
-from bpnet.config.settings import AugmentConfig, Config
+from bpnet.config.settings import Config
 from bpnet.data.files.catalogue import MNIST
 from bpnet.data.files.directory import DataDirectory, data_directory
 from bpnet.data.mnist import dataset_folder

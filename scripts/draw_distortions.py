@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from bpnet.config.settings import AugmentConfig
+from bpnet.config.data_settings import AugmentConfig
 from bpnet.data.distortion.augment import Augmenter
 from bpnet.data.synthetic import draw_digits
 

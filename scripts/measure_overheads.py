@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bpnet.config.settings import AugmentConfig
+from bpnet.config.data_settings import AugmentConfig
 
 PRESETS = ("mlp", "mlp800", "lenet5", "fast", "convnet")
 SHORT = ("convnet",)  # one epoch is long enough

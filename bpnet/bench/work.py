@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet.config.data_settings import AugmentConfig
 from bpnet.config.network import LIKE_MNIST, known_outputs
-from bpnet.config.settings import AugmentConfig, Config
+from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.data.load import load_dataset
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bpnet.cli.command import BpnetCommand
 from bpnet.cli.narrow import fitted, fitted_text
-from bpnet.cli.options import ConfigCommand, as_json, with_configs
+from bpnet.cli.options import WORKERS, as_json, with_configs
 from bpnet.cli.output import note, show, show_json
 from bpnet.disk import FILE, what_is_at
 
@@ -27,7 +28,15 @@ HEADINGS = (  # where its fields stand below each other
 SECONDS = 6.0  # of timing, per config and batch size
 
 
-@click.command(cls=ConfigCommand, short_help="Measure speed against this machine's peak.")
+@click.command(
+    cls=BpnetCommand,
+    short_help="Measure speed against this machine's peak.",
+    examples={
+        "bench mlp": "one network, layer by layer",
+        "bench mlp fast --batch-size 128": "two, with larger batches",
+        "bench --show-choices": "the sizes that fit this processor",
+    },
+)
 @with_configs("What to measure", default=NETS)
 @click.option(
     "--batch-size",
@@ -38,7 +47,10 @@ SECONDS = 6.0  # of timing, per config and batch size
     help="Default: the config's own; may be given several times.",
 )
 @click.option(
-    "--workers", metavar="N|KIND", help='For example 2, threads, processes, "2 threads" or auto.'
+    "--workers",
+    type=WORKERS,
+    metavar="N|KIND",
+    help='For example 2, threads, processes, "2 threads" or auto.',
 )
 @click.option(
     "--show-choices", is_flag=True, help="Show which sizes fit this processor; measure nothing."

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli.options import PATH, ConfigCommand, as_json, command_line, data_dir, with_settings
+from bpnet.cli.command import BpnetCommand
+from bpnet.cli.options import (
+    A_CONFIG_OR_RUN,
+    PathType,
+    as_json,
+    command_line,
+    data_dir,
+    with_settings,
+)
 from bpnet.cli.output import note, show, show_json
 from bpnet.config.presets import example_paths, preset_paths
 from bpnet.disk import DIRECTORY, what_is_at
@@ -46,8 +54,22 @@ class Plan:
     dataset: Dataset
 
 
-@click.command(cls=ConfigCommand)
-@click.argument("sources", nargs=-1, required=True, metavar="CONFIG|PRESET|EXAMPLE|RUN_DIR…")
+@click.command(
+    cls=BpnetCommand,
+    short_help="Train networks, or read runs, and compare how they learn.",
+    examples={
+        "curves neuron neuron-cross-entropy": "two costs, one bad start",
+        "curves last": "the newest run",
+        "curves last --metric loss": "another measure",
+    },
+)
+@click.argument(
+    "sources",
+    type=A_CONFIG_OR_RUN,
+    nargs=-1,
+    required=True,
+    metavar="CONFIG|PRESET|EXAMPLE|RUN_DIR…",
+)
 @click.option(
     "--metric",
     type=click.Choice(METRICS),
@@ -64,7 +86,7 @@ class Plan:
     "-o",
     "--output",
     "picture",
-    type=PATH,
+    type=PathType(".png"),
     metavar="PICTURE.png",
     help="Also draw the curves there; needs matplotlib (pip install matplotlib).",
 )

@@ -5,13 +5,14 @@ from pathlib import Path
 import click
 
 from bpnet.cli import data_clean, data_import, data_info, options
+from bpnet.cli.command import BpnetGroup
 from bpnet.cli.output import show
 from bpnet.config.values import LARGEST_SEED, MOST_DRAWN
 
 KNOWN_NAMES = ["mnist", "fashion_mnist"]  # as in the catalogue, which is slower to import
 
 
-@click.group(name="data")
+@click.group(name="data", cls=BpnetGroup)
 def command() -> None:
     """Fetch, import, check, draw or remove the data sets.
 
@@ -22,7 +23,13 @@ def command() -> None:
     """
 
 
-@command.command(short_help="Download what is missing.")
+@command.command(
+    short_help="Download what is missing.",
+    examples={
+        "data fetch": "MNIST, 11 MB",
+        "data fetch fashion_mnist": "clothes instead of digits",
+    },
+)
 @click.argument("name", type=click.Choice(KNOWN_NAMES), default="mnist")
 @options.data_dir
 @options.mirror
@@ -47,7 +54,13 @@ for subcommand in (data_import.command, data_info.command, data_clean.command):
     command.add_command(subcommand)
 
 
-@command.command(short_help="Compare the files with their checksums.")
+@command.command(
+    short_help="Compare the files with their checksums.",
+    examples={
+        "data verify": "MNIST",
+        "data verify fashion_mnist": "clothes instead of digits",
+    },
+)
 @click.argument("name", type=click.Choice(KNOWN_NAMES), default="mnist")
 @options.data_dir
 def verify(name: str, data_dir: Path | None) -> None:
@@ -63,7 +76,13 @@ def verify(name: str, data_dir: Path | None) -> None:
             raise report.problem
 
 
-@command.command(short_help="Draw the synthetic data set.")
+@command.command(
+    short_help="Draw the synthetic data set.",
+    examples={
+        "data synthesize": "as many digits as MNIST has",
+        "data synthesize --train 1000 --test 100 --seed 7": "a few other ones",
+    },
+)
 @click.option(
     "--train",
     type=click.IntRange(10, MOST_DRAWN),

@@ -8,11 +8,20 @@ from typing import Any
 import click
 
 from bpnet.cli import options
+from bpnet.cli.command import BpnetCommand
 from bpnet.cli.output import show, show_json
 
 
-@click.command(name="clean", short_help="Free the cache.")
-@click.argument("names", nargs=-1, metavar="[NAME]…")
+@click.command(
+    name="clean",
+    cls=BpnetCommand,
+    short_help="Free the cache.",
+    examples={
+        "data clean --dry-run": "what would be removed",
+        "data clean synthetic": "drawn digits alone",
+    },
+)
+@click.argument("names", type=options.A_DATASET, nargs=-1, metavar="[NAME]…")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @options.data_dir
 @options.as_json

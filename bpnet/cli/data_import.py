@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bpnet.cli import options
+from bpnet.cli.command import BpnetCommand
 from bpnet.cli.output import note, show
 from bpnet.cli.run_start import data_option
 from bpnet.errors import counted, quoted, some
@@ -33,7 +34,14 @@ def read_size(
     return sides
 
 
-@click.command(name="import", short_help="Import files that you have.")
+@click.command(
+    name="import",
+    cls=BpnetCommand,
+    short_help="Import files that you have.",
+    examples={
+        "data import . --name mine": "what lies in this folder",
+    },
+)
 @click.argument("source", type=options.PATH)
 @click.argument("word", metavar="[NAME]", required=False)
 @click.option("--name", metavar="NAME", help="What the data set is to be called.")

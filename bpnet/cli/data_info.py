@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli import options
+from bpnet.cli.command import BpnetCommand
 from bpnet.cli.output import show, show_json
 from bpnet.errors import DataError, some
 
@@ -16,8 +17,16 @@ if TYPE_CHECKING:
     from bpnet.data.mnist import FileReport
 
 
-@click.command(name="info", short_help="Show what is there and where.")
-@click.argument("name", metavar="[NAME]", required=False)
+@click.command(
+    name="info",
+    cls=BpnetCommand,
+    short_help="Show what is there and where.",
+    examples={
+        "data info": "all data sets",
+        "data info mnist": "one of them",
+    },
+)
+@click.argument("name", type=options.A_DATASET, metavar="[NAME]", required=False)
 @options.data_dir
 @options.as_json
 def command(name: str | None, data_dir: Path | None, as_json: bool) -> None:

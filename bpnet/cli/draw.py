@@ -7,14 +7,22 @@ from pathlib import Path
 import click
 
 from bpnet.cli.checkpoints import CHECKPOINT, open_checkpoint
-from bpnet.cli.options import PATH
+from bpnet.cli.command import BpnetCommand
+from bpnet.cli.options import PathType
 from bpnet.cli.output import note, show
 from bpnet.disk import reason
 from bpnet.errors import ConfigError, DataError
 from bpnet.model.run_files import WEIGHTS
 
 
-@click.command()
+@click.command(
+    cls=BpnetCommand,
+    short_help="Draw a digit in the browser, and see the answer at once.",
+    examples={
+        "draw": "with the weights that ship with bpnet",
+        "draw --checkpoint last": "with the newest run",
+    },
+)
 @click.option(
     "--checkpoint",
     type=CHECKPOINT,
@@ -24,7 +32,7 @@ from bpnet.model.run_files import WEIGHTS
 @click.option(
     "-o",
     "--output",
-    type=PATH,
+    type=PathType(".html"),
     metavar="FILE.html",
     help="Where to write the page; default: the user's cache directory.",
 )

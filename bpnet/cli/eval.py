@@ -11,6 +11,7 @@ import click
 
 from bpnet.cli import options
 from bpnet.cli.checkpoints import CHECKPOINT, open_checkpoint
+from bpnet.cli.command import BpnetCommand
 from bpnet.cli.eval_text import text
 from bpnet.cli.narrow import fitted_text
 from bpnet.cli.options import views
@@ -23,7 +24,15 @@ if TYPE_CHECKING:
     from bpnet.model.score import Score
 
 
-@click.command(short_help="Score a checkpoint: loss, accuracy, errors, calibration.")
+@click.command(
+    cls=BpnetCommand,
+    short_help="Score a checkpoint on a data set.",
+    examples={
+        "eval last": "the newest run",
+        "eval digits": "the weights that ship with bpnet",
+        "eval last --split validation --json": "on held-out samples, for programs",
+    },
+)
 @click.argument(
     "checkpoints",
     nargs=-1,
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
 @options.data_dir
 @click.option(
     "--dataset",
+    type=options.A_DATASET,
     metavar="NAME|DIR",
     help="Data set, or folder of IDX files; default: the one it was trained on.",
 )

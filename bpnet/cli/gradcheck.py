@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bpnet.cli.command import BpnetCommand
 from bpnet.cli.narrow import fitted, fitted_text
-from bpnet.cli.options import ConfigCommand, as_json, with_config, with_settings
+from bpnet.cli.options import as_json, with_config, with_settings
 from bpnet.cli.output import show, show_json
 
 if TYPE_CHECKING:
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
 SECONDS = 1.0  # of timing passes
 
 
-@click.command(cls=ConfigCommand, short_help="Check every gradient against central differences.")
+@click.command(
+    cls=BpnetCommand,
+    short_help="Check every gradient against central differences.",
+    examples={
+        "gradcheck sigmoid": "a small network",
+        "gradcheck chain --elements": "every element of every parameter as well",
+        "gradcheck mlp --sabotage 3.relu": "plant a mistake, and see it found",
+    },
+)
 @with_config("What to check.", required=True)
 @with_settings
 @click.option("--elements", is_flag=True, help="Check every element of every parameter as well.")

@@ -4,29 +4,20 @@ from importlib import import_module
 
 import click
 
+from bpnet.cli.command import BpnetGroup
 from bpnet.version import __version__
 
-COMMANDS = (
-    "train",
-    "eval",
-    "predict",
-    "draw",
-    "data",
-    "summary",
-    "trace",
-    "gradcheck",
-    "curves",
-    "report",
-    "export",
-    "import",
-    "bench",
-    "verify-run",
-    "runs",
-)
+GROUPS = {  # in the order in which a newcomer meets them
+    "Begin": ("train", "presets", "config", "completion"),
+    "Use": ("eval", "predict", "draw", "data", "export", "import"),
+    "Look": ("summary", "trace", "curves", "report", "runs"),
+    "Check": ("gradcheck", "bench", "verify-run"),
+}
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 MODULES = {"import": "import_weights"}  # Python keeps the word to itself
 
 
-class LazyGroup(click.Group):
+class LazyGroup(BpnetGroup):
     """Import a command's module only when it is needed, so that `--help` stays instant."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -41,11 +32,26 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(f"bpnet.cli.{module}").command
         return command
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the presets and the exit codes below the commands."""
-        from bpnet.cli.options import write_presets
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words behind `bpnet`; `help train` is `train --help`."""
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        return super().parse_args(ctx, args)
 
-        write_presets(formatter)
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands in groups."""
+        commands = {name: self.get_command(ctx, name) for name in COMMANDS}
+        room = formatter.width - 6 - max(map(len, COMMANDS))
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                found = [(name, commands[name]) for name in names]
+                formatter.write_dl(
+                    [(name, one.get_short_help_str(room)) for name, one in found if one],
+                    col_spacing=2 + max(map(len, COMMANDS)) - max(map(len, names)),
+                )
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the exit codes."""
         with formatter.section("Exit codes"):
             codes = "0 done, 1 unexpected error or failed check, 2 usage or config, 3 data, "
             codes += "4 checkpoint, 5 diverged, 6 accuracy gate missed, 129 terminal closed, "
@@ -58,5 +64,6 @@ class LazyGroup(click.Group):
 def cli(debug: bool) -> None:
     """Train MNIST networks, score them, and read digits with them.
 
-    Start with `bpnet train --config quickstart`: it needs no download and takes seconds.
+    Start with `bpnet train quickstart`: it needs no download and takes seconds. `bpnet presets`
+    lists what else can be trained.
     """

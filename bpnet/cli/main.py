@@ -7,24 +7,29 @@ from __future__ import annotations
 
 import errno
 import gc
-import io
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING
 
 from bpnet.cli.output import ReaderGoneError, guarded_streams, note, open_standard_streams
 from bpnet.cli.signals import StopAtOnce, StopSignal, handle_signals
-from bpnet.errors import BpnetError, escaped
+from bpnet.errors import BpnetError
 
 if TYPE_CHECKING:
-    import click
+    pass
 
+COMPLETION = "_BPNET_COMPLETE"  # in the environment: what a shell's script asks
 LOOK_FOR_GARBAGE = 100_000  # objects: modules that are loaded are none
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and leave with its exit code; or answer a shell that completes words."""
     gc.set_threshold(LOOK_FOR_GARBAGE)
+    if question := os.environ.get(COMPLETION):
+        from bpnet.cli.shells import answer
+
+        sys.exit(answer(question))
     open_standard_streams()
     handle_signals(StopAtOnce())
     debug = "--debug" in sys.argv
@@ -58,7 +63,8 @@ def run(arguments: list[str], *, debug: bool) -> int:
             if debug:
                 _show_traceback()
             if not isinstance(error, ReaderGoneError):
-                note(*f"bpnet: {error}{_mending(error)}".split("\n"))
+                _advise(error, arguments)
+                note(*f"bpnet: {_mended(error)}".split("\n"))
             return error.exit_code
         except Exception as error:
             if debug:
@@ -78,19 +84,13 @@ def _invoke(arguments: list[str]) -> int:
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as error:
-        note(*_usage(error))
+        from bpnet.cli.advice import usage_lines
+
+        note(*usage_lines(error, arguments))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         raise StopSignal(signal.SIGINT) from None
     return 0
-
-
-def _usage(error: click.ClickException) -> list[str]:
-    """Return the lines in which click tells what is wrong with the words of a command."""
-    text = io.StringIO()
-    error.show(text)
-    lines = text.getvalue().replace(error.message, escaped(error.message))
-    return lines.rstrip("\n").split("\n")
 
 
 def _unforeseen(error: Exception) -> list[str]:
@@ -103,11 +103,19 @@ def _unforeseen(error: Exception) -> list[str]:
     return [f"bpnet: unexpected {type(error).__name__}: {error}", f"  try: {hint}"]
 
 
-def _mending(error: BpnetError) -> str:
-    """Return the command that mends an error, to follow its message."""
+def _advise(error: BpnetError, arguments: list[str]) -> None:
+    """Add what to type to an error about a word that belongs elsewhere."""
+    if error.parts["where"] is not None:
+        from bpnet.cli.misplaced import advise
+
+        advise(error, arguments)
+
+
+def _mended(error: BpnetError) -> str:
+    """Return the message of an error, and the command that mends it behind its hint."""
     from bpnet.cli.options import command_line
 
-    return f" {command_line(*error.command)}" if error.command else ""
+    return f"{str(error).rstrip()} {command_line(*error.command)}" if error.command else str(error)
 
 
 def _show_traceback() -> None:

@@ -7,35 +7,84 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from bpnet.cli.command import MissingWordError
 from bpnet.machine import UNKNOWN
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 MOST_VIEWS = 100
 CONFIG = "FILE|PRESET|EXAMPLE"
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class PathType(click.Path):
-    """Take any path as it is given: who opens it says what is wrong with it."""
+    """Take any path as it is given: who opens it says what is wrong with it.
+
+    Args:
+        suffixes: of the files that are offered to complete a word; without any, all files are.
+        folders: offer folders alone.
+    """
+
+    def __init__(self, *suffixes: str, folders: bool = False) -> None:
+        super().__init__()
+        self.suffixes, self.folders = suffixes, folders
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return the path; click itself would look at it, and fail at names that no file has."""
         return Path(value)
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer what lies where the word leads."""
+        from bpnet.cli.offers import paths
+
+        return paths(incomplete, () if self.folders else self.suffixes or None)
+
+
+class Offered(click.types.StringParamType):
+    """Take any text, and offer what may complete it.
+
+    Args:
+        name: of the function in `bpnet/cli/offers.py` that returns what may complete a word.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.offer = name
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer what may complete the word."""
+        from bpnet.cli import offers
+
+        found: list[CompletionItem] = getattr(offers, self.offer)(incomplete)
+        return found
+
 
 PATH = PathType()
+FOLDER = PathType(folders=True)
+A_CONFIG = Offered("configs")
+A_CONFIG_OR_RUN = Offered("configs_and_runs")
+A_SETTING = Offered("settings")
+A_NAME = Offered("names")
+A_DATASET = Offered("datasets")
+WORKERS = Offered("workers")
+PICTURES = Offered("pictures")
 data_dir = click.option(
     "--data-dir",
-    type=PATH,
+    type=FOLDER,
     metavar="DIR",
     help="Directory of the data sets; else BPNET_DATA_DIR, else the user's cache directory.",
 )
 with_settings = click.option(
     "--set",
     "overrides",
+    type=A_SETTING,
     metavar="SECTION.KEY=VALUE",
     multiple=True,
     help="Change one setting; may be given several times.",
@@ -51,6 +100,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON d
 dataset = click.option(
     "--dataset",
     "chosen",
+    type=A_DATASET,
     metavar="NAME|DIR",
     help="Data set: mnist, fashion_mnist, synthetic, the name of an imported one, or a folder of "
     "IDX files; default: that of the config.",
@@ -82,7 +132,7 @@ def with_config(explanation: str, *, required: bool = False) -> Callable[[Functi
     def nothing() -> None:
         if required:
             message = f"name a config, {CONFIG}: a plain word, or after --config."
-            raise click.UsageError(message)
+            raise MissingWordError(message, click.get_current_context())
 
     return _both_ways("source", explanation, nothing, several=False)
 
@@ -100,8 +150,12 @@ def _both_ways(
     metavar = f"[{CONFIG}]{'...' * several}"
 
     def decorate(function: Function) -> Function:
-        @click.argument("words", nargs=-1 if several else 1, required=False, metavar=metavar)
-        @click.option("--config", "named", metavar=CONFIG, multiple=several, help=explanation)
+        @click.argument(
+            "words", nargs=-1 if several else 1, required=False, metavar=metavar, type=A_CONFIG
+        )
+        @click.option(
+            "--config", "named", type=A_CONFIG, metavar=CONFIG, multiple=several, help=explanation
+        )
         @functools.wraps(function)
         def called(words: Any, named: Any, **given: Any) -> Any:
             if words and named:
@@ -112,33 +166,6 @@ def _both_ways(
         return cast(Function, called)
 
     return decorate
-
-
-class ConfigCommand(click.Command):
-    """List presets and examples below the options of a command that takes a config."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write presets and examples with one line each."""
-        from bpnet.config.presets import example_paths
-
-        write_presets(formatter)
-        write_configs(formatter, "Worked examples", example_paths())
-
-
-def write_presets(formatter: click.HelpFormatter) -> None:
-    """Write every preset with the first line of its comment."""
-    from bpnet.config.presets import preset_paths
-
-    write_configs(formatter, "Presets", preset_paths())
-
-
-def write_configs(formatter: click.HelpFormatter, title: str, paths: dict[str, Path]) -> None:
-    """Write a section of configs, each with the first line of its comment."""
-    from bpnet.config.presets import describe
-
-    if paths:
-        with formatter.section(title):
-            formatter.write_dl([(name, describe(path)) for name, path in paths.items()])
 
 
 def command_line(*words: object) -> str:

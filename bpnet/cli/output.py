@@ -31,6 +31,24 @@ def show(*lines: str) -> None:
     _write(sys.stdout, lines)
 
 
+def show_coloured(*lines: str) -> None:
+    r"""Write lines of a result in which colours stay: sequences such as `\x1b[1m`, and no others.
+
+    For `bpnet/cli/tables.py` alone, which writes out what strangers have named before colours join
+    it. Whatever else a terminal would obey is written out here as well.
+
+    Raises:
+        NoReaderError: nobody receives them.
+        BpnetError: they cannot be written.
+    """
+    import re
+
+    parts = (re.split("(\x1b\\[[0-9;]*m)", line) for line in lines)
+    shown = ("".join(p if n % 2 else escaped(p) for n, p in enumerate(found)) for found in parts)
+    sys.stdout.write("".join(f"{line}\n" for line in shown))
+    sys.stdout.flush()
+
+
 def show_json(document: object) -> None:
     """Write a result as one JSON document.
 

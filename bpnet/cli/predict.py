@@ -12,6 +12,7 @@ import click
 
 from bpnet.cli import options
 from bpnet.cli.checkpoints import CHECKPOINT, open_checkpoint
+from bpnet.cli.command import BpnetCommand
 from bpnet.cli.output import note, show
 from bpnet.cli.signals import undivided
 from bpnet.disk import FILE, reason, what_is_at
@@ -31,8 +32,17 @@ STANDARD_INPUT = "-"
 Write = Callable[[dict[str, Any]], None]
 
 
-@click.command(short_help="Read the digit in each picture.")
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE…")
+@click.command(
+    cls=BpnetCommand,
+    short_help="Read the digit in each picture.",
+    examples={
+        "predict PICTURE": "a picture that ships with bpnet",
+        "predict --checkpoint last PICTURE": "with the newest run",
+        "predict --explain out.png PICTURE": "draw how the answer came about",
+        "predict --top 1 --csv PICTURE": "a table for other programs",
+    },
+)
+@click.argument("images", type=options.PICTURES, nargs=-1, required=True, metavar="IMAGE…")
 @click.option(
     "--checkpoint",
     type=CHECKPOINT,
@@ -58,7 +68,7 @@ Write = Callable[[dict[str, Any]], None]
 @click.option("--segment", is_flag=True, help="Read rows of digits, from top to bottom.")
 @click.option(
     "--explain",
-    type=options.PATH,
+    type=options.PathType(".png"),
     metavar="OUT.png",
     help="Draw how each picture became a digit and the digit an answer, in pages.",
 )

@@ -9,6 +9,7 @@ import click
 
 from bpnet.cli import options
 from bpnet.cli.checkpoints import CHECKPOINT
+from bpnet.cli.command import BpnetCommand
 from bpnet.cli.curves import distinct
 from bpnet.cli.output import note, show, show_json
 from bpnet.cli.report_data import Question
@@ -18,19 +19,28 @@ PAGE = "report.html"
 NEEDED = ("jinja2", "matplotlib")
 
 
-@click.command()
+@click.command(
+    cls=BpnetCommand,
+    short_help="Show runs on a page: curves, mistakes, what layers see.",
+    examples={
+        "report last": "the newest run",
+        "report digits -o digits.html": "the weights that ship with bpnet",
+        "report last --open": "and open the page in a browser",
+    },
+)
 @click.argument(
     "checkpoints", nargs=-1, required=True, type=CHECKPOINT, metavar="RUN_DIR|CHECKPOINT…"
 )
 @click.option(
     "-o",
     "--output",
-    type=options.PATH,
+    type=options.PathType(".html"),
     metavar="FILE.html",
     help="Where to write the page; default: report.html, in the run directory if there is one run.",
 )
 @click.option(
     "--dataset",
+    type=options.A_DATASET,
     metavar="NAME|DIR",
     help="Data set, or folder of IDX files; default: the one each was trained on.",
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bpnet.cli.command import MissingWordError
 from bpnet.cli.options import as_on, command_line
 from bpnet.cli.output import note
 from bpnet.errors import BpnetError, counted
@@ -40,7 +41,7 @@ def check_usage(wanted: Wanted) -> None:
     if wanted.weights is None and wanted.source is None:
         message = "name a config, FILE|PRESET|EXAMPLE: a plain word, or after --config; "
         message += "or --resume a run, or start --from its weights."
-        raise click.UsageError(message)
+        raise MissingWordError(message)
 
 
 class StartNotes(StartObserver):

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from bpnet.cli.checkpoints import open_checkpoint
+from bpnet.cli.command import BpnetCommand
 from bpnet.cli.narrow import fitted
-from bpnet.cli.options import ConfigCommand, as_json, data_dir
+from bpnet.cli.options import A_CONFIG_OR_RUN, as_json, data_dir
 from bpnet.cli.output import note, show, show_json
 from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.library.opening import described, named_unless_config
@@ -21,9 +22,14 @@ CHECKPOINT_SUFFIX = ".npz"
 
 
 @click.command(
-    cls=ConfigCommand, short_help="Show each layer's shape, parameters, cost and memory."
+    cls=BpnetCommand,
+    short_help="Show each layer's shape, parameters, cost and memory.",
+    examples={
+        "summary lenet5": "a preset",
+        "summary last": "the newest run",
+    },
 )
-@click.argument("source", metavar="CONFIG|PRESET|EXAMPLE|CHECKPOINT")
+@click.argument("source", type=A_CONFIG_OR_RUN, metavar="CONFIG|PRESET|EXAMPLE|CHECKPOINT")
 @data_dir
 @as_json
 def command(source: str, data_dir: Path | None, as_json: bool) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bpnet.cli.options import PATH, ConfigCommand, as_json, data_dir, mirror, with_settings
+from bpnet.cli.command import BpnetCommand
+from bpnet.cli.options import A_CONFIG, PathType, as_json, data_dir, mirror, with_settings
 from bpnet.cli.output import note, show, show_json
 from bpnet.config.presets import describe, example_paths, find_config, preset_paths
 from bpnet.teach.trace.selection import PARTS, select
@@ -22,9 +23,16 @@ NARROWEST = 32  # columns of the narrowest page
 
 
 @click.command(
-    cls=ConfigCommand, short_help="Show every number of a small network's first training steps."
+    cls=BpnetCommand,
+    short_help="Show every number of a small network's first steps.",
+    examples={
+        "trace chain": "one number through three steps",
+        "trace sigmoid --html step.html": "the network drawn, with a slider",
+        "trace two-layer --steps 2 --brief": "values and gradients alone",
+        "trace chain --latex": "a derivation",
+    },
 )
-@click.argument("source", metavar="FILE|PRESET|EXAMPLE")
+@click.argument("source", type=A_CONFIG, metavar="FILE|PRESET|EXAMPLE")
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
@@ -49,7 +57,7 @@ NARROWEST = 32  # columns of the narrowest page
 @click.option(
     "--html",
     "page",
-    type=PATH,
+    type=PathType(".html"),
     metavar="FILE.html",
     help="Write a page there instead: the network drawn, a slider through the step, paths to "
     "click; needs Jinja2 (pip install jinja2).",

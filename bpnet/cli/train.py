@@ -9,9 +9,10 @@ import click
 
 from bpnet.cli import options
 from bpnet.cli.checkpoints import CHECKPOINT
+from bpnet.cli.command import BpnetCommand
 from bpnet.cli.options import (
-    PATH,
-    ConfigCommand,
+    FOLDER,
+    WORKERS,
     as_json,
     data_dir,
     mirror,
@@ -31,7 +32,16 @@ if TYPE_CHECKING:
     from bpnet.model.model import Model
 
 
-@click.command(cls=ConfigCommand)
+@click.command(
+    cls=BpnetCommand,
+    examples={
+        "train quickstart": "drawn digits: no download, done in seconds",
+        "train lenet5 --epochs 3 --seed 7": "a short run on MNIST (11 MB to download)",
+        "train mlp --set optimizer.learning_rate=0.1": "one setting changed",
+        "train --resume last --epochs +2": "go on with the newest run",
+        "train mlp --dry-run": "check everything, and write nothing",
+    },
+)
 @with_config("What to train, and how.")
 @with_settings
 @options.dataset
@@ -39,7 +49,7 @@ if TYPE_CHECKING:
 @mirror
 @click.option(
     "--run-dir",
-    type=PATH,
+    type=FOLDER,
     metavar="DIR",
     help="Where to save the run; default: runs/<preset>-<time>.",
 )
@@ -62,7 +72,10 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of all random draws.")
 @click.option(
-    "--workers", metavar="N|KIND", help='For example 2, threads, processes, "2 threads" or auto.'
+    "--workers",
+    type=WORKERS,
+    metavar="N|KIND",
+    help='For example 2, threads, processes, "2 threads" or auto.',
 )
 @click.option(
     "--gradients",
@@ -79,7 +92,7 @@ if TYPE_CHECKING:
 @click.option(
     "--tensorboard",
     "events",
-    type=PATH,
+    type=FOLDER,
     metavar="DIR",
     help="Also write TensorBoard's event files, to a folder in DIR for each run; needs "
     "tensorboardX (pip install tensorboardX).",
@@ -114,9 +127,10 @@ def command(
 ) -> None:
     """Train a network and score it on the test set.
 
-    The run directory holds config.ini, environment.json, metrics.jsonl, result.json and two
-    checkpoints, last.npz and best.npz. Ctrl-C finishes the current step, saves, and shows how to
-    continue.
+    A config is a preset, a worked example (`bpnet presets` lists both) or a file (`bpnet config`
+    makes one). The run directory holds config.ini, environment.json, metrics.jsonl, result.json and
+    two checkpoints, last.npz and best.npz. Ctrl-C finishes the current step, saves, and shows how
+    to continue.
     """
     from bpnet.cli.dry_run import check
     from bpnet.cli.report import PAGE

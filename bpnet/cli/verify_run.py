@@ -9,7 +9,8 @@ import click
 
 from bpnet.cli import options
 from bpnet.cli.checkpoints import CHECKPOINT
-from bpnet.cli.options import as_on, data_dir
+from bpnet.cli.command import BpnetCommand
+from bpnet.cli.options import WORKERS, as_on, data_dir
 from bpnet.cli.output import note, show, show_json
 from bpnet.library.figures import training_loss_name
 
@@ -20,11 +21,21 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    name="verify-run", short_help="Train a run anew, and name the first epoch that differs."
+    cls=BpnetCommand,
+    short_help="Train a run anew, and name the first difference.",
+    examples={
+        "verify-run last": "the newest run",
+        "verify-run last --workers 1": "with other workers, which change nothing",
+    },
 )
 @click.argument("run_dir", type=CHECKPOINT, metavar="RUN_DIR")
 @data_dir
-@click.option("--workers", metavar="N|KIND", help="As for `train`: who computes changes no result.")
+@click.option(
+    "--workers",
+    type=WORKERS,
+    metavar="N|KIND",
+    help="As for `train`: who computes changes no result.",
+)
 @options.as_json
 def command(run_dir: Path, data_dir: Path | None, workers: str | None, as_json: bool) -> None:
     """Train a run anew from its seed, and name the first epoch that differs from what was stored.

@@ -43,15 +43,30 @@ class Entry:
 
 @dataclass
 class Problem:
-    """Describe what is wrong in which line."""
+    """Describe what is wrong in which line.
+
+    Args:
+        line: counted from 1.
+        message: what is wrong.
+        key: that is unknown or in the wrong place, if one is: the right one may be found.
+        value: of that key.
+    """
 
     line: int
     message: str
+    key: str = ""
+    value: str = ""
 
 
 @dataclass
 class Ini:
-    """Hold the sections of a file, each key's entry, and what could not be understood."""
+    """Hold the sections of a file, each key's entry, and what could not be understood.
+
+    Args:
+        sections: by name, the entries of their keys.
+        section_lines: the first line of each.
+        problems: what could not be understood.
+    """
 
     sections: dict[str, dict[str, Entry]]
     section_lines: dict[str, int]
@@ -109,9 +124,8 @@ def _open_section(ini: Ini, name: str, number: int) -> dict[str, Entry]:
 
 def _add(ini: Ini, section: dict[str, Entry] | None, key: str, entry: Entry) -> None:
     if section is None:
-        ini.problems.append(
-            Problem(entry.line, f"{quoted(key)} appears before the first [section]")
-        )
+        early = f"{quoted(key)} appears before the first [section]"
+        ini.problems.append(Problem(entry.line, early, key, entry.text))
     elif key in section:
         first = section[key].line
         ini.problems.append(

@@ -1,9 +1,10 @@
 """Read the lines that describe a network: one layer per line, as its class declares."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bpnet.config.setting import ValueReader
 from bpnet.config.values import Value, nearest, number, whole, yes_or_no
 from bpnet.errors import quoted
 from bpnet.nn.facts import Option
@@ -82,7 +83,7 @@ def needed(option: Option) -> bool:
     return option.required or option.positional
 
 
-def reader(option: Option) -> Callable[[str], Value]:
+def reader(option: Option) -> ValueReader[Value]:
     """Return the function that reads the text of a value and checks its bounds."""
     if option.type is bool:
         return yes_or_no

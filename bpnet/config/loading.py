@@ -1,5 +1,6 @@
 """Read a config and check all of it that can be checked without the data."""
 
+import codecs
 from pathlib import Path
 
 from bpnet.config.network import build_layers, known_input_shape, known_outputs
@@ -27,14 +28,29 @@ def read_text(path: Path) -> str:
                 expected=f"at most {MOST_BYTES >> 20} MB",
                 hint="put samples in an idx data set",
             )
-        return content.decode("utf-8-sig")  # some editors put a mark before the text
+        return decoded(content)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             "the config cannot be read",
             where=path,
             expected="a text file in UTF-8",
             found=getattr(error, "strerror", None) or "bytes that are not UTF-8",
+            hint=None
+            if isinstance(error, OSError)
+            else "save the file as UTF-8 in your editor, if it is a text",
         ) from error
+
+
+def decoded(content: bytes) -> str:
+    """Return the text of a file in UTF-8, or in UTF-16 if a mark before the text says so.
+
+    Editors put such marks there, and the `>` of Windows PowerShell writes UTF-16.
+
+    Raises:
+        UnicodeDecodeError: it is neither.
+    """
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_wide else "utf-8-sig")
 
 
 def load_config(name: str, overrides: tuple[str, ...] = ()) -> Config:

@@ -1,5 +1,6 @@
 """Find a config by its path, or by the name of a preset or a worked example."""
 
+from itertools import takewhile
 from pathlib import Path
 
 from bpnet.config.values import nearest
@@ -33,6 +34,12 @@ def describe(path: Path) -> str:
     return path.read_text(encoding="utf-8").partition("\n")[0].lstrip(";# ")
 
 
+def opening_comment(text: str) -> list[str]:
+    """Return the lines of the comment at the top of a config, without their marks."""
+    opening = takewhile(lambda line: line.startswith((";", "#")), text.splitlines())
+    return [line[1:].removeprefix(" ").rstrip() for line in opening]
+
+
 def find_config(name: str) -> Path:
     """Return the file of that path, or of the preset or worked example of that name.
 
@@ -47,12 +54,21 @@ def find_config(name: str) -> Path:
     known = examples | presets
     if name in known:
         return known[name]
+    if found != NOTHING:
+        raise ConfigError(
+            "this is not a config",
+            where=name,
+            expected="the path of a file, a preset or a worked example",
+            found=found,
+            hint="choose one from the list of",
+            command=("presets",),
+        )
     near = nearest(path.stem, known)
     raise ConfigError(
         "there is no such config",
         where=name,
         expected=f"a file, one of the presets {', '.join(presets)}, "
         f"or one of the examples {', '.join(examples)}",
-        found="none of these" if found == NOTHING else found,
-        hint=f"did you mean {near}?" if near and found == NOTHING else None,
+        found="none of these",
+        hint=f"did you mean {near}?" if near else None,
     )

@@ -9,20 +9,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bpnet.config.data_settings import DataConfig
 from bpnet.config.ini import Entry, Ini, Problem, read_ini
 from bpnet.config.layer_lines import LayerSpec, read_layer, unbalanced
-from bpnet.config.settings import SET, Config, DataConfig, option_of
+from bpnet.config.settings import SECTIONS, SET, Config, option_of
 from bpnet.config.values import MOST_NUMBERS, nearest, numbers
 from bpnet.disk import what_is_at
 from bpnet.errors import ConfigError, listed, quoted, shorten
 from bpnet.nn.registry import find_loss
 
 MOST_LAYERS = 1_000
-SECTIONS: dict[str, type[Any]] = {
-    section.name: type(getattr(Config(), section.name))
-    for section in dataclasses.fields(Config)
-    if section.name not in ("weights", "given")
-}
 
 
 class ConfigReader:
@@ -60,7 +56,13 @@ class ConfigReader:
 
     def _report(self, problem: Problem) -> None:
         """Note one problem with its place: a line, or the option that the setting came with."""
-        self.problems.append(f"{self._place(problem.line)}: {problem.message}")
+        message = problem.message
+        if problem.key:
+            from bpnet.config.hints import hint_at, hint_to_set  # only where something is wrong
+
+            hint = hint_at if problem.line > 0 else hint_to_set
+            message += f"; {hint(problem.key, problem.value)}"
+        self.problems.append(f"{self._place(problem.line)}: {message}")
 
     def _place(self, line: int) -> str:
         return f"{self.source}:{line}" if line > 0 else self._options[-line]
@@ -72,11 +74,11 @@ class ConfigReader:
         place = -self._options.index(option)
         name, equals, value = override.partition("=")
         section, dot, key = name.strip().partition(".")
+        text = value.strip()
         if not (equals and dot and key):
             message = f"expected SECTION.KEY=VALUE, found {quoted(override)}"
-            self._report(Problem(place, message))
+            self._report(Problem(place, message, name.strip(), text))
             return
-        text = value.strip()
         if (section, key) == ("model", "layers"):
             text = text.replace(",", "\n")  # a command line has one line only
         lines = [line for line in text.splitlines() if line.strip()]
@@ -87,10 +89,17 @@ class ConfigReader:
         known = [*SECTIONS, "weights"]
         for name in ini.sections:
             if name not in known:
-                near = nearest(name, known)
-                hint = f"did you mean [{near}]?" if near else f"known are {', '.join(known)}"
-                unknown = f"[{shorten(name, 80)}] is unknown; {hint}"
-                self._report(Problem(ini.section_lines[name], unknown))
+                from bpnet.config.other_names import section_meant_by
+
+                near = section_meant_by(name) or nearest(name, known)
+                unknown = f"[{shorten(name, 80)}] is unknown"
+                line = ini.section_lines[name]
+                if line > 0:
+                    hint = f"did you mean [{near}]?" if near else f"known are {', '.join(known)}"
+                    self._report(Problem(line, f"{unknown}; {hint}"))
+                    continue
+                for key, entry in ini.sections[name].items():  # an option's
+                    self._report(Problem(line, unknown, f"{near or name}.{key}", entry.text))
 
     def _section(self, name: str, ini: Ini, given: dict[str, str]) -> Any:
         """Read the keys of one section into its dataclass."""
@@ -99,8 +108,8 @@ class ConfigReader:
         values: dict[str, Any] = {}
         for key, entry in ini.sections.get(name, {}).items():
             if key not in fields:
-                unknown = f"[{name}] {shorten(key, 80)} is unknown; {_nearest(key)}"
-                self._report(Problem(entry.line, unknown))
+                unknown = f"[{name}] {shorten(key, 80)} is unknown"
+                self._report(Problem(entry.line, unknown, key, entry.text))
                 continue
             given[f"{name}.{key}"] = self._place(entry.line)
             if (name, key) == ("model", "layers"):
@@ -230,19 +239,6 @@ class ConfigReader:
                 message = "cross_entropy needs targets that sum to 1 in every row"
                 found = shorten(" ".join(map(str, wrong)), 80)
                 self.problems.append(f"{place}: [data] {message}, found {found}")
-
-
-def _nearest(key: str) -> str:
-    """Return a hint at the known key that was probably meant."""
-    homes = {
-        field.name: name
-        for name, section in SECTIONS.items()
-        for field in dataclasses.fields(section)
-    }
-    if key in homes:
-        return f"it belongs to [{homes[key]}]"
-    near = nearest(key, homes)
-    return f"did you mean [{homes[near]}] {near}?" if near else "no key has a similar name"
 
 
 def _some(lengths: set[int]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
+from bpnet.config.setting import ValueReader
 from bpnet.errors import quoted
 
 # Above what anyone wants, below what a machine cannot do.
@@ -38,7 +39,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return near[0] if near else None
 
 
-def whole(least: int, most: int) -> Callable[[str], int]:
+def whole(least: int, most: int) -> ValueReader[int]:
     """Return a reader of whole numbers from `least` to `most`."""
 
     def read(text: str) -> int:
@@ -47,14 +48,14 @@ def whole(least: int, most: int) -> Callable[[str], int]:
         except ValueError:
             value = least - 1
         if not least <= value <= most:
-            bounds = f"of at least {least} and at most {most:,}"
-            raise ValueError(f"a whole number {bounds}, found {quoted(text)}")
+            raise ValueError(f"{reader.type} of {reader.bounds}, found {quoted(text)}")
         return value
 
-    return read
+    reader = ValueReader(read, "a whole number", least=least, most=most)
+    return reader
 
 
-def number(least: float, below: float) -> Callable[[str], float]:
+def number(least: float, below: float) -> ValueReader[float]:
     """Return a reader of numbers from `least` to below `below`."""
 
     def read(text: str) -> float:
@@ -63,17 +64,22 @@ def number(least: float, below: float) -> Callable[[str], float]:
         except ValueError:
             value = math.nan
         if not (math.isfinite(value) and least <= value < below):
-            bounds = f" of at least {least:g}" if math.isfinite(least) else ""
-            if bounds and math.isfinite(below):
+            bounds = f" of {reader.bounds}" if reader.bounds else ""
+            if reader.least is not None and reader.below is not None:
                 bounds = f" from {least:g} to below {below:g}"
-            raise ValueError(f"a number{bounds}, found {quoted(text)}")
+            raise ValueError(f"{reader.type}{bounds}, found {quoted(text)}")
         return value
 
-    return read
+    reader = ValueReader(read, "a number", least=finite(least), below=finite(below))
+    return reader
 
 
-def yes_or_no(text: str) -> bool:
-    """Read yes, no, true, false, on, off, 1 or 0."""
+def finite(bound: float) -> float | None:
+    """Return a bound, or None where there is none."""
+    return bound if math.isfinite(bound) else None
+
+
+def _yes_or_no(text: str) -> bool:
     answers = {"yes": True, "true": True, "on": True, "1": True}
     answers |= {"no": False, "false": False, "off": False, "0": False}
     if text.lower() not in answers:
@@ -81,10 +87,12 @@ def yes_or_no(text: str) -> bool:
     return answers[text.lower()]
 
 
+yes_or_no = ValueReader(_yes_or_no, "yes or no", choices=("yes", "no"))
+
 Rows = tuple[tuple[float, ...], ...]
 
 
-def one_of(*choices: str) -> Callable[[str], str]:
+def one_of(*choices: str) -> ValueReader[str]:
     """Return a reader that accepts only the given words."""
 
     def read(text: str) -> str:
@@ -94,12 +102,12 @@ def one_of(*choices: str) -> Callable[[str], str]:
             raise ValueError(f"one of {', '.join(choices)}, found {quoted(text)}{hint}")
         return text
 
-    return read
+    return ValueReader(read, "a word", choices=choices)
 
 
 def real(
     least: float = -math.inf, most: float = math.inf, *, above: float | None = None
-) -> Callable[[str], float]:
+) -> ValueReader[float]:
     """Return a reader of finite numbers within bounds; `above` itself is not allowed."""
 
     def read(text: str) -> float:
@@ -109,14 +117,13 @@ def real(
             value = math.nan
         fits = math.isfinite(value) and least <= value <= most and (above is None or value > above)
         if not fits:
-            bounds = [f"above {above:g}"] if above is not None else []
-            bounds += [f"at least {least:g}"] if math.isfinite(least) else []
-            bounds += [f"at most {most:g}"] if math.isfinite(most) else []
-            wanted = f"a number {' and '.join(bounds)}" if bounds else "a finite number"
+            bounds = reader.bounds
+            wanted = f"{reader.type} {bounds}" if bounds else "a finite number"
             raise ValueError(f"{wanted}, found {quoted(text)}")
         return value
 
-    return read
+    reader = ValueReader(read, "a number", least=finite(least), most=finite(most), above=above)
+    return reader
 
 
 def worker_choice(text: str) -> tuple[int | None, str]:
@@ -137,8 +144,7 @@ def worker_choice(text: str) -> tuple[int | None, str]:
     return (counts[0] if counts else None), (kinds[0] if kinds else "auto")
 
 
-def workers(text: str) -> str:
-    """Check a choice of workers."""
+def _workers(text: str) -> str:
     worker_choice(text)
     return " ".join(text.split())
 
@@ -148,21 +154,18 @@ def numbers(text: str) -> tuple[float, ...]:
     return tuple(map(real(), text.replace(",", " ").split()))
 
 
-def rows(text: str) -> Rows:
-    """Read numbers: one row per line."""
+def _rows(text: str) -> Rows:
     return tuple(map(numbers, text.splitlines()))
 
 
-def shape(text: str) -> tuple[int, ...]:
-    """Read the sizes of a sample such as `1 28 28`; nothing means a vector."""
+def _shape(text: str) -> tuple[int, ...]:
     words = text.split()
     if len(words) > 3:
         raise ValueError(f"at most 3 sizes, found {quoted(text)}")
     return tuple(whole(1, MOST_NUMBERS)(word) for word in words)
 
 
-def dataset_name(text: str) -> str:
-    """Read the name of a data set that bpnet knows, or of one that may have been imported."""
+def _dataset_name(text: str) -> str:
     if not DATASET_NAME.fullmatch(text):
         known = f"one of {', '.join(DATASETS)}, or the name of an imported data set"
         raise ValueError(f"{known}: at most 64 letters, digits and . _ -, found {quoted(text)}")
@@ -186,8 +189,29 @@ def class_names(text: str, separator: str = ",") -> tuple[str, ...]:
     return names
 
 
-def path(text: str) -> str:
-    """Read the path of a file or directory."""
+def _path(text: str) -> str:
     if len(text) > LONGEST_PATH:
         raise ValueError(f"a path of at most {LONGEST_PATH} characters, found {quoted(text)}")
     return text
+
+
+workers = ValueReader(
+    _workers,
+    "a number and a kind, or one of them",
+    choices=("auto", "threads", "processes"),
+    is_open=True,
+    form=f'as in "2 threads", at most {MOST_THREADS:,} workers',
+)
+rows = ValueReader(_rows, "rows of numbers", form="one row per line")
+shape = ValueReader(
+    _shape, "whole numbers", form="at most 3, separated by blanks; nothing means a vector"
+)
+dataset_name = ValueReader(
+    _dataset_name,
+    "the name of a data set",
+    choices=DATASETS,
+    is_open=True,
+    form="or an imported one",
+)
+path = ValueReader(_path, "a path", form=f"of at most {LONGEST_PATH:,} characters")
+names = ValueReader(class_names, "names", form="separated by commas, or one per line")

@@ -6,8 +6,7 @@ import dataclasses
 from typing import Any
 
 from bpnet.config.layer_lines import LayerSpec
-from bpnet.config.reader import SECTIONS
-from bpnet.config.settings import Config
+from bpnet.config.settings import SECTIONS, Config
 
 
 def format_config(config: Config) -> str:
@@ -17,11 +16,11 @@ def format_config(config: Config) -> str:
         section = getattr(config, name)
         lines = [f"[{name}]"]
         for field in dataclasses.fields(section):
-            lines += _format_key(field.name, getattr(section, field.name))
+            lines += format_key(field.name, getattr(section, field.name))
         blocks.append("\n".join(lines))
     if config.weights:
         lines = ["[weights]"]
-        lines += [_format_key(name, (row,))[0] for name, row in config.weights.items()]
+        lines += [format_key(name, (row,))[0] for name, row in config.weights.items()]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
 
@@ -35,36 +34,45 @@ def format_changes(config: Config) -> str:
             line
             for field in dataclasses.fields(section)
             if getattr(section, field.name) != getattr(usual, field.name)
-            for line in _format_key(field.name, getattr(section, field.name))
+            for line in format_key(field.name, getattr(section, field.name))
         ]
         if changed:
             blocks.append("\n".join([f"[{name}]", *changed]))
     return "\n\n".join(blocks) + "\n"
 
 
-def _format_key(key: str, value: Any) -> list[str]:
-    """Write one key; rows and layers take a line each."""
+def format_key(key: str, value: Any) -> list[str]:
+    """Write one key; rows, layers and names that hold a comma take a line each."""
+    lines = value_lines(key, value)
+    if key == "layers" or len(lines) > 1:
+        return [f"{key} =", *(f"    {line}" for line in lines)]
+    return [f"{key} = {''.join(lines)}".rstrip()]
+
+
+def value_lines(key: str, value: Any) -> list[str]:
+    """Write the value of a key, as the lines that it takes."""
     if isinstance(value, bool):
-        return [f"{key} = {'yes' if value else 'no'}"]
+        return ["yes" if value else "no"]
     if not isinstance(value, tuple):
-        return [f"{key} = {value}".rstrip()]
+        return [str(value)]
     if key == "input_shape":
-        return [f"{key} = {' '.join(map(str, value))}".rstrip()]
+        return [" ".join(map(str, value))]
     if key == "class_names":
-        if len(value) > 1 and any("," in name for name in value):
-            return [f"{key} =", *(f"    {name}" for name in value)]
-        return [f"{key} = {', '.join(value)}".rstrip()]
+        has_comma = len(value) > 1 and any("," in name for name in value)
+        return list(value) if has_comma else [", ".join(value)]
     if key == "layers":
-        return [f"{key} =", *_indented(value)]
-    texts = [" ".join(map(repr, row)) for row in value]
-    if len(texts) == 1:
-        return [f"{key} = {texts[0]}"]
-    return [f"{key} =", *(f"    {text}" for text in texts)]
+        return _indented(value)
+    return [" ".join(map(repr, row)) for row in value]
+
+
+def value_text(key: str, value: Any) -> str:
+    """Write the value of a key on one line, as after `--set`."""
+    return ", ".join(line.strip() for line in value_lines(key, value))
 
 
 def _indented(specs: tuple[LayerSpec, ...]) -> list[str]:
     """Write layers, those of a residual block further in than its first and last line."""
-    lines, depth = [], 1
+    lines, depth = [], 0
     for spec in specs:
         depth -= spec.kind == "end"
         lines.append("    " * depth + spec.text)

@@ -87,7 +87,7 @@ class WinogradConv(FusedConv[WinogradCache]):
         return -(-self.across // blocks_per_row)
 
     def _allocate_block(self, batch: int, memory: Memory) -> list[NDArray[Any]]:
-        """Reserve inputs of all blocks, and what they use one after the other: windows, …"""
+        """Reserve inputs of all blocks, and what they use one after the other: windows and so on."""
         in_channels, out_channels = self.input_shape[0], self.output_shape[0]
         samples, side = self._widest(batch) * batch, self.tile // self.pool_size
         pooled, points = out_channels * side**2 * samples, self.points * in_channels

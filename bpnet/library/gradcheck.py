@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bpnet.config.settings import Config, DataConfig
+from bpnet.config.data_settings import DataConfig
+from bpnet.config.settings import Config
 from bpnet.library.html import text as html_text
 from bpnet.library.network import Network
 from bpnet.library.settings import Settings, config_of, name_of

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bpnet.config.loading import load_config
-from bpnet.config.settings import DataConfig
+from bpnet.config.data_settings import DataConfig
 from bpnet.data.classes import name_classes, number_classes
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.data.importing.found import Labelled

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from bpnet.errors import ConfigError
 
 if TYPE_CHECKING:
-    from bpnet.config.settings import Config, DataConfig
+    from bpnet.config.data_settings import DataConfig
+    from bpnet.config.settings import Config
     from bpnet.data.dataset import Dataset
 
 SCORE_TEST = "leave out --split to score the test samples"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bpnet.config.loading import check_network, load_config
-from bpnet.config.reader import SECTIONS, ConfigReader, raise_problems
-from bpnet.config.settings import Config, Override
+from bpnet.config.reader import ConfigReader, raise_problems
+from bpnet.config.settings import SECTIONS, Config, Override
 from bpnet.errors import ConfigError, quoted
 
 Settings = Mapping[str, Any]  # {"train": {"epochs": 3}} or {"train.epochs": 3}

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.config.reader import SECTIONS
-from bpnet.config.settings import Config
+from bpnet.config.settings import SECTIONS, Config
 from bpnet.model.checkpoint import Checkpoint
 
 TIMES = ("seconds", "epoch_seconds", "samples_per_second")

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bpnet.config.loading import load_config, load_overrides
-from bpnet.config.reader import SECTIONS
-from bpnet.config.settings import Config
+from bpnet.config.settings import SECTIONS, Config
 from bpnet.config.values import MOST_EPOCHS
 from bpnet.errors import CheckpointError, ConfigError, listed
 from bpnet.model.checkpoint import Checkpoint, load_checkpoint
@@ -152,6 +151,7 @@ def read_epochs(text: str) -> tuple[bool, int]:
             "--epochs does not understand this",
             expected=f"N, epochs in all, or +N, epochs more than now; at most {MOST_EPOCHS:,}",
             found=text,
+            hint="write --epochs 10, for example",
         )
     return text.startswith("+"), int(text)
 

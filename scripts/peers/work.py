@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet.config.data_settings import AugmentConfig
 from bpnet.config.layer_lines import LayerSpec
 from bpnet.config.loading import load_config
 from bpnet.config.network import build_layers
-from bpnet.config.settings import AugmentConfig, Config
+from bpnet.config.settings import Config
 from bpnet.model.build import build_model
 from bpnet.model.inputs import Normalization
 

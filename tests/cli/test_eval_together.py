@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bpnet.config.settings import Config, DataConfig
+from bpnet.config.data_settings import DataConfig
+from bpnet.config.settings import Config
 from bpnet.config.writer import format_config
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.data.distortion.views import Views

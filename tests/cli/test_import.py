@@ -25,7 +25,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rng = np.random.default_rng(1)
     arrays = {"fc.weight": rng.normal(size=(10, 784)), "fc.bias": rng.normal(size=10)}
     np.savez("net.npz", **arrays)  # type: ignore[arg-type]
-    Path("linear.ini").write_text(LAYERS)
+    Path("linear.ini").write_text(LAYERS, encoding="utf-8")
     return tmp_path / "net.npz"
 
 
@@ -136,7 +136,7 @@ def test_nothing_is_overwritten(weights: Path) -> None:
     words = ("import", "net.npz", "--config", "linear.ini", "-o")
     assert "nothing is overwritten" in fail(4, *words, "net.npz")
     Path("run").mkdir()
-    Path("run/metrics.jsonl").write_text("")
+    Path("run/metrics.jsonl").write_text("", encoding="utf-8")
     assert "metrics.jsonl" in fail(4, *words, "run")
     assert "there is no such folder" in fail(3, *words, "none/a.npz")
     assert "there is no such folder" in fail(3, *words, "none/run")

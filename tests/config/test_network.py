@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from bpnet.config.data_settings import AugmentConfig
 from bpnet.config.layer_lines import read_layer
 from bpnet.config.loading import load_config, load_overrides
 from bpnet.config.presets import describe, find_config, preset_paths
-from bpnet.config.reader import SECTIONS
-from bpnet.config.settings import AugmentConfig, Config
+from bpnet.config.settings import SECTIONS, Config
 from bpnet.config.writer import format_config
 from bpnet.errors import ConfigError
 from bpnet.nn.registry import layer_types
@@ -271,7 +271,7 @@ def test_an_override_that_is_none_is_an_error(override: str) -> None:
 def test_overrides_go_through_the_same_checks(tmp_path: Path) -> None:
     overrides = ("train.epoch=3", "zzz.epochs=3", "model.layers=flatten, linear 9")
     message = file_error(tmp_path, "", *overrides)
-    assert "--set: [train] epoch is unknown; did you mean [train] epochs?" in message
+    assert "--set: [train] epoch is unknown; did you mean --set train.epochs=3?" in message
     assert "--set: [zzz] is unknown" in message
     assert "--set: the last layer, `linear 9`, must give (10,)" in message
     assert "write `linear 10`" in message

@@ -7,8 +7,7 @@ import pytest
 
 from bpnet.config.ini import read_ini
 from bpnet.config.loading import load_config
-from bpnet.config.reader import SECTIONS
-from bpnet.config.settings import Config
+from bpnet.config.settings import SECTIONS, Config
 from bpnet.config.writer import format_config
 from tests.helpers.config_texts import DOCUMENTED, file_error, only_problem, problems
 from tests.helpers.places import PROJECT
@@ -97,7 +96,7 @@ def test_duplicate_keys_and_sections_are_errors() -> None:
 
 def test_lines_that_are_nothing_are_errors() -> None:
     assert problems("epochs = 1\n[train]\nepochs 3\n") == [
-        'a.ini:1: "epochs" appears before the first [section]',
+        'a.ini:1: "epochs" appears before the first [section]; it belongs to [train]',
         'a.ini:3: expected "[section]" or "key = value", found "epochs 3"',
     ]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.config.settings import AugmentConfig
+from bpnet.config.data_settings import AugmentConfig
 from bpnet.data.distortion.draw import DistortionTable, Draw, largest_stretch
 from bpnet.data.distortion.elastic import ElasticField
 from bpnet.data.distortion.grid import UNITS, AffineGrid

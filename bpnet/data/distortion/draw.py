@@ -7,7 +7,7 @@ from enum import IntEnum, unique
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.config.settings import AugmentConfig
+from bpnet.config.data_settings import AugmentConfig
 from bpnet.data.distortion.affine import Affine
 from bpnet.data.distortion.counter import Words, sample_streams, signed_uniforms
 from bpnet.data.distortion.grid import AffineGrid

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpnet.config.settings import AugmentConfig, Config, OptimizerConfig, ScheduleConfig
+from bpnet.config.data_settings import AugmentConfig
+from bpnet.config.settings import Config, OptimizerConfig, ScheduleConfig
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.model.model import Model
 from bpnet.model.workers import Workers

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bpnet.config.data_settings import AugmentConfig
 from bpnet.config.reader import ConfigReader
-from bpnet.config.settings import AugmentConfig
 from bpnet.data.distortion.augment import Augmenter
 from bpnet.data.distortion.counter import sample_streams
 from bpnet.data.distortion.draw import AT_A_TIME, draw_distortion, largest_stretch

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bpnet.config.settings import AugmentConfig
+from bpnet.config.data_settings import AugmentConfig
 from bpnet.data.distortion.augment import Augmenter
 from bpnet.data.distortion.counter import mix64, sample_streams, word_steps
 from bpnet.data.distortion.draw import Draw

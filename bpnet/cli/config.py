@@ -1,0 +1,180 @@
+"""Write a config with every setting explained, or explain settings and layers."""
+
+from __future__ import annotations
+
+import codecs
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bpnet.cli.command import BpnetCommand
+from bpnet.cli.options import A_CONFIG, A_NAME, PathType, as_json, command_line
+from bpnet.cli.output import note, show, show_json
+from bpnet.cli.tables import show_table
+from bpnet.disk import NOTHING, what_is_at
+from bpnet.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bpnet.config.explanation import Explained, LayerFacts, SettingFacts
+
+ALL = "all"  # of `--explain` without a name
+DEFAULTS = "a small convolutional network on MNIST: the defaults of all settings"
+MARKS = "Below, `;key = value` shows a default: take the `;` away to change it."
+
+
+@click.command(
+    cls=BpnetCommand,
+    short_help="Write a config to begin with, or explain settings.",
+    examples={
+        "config mlp": "a preset, every setting explained",
+        "config mlp -o my.ini": "as a file, which `bpnet train my.ini` takes",
+        "config --explain": "all settings and layers in a table",
+        "config --explain optimizer.learning_rate": "one setting",
+        "config --explain conv": "a layer and its values",
+    },
+)
+@click.argument("source", required=False, type=A_CONFIG, metavar="[FILE|PRESET|EXAMPLE]")
+@click.option(
+    "-o",
+    "--output",
+    type=PathType(".ini"),
+    metavar="FILE.ini",
+    help="Write the config there instead of printing it.",
+)
+@click.option(
+    "--explain",
+    "name",
+    type=A_NAME,
+    is_flag=False,
+    flag_value=ALL,
+    metavar="[NAME]",
+    help="Explain a setting (SECTION.KEY or KEY), a section or a layer; without NAME, list all.",
+)
+@as_json
+def command(source: str | None, output: Path | None, name: str | None, as_json: bool) -> None:
+    """Write a config with every setting explained, or explain settings and layers.
+
+    The config holds the settings of a preset, a worked example or a file, else the defaults. All
+    other keys stand in it as comments, with their defaults, so it reads back to the same settings.
+    """
+    if name is None:
+        if as_json:
+            raise click.UsageError("--json goes with --explain; a config is a text.")
+        write_config(source, output)
+        return
+    if source is not None or output is not None:
+        raise click.UsageError("--explain takes the name of a setting, and no config.")
+    from bpnet.config.explanation import Explained, all_layers, all_settings, explain
+
+    everything = name == ALL
+    found = Explained(tuple(all_settings()), tuple(all_layers())) if everything else explain(name)
+    if as_json:
+        show_json(document(found))
+    else:
+        show_explained(found)
+
+
+def write_config(source: str | None, output: Path | None) -> None:
+    """Print a config as a template, or write it to a new file."""
+    text = template(source)
+    if output is None:
+        show(*(shown(line) for line in text.rstrip("\n").split("\n")))
+        return
+    if (found := what_is_at(output)) != NOTHING:
+        raise ConfigError(
+            "the config would replace something",
+            where=output,
+            expected="the path of a new file",
+            found=found,
+            hint="choose another name for -o",
+        )
+    from bpnet.files import demand_place, write_text
+
+    demand_place(output, "the config")
+    write_text(output, text)
+    note(f"config: {output}", f"train with it: {command_line('train', output)}")
+
+
+def template(source: str | None) -> str:
+    """Return a config, or the defaults, as a text with comments."""
+    from bpnet.config.loading import load_config, read_text
+    from bpnet.config.presets import find_config, opening_comment
+    from bpnet.config.settings import Config
+    from bpnet.config.template import format_template
+
+    if source is None:
+        return format_template(Config(), [DEFAULTS, "", MARKS])
+    comment = opening_comment(read_text(find_config(source)))
+    return format_template(load_config(source), [*comment, "", MARKS])
+
+
+def shown(line: str) -> str:
+    """Return a line; a comment in ASCII where output is not UTF-8, as which configs are read."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    if codecs.lookup(encoding).name == "utf-8" or not line.startswith(";"):
+        return line
+    return line.encode("ascii", "replace").decode()
+
+
+def show_explained(found: Explained) -> None:
+    """Show one setting or layer line by line, several in tables."""
+    if found.note:
+        show(found.note, "")
+    if len(found.settings) == 1:
+        show_setting(found.settings[0])
+    elif found.settings:
+        rows = [(one.name, short(one.default), one.takes, one.meaning) for one in found.settings]
+        show_table(("setting", "default", "takes", "meaning"), rows)
+    for layer in found.layers if len(found.layers) == 1 else ():
+        show_layer(layer, below=bool(found.settings))
+    if len(found.layers) > 1:
+        show("")
+        kinds = [(layer.usage, layer.meaning) for layer in found.layers]
+        show_table(("layer", "meaning"), kinds)
+
+
+def show_setting(facts: SettingFacts) -> None:
+    """Show everything about a setting."""
+    section, _, key = facts.name.partition(".")
+    show(
+        f"{key} in [{section}]: {facts.meaning}",
+        f"  takes    {facts.takes}",
+        f"  default  {facts.default or 'none'}",
+    )
+    if facts.goes_with:
+        show(f"  with     {', '.join(facts.goes_with)}")
+    if facts.used_by:
+        show(f"  used by  {', '.join(facts.used_by)}")
+    from bpnet.config.other_names import example
+
+    show(f"  write    {key} = {example(facts.name)}, or --set {facts.name}={example(facts.name)}")
+
+
+def show_layer(layer: LayerFacts, *, below: bool) -> None:
+    """Show everything about a layer."""
+    if below:
+        show("")
+    show(f"{layer.usage}: {layer.meaning}")
+    if layer.options:
+        rows = [(one.name, one.takes, one.default) for one in layer.options]
+        show("")
+        show_table(("value", "takes", "default"), rows)
+
+
+def short(text: str) -> str:
+    """Return a default as it stands in a table."""
+    from bpnet.errors import shorten
+
+    return shorten(text, 24)
+
+
+def document(found: Explained) -> dict[str, Any]:
+    """Return everything in plain values."""
+    import dataclasses
+
+    return {
+        "settings": [dataclasses.asdict(one) for one in found.settings],
+        "layers": [dataclasses.asdict(one) for one in found.layers],
+    }

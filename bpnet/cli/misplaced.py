@@ -1,0 +1,79 @@
+"""Say what to type where an error is about a word that is made for another command."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bpnet.cli.kinds import (
+    CONFIGS,
+    OPTION_TAKES,
+    RUN,
+    RUNS,
+    TAKES,
+    configs_in,
+    fitting_command,
+    kind_of,
+    run_for,
+    runs_in,
+    similar_path,
+)
+from bpnet.disk import NOTHING, what_is_at
+from bpnet.errors import BpnetError, some
+
+
+def advise(error: BpnetError, arguments: list[str]) -> None:
+    """Add to an error what to type, where it is about a word that is made for another command.
+
+    Args:
+        error: says where it happened.
+        arguments: the words behind `bpnet`.
+    """
+    where = error.parts["where"]
+    place = place_among(str(where), arguments) if where is not None else None
+    if place is None or not arguments:
+        return
+    word, command, option = arguments[place], arguments[0], arguments[place - 1]
+    accepted = OPTION_TAKES.get(option, TAKES.get(command, ()))
+    kind = kind_of(word)
+    if kind in accepted:
+        return
+
+    def with_word(other: str) -> tuple[str, ...]:
+        return (*arguments[:place], other, *arguments[place + 1 :])
+
+    if kind is None:
+        is_vague = not str(error.parts["try"]).startswith("did you mean")
+        if is_vague and (near := similar_path(word)) is not None:
+            error.parts["try"], error.command = "did you mean", with_word(near)
+        elif error.parts["try"] is None and what_is_at(Path(word)) == NOTHING:
+            error.parts["try"] = "check the path"
+        return
+    error.parts["found"] = (
+        f"{kind}: {some(names_in(kind, word))}" if kind in (RUNS, CONFIGS) else kind
+    )
+    if option in OPTION_TAKES and RUN in accepted:  # what follows an option is changed alone
+        run = run_for(kind, word)
+        if run is not None:
+            error.parts["try"], error.command = "", with_word(run)
+        return
+    error.parts["try"], error.command = "", tuple(fitting_command(kind, word, command))
+
+
+def names_in(kind: str, word: str) -> list[str]:
+    """Return what lies in a folder of runs or of configs."""
+    return [str(path) for path in (runs_in if kind == RUNS else configs_in)(Path(word))]
+
+
+def place_among(where: str, arguments: list[str]) -> int | None:
+    """Return which of the words names the place of an error."""
+    for place, word in enumerate(arguments):
+        is_same = os.path.abspath(word) == os.path.abspath(where)  # noqa: PTH100
+        if place and word and (word == where or (is_same and not is_nothing_typed(word))):
+            return place
+    return None
+
+
+def is_nothing_typed(word: str) -> bool:
+    """Return whether a word is an option, not a path."""
+    return word.startswith("-") and what_is_at(Path(word)) == NOTHING
