@@ -87,16 +87,15 @@ def document(export: Export, checkpoint: str, warnings: list[str]) -> dict[str, 
 
 def usage(export: Export, model: Model) -> list[str]:
     """Return lines that say how an export is used."""
-    from bpnet.export.formats import ONNX, SAFETENSORS, WEB
+    from bpnet.export import formats
+    from bpnet.export.onnx.file import running_code
     from bpnet.export.pytorch_modules import loading_code
 
-    if export.format == ONNX:
-        return ["it takes pictures as they are stored: see its inputs, outputs and metadata"]
-    if export.format == SAFETENSORS:
-        return [
-            "PyTorch loads it into the same modules:",
-            *loading_code(model, export.path.name).splitlines(),
-        ]
-    if export.format == WEB:
+    file = export.path.name
+    if export.format == formats.ONNX:
+        return ["onnxruntime runs it:", *running_code(model, file).splitlines()]
+    if export.format == formats.SAFETENSORS:
+        return ["PyTorch loads it:", *loading_code(model, file).splitlines()]
+    if export.format == formats.WEB:
         return ["open index.html in a browser, or put the folder on any web server"]
-    return []
+    return ["the textbook's program loads it by network2.load"]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from bpnet import __version__
 from bpnet.data.mnist import load_mnist
 from bpnet.data.synthetic import draw_digits
 from bpnet.export.onnx import layers as writers
-from bpnet.export.onnx.file import onnx_bytes
+from bpnet.export.onnx.file import onnx_bytes, running_code
 from bpnet.model.checkpoint import load_checkpoint
 from bpnet.model.model import Model
 from bpnet.model.run_files import WEIGHTS
@@ -81,6 +82,22 @@ def test_outputs_far_from_0_have_probabilities(loss: str, bias: float) -> None:
     model = random_model(PERCEPTRON, loss)
     model.network.parameters.views["4.bias"][...] = bias, bias + 1, bias
     assert_same_answers(model, pictures())
+
+
+@pytest.mark.parametrize("shape", [(1, 9, 8), (72,)])
+def test_onnxruntime_runs_the_file_with_these_lines(
+    shape: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = PERCEPTRON if len(shape) == 3 else PERCEPTRON.removeprefix("flatten | ")
+    model = random_model(lines, input_shape=shape)
+    (tmp_path / "net.onnx").write_bytes(onnx_bytes(model))
+    monkeypatch.chdir(tmp_path)
+    samples = pictures() if len(shape) == 3 else pictures().reshape(-1, 72).astype(np.float32)
+    found: dict[str, Any] = {"pictures": samples, "samples": samples}
+    code = running_code(model, "net.onnx")
+    assert f"{samples.dtype}, (batch, {', '.join(map(str, samples.shape[1:]))})" in code
+    exec(code, found)
+    assert np.abs(found["answers"] - model.probabilities(samples)).max() <= CLOSE
 
 
 def test_a_wrong_weight_is_noticed() -> None:

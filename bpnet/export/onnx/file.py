@@ -55,6 +55,22 @@ def onnx_bytes(model: Model) -> bytes:
     return content
 
 
+def running_code(model: Model, file: str) -> str:
+    """Return the lines of Python in which onnxruntime answers with an exported network."""
+    shape = model.network.input_shape
+    if takes_pictures(model):
+        name, sides, elements = PICTURES, shape[1:], "uint8"
+    else:
+        name, sides, elements = SAMPLES, shape, "float32"
+    lines = [
+        "import onnxruntime",
+        f"session = onnxruntime.InferenceSession({json.dumps(file, ensure_ascii=False)})",
+        f'(answers,) = session.run(None, {{"{name}": {name}}})'
+        f"  # {name}: {elements}, ({', '.join(map(str, (BATCH, *sides)))})",
+    ]
+    return "\n".join(lines)
+
+
 def _texts(model: Model) -> dict[str, str]:
     """Return the metadata as texts: what is not one, in JSON."""
     values = metadata(model).items()
