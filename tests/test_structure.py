@@ -46,7 +46,12 @@ LEVELS: dict[str, tuple[int, str]] = {
 SAME_LEVEL = {  # rooms that look at another room of their own level; the other never looks back
     "config": {"nn"},  # a config's layer lines are those of the layers
 }
-OPTIONAL = {"bpnet.sklearn.classifier": "sklearn"}  # what a module cannot be imported without
+OPTIONAL = {  # what a module cannot be imported without
+    "bpnet.sklearn.classifier": "sklearn",
+    "bpnet.report.page.charts": "matplotlib",
+    "bpnet.report.page.learning": "matplotlib",
+    "bpnet.report.page.report": "matplotlib",
+}
 HEAVY = ("numpy", "PIL", "requests", "tqdm", "threadpoolctl", "platformdirs")
 COMMANDS = (
     *("train", "eval", "predict", "summary", "data"),
