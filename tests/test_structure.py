@@ -53,7 +53,12 @@ SAME_LEVEL = {  # rooms that look at another room of their own level; the other 
     "export": {"report"},  # a web page holds the report's canvas
     "foreign_weights": {"export"},  # which names arrays as PyTorch does, and is read again
 }
-OPTIONAL = {"bpnet.sklearn.classifier": "sklearn"}  # what a module cannot be imported without
+OPTIONAL = {  # what a module cannot be imported without
+    "bpnet.sklearn.classifier": "sklearn",
+    "bpnet.report.page.charts": "matplotlib",
+    "bpnet.report.page.learning": "matplotlib",
+    "bpnet.report.page.report": "matplotlib",
+}
 HEAVY = ("numpy", "PIL", "requests", "tqdm", "threadpoolctl", "platformdirs")
 COMMANDS = (
     *("train", "eval", "predict", "summary", "data"),

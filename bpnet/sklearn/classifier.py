@@ -136,6 +136,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         demand_greys(config, dataset)
         with as_value_errors():
             self.model_, history = fit_model(config, dataset)
+        self._fingerprint = dataset.fingerprint()
         self.n_iter_ = len(history)
         self.loss_curve_ = [epoch["train_loss"] for epoch in history]
         scores = [epoch["validation_accuracy"] for epoch in history]
@@ -161,11 +162,12 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         """Write the trained network as a checkpoint that the commands of bpnet take.
 
         Raises:
-            CheckpointError: the file cannot be written.
+            CheckpointError: the file cannot be written, or a label is longer than 100 characters.
         """
         check_is_fitted(self)
+        record, arrays = stored(self.model_)
         try:
-            save_checkpoint(Path(path), *stored(self.model_))
+            save_checkpoint(Path(path), record | {"fingerprint": self._fingerprint}, arrays)
         except CheckpointError as error:
             hint = "choose another path, or labels that a record can hold; nothing was overwritten"
             raise reworded(CheckpointError, error, hint) from error
