@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bpnet import __version__
+from bpnet.version import __version__
 from bpnet.model.model import Model
 from bpnet.model.record import RECORD, check_record, read_record
 from bpnet.training.saving import model_record

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bpnet import __version__
+from bpnet.version import __version__
 from bpnet.errors import ConfigError
 from bpnet.html.page import HERE as SHARED
 from bpnet.model.model import Model

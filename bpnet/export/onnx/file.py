@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from bpnet import __version__
+from bpnet.version import __version__
 from bpnet.export.metadata import metadata, takes_pictures
 from bpnet.export.onnx.answer import add_answer
 from bpnet.export.onnx.graph import Graph
