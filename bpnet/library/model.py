@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bpnet.errors import BpnetWarning, ConfigError, counted, some
+from bpnet.library.advice import whole_advice
 from bpnet.library.arrays import as_class_numbers, as_numbers, as_pictures
 from bpnet.library.html import text
 from bpnet.library.layer_table import LayerTable
@@ -27,8 +28,8 @@ from bpnet.nn.layer import Array, Shape
 
 if TYPE_CHECKING:
     from bpnet.library.evaluation import Evaluation
+    from bpnet.library.settings import Place
 
-Place = str | os.PathLike[str]
 MOST_VIEWS = 100
 
 
@@ -93,10 +94,15 @@ class Model:
         """Return the table of the layers: output shapes, parameters, cost and memory."""
         return LayerTable.of(self.network.network)
 
+    @cached_property
+    def plain(self) -> Network:
+        """Return the network with each layer computed on its own, as the textbook has it."""
+        return self.network.plain()
+
     def predict(self, images: Any, *, views: int = 1) -> Predictions:
         """Tell the class of each picture, with the probabilities of all classes.
 
-        >>> labels, probabilities = bpnet.load().predict("bpnet/assets/seven.jpg")
+        >>> labels, probabilities = bpnet.load().predict("seven.jpg")
         >>> labels
         array([7])
         >>> probabilities.shape
@@ -174,7 +180,8 @@ class Model:
                 raise ConfigError("labels go with arrays of pictures", where="labels")
             chosen = None if data is None else os.fspath(data)
             place = None if data_dir is None else Path(data_dir)
-            return evaluate_on_dataset(self.network, self.path, chosen, split, place, views)
+            with whole_advice():
+                return evaluate_on_dataset(self.network, self.path, chosen, split, place, views)
         if labels is None:
             raise ConfigError("pictures are scored by their labels", where="labels", found="none")
         samples: Any

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bpnet.config.loading import check_network
+from bpnet.config.loading import check_network, load_config
 from bpnet.config.reader import SECTIONS, ConfigReader, raise_problems
 from bpnet.config.settings import Config, Override
 from bpnet.errors import ConfigError, quoted
 
+Place = str | os.PathLike[str]
 Settings = Mapping[str, Any]  # {"train": {"epochs": 3}} or {"train.epochs": 3}
 LINES = ("model.layers", "data.inputs", "data.targets")  # settings of several lines
 
@@ -44,6 +46,59 @@ def read_settings(settings: Settings, overrides: tuple[str, ...], name: str) -> 
     check_network(config, reader.problems)
     raise_problems(f"given as {name}", reader.problems)
     return config
+
+
+def read_sections(settings: Settings, name: str) -> Config:
+    """Return the config that settings make up, whose network is not looked at.
+
+    Args:
+        settings: see `overrides_of`.
+        name: of what gives them, for messages.
+
+    Raises:
+        ConfigError: one for all problems together.
+    """
+    reader = ConfigReader(name, Path())
+    config = reader.read("", overrides_of(settings, name))
+    raise_problems(f"given to {name}", reader.problems)
+    return config
+
+
+def config_of(given: object, settings: Settings | None) -> Config:
+    """Return the config that a user names or gives.
+
+    Args:
+        given: a preset, an example or a config file; or settings by section and key.
+        settings: that change those of the config.
+
+    Raises:
+        ConfigError: there is none, or it is wrong.
+    """
+    overrides = () if settings is None else overrides_of(settings, "settings")
+    if isinstance(given, Mapping):
+        return read_settings(given, overrides, "config")
+    return load_config(file_name(given), overrides)
+
+
+def file_name(given: object) -> str:
+    """Return the name of a preset, an example or a config file.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if isinstance(given, str | os.PathLike):
+        return os.fspath(given)
+    raise ConfigError(
+        "this is not a config",
+        where="config",
+        expected="a preset, an example, a config file, or settings by section and key",
+        found=type(given).__name__,
+    )
+
+
+def name_of(given: object) -> str:
+    """Return what a config that a user names or gives is called."""
+    return Path(given).stem if isinstance(given, str | os.PathLike) else "network"
 
 
 def as_settings(config: Config) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""The library that `import bpnet` offers."""

@@ -1,0 +1,80 @@
+"""`bpnet.read`: the digits in pictures, as `bpnet predict` reads them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import bpnet
+from bpnet.model.run_files import ASSETS
+from tests.conftest import Run
+from tests.helpers.tiny import succeed
+
+SEVEN, YEAR = ASSETS / "seven.jpg", ASSETS / "year.jpg"
+
+
+def test_it_reads_what_predict_reads() -> None:
+    for path, options in ((SEVEN, []), (YEAR, ["--segment"])):
+        (said,) = json.loads(succeed("predict", path, "--json", *options).out)["predictions"]
+        found = bpnet.read(path, segment=bool(options))
+        assert found.image == said["image"]
+        assert found.reason == said["reason"]
+        assert list(found.warnings) == said["warnings"]
+        entries = said.get("digits", [said])
+        assert [digit.label for digit in found.digits] == [entry["label"] for entry in entries]
+        tops = [[one["probability"] for one in entry["top"]] for entry in entries]
+        assert [[one.probability for one in digit.top] for digit in found.digits] == tops
+        assert f"{path}: " in repr(found)
+        assert repr(found) == succeed("predict", path, *options).out.strip()
+
+
+def test_a_row_of_digits_is_a_text() -> None:
+    found = bpnet.read(YEAR, segment=True)
+    assert str(found) == found.text == "1998"
+    assert found.label is None
+    assert len(found.digits) == 4
+    assert found._repr_html_().count("<tr>") == 5
+
+
+def test_several_pictures_are_answered_with_a_list() -> None:
+    found = bpnet.read([SEVEN, Image.open(SEVEN), np.asarray(Image.open(SEVEN))])
+    assert [one.label for one in found] == ["7", "7", "7"]
+    assert [one.image for one in found][1:] == ["picture[1]", "picture[2]"]
+    many = bpnet.read([SEVEN] * 5)
+    assert [one.text for one in many] == ["7"] * 5
+
+
+def test_a_doubtful_digit_has_a_reason() -> None:
+    found = bpnet.read(SEVEN, min_probability=1.0, top=2)
+    assert (found.label, found.text, found.reason) == (None, "", "not sure")
+    assert len(found.top) == 2
+    blank = bpnet.read(np.full((50, 50), 255, dtype=np.uint8))
+    assert (blank.label, blank.reason) == (None, "no digit")
+    assert blank.warnings
+
+
+def test_another_network_reads(digit_run: Run) -> None:
+    by_path = bpnet.read(SEVEN, model=digit_run.path)
+    assert by_path == bpnet.read(SEVEN, model=bpnet.load(digit_run.path))
+
+
+def test_what_cannot_be_read_gets_advice(tmp_path: Path) -> None:
+    with pytest.raises(bpnet.DataError, match=r"give list\(images\)"):
+        bpnet.read(np.zeros((5, 28, 28), dtype=np.uint8))
+    with pytest.raises(bpnet.DataError, match=r"nothing\.png"):
+        bpnet.read([SEVEN, tmp_path / "nothing.png"])
+    with pytest.raises(bpnet.ConfigError, match="between 0 and 1"):
+        bpnet.read(SEVEN, min_probability=2)
+    with pytest.raises(bpnet.ConfigError, match="at least one class"):
+        bpnet.read(SEVEN, top=0)
+    with pytest.raises(bpnet.CheckpointError):
+        bpnet.read(SEVEN, model=tmp_path)
+
+
+def test_names_of_files_cannot_write_html(tmp_path: Path) -> None:
+    path = tmp_path / "<b>x.png"
+    Image.open(SEVEN).save(path)
+    found = bpnet.read(path)
+    assert "<b>" not in found._repr_html_()
