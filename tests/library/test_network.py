@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import bpnet
+from tests.helpers.notebook import html_of
 from tests.helpers.tiny import succeed
 
 X, Y = [[0.5, -1.0], [2.0, 0.25], [-0.5, 1.5]], [[1.0], [0.0], [0.5]]
@@ -97,7 +98,7 @@ def test_another_update_rule() -> None:
 def test_it_shows_its_layers() -> None:
     assert "1.linear" in repr(perceptron())
     assert "loss mse" in repr(perceptron())
-    assert perceptron()._repr_html_().count("<tr>") == 6
+    assert html_of(perceptron()).count("<tr>") == 6
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_a_check_says_what_the_command_says() -> None:
     assert [check.relative_error for check in found.checks] == [
         check["relative_error"] for check in said["checks"]
     ]
-    assert found._repr_html_().startswith("<pre>two-layer")
+    assert html_of(found).startswith("<pre>two-layer")
     assert bpnet.gradcheck("two-layer", settings={"train.loss": "quadratic"}).passed
     with pytest.raises(bpnet.ConfigError, match="this is not a config"):
         bpnet.gradcheck(5)  # type: ignore[arg-type]
@@ -189,7 +190,7 @@ def test_a_trace_says_what_the_command_says(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(found) == 2
     assert found[1:][0] is found[1]
     assert repr(found[:1]) == found[:1].text()
-    assert found._repr_html_().startswith("<pre>step 1")
+    assert html_of(found).startswith("<pre>step 1")
 
 
 def test_a_long_trace_is_shown_in_part() -> None:

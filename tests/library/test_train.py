@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_info
 import bpnet
 from bpnet.model.checkpoint import load_checkpoint
 from tests.conftest import TINY
+from tests.helpers.notebook import html_of
 from tests.helpers.tiny import draw_samples, fail, succeed
 
 NET = {"model": {"layers": ["flatten", "linear 3"]}, "train": {"batch_size": 16, "epochs": 2}}
@@ -231,7 +232,7 @@ def test_a_run_shows_its_curve(here: Path) -> None:
     shown = repr(run)
     assert "test accuracy" in shown
     assert "o validation" in shown
-    html = run._repr_html_()
+    html = html_of(run)
     assert "<svg" in html
     assert html.count("<polyline") == 2
     assert "&lt;run&gt;" in html
