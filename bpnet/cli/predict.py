@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from bpnet.library.picture_reader import Answer, PictureReader, Wishes
     from bpnet.model.model import Model
 
-FEW = 8  # pictures
 STANDARD_INPUT = "-"
 
 Write = Callable[[dict[str, Any]], None]
@@ -103,7 +102,7 @@ def command(
 
         check_place(explain, [picture for picture in pictures if isinstance(picture, str)])
     with single_blas_thread():  # products this small would only wait for a second thread
-        from bpnet.library.picture_reader import PictureReader, Wishes
+        from bpnet.library.picture_reader import FEW, PictureReader, Wishes
 
         opened = open_checkpoint(checkpoint or WEIGHTS)
         if checkpoint is not None and form != "json":

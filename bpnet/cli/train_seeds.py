@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli.options import command_line
-from bpnet.cli.output import note, show, show_json
+from bpnet.cli.output import note, show_json
 from bpnet.cli.run_start import data_option
-from bpnet.cli.runs_text import duration
+from bpnet.cli.seeds_text import score_text, show_seeds
 from bpnet.cli.signals import StopSignal
-from bpnet.cli.tables import show_table
 from bpnet.errors import (
     CheckpointError,
     ConfigError,
@@ -26,7 +25,6 @@ from bpnet.errors import (
     counted,
     listed,
 )
-from bpnet.library.figures import percent
 
 if TYPE_CHECKING:
     from bpnet.cli.train_run import Extras
@@ -73,20 +71,8 @@ def train_seeds(text: str, wanted: Wanted, extras: Extras, *, as_json: bool) -> 
     again = command_line(
         *("train", *_words(wanted), *extras.options(), "--seeds", text, "--run-dir", folder)
     )
-    if extras.events is not None:
-        extras = dataclasses.replace(extras, events=extras.events / folder.name)
-    runs: list[dict[str, Any]] = []
-    failed: list[dict[str, Any]] = []
     with _told_how_to_go_on(again, folder):
-        for place, seed in enumerate(seeds, start=1):
-            run_dir = folder / f"seed{seed}"
-            note(f"seed {seed} ({place} of {len(seeds)})")
-            try:
-                runs.append(_trained(_of_seed(wanted, seed, run_dir), extras))
-                note(f"seed {seed}: test {_score(runs[-1])}")
-            except DivergedError as error:
-                note(f"seed {seed}: {error.what} ({error.parts['where']}); the others go on")
-                failed.append({"seed": seed, "run_dir": str(run_dir), "error": error.what})
+        runs, failed = _train_all(seeds, wanted, extras, folder)
     spreads = _spreads(runs)
     if as_json:
         plain = {
@@ -95,15 +81,47 @@ def train_seeds(text: str, wanted: Wanted, extras: Extras, *, as_json: bool) -> 
         }
         show_json({"run_dir": str(folder), "runs": runs, "failed": failed, **plain})
     else:
-        _tell(folder, runs, spreads)
+        show_seeds(folder, runs, spreads)
     if failed:
-        seeds_text = ", ".join(str(one["seed"]) for one in failed)
-        raise DivergedError(
-            f"{len(failed)} of {counted(len(seeds), 'run', 'runs')} diverged, and count nowhere",
-            where=folder,
-            found=f"seeds {seeds_text}" if len(failed) > 1 else f"seed {seeds_text}",
-            hint="train with a smaller optimizer.learning_rate, or with train.grad_clip=1",
-        )
+        raise _diverged(failed, len(seeds), folder)
+
+
+def _train_all(
+    seeds: Sequence[int], wanted: Wanted, extras: Extras, folder: Path
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Train the runs of all seeds; return the rows of those that are finished, and of the others.
+
+    Args:
+        seeds: in the order in which they are trained.
+        wanted: what is wanted of every run.
+        extras: what else is written of each.
+        folder: where they lie, absolute.
+    """
+    if extras.events is not None:
+        extras = dataclasses.replace(extras, events=extras.events / folder.name)
+    runs: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    for place, seed in enumerate(seeds, start=1):
+        run_dir = folder / f"seed{seed}"
+        note(f"seed {seed} ({place} of {len(seeds)})")
+        try:
+            runs.append(_trained(_of_seed(wanted, seed, run_dir), extras))
+            note(f"seed {seed}: test {score_text(runs[-1])}")
+        except DivergedError as error:
+            note(f"seed {seed}: {error.what} ({error.parts['where']}); the others go on")
+            failed.append({"seed": seed, "run_dir": str(run_dir), "error": error.what})
+    return runs, failed
+
+
+def _diverged(failed: Sequence[dict[str, Any]], runs: int, folder: Path) -> DivergedError:
+    """Return the error for runs that diverged, of so many in a folder."""
+    seeds = ", ".join(str(one["seed"]) for one in failed)
+    return DivergedError(
+        f"{len(failed)} of {counted(runs, 'run', 'runs')} diverged, and count nowhere",
+        where=folder,
+        found=f"seed {seeds}" if len(failed) == 1 else f"seeds {seeds}",
+        hint="train with a smaller optimizer.learning_rate, or with train.grad_clip=1",
+    )
 
 
 def _folder(wanted: Wanted) -> Path:
@@ -212,58 +230,3 @@ def _spreads(runs: Sequence[dict[str, Any]]) -> dict[str, Spread | None]:
     from bpnet.runs.seeds import spread_of
 
     return {name: spread_of([run[name] for run in runs]) for name in SUMMED}
-
-
-def _tell(folder: Path, runs: Sequence[dict[str, Any]], spreads: dict[str, Spread | None]) -> None:
-    """Print a row for each run, how their scores lie, and commands to try next."""
-    if not runs:
-        return
-    headers = ("seed", "validation", "test", "test loss", "epochs", "took")
-    rows = [
-        [
-            str(run["seed"]),
-            _percent(run["validation_accuracy"]),
-            _percent(run["test_accuracy"]),
-            f"{run['test_loss']:.6g}",
-            str(run["epochs"]),
-            duration(run["seconds"]),
-        ]
-        for run in runs
-    ]
-    show_table(headers, rows, right=range(len(headers)))
-    show("")
-    accuracy, loss = spreads["test_accuracy"], spreads["test_loss"]
-    if accuracy is not None:
-        show(f"test accuracy {spread_text(accuracy, 100, '.2f', ' %')}")
-    elif loss is not None:
-        show(f"test loss {spread_text(loss, 1, '.6g', '')}")
-    show("", "next:")
-    show(f"  {command_line('runs', folder, '--sort', 'test')}")
-    show(f"  {command_line('curves', *(run['run_dir'] for run in runs))}")
-
-
-def _score(run: dict[str, Any]) -> str:
-    """Return the test score of a run in words."""
-    accuracy = run["test_accuracy"]
-    return f"loss {run['test_loss']:.6g}" if accuracy is None else f"accuracy {percent(accuracy)}"
-
-
-def _percent(fraction: float | None) -> str:
-    return "–" if fraction is None else percent(fraction)
-
-
-def spread_text(spread: Spread, factor: float, form: str, unit: str) -> str:
-    """Return mean ± standard error of the mean, and beside it how the single runs lie."""
-
-    def number(value: float, places: str = form) -> str:
-        return format(factor * value, places)
-
-    finer = ".3f" if form == ".2f" else form  # an error has a digit more than what it is of
-    if spread.standard_error is None or spread.standard_deviation is None:
-        return f"{number(spread.mean)}{unit} (a single run)"
-    return (
-        f"{number(spread.mean)} ± {number(spread.standard_error, finer)}{unit} "
-        f"(mean ± standard error of {spread.runs} runs; standard deviation "
-        f"{number(spread.standard_deviation)}, from {number(spread.lowest)} to "
-        f"{number(spread.highest)}{unit})"
-    )

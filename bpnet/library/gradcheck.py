@@ -13,7 +13,7 @@ from bpnet.config.data_settings import DataConfig
 from bpnet.config.settings import Config
 from bpnet.library.html import text as html_text
 from bpnet.library.network import Network
-from bpnet.library.settings import Settings, config_of, name_of
+from bpnet.library.settings import Place, Settings, config_of, name_of
 from bpnet.model.build import build_model
 from bpnet.model.inputs import Normalization
 from bpnet.teach.gradcheck.checker import Check
@@ -98,7 +98,7 @@ class GradientCheck:
 
 
 def gradcheck(
-    network: Network | str | Settings,
+    network: Network | Place | Settings,
     *,
     settings: Settings | None = None,
     sabotage: str | None = None,

@@ -28,8 +28,8 @@ from bpnet.nn.layer import Array, Shape
 
 if TYPE_CHECKING:
     from bpnet.library.evaluation import Evaluation
+    from bpnet.library.settings import Place
 
-Place = str | os.PathLike[str]
 MOST_VIEWS = 100
 
 
@@ -93,6 +93,11 @@ class Model:
     def layers(self) -> LayerTable:
         """Return the table of the layers: output shapes, parameters, cost and memory."""
         return LayerTable.of(self.network.network)
+
+    @cached_property
+    def plain(self) -> Network:
+        """Return the network with each layer computed on its own, as the textbook has it."""
+        return self.network.plain()
 
     def predict(self, images: Any, *, views: int = 1) -> Predictions:
         """Tell the class of each picture, with the probabilities of all classes.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     Probabilities = NDArray[np.floating]
 
+FEW = 8  # pictures of a digit for which the textbook's plain layers are fast enough
 VIEWS_IN_DOUBT = 5  # of a digit of which the network is not sure
 MOST = 64  # digits that the network is asked about at a time
 NOT_SURE = "not sure"  # or NO_DIGIT: the reasons why there is no label

@@ -12,14 +12,14 @@ from bpnet.errors import BpnetWarning, ConfigError, DataError
 from bpnet.library.many_pictures import on_all_cores
 from bpnet.library.model import Model, check_views, load
 from bpnet.library.picture_form import UNKNOWN_FORM, check_reads_pictures
-from bpnet.library.picture_reader import PictureReader, Wishes
+from bpnet.library.picture_reader import FEW, PictureReader, Wishes
 from bpnet.library.pictures import NamedPicture, is_one_picture, named_pictures
 from bpnet.library.reading import Reading
 from bpnet.machine import single_blas_thread
 from bpnet.model.run_files import WEIGHTS
 
 if TYPE_CHECKING:
-    from bpnet.library.model import Place
+    from bpnet.library.settings import Place
 
 
 @overload
@@ -61,7 +61,7 @@ def read(
     >>> digit.label, round(digit.probability, 2)
     ('7', 1.0)
     >>> print(bpnet.read("year.jpg", segment=True))
-    2026
+    1998
 
     Args:
         picture: the path or address of a picture file, an image of Pillow, or pixels in uint8,
@@ -120,7 +120,8 @@ def answers_about(
         DataError: a picture cannot be read, or the network reads none.
         DivergedError: the network answers with numbers that are not finite.
     """
-    network = model.network
+    many = wishes.segment or len(pictures) > FEW
+    network = model.network if many else model.plain  # for few digits, the textbook is fast enough
     check_reads_pictures(network)
     if network.preparation is None:
         warnings.warn(UNKNOWN_FORM, BpnetWarning, stacklevel=4)

@@ -12,6 +12,7 @@ from bpnet.config.reader import ConfigReader, raise_problems
 from bpnet.config.settings import SECTIONS, Config, Override
 from bpnet.errors import ConfigError, quoted
 
+Place = str | os.PathLike[str]
 Settings = Mapping[str, Any]  # {"train": {"epochs": 3}} or {"train.epochs": 3}
 LINES = ("model.layers", "data.inputs", "data.targets")  # settings of several lines
 
@@ -76,11 +77,23 @@ def config_of(given: object, settings: Settings | None) -> Config:
     overrides = () if settings is None else overrides_of(settings, "settings")
     if isinstance(given, Mapping):
         return read_settings(given, overrides, "config")
-    if not isinstance(given, str | os.PathLike):
-        expected = "a preset, an example, a config file, or settings by section and key"
-        found = type(given).__name__
-        raise ConfigError("this is not a config", where="config", expected=expected, found=found)
-    return load_config(os.fspath(given), overrides)
+    return load_config(file_name(given), overrides)
+
+
+def file_name(given: object) -> str:
+    """Return the name of a preset, an example or a config file.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if isinstance(given, str | os.PathLike):
+        return os.fspath(given)
+    raise ConfigError(
+        "this is not a config",
+        where="config",
+        expected="a preset, an example, a config file, or settings by section and key",
+        found=type(given).__name__,
+    )
 
 
 def name_of(given: object) -> str:

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from bpnet.data.load import load_dataset
 from bpnet.errors import ConfigError
 from bpnet.library.advice import whole_advice
 from bpnet.library.html import text as html_text
-from bpnet.library.settings import Settings, config_of
+from bpnet.library.settings import Place, Settings, config_of
 from bpnet.teach.trace import trace as tracing
 from bpnet.teach.trace.as_json import as_json_values
 from bpnet.teach.trace.step_trace import StepTrace
 from bpnet.teach.trace.trace_text import trace_lines
-
-if TYPE_CHECKING:
-    from bpnet.library.model import Place
 
 WIDTH = 100  # columns of the text
 MOST_LINES = 200  # that are shown unasked
@@ -73,7 +70,7 @@ class Trace(Sequence[StepTrace]):
 
 
 def trace(
-    config: str | Settings,
+    config: Place | Settings,
     *,
     steps: int = 1,
     settings: Settings | None = None,

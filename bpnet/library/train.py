@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,16 +11,15 @@ from bpnet.config.settings import Override
 from bpnet.errors import BpnetWarning, ConfigError
 from bpnet.library.advice import whole_advice
 from bpnet.library.begin_run import Begun, Wanted, begun
-from bpnet.library.dataset_choice import is_folder, settings_of
 from bpnet.library.figures import training_loss_name
 from bpnet.library.opening import named_place
+from bpnet.library.own_data import what_to_learn
 from bpnet.library.run import Epoch, Run
 from bpnet.library.run_start import StartObserver
-from bpnet.library.settings import Settings, overrides_of, read_settings
+from bpnet.library.settings import Place, Settings, file_name, overrides_of, read_settings
 from bpnet.training.observer import Observer
 
 if TYPE_CHECKING:
-    from bpnet.library.model import Place
     from bpnet.model.checkpoint import Checkpoint
 
 OnEpoch = Callable[[Epoch], object]
@@ -87,45 +85,29 @@ def train(
         CheckpointError: the run directory is not free, or the old run cannot go on.
         DivergedError: a loss or weight is no longer finite.
     """
-    if resume is None and str(epochs).startswith("+"):
-        hint = "name the run with resume="
-        raise ConfigError(
-            "epochs are added to a run that goes on", where="epochs", found=epochs, hint=hint
-        )
-    overrides = _given(epochs if resume is None else None, seed, workers)
+    overrides = _given(_whole_epochs(epochs) if resume is None else None, seed, workers)
     overrides += () if settings is None else overrides_of(settings, "settings")
-    dataset = None
-    if isinstance(data, str | os.PathLike):
-        chosen = os.fspath(data)
-        overrides += _as_overrides("data", settings_of(chosen, "data"))
-        data_dir = None if is_folder(chosen) else data_dir
-    elif data is not None:
-        from bpnet.library.own_data import own_dataset, settings_for
-
-        dataset = own_dataset(data, test, classes)
-        overrides += _as_overrides("data", settings_for(dataset, config, overrides))
-    if dataset is None and (test is not None or classes is not None):
-        what = "test samples and classes go with arrays to learn from"
-        raise ConfigError(what, where="test" if test is not None else "classes")
-    source, whole = None, None
-    if not isinstance(config, Mapping):
-        source = None if config is None else os.fspath(config)
-    elif resume is None:
-        whole = read_settings(config, overrides, "config")
-    else:
-        overrides = (*overrides_of(config, "config"), *overrides)
+    learned = what_to_learn(data, test, classes)
+    if learned.dataset is None or resume is None:  # a run that goes on has settings of its own
+        overrides += _as_overrides("data", learned.settings(config, overrides))
+    whole = None
+    if isinstance(config, Mapping):
+        if resume is None:
+            whole = read_settings(config, overrides, "config")
+        else:
+            overrides = (*overrides_of(config, "config"), *overrides)
     wanted = Wanted(
-        source=source,
+        source=None if config is None or isinstance(config, Mapping) else file_name(config),
         overrides=overrides,
         resume=_place(resume),
         weights=_place(weights),
         epochs=None if resume is None or epochs is None else str(epochs),
         run_dir=None if run_dir is None else Path(run_dir),
-        data_dir=None if data_dir is None else Path(data_dir),
+        data_dir=None if data_dir is None or learned.is_folder else Path(data_dir),
         mirror=mirror,
         config=whole,
     )
-    with whole_advice(), begun(wanted, Warnings(), dataset=dataset) as run:
+    with whole_advice(), begun(wanted, Warnings(), dataset=learned.dataset) as run:
         return to_the_end(run, on_epoch)
 
 
@@ -207,6 +189,18 @@ class Warnings(StartObserver):
         """Warn where weights were hardly trained."""
         for warning in checkpoint.warnings():
             warnings.warn(warning, BpnetWarning, stacklevel=2)
+
+
+def _whole_epochs(epochs: int | str | None) -> int | str | None:
+    """Return the epochs of a new run, to which none can be added.
+
+    Raises:
+        ConfigError: that was asked for.
+    """
+    if str(epochs).startswith("+"):
+        what, hint = "epochs are added to a run that goes on", "name the run with resume="
+        raise ConfigError(what, where="epochs", found=epochs, hint=hint)
+    return epochs
 
 
 def _given(

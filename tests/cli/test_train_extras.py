@@ -10,7 +10,7 @@ import pytest
 
 from bpnet.cli.bars import RunDisplay
 from bpnet.errors import CheckpointError
-from bpnet.training import run as runs
+from bpnet.files import write_text
 from tests.conftest import TINY, Run
 from tests.helpers.tiny import NET, TRAIN, fail, succeed
 
@@ -82,14 +82,12 @@ def test_a_file_of_the_users_is_not_replaced(here: Path, name: str) -> None:
 def test_a_result_that_cannot_be_written_is_told(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_text = runs.write_text
-
     def full(path: Path, text: str) -> None:
         if path.name == "result.json":
             raise OSError(28, "No space left on device")
         write_text(path, text)
 
-    monkeypatch.setattr(runs, "write_text", full)
+    monkeypatch.setattr("bpnet.training.run.write_text", full)
     message = fail(4, "train", TINY, "--run-dir", "run")
     assert "the result cannot be written" in message
     assert "free some disk space" in message

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from bpnet.cli.bars import RunDisplay
+from bpnet.cli.run_start import tell_start
+from bpnet.errors import DivergedError
 from tests.conftest import TINY
 from tests.helpers.tiny import NET, TRAIN, call, fail, succeed
 
@@ -128,18 +130,15 @@ def test_runs_that_all_diverge_have_its_exit_code(here: Path) -> None:
 def test_one_diverged_run_among_others_is_told_after_their_scores(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bpnet.cli import train_run
-    from bpnet.errors import DivergedError
-
-    finish, calls = train_run.tell_start, []
+    calls: list[object] = []
 
     def diverges(*arguments: Any) -> None:
         calls.append(arguments)
         if len(calls) == 2:
             raise DivergedError("training diverged", where="epoch 1")
-        finish(*arguments)
+        tell_start(*arguments)
 
-    monkeypatch.setattr(train_run, "tell_start", diverges)
+    monkeypatch.setattr("bpnet.cli.train_run.tell_start", diverges)
     answer = call("train", TINY, "--epochs", 1, "--seeds", "4-6", "--run-dir", "study")
     assert answer.code == 5
     assert [line.split()[0] for line in answer.out.splitlines()[1:3]] == ["4", "6"]

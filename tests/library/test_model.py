@@ -14,6 +14,7 @@ from PIL import Image
 import bpnet
 from bpnet.model.run_files import ASSETS
 from tests.conftest import Run
+from tests.helpers.notebook import html_of
 from tests.helpers.tiny import TABLE, draw_dataset, draw_samples, succeed
 
 SEVEN = ASSETS / "seven.jpg"
@@ -69,7 +70,7 @@ def test_weights_that_are_hardly_trained_are_warned_of(tmp_path: Path) -> None:
 
 def test_it_shows_its_layers(shipped: bpnet.Model) -> None:
     assert "1.conv" in repr(shipped)
-    assert "<td" in shipped._repr_html_()
+    assert "<td" in html_of(shipped)
     assert shipped.layers.parameters == 143_243
     assert shipped.settings["train"]["loss"] == "cross_entropy"
 
@@ -122,7 +123,7 @@ def test_a_blank_picture_has_no_class(shipped: bpnet.Model) -> None:
 def test_answers_are_a_pair_that_shows_its_names(shipped: bpnet.Model, digits: Pictures) -> None:
     answers = shipped.predict(np.concatenate([digits, digits]))
     assert "and 10 more" in repr(answers)
-    assert "<table>" in answers._repr_html_()
+    assert "<table>" in html_of(answers)
     again = pickle.loads(pickle.dumps(answers))
     assert again.names == answers.names
     labels, probabilities = again
@@ -195,7 +196,7 @@ def test_labels_may_be_names_or_one_hot(tiny_run: Run) -> None:
     scores = [model.evaluate(samples.inputs, one) for one in (samples.targets, names, one_hot)]
     assert len({score.accuracy for score in scores}) == 1
     assert "accuracy" in repr(scores[0])
-    assert "<table>" in scores[0]._repr_html_()
+    assert "<table>" in html_of(scores[0])
     assert [entry["samples"] for entry in scores[0].per_class] == [10, 10, 10]
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,10 @@ from bpnet.training.saving import write_metrics, write_metrics_table
 
 
 def test_numbers_keep_all_digits_and_nothing_is_empty() -> None:
-    rows: list[dict[str, Any]] = [{"epoch": 1, "loss": 0.1 + 0.2, "accuracy": None}, {"epoch": 2, "mae": 1e-300}]
+    rows: list[dict[str, Any]] = [
+        {"epoch": 1, "loss": 0.1 + 0.2, "accuracy": None},
+        {"epoch": 2, "mae": 1e-300},
+    ]
     text = metrics_csv(rows)
     assert text.splitlines() == [
         "epoch,loss,accuracy,mae",
