@@ -2,7 +2,7 @@
 
 The library's face: each name is loaded when it is used, so that `import bpnet` takes no time.
 
-    model = bpnet.load()                       # the weights that ship with bpnet, or a run
+    model = bpnet.load()  # the weights that ship with bpnet, or a run
     labels, probabilities = model.predict(images)
     print(bpnet.read("photo.jpg", segment=True))
     run = bpnet.train("lenet5", epochs=3, on_epoch=print)
