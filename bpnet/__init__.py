@@ -11,8 +11,6 @@ It prints nothing, and raises a `BpnetError` whose message says what to do. In a
 runs and answers show their tables and curves. The pictures of the examples lie in `bpnet/assets/`.
 """
 
-from importlib import import_module
-
 TYPE_CHECKING = False  # as type checkers understand it: the module `typing` takes 10 ms
 
 if TYPE_CHECKING:
@@ -99,6 +97,8 @@ if not TYPE_CHECKING:  # which would take every name for one of the library's
         """Return a name of the library, loaded when it is first used."""
         if name not in HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # 1 ms, which `import bpnet` need not wait for
+
         found = globals()[name] = getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
         return found
 
