@@ -2,7 +2,7 @@
 
 The library's face: each name is loaded when it is used, so that `import bpnet` takes no time.
 
-    model = bpnet.load()                       # the weights that ship with bpnet, or a run
+    model = bpnet.load()  # the weights that ship with bpnet, or a run
     labels, probabilities = model.predict(images)
     print(bpnet.read("photo.jpg", segment=True))
     run = bpnet.train("lenet5", epochs=3, on_epoch=print)
@@ -10,8 +10,6 @@ The library's face: each name is loaded when it is used, so that `import bpnet` 
 It prints nothing, and raises a `BpnetError` whose message says what to do. In a notebook, models,
 runs and answers show their tables and curves. The pictures of the examples lie in `bpnet/assets/`.
 """
-
-from importlib import import_module
 
 TYPE_CHECKING = False  # as type checkers understand it: the module `typing` takes 10 ms
 
@@ -99,6 +97,8 @@ if not TYPE_CHECKING:  # which would take every name for one of the library's
         """Return a name of the library, loaded when it is first used."""
         if name not in HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # 1 ms, which `import bpnet` need not wait for
+
         found = globals()[name] = getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
         return found
 

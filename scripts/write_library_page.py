@@ -84,6 +84,7 @@ def _signature(function: Any) -> str:
         if name != "self"
     ]
     text = str(found.replace(parameters=plain, return_annotation=inspect.Signature.empty))
+    text = text.replace("'", '"')  # as the formatter has it, which looks into pages too
     return textwrap.fill(text, WIDTH - 20, subsequent_indent="    ")
 
 

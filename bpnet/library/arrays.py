@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ def as_array(given: Any, where: str) -> NDArray[Any]:
         what = "these do not make an array"
         hint = "give arrays of the same shape"
         raise DataError(what, where=where, found=str(error), hint=hint) from error
+    if array.dtype.kind == "O" and array.size and all(isinstance(one, str) for one in array.flat):
+        return array.astype(str)  # texts, as tables of other libraries hold them
     if array.dtype.kind == "O":
         found = f"an array of {type(array.flat[0]).__name__}" if array.size else "an empty array"
         raise DataError(
@@ -54,7 +57,9 @@ def as_pictures(given: Any, where: str, size: Shape | None = None) -> NDArray[np
     fits = shaped is not None and (size is None or shaped.shape[1:] == tuple(size))
     if shaped is None or not fits:
         raise DataError(
-            "the pictures have another shape than the network takes" if size else "no pictures",
+            "the pictures have another shape than the network takes"
+            if size
+            else "these are not pictures",
             where=where,
             expected=expected,
             found=f"shape {array.shape}",
@@ -168,14 +173,16 @@ def _without_channel(array: NDArray[Any], size: Shape | None) -> NDArray[Any] | 
     """Return (samples, height, width); None where that is not clear."""
     if array.ndim == 4 and 1 in (array.shape[1], array.shape[3]):
         return array[:, 0] if array.shape[1] == 1 else array[..., 0]
-    if array.ndim == 2 and (size is None or array.shape == tuple(size)):
+    if array.ndim == 2 and size is not None and array.shape == tuple(size):
         return array[None]
     return array if array.ndim == 3 else None
 
 
 def _reshaped(array: NDArray[Any], shape: Shape | None) -> str | None:
     """Return how to give an array another shape, if it has as many numbers."""
-    if shape is None or not array.size or array.size % int(np.prod(shape)):
+    if shape is None and array.ndim == 2 and math.isqrt(array.shape[1]) ** 2 == array.shape[1]:
+        shape = (math.isqrt(array.shape[1]),) * 2
+    if shape is None or not array.size or array.size % math.prod(shape):
         return None
     return f"if these are rows of numbers, give images.reshape(-1, {', '.join(map(str, shape))})"
 

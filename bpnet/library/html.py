@@ -9,7 +9,7 @@ from bpnet.errors import escaped
 from bpnet.report.text_chart import Axis, epoch_ticks
 
 WIDTH, HEIGHT = 480, 240  # pixels of a chart
-LEFT, BOTTOM, MARGIN = 56, 28, 12  # pixels around its lines
+LEFT, BOTTOM, MARGIN = 56, 40, 12  # pixels around its lines
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito: told apart by all eyes
 
 
@@ -71,6 +71,8 @@ def chart(curves: Mapping[str, Sequence[float]], epochs: Sequence[int], label: s
     for epoch in epoch_ticks(first, last):
         place = f'x="{x(epoch):.1f}" y="{floor + 16}"'
         parts.append(f'<text {place} text-anchor="middle">{epoch}</text>')
+    place = f'x="{right}" y="{HEIGHT - 6}"'
+    parts.append(f'<text {place} text-anchor="end">epoch</text>')
     for number, (name, values) in enumerate(curves.items()):
         colour = COLOURS[number % len(COLOURS)]
         points = [(x(epoch), y(value)) for epoch, value in zip(epochs, values, strict=True)]

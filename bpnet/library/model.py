@@ -23,6 +23,7 @@ from bpnet.machine import available_cores, blas_threads
 from bpnet.model.blocks import answers_to
 from bpnet.model.ensemble import Ensemble
 from bpnet.model.model import Model as Network
+from bpnet.model.run_files import RUN_FILES
 from bpnet.model.workers import Workers
 from bpnet.nn.layer import Array, Shape
 
@@ -52,8 +53,9 @@ def load(checkpoint: Place = SHIPPED) -> Model:
     opened = open_checkpoint(named_place(Path(checkpoint)))
     for warning in opened.warnings:
         warnings.warn(warning, BpnetWarning, stacklevel=2)
-    name = described(opened.checkpoint.path.name, opened.epoch)
-    return Model(opened.checkpoint.model(), opened.checkpoint.path, name)
+    path = opened.checkpoint.path
+    name = f"{path.absolute().parent.name}/{path.name}" if path.name in RUN_FILES else path.name
+    return Model(opened.checkpoint.model(), path, described(name, opened.epoch))
 
 
 class Model:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.errors import DataError, shorten
 from bpnet.library.arrays import as_array, as_bytes
 from bpnet.library.picture_reader import source_of
@@ -76,6 +77,10 @@ def named_pictures(given: object, where: str) -> list[NamedPicture]:
 def _named(given: Any, where: str) -> NamedPicture:
     """Return one picture with its name."""
     if isinstance(given, str | os.PathLike):
+        if what_is_at(Path(given)) == DIRECTORY:
+            hint = f"give its files: sorted(Path({os.fspath(given)!r}).iterdir())"
+            found = "a folder"
+            raise DataError("this is not a picture", where=given, found=found, hint=hint)
         return NamedPicture(*source_of(os.fspath(given)))
     if isinstance(given, bytes):
         return NamedPicture(where, BytesIO(given))

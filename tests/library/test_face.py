@@ -42,7 +42,8 @@ def test_importing_it_loads_nothing() -> None:
     loaded = ast.literal_eval(run_python(code))
     own = [name for name in loaded if name.startswith("bpnet")]
     assert own == ["bpnet"]
-    assert {name.partition(".")[0] for name in loaded} <= {"bpnet", "importlib", "warnings"}
+    assert "numpy" not in loaded
+    assert len(loaded) < 4
 
 
 def test_using_a_network_loads_nothing_of_training_or_the_command_line() -> None:

@@ -150,6 +150,7 @@ def test_answers_are_a_pair_that_shows_its_names(shipped: bpnet.Model, digits: P
         (lambda images: "nowhere.png", "nowhere.png"),
         (lambda images: Path(__file__), "this is not a picture"),
         (lambda images: np.array(["a"]), "images"),
+        (lambda images: ASSETS, "give its files: sorted(Path("),
         (lambda images: io.BytesIO(b""), "empty"),
     ],
 )

@@ -166,7 +166,7 @@ def test_arrays_are_learned(here: Path) -> None:
 
 def test_names_and_held_out_samples(here: Path) -> None:
     names = np.array(["low", "middle", "top"])[TRAIN.targets]
-    run = bpnet.train(NET, data=(TRAIN.inputs, names))
+    run = bpnet.train(NET, data=(TRAIN.inputs, names.astype(object)))
     assert run.model.classes == ("low", "middle", "top")
     named = bpnet.train(NET, data=PAIR, classes=["a", "b", "c"], settings={"data.validation": 0})
     assert named.model.classes == ("a", "b", "c")
@@ -189,6 +189,8 @@ def test_a_folder_is_learned(here: Path) -> None:
         ({"config": NET, "data": TRAIN.inputs}, "a pair: (images, labels)"),
         ({"config": NET, "data": (TRAIN.inputs / 255, TRAIN.targets)}, "(255 * images)"),
         ({"config": NET, "data": (TRAIN.inputs, TRAIN.targets[:5])}, "120 labels"),
+        ({"config": NET, "data": (TRAIN.inputs.reshape(120, 64), TRAIN.targets)}, "(-1, 8, 8)"),
+        ({"config": NET, "data": (TRAIN.inputs[0], TRAIN.targets)}, "these are not pictures"),
         ({"config": NET, "data": PAIR, "test": (TEST.inputs[:, :4], TEST.targets)}, "test[0]"),
         ({"config": NET, "data": PAIR, "test": (TEST.inputs, TEST.targets + 9)}, "never shows"),
         ({"config": NET, "data": PAIR, "classes": ["a"]}, "do not fit the labels"),
