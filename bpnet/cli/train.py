@@ -116,11 +116,14 @@ def command(
     from bpnet.cli.report import NEEDED, PAGE, write_report
     from bpnet.cli.report_data import Question
     from bpnet.config.settings import Override
+    from bpnet.data.aside import with_test_aside
     from bpnet.data.load import load_dataset, with_data_dir
     from bpnet.html.page import demand
+    from bpnet.machine import return_freed_memory
     from bpnet.training import run as runs
     from bpnet.training.run_dir import claimed_run_dir, demand_free
 
+    return_freed_memory()
     if writes_report:
         demand("--report", *NEEDED)
     given = {"workers": workers, "seed": seed}
@@ -150,6 +153,7 @@ def command(
             check(start, config, place, as_json=as_json)
             return
         dataset = load_dataset(config, place, mirror=mirror, progress=DownloadProgress())
+        dataset = with_test_aside(dataset)
         fingerprint = Background(dataset.fingerprint)  # wanted later: it is kept
         model, origin = prepare(start, config, dataset)
         fingerprint.result()

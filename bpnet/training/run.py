@@ -20,7 +20,7 @@ from bpnet.data.dataset import Dataset
 from bpnet.data.split import split_samples
 from bpnet.fast import sizes
 from bpnet.files import atomic_write, write_text
-from bpnet.machine import available_cores, blas_description, cpu_name, return_freed_memory
+from bpnet.machine import available_cores, blas_description, cpu_name
 from bpnet.model.build import build_model
 from bpnet.model.checkpoint import Checkpoint, demand_finite, load_checkpoint
 from bpnet.model.inputs import Normalization
@@ -48,7 +48,6 @@ def prepare_model(config: Config, dataset: Dataset) -> Model:
             split, or differentiated, as the config says; or BPNET_PROCESSOR names no processor.
         DataError: validation would leave nothing to train on.
     """
-    return_freed_memory()
     sizes.chosen()  # raises before anything is written
     training, _ = split_samples(config, dataset)
     targets = dataset.train.targets
