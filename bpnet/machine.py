@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"  # kernel, where the BLAS names none
 OPENBLAS_THREADS = "OPENBLAS_NUM_THREADS"  # read when OpenBLAS is loaded
 ACCELERATE_THREADS = "VECLIB_MAXIMUM_THREADS"  # read when macOS's own library is loaded
+M_MMAP_THRESHOLD = -3  # a number that glibc's mallopt knows
+OWN_PAGES = 1 << 17  # bytes from which what is allocated has pages of its own: as glibc begins
 MEMORY_UNKNOWN = 1 << 62  # bytes: nothing is too much where the system does not tell
 
 
@@ -66,6 +68,18 @@ def limit_accelerate() -> None:
     """
     if sys.platform == "darwin":
         os.environ.setdefault(ACCELERATE_THREADS, "1")
+
+
+def return_freed_memory() -> None:
+    """Let arrays that are freed go back to the system at once, where the C library is glibc.
+
+    It keeps as much for later as was once freed in one piece, and so does every forked process.
+    """
+    if sys.platform == "linux":
+        from ctypes import CDLL
+
+        with suppress(OSError, AttributeError):  # another C library
+            CDLL(None).mallopt(M_MMAP_THRESHOLD, OWN_PAGES)
 
 
 def blas_description() -> list[dict[str, Any]]:

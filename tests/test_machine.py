@@ -1,12 +1,19 @@
 """What the system tells of the processor's caches."""
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bpnet.machine import blas_description, blas_kernel, cache_bytes, single_blas_thread
+from bpnet.machine import (
+    blas_description,
+    blas_kernel,
+    cache_bytes,
+    return_freed_memory,
+    single_blas_thread,
+)
 from tests.helpers.places import PROJECT
 from tests.helpers.tiny import process_environment
 
@@ -70,3 +77,36 @@ def test_numpy_may_be_told_to_use_one_thread_before_it_is_loaded(before: str | N
     assert done.stdout == f"{before} 1\n", done.stderr
     with single_blas_thread():  # NumPy is loaded here, so the library itself is told
         assert blas_description()[0]["num_threads"] == 1
+
+
+FREED = """
+import sys
+from pathlib import Path
+from bpnet.machine import return_freed_memory
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+if sys.argv[1] == "returns":
+    return_freed_memory()
+learned = bytearray(8 << 20)  # freed, it teaches the C library to keep as much
+del learned
+before = resident()
+large = [bytearray(b"1") * (4 << 20), bytearray(1)]
+del large[0]  # what comes after it is still there
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+@pytest.mark.parametrize("how", ["returns", "keeps"])
+def test_freed_memory_goes_back_to_the_system(how: str) -> None:
+    command = [sys.executable, "-c", FREED, how]
+    run = subprocess.run(command, env=process_environment(), capture_output=True, check=True)
+    assert (int(run.stdout) < 2 << 20) == (how == "returns")
+
+
+def test_asking_for_that_is_harmless_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for system in ("linux", "darwin", "win32"):
+        monkeypatch.setattr(sys, "platform", system)
+        return_freed_memory()

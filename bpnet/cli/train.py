@@ -140,7 +140,9 @@ def command(
     from bpnet.data.load import with_data_dir
     from bpnet.library.begin_run import Wanted
     from bpnet.library.dataset_choice import is_folder, settings_of
+    from bpnet.machine import return_freed_memory
 
+    return_freed_memory()
     given = {"workers": workers, "seed": seed}
     given["gradients"] = None if gradients is None else gradients.replace("-", "_")
     overrides += tuple(

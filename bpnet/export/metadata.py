@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bpnet.version import __version__
 from bpnet.model.model import Model
 from bpnet.model.record import RECORD, check_record, read_record
 from bpnet.training.saving import model_record
+from bpnet.version import __version__
 
 KEY = "bpnet"  # under which files hold it
 VERSION = "bpnet_version"

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bpnet.version import __version__
 from bpnet.errors import ConfigError
 from bpnet.html.page import HERE as SHARED
 from bpnet.model.model import Model
 from bpnet.report.canvas.draw_page import HERE, SCRIPTS
 from bpnet.report.canvas.drawn_examples import drawn_examples
 from bpnet.report.canvas.page_network import obstacle, page_networks
+from bpnet.version import __version__
 
 TITLE = "Draw a digit"
 PAGE, STYLE, NETWORKS = "index.html", "style.css", "networks.js"

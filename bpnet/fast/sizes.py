@@ -32,6 +32,7 @@ class Sizes:
         micro_batch_block: numbers that all its layers write for them, at most.
         row_block: numbers that a block of rows writes: they should stay in the cache.
         winograd_block: numbers that a block of tiles writes: likewise.
+        winograd_kept: numbers of a mapped input that backward finds sooner than it computes them.
         winograd_strip: numbers of the input's gradient that are added up at a time.
         fewest_channels: with which Winograd's way is faster.
         least_covered: fraction of the outputs computed that way that must be wanted.
@@ -50,6 +51,7 @@ class Sizes:
     micro_batch_block: int = 2_000_000
     row_block: int = 300_000
     winograd_block: int = 900_000
+    winograd_kept: int = 2**18
     winograd_strip: int = 150_000
     fewest_channels: int = 16
     least_covered: float = 0.75
@@ -74,6 +76,7 @@ def sizes_for(processor: Processor) -> Sizes:
         micro_batch_block=part(2_000_000),
         row_block=part(300_000),
         winograd_block=part(900_000),
+        winograd_kept=part(2**18),
         winograd_strip=part(150_000),
         dropout_block=part(2**15),
         norm_block=part(2**15),

@@ -22,10 +22,9 @@ from bpnet.nn.residual import End
 from bpnet.nn.sliding_pool import SlidingMaxPool
 from bpnet.nn.stage import Stage
 
-# Their backward reads neither the input nor the output of forward,
-READS_NOTHING = (FusedConv, BlockedDropout)
-# or not the output, and the input only before it writes the gradient there.
-READS_NO_OUTPUT = (*READS_NOTHING, FusedNorm)
+# Their backward does not read the output of forward, and its input only before it writes the
+# gradient there.
+READS_NO_OUTPUT = (FusedConv, BlockedDropout, FusedNorm)
 
 
 def fast_stages(layers: Sequence[Layer[Any]]) -> list[Stage]:

@@ -11,8 +11,8 @@ from bpnet.fast import sizes
 from bpnet.fast.fused import FusedConv, place_in
 from bpnet.fast.peaks import Flags, keep_largest, mark_first, send_back
 from bpnet.fast.row_products import OuterProducts
-from bpnet.fast.winograd_cache import Tiles, WinogradCache
-from bpnet.fast.winograd_maps import Maps
+from bpnet.fast.winograd_cache import Tiles, WinogradCache, view
+from bpnet.fast.winograd_maps import Maps, by_channel
 from bpnet.nn.conv import Conv
 from bpnet.nn.layer import Array
 from bpnet.nn.memory import Memory, Room
@@ -54,13 +54,16 @@ class WinogradConv(FusedConv[WinogradCache]):
         fits = whole[1:3] == self.output_shape[1:]
         is_framed = self.padded_shape != self.input_shape
         output = memory.array(*self.output_shape, batch)
-        one = self._allocate_block(batch, memory)
+        keeps = memory.training and self._mapped(batch) <= sizes.chosen().winograd_kept
+        one = self._allocate_block(batch, keeps, memory)
         of_both_ways = memory.scratch_used
         padded = memory.scratch(*self.padded_shape, batch) if is_framed else None
+        if not keeps:
+            of_both_ways = memory.scratch_used
         plane = output if fits else memory.scratch(*whole)
         memory.scratch_used = of_both_ways
         strip = memory.scratch(*self._strip_shape(batch)) if wanted else None
-        blocks = self._allocate_blocks(batch, one, strip, memory)
+        blocks = self._allocate_blocks(batch, keeps, one, strip, memory)
         return WinogradCache(
             maps=Maps.of(self.tile, memory.dtype),
             blocks=blocks,
@@ -73,8 +76,9 @@ class WinogradConv(FusedConv[WinogradCache]):
             gradients=room.gradients,
             grad_filters=OuterProducts(self.points, 1, out_channels, in_channels, memory),
             grad_plane=memory.scratch(*whole) if memory.training and not fits else None,
-            grad_inputs=memory.scratch(blocks[0].inputs.size if wanted else 0),
+            grad_inputs=memory.scratch(blocks[0].inputs.size if wanted else 0) if keeps else one[0],
             strip=strip,
+            keeps_inputs=keeps,
             grad_input=room.for_input_gradient(*self.input_shape),
         )
 
@@ -86,15 +90,18 @@ class WinogradConv(FusedConv[WinogradCache]):
         blocks_per_row = min(self.across, -(-self.across * batch * numbers // most))
         return -(-self.across // blocks_per_row)
 
-    def _allocate_block(self, batch: int, memory: Memory) -> list[NDArray[Any]]:
-        """Reserve inputs of all blocks, and what they use one after the other: windows and so on."""
+    def _mapped(self, batch: int) -> int:
+        """Return how many numbers V has."""
+        return self.rows * self.across * self.points * self.input_shape[0] * batch
+
+    def _allocate_block(self, batch: int, keeps: bool, memory: Memory) -> list[NDArray[Any]]:
+        """Reserve V, of all blocks where it is kept, and what all use one after the other."""
         in_channels, out_channels = self.input_shape[0], self.output_shape[0]
         samples, side = self._widest(batch) * batch, self.tile // self.pool_size
         pooled, points = out_channels * side**2 * samples, self.points * in_channels
+        kept = memory.array(self._mapped(batch) if keeps else 0)
         return [
-            memory.array(self.rows * self.across * batch * points)
-            if memory.training
-            else memory.scratch(samples * points),
+            kept if keeps else memory.scratch(samples * points),
             memory.scratch(samples * points),
             memory.scratch(self.points * out_channels * samples),
             memory.scratch(out_channels * self.tile**2 * samples),
@@ -103,17 +110,21 @@ class WinogradConv(FusedConv[WinogradCache]):
         ]
 
     def _allocate_blocks(
-        self, batch: int, one: list[NDArray[Any]], strip: Array | None, memory: Memory
+        self,
+        batch: int,
+        keeps: bool,
+        one: list[NDArray[Any]],
+        strip: Array | None,
+        memory: Memory,
     ) -> list[Tiles]:
         """Reserve masks of all tiles, and cut everything into blocks."""
         in_channels, out_channels = self.input_shape[0], self.output_shape[0]
         inputs, windows, products, sums, largest, found = one
         pool, side, widest = self.pool_size, self.tile // self.pool_size, self._widest(batch)
-        training = memory.training
-        kept = self.rows * self.across if training else widest
-        masks = pool**2 if training and self.selects else 0
-        mask = memory.array(masks * kept * side**2 * out_channels * batch, dtype=np.bool_)
-        before = 0  # tiles in the blocks that are kept
+        masks = pool**2 if memory.training and self.selects else 0
+        tiles = self.rows * self.across
+        mask = memory.array(masks * tiles * side**2 * out_channels * batch, dtype=np.bool_)
+        before = 0  # tiles in the blocks
         blocks = []
         height = 0 if strip is None else self._rows_of(strip)
         for row in range(self.rows):
@@ -123,52 +134,53 @@ class WinogradConv(FusedConv[WinogradCache]):
                 count = columns.stop - start
                 shape = (side, side, out_channels, count, batch)
                 size = math.prod(shape)
-                own = inputs[before * self.points * in_channels * batch :]
+                own = inputs[(before if keeps else 0) * self.points * in_channels * batch :]
                 flags = mask[masks * before * size // count :]
-                window = _view(windows, in_channels, self.window, self.window, count * batch)
-                tile = _view(sums, side, pool, side, pool, out_channels, count, batch)
+                window = view(windows, in_channels, self.window, self.window, count * batch)
+                tile = view(sums, side, pool, side, pool, out_channels, count, batch)
                 places = [tile[:, i, :, j] for i in range(pool) for j in range(pool)]
                 blocks.append(
                     Tiles(
                         row=row,
                         columns=columns,
                         windows=window.reshape(*window.shape[:3], count, batch),
-                        inputs=_view(own, self.points, in_channels, count * batch),
-                        products=_view(products, self.points, out_channels, count * batch),
+                        inputs=view(own, self.points, in_channels, count * batch),
+                        products=view(products, self.points, out_channels, count * batch),
                         sums=tile.reshape(self.tile**2, out_channels, count * batch),
                         places=places,
-                        largest=_view(largest, *shape),
+                        largest=view(largest, *shape),
                         found=found[:size].reshape(shape) if masks else found,
-                        is_largest=list(_view(flags, masks, *shape)),
+                        is_largest=list(view(flags, masks, *shape)),
                         added=[]
                         if strip is None
                         else self.window_sums(window[None], strip, in_strip, first=start),
                     )
                 )
-                before += count if training else 0
+                before += count
         return blocks
 
     def forward(self, x: Array, cache: WinogradCache) -> Array:
         """Return `max(pool(Aᵀ M A + b), 0)`, (out_channels, out_height, out_width, batch)."""
-        maps = cache.maps
-        if cache.padded is not None:
-            place_in(cache.padded, x, self.padding)
-            x = cache.padded
+        cache.x, maps = x, cache.maps
         filters = cache.filters.reshape(self.points, -1)
         np.matmul(maps.filters, self.weight.reshape(-1, 9).T, out=filters)
-        windows, plane = self._windows(x), self._by_tile(cache.plane)
+        windows, plane = self._windows(cache), self._by_tile(cache.plane)
         for block in cache.blocks:
-            np.copyto(block.windows, windows[block.row, :, :, :, block.columns])
-            windows_by_point = block.windows.reshape(len(block.windows), self.points, -1)
-            np.matmul(maps.inputs, windows_by_point, out=block.inputs.transpose(1, 0, 2))
+            self._map(block, windows, maps)
             np.matmul(cache.filters, block.inputs, out=block.products)
             if self.has_bias:
                 block.products[self.one_one] += self.bias[:, None]
-            _by_channel(maps.outputs, block.products, block.sums)
+            by_channel(maps.outputs, block.products, block.sums)
             self._finish(block, plane[block.row, ..., block.columns, :], cache.zeros)
         if cache.plane is not cache.output:
             np.copyto(cache.output, self._covered(cache.plane))
         return cache.output
+
+    def _map(self, block: Tiles, windows: Array, maps: Maps) -> None:
+        """Compute `V = Bᵀ d B`."""
+        np.copyto(block.windows, windows[block.row, :, :, :, block.columns])
+        windows_by_point = block.windows.reshape(len(block.windows), self.points, -1)
+        np.matmul(maps.inputs, windows_by_point, out=block.inputs.transpose(1, 0, 2))
 
     def _finish(self, block: Tiles, output: Array, zeros: Array) -> None:
         """Pool, apply ReLU, and note where the gradient will go."""
@@ -196,13 +208,16 @@ class WinogradConv(FusedConv[WinogradCache]):
         if cache.grad_input is not None:
             seen = self.tile * (self.rows - 1) + self.window - self.padding
             cache.grad_input[:, seen:].fill(0)  # rows that pooling leaves over
+        windows = None if cache.keeps_inputs else self._windows(cache)
         for block in cache.blocks:
+            if windows is not None:
+                self._map(block, windows, maps)
             np.copyto(block.largest, plane[block.row, ..., block.columns, :])
             if self.selects:
                 send_back(block.largest, block.is_largest, block.places)
             else:
                 np.copyto(block.places[0], block.largest)
-            _by_channel(maps.outputs.T, block.sums, block.products)
+            by_channel(maps.outputs.T, block.sums, block.products)
             is_first = block is cache.blocks[0]
             cache.grad_filters.add(
                 block.products[:, None], block.inputs[:, None], is_first=is_first
@@ -233,7 +248,7 @@ class WinogradConv(FusedConv[WinogradCache]):
         strip, grad_input = cache.strip, cache.grad_input
         assert strip is not None
         assert grad_input is not None
-        grad_inputs = _view(cache.grad_inputs, *block.inputs.shape)
+        grad_inputs = view(cache.grad_inputs, *block.inputs.shape)
         np.matmul(cache.filters.transpose(0, 2, 1), block.products, out=grad_inputs)
         windows_by_point = block.windows.reshape(len(block.windows), self.points, -1)
         np.matmul(cache.maps.inputs.T, grad_inputs.transpose(1, 0, 2), out=windows_by_point)
@@ -260,8 +275,12 @@ class WinogradConv(FusedConv[WinogradCache]):
         """Return how many rows of windows a strip is seen by."""
         return int(strip.shape[1] - self.window) // self.tile + 1
 
-    def _windows(self, padded: Array) -> Array:
-        """View a padded input as windows: (rows, channels, w, w, across, batch)."""
+    def _windows(self, cache: WinogradCache) -> Array:
+        """View the framed input as windows: (rows, channels, w, w, across, batch)."""
+        padded = cache.x
+        if cache.padded is not None:
+            padded = cache.padded
+            place_in(padded, cache.x, self.padding)
         channel, row, column, sample = padded.strides
         return np.ndarray(
             (self.rows, len(padded), self.window, self.window, self.across, padded.shape[-1]),
@@ -280,16 +299,3 @@ class WinogradConv(FusedConv[WinogradCache]):
         side = self.tile // self.pool_size
         tiles = plane.reshape(len(plane), self.rows, side, self.across, side, plane.shape[-1])
         return tiles.transpose(1, 2, 4, 0, 3, 5)
-
-
-def _by_channel(matrix: Array, points: Array, out: Array) -> None:
-    """Multiply each channel of (points, channels, tiles · batch) by a matrix, one after the other.
-
-    As one large product it would take up to twice as long: small ones need no packing.
-    """
-    np.matmul(matrix, points.transpose(1, 0, 2), out=out.transpose(1, 0, 2))
-
-
-def _view(memory: NDArray[Any], *shape: int) -> NDArray[Any]:
-    """View the beginning of a vector as an array."""
-    return memory[: math.prod(shape)].reshape(shape)

@@ -1,7 +1,12 @@
 """Keep what Winograd's convolution needs between and during its passes."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bpnet.fast.peaks import Flags
 from bpnet.fast.row_products import OuterProducts
@@ -17,7 +22,7 @@ class Tiles:
         row: which row they are in.
         columns: where in the row they are.
         windows: d, (in_channels, w, w, tiles, batch); backward writes its gradient there.
-        inputs: V, (w², in_channels, tiles · batch).
+        inputs: V, (w², in_channels, tiles · batch); all blocks share it where it is not kept.
         products: M, (w², out_channels, tiles · batch); backward writes its gradient there.
         sums: Y, (T², out_channels, tiles · batch); likewise.
         places: Y at each place of a pool, (T/p, T/p, out_channels, tiles, batch).
@@ -56,10 +61,13 @@ class WinogradCache:
         gradients: of weight and bias.
         grad_filters: dU.
         grad_plane: gradient of the output with zeros beyond it, or None where tiles cover it.
-        grad_inputs: dV of one block; over V itself, it would have to be written to memory.
+        grad_inputs: dV of one block. It takes the place of V only where that is not kept: else it
+            would have to be written to memory.
         strip: gradient of the rows of the padded input that some rows of windows see,
             (in_channels, height, T, ⌈width / T⌉, batch), or None where it is not wanted.
+        keeps_inputs: whether V is kept for backward; else it is computed again.
         grad_input: gradient of the input.
+        x: the last input.
     """
 
     maps: Maps
@@ -75,4 +83,11 @@ class WinogradCache:
     grad_plane: Array | None
     grad_inputs: Array
     strip: Array | None
+    keeps_inputs: bool
     grad_input: Array | None
+    x: Array = field(default_factory=lambda: np.empty(0))
+
+
+def view(memory: NDArray[Any], *shape: int) -> NDArray[Any]:
+    """View the beginning of a vector as an array."""
+    return memory[: math.prod(shape)].reshape(shape)

@@ -53,3 +53,11 @@ class Maps:
     def of(cls, tile: int, dtype: DTypeLike) -> "Maps":
         """Return the maps for tiles of T×T in one element type."""
         return cls(*(np.kron(side, side).astype(dtype) for side in MATRICES[tile]))
+
+
+def by_channel(matrix: Array, points: Array, out: Array) -> None:
+    """Multiply each channel of (points, channels, tiles · batch) by a matrix, one after the other.
+
+    As one large product it would take up to twice as long: small ones need no packing.
+    """
+    np.matmul(matrix, points.transpose(1, 0, 2), out=out.transpose(1, 0, 2))

@@ -119,6 +119,7 @@ def begun(
         CheckpointError: the directory is not free, or the old run cannot go on.
     """
     from bpnet.background import Background
+    from bpnet.data.aside import with_test_aside
     from bpnet.data.load import load_dataset, with_data_dir
     from bpnet.training.run_dir import claimed_run_dir
 
@@ -134,6 +135,7 @@ def begun(
             dataset = load_dataset(
                 config, wanted.data_dir, mirror=wanted.mirror, progress=downloads
             )
+        dataset = with_test_aside(dataset)
         fingerprint = Background(dataset.fingerprint)  # wanted later: it is kept
         model, origin = prepare(start, config, dataset, observer)
         fingerprint.result()

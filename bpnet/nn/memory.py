@@ -95,8 +95,9 @@ class Memory:
     def give_back(self) -> None:
         """Let the system have what large blocks hold; they are zero when they are used again."""
         for block in (self._scratch, *self._blocks):
-            if isinstance(block.base, memoryview) and hasattr(mmap, "MADV_DONTNEED"):
-                block.base.obj.madvise(mmap.MADV_DONTNEED)
+            pages = getattr(block.base, "obj", None)
+            if isinstance(pages, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                pages.madvise(mmap.MADV_DONTNEED)
 
     def array(self, *shape: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """Return a contiguous array of this shape with arbitrary content."""

@@ -9,6 +9,7 @@ from bpnet.fast.winograd_cache import WinogradCache
 from bpnet.fast.winograd_maps import MATRICES
 from bpnet.nn.conv import Conv
 from bpnet.nn.memory import Memory, Room
+from tests.helpers.fitting import fit
 from tests.helpers.fused_cases import (
     Case,
     count_blocks,
@@ -177,3 +178,35 @@ def test_many_channels_and_full_tiles_are_taken(
 def test_other_kernels_and_strides_are_left_to_other_layers(kernel_size: int, stride: int) -> None:
     with pytest.raises(AssertionError):
         WinogradConv(Conv((32, 26, 26), 64, kernel_size, stride))
+
+
+# Inputs that are not kept
+
+
+@pytest.mark.parametrize("case", REAL)
+@pytest.mark.parametrize("block", BLOCKS)
+def test_inputs_that_are_mapped_again_give_the_same_bits(
+    case: Case, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_into_blocks(monkeypatch, block)
+    found = {}
+    for kept in (0, 10**9):
+        fit(monkeypatch, winograd_kept=kept)
+        found[kept] = results_of(case, case.fused(), np.float32)
+    assert found[0].keys() == found[10**9].keys()
+    for name, array in found[0].items():
+        np.testing.assert_array_equal(array, found[10**9][name])
+
+
+def test_inputs_that_are_not_kept_take_the_memory_of_one_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cut_into_blocks(monkeypatch, 1)
+    case, reserved = REAL[2], {}
+    for kept in (0, 10**9):
+        fit(monkeypatch, winograd_kept=kept)
+        memory = Memory(np.float32, training=True)
+        case.fused().allocate(Room(case.batch, memory, {}, wants_input_gradient=True))
+        memory.grow_scratch()
+        reserved[kept] = memory.reserved_bytes
+    assert reserved[0] < 0.9 * reserved[10**9]

@@ -12,6 +12,11 @@ import pytest
 from bpnet.nn.memory import LARGE, LINE, Memory, Room, aligned_zeros, shared_zeros
 
 
+def resident() -> int:
+    """Return how many bytes of memory this process has (Linux)."""
+    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * mmap.PAGESIZE
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("training", [True, False])
 def test_a_room_has_the_element_type_and_purpose_of_its_memory(dtype: type, training: bool) -> None:
@@ -35,6 +40,59 @@ def test_shorter_batches_work_in_the_blocks_of_longer_ones() -> None:
     assert memory.array(4, 9).shape == (4, 9)  # a block that is too small is replaced
 
 
+def test_layers_take_turns_in_scratch_memory() -> None:
+    memory = Memory(np.float32, training=True)
+    for wanted in (100, 300, 200):  # one layer after the other
+        memory.scratch_used = 0
+        one, flags = memory.scratch(wanted), memory.scratch(3, 5, dtype=np.bool_)
+        assert (one.dtype, flags.dtype) == (np.dtype(np.float32), np.dtype(np.bool_))
+        assert flags.shape == (3, 5)
+        assert not np.shares_memory(one, flags)
+    assert memory.grow_scratch()
+    assert not memory.grow_scratch()  # all have enough now
+    taken = []
+    for wanted in (100, 300, 200):
+        memory.scratch_used = 0
+        one, other = memory.scratch(wanted), memory.scratch(3, 5, dtype=np.bool_)
+        assert not np.shares_memory(one, other)
+        assert one.ctypes.data % LINE == other.ctypes.data % LINE == 0
+        taken.append(one)
+    assert all(np.shares_memory(taken[0], one) for one in taken)
+    assert memory.reserved_bytes < 2 * 4 * 300
+
+
+def test_what_one_way_alone_needs_takes_the_place_of_the_other() -> None:
+    memory = Memory(np.float32, training=True)
+    for _ in range(2):
+        memory.scratch_used = 0
+        both = memory.scratch(50)
+        of_both_ways = memory.scratch_used
+        forward = memory.scratch(70)
+        memory.scratch_used = of_both_ways
+        backward = memory.scratch(60)
+        memory.grow_scratch()
+    assert np.shares_memory(forward, backward)
+    assert not np.shares_memory(both, forward)
+    assert not np.shares_memory(both, backward)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_that_is_given_back_is_zero_when_it_is_used_again() -> None:
+    memory = Memory(np.uint8, training=True)
+    memory.scratch(8 << 20)
+    memory.grow_scratch()
+    memory.scratch_used = 0
+    arrays = [memory.array(8 << 20), memory.scratch(8 << 20), memory.array(4)]
+    for array in arrays:
+        array.fill(1)
+    before = resident()
+    memory.give_back()
+    assert before - resident() > 12 << 20
+    assert not arrays[0].any()
+    assert not arrays[1].any()
+    assert arrays[2].all()  # too small to be a page
+
+
 @pytest.mark.parametrize("size", [1, 1000, LARGE])
 def test_vectors_are_zero_and_begin_with_a_cache_line(size: int) -> None:
     for dtype in (np.float32, np.float64, np.bool_):
@@ -47,9 +105,6 @@ def test_vectors_are_zero_and_begin_with_a_cache_line(size: int) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_large_vectors_take_memory_only_where_they_are_written() -> None:
-    def resident() -> int:
-        return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * mmap.PAGESIZE
-
     size = 8 << 20
     again = [aligned_zeros(size, np.uint8) for _ in range(2)]
     del again  # what the allocator learns from it must not make it keep the next ones

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from bpnet.version import __version__
 from bpnet.export.metadata import metadata, takes_pictures
 from bpnet.export.onnx.answer import add_answer
 from bpnet.export.onnx.graph import Graph
 from bpnet.export.onnx.layers import add_layers
 from bpnet.model.model import Model
+from bpnet.version import __version__
 
 if TYPE_CHECKING:
     from onnx import ValueInfoProto

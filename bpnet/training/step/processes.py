@@ -114,6 +114,7 @@ class ProcessExecutor:
         if self.children:
             self._batch[0] = RESTING
             self.barrier.wait()
+            self.barrier.wait()  # all have read it
         self._rest_own()
 
     def _rest_own(self) -> None:
@@ -157,6 +158,7 @@ class ProcessExecutor:
             samples, epoch, step, rate = self._batch.tolist()
             if samples == RESTING:
                 self._rest_own()
+                self.barrier.wait()
                 continue
             index = self._index[: int(samples)]
             failure = self.take_phases(Batch(index, int(epoch), int(step), rate))

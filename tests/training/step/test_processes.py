@@ -5,6 +5,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from mmap import mmap
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,27 @@ def test_every_shard_gets_every_batch_and_waits_for_all_others() -> None:
     assert done.tolist() == [600] * 5
     assert not wrong[0]
     assert doers.tolist() == [own, first, second, own, first]
+
+
+def test_all_shards_rest_and_go_on() -> None:
+    done, rested = shared_zeros(5, np.int64), shared_zeros(5, np.int64)
+
+    def work(number: int, phase: int, batch: Batch) -> None:
+        done[number] += rested[number] == batch.step
+
+    def count(number: int) -> None:
+        rested[number] += 1
+
+    executor = executor_of(work, 5, count=3, phases=1)
+    for number, shard in enumerate(executor.shards):
+        shard.rest = partial(count, number)  # type: ignore[method-assign]
+    with executor:
+        for step in range(50):
+            executor.step(Batch(np.arange(8), 0, step, 0.1))
+            executor.rest()
+    assert done.tolist() == rested.tolist() == [50] * 5
+    executor.rest()  # those of this process alone: the others have ended
+    assert rested.tolist() == [51, 50, 50, 51, 50]
 
 
 def test_an_executor_can_be_used_again() -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from bpnet.fast.stages import fast_stages
 from bpnet.nn.activation import ReLU, Sigmoid
@@ -14,6 +15,7 @@ from bpnet.nn.loss import CrossEntropy
 from bpnet.nn.memory import Memory
 from bpnet.nn.reshape import Flatten
 from bpnet.nn.sequential import Sequential, Workspace
+from tests.helpers.fitting import fit
 from tests.nn.test_sequential import gradients_of, samples, started, step
 
 
@@ -30,6 +32,28 @@ def test_a_gradient_takes_the_place_of_an_activation_that_nobody_reads() -> None
     )
     assert second.grad_input is first.output
     assert dropout.grad_input is second.output
+
+
+def test_a_gradient_takes_the_place_of_an_input_that_is_mapped_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layers: list[Layer[Any]] = [Conv((1, 10, 10), 16, 3), ReLU((16, 8, 8))]
+    layers += [Conv((16, 8, 8), 16, 3, padding=1), Conv((16, 8, 8), 16, 3), Flatten((16, 6, 6))]
+    layers += [Linear((576,), 3)]
+    found = []
+    for kept in (0, 10**9):
+        fit(monkeypatch, winograd_kept=kept)
+        stages = fast_stages(layers)
+        network = started(Sequential(layers, CrossEntropy(3), np.float64, stages))
+        workspace = Workspace(network, 4, training=True)
+        for batch in (4, 3, 4):
+            step(network, workspace.caches(batch), *samples(network, batch, 0), 4)
+            found.append(gradients_of(workspace).flat.copy())
+        caches = workspace.caches(4).stages
+        assert caches[1].grad_input is caches[0].output
+        assert caches[1].keeps_inputs == caches[2].keeps_inputs == (kept > 0)
+    for again, expected in zip(found[:3], found[3:], strict=True):
+        np.testing.assert_array_equal(again, expected)
 
 
 def test_a_sigmoid_keeps_the_output_that_its_gradient_needs() -> None:
