@@ -27,15 +27,9 @@ from types import MappingProxyType
 PROJECT = Path(__file__).parents[1]
 TESTS = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
 QUICK = (  # a minute on two cores
-    *(
-        "tests/nn",
-        "tests/config",
-        "tests/model",
-        "tests/training/test_loop.py",
-        "tests/test_files.py",
-    ),
-    *("tests/test_locks.py", "tests/test_machine.py", "tests/cli/test_predict.py"),
-    *("tests/cli/test_systems.py", "tests/cli/test_trace.py"),
+    *("tests/nn", "tests/model", "tests/fast/test_dropout.py", "tests/training/test_loop.py"),
+    *("tests/training/test_optimizer.py", "tests/test_files.py", "tests/test_locks.py"),
+    *("tests/test_machine.py", "tests/cli/test_predict.py", "tests/cli/test_systems.py"),
 )
 TESTED_WITH = (
     "coverage",

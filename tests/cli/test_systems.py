@@ -253,6 +253,31 @@ def test_runs_have_names_for_every_file_system(here: Path) -> None:
     assert Path(folder).parent == here / "runs"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the cache is told by XDG_CACHE_HOME")
+def test_nothing_is_kept_but_runs_and_a_cache_that_can_be_cleaned(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, folder in {"XDG_CACHE_HOME": "cache", "HOME": "home", "TMPDIR": "tmp"}.items():
+        (here / folder).mkdir()
+        monkeypatch.setenv(name, str(here / folder))
+    before = {*here.rglob("*")}
+    small = ("--set", "data.synthetic_train=100", "--set", "data.synthetic_test=20")
+    small += ("--set", "data.validation=20", "--epochs", "1")
+    for words in (
+        ("train", "--config", "quickstart", *small),
+        ("predict", ASSETS / "seven.jpg"),
+        ("draw", "--no-open"),
+        ("trace", "chain"),
+        ("curves", "chain"),
+    ):
+        succeed(*words)
+    kept = {path for path in {*here.rglob("*")} - before if path.is_file()}
+    assert {path.relative_to(here).parts[0] for path in kept} == {"runs", "cache"}
+    assert str(here / "cache" / "bpnet") in succeed("data", "info").out
+    succeed("data", "clean")
+    assert not [path for path in (here / "cache").rglob("*") if path.is_file()]
+
+
 # macOS
 
 
