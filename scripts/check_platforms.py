@@ -78,7 +78,8 @@ def present(python: str) -> str | None:
         managed = sorted(Path.home().glob(f".pyenv/versions/{name}.*/bin/python"))
         with_uv = ["uv", "python", "find", "--no-python-downloads", name]
         asked = subprocess.run(with_uv, capture_output=True, text=True) if which("uv") else None
-        places = [which(f"python{name}"), *map(str, managed), asked and asked.stdout.strip()]
+        places = [which(f"python{name}") or "", *map(str, managed)]
+        places += [asked.stdout.strip()] if asked else []
         for place in filter(None, places):
             if (
                 subprocess.run([place, "-c", "import ensurepip"], capture_output=True).returncode

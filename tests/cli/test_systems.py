@@ -65,6 +65,8 @@ def test_everything_runs_without_what_windows_lacks(here: Path, tiny_run: Run) -
     )
     assert done.returncode == 0, done.stderr + done.stdout
     assert "1998" in done.stdout
+    assert not (here / "run" / ".lock").exists()
+    assert (here / "canvas.html").exists()
 
 
 @pytest.fixture
@@ -261,10 +263,10 @@ def test_nothing_is_kept_but_runs_and_a_cache_that_can_be_cleaned(
         (here / folder).mkdir()
         monkeypatch.setenv(name, str(here / folder))
     before = {*here.rglob("*")}
-    small = ("--set", "data.synthetic_train=100", "--set", "data.synthetic_test=20")
-    small += ("--set", "data.validation=20", "--epochs", "1")
+    sizes = ("data.synthetic_train=100", "data.synthetic_test=20", "data.validation=20")
+    small = [word for size in sizes for word in ("--set", size)]
     for words in (
-        ("train", "--config", "quickstart", *small),
+        ("train", "--config", "quickstart", "--epochs", "1", *small),
         ("predict", ASSETS / "seven.jpg"),
         ("draw", "--no-open"),
         ("trace", "chain"),
