@@ -18,7 +18,7 @@ import sys
 import tempfile
 import warnings
 import webbrowser
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import click
@@ -62,16 +62,21 @@ def pretend() -> None:
         for name in names.split():
             if hasattr(module, name):
                 delattr(module, name)
+    threadpoolctl.sys = SimpleNamespace(**vars(sys))  # it asks again when it is called
     signal.SIGBREAK = signal.SIGTTIN  # type: ignore[attr-defined]
     sys.platform = "win32"
 
 
 def import_all() -> None:
-    """Import every module of the package."""
+    """Import every module of the package, except those of an extra that is not installed."""
     import bpnet
 
     for found in pkgutil.walk_packages(bpnet.__path__, "bpnet."):
-        importlib.import_module(found.name)
+        try:
+            importlib.import_module(found.name)
+        except ModuleNotFoundError as error:
+            if error.name in LACKING_MODULES:
+                raise
 
 
 def main() -> int:
