@@ -5,6 +5,7 @@ only POSIX has is gone, and what only Windows has is there. All commands run in 
 exit code is that of the first one that fails.
 """
 
+import ctypes.util
 import importlib
 import json
 import multiprocessing.connection
@@ -56,13 +57,14 @@ def pretend() -> None:
     )
     sys.modules["msvcrt"] = msvcrt
     platform.uname().processor  # noqa: B018 - asks the system once
+    threadpoolctl.sys = SimpleNamespace(**vars(sys))  # these look again when they are called
+    ctypes.util.os = SimpleNamespace(**vars(os))  # type: ignore[attr-defined]
     for name in LACKING_MODULES:
         sys.modules[name] = None  # type: ignore[assignment] # so that importing it fails
     for module, names in LACKING.items():
         for name in names.split():
             if hasattr(module, name):
                 delattr(module, name)
-    threadpoolctl.sys = SimpleNamespace(**vars(sys))  # it asks again when it is called
     signal.SIGBREAK = signal.SIGTTIN  # type: ignore[attr-defined]
     sys.platform = "win32"
 
