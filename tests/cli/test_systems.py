@@ -20,7 +20,7 @@ from bpnet.files import OPEN_ELSEWHERE, write_text
 from bpnet.model.forks import CAN_FORK
 from tests.cli.test_encodings import HELP
 from tests.conftest import TINY, Run
-from tests.helpers.places import PROJECT
+from tests.helpers.places import PROJECT, needs_utf8
 from tests.helpers.streams import call_unread
 from tests.helpers.tiny import fail, process_environment, succeed
 
@@ -131,6 +131,7 @@ def test_suggested_commands_run_in_the_shell_at_hand(monkeypatch: pytest.MonkeyP
     assert as_on("Haswell 512K") == sizes
 
 
+@needs_utf8
 def test_a_word_that_the_terminal_cannot_show_is_spelled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shell_words, "shown", lambda word: word.encode("ascii", "replace").decode())
     word = quoted("δ.png")
