@@ -27,15 +27,9 @@ from types import MappingProxyType
 PROJECT = Path(__file__).parents[1]
 TESTS = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
 QUICK = (  # a minute on two cores
-    *(
-        "tests/nn",
-        "tests/config",
-        "tests/model",
-        "tests/training/test_loop.py",
-        "tests/test_files.py",
-    ),
-    *("tests/test_locks.py", "tests/test_machine.py", "tests/cli/test_predict.py"),
-    *("tests/cli/test_systems.py", "tests/cli/test_trace.py"),
+    *("tests/nn", "tests/model", "tests/fast/test_dropout.py", "tests/training/test_loop.py"),
+    *("tests/training/test_optimizer.py", "tests/test_files.py", "tests/test_locks.py"),
+    *("tests/test_machine.py", "tests/cli/test_predict.py", "tests/cli/test_systems.py"),
 )
 TESTED_WITH = (
     "coverage",
@@ -84,7 +78,8 @@ def present(python: str) -> str | None:
         managed = sorted(Path.home().glob(f".pyenv/versions/{name}.*/bin/python"))
         with_uv = ["uv", "python", "find", "--no-python-downloads", name]
         asked = subprocess.run(with_uv, capture_output=True, text=True) if which("uv") else None
-        places = [which(f"python{name}"), *map(str, managed), asked and asked.stdout.strip()]
+        places = [which(f"python{name}") or "", *map(str, managed)]
+        places += [asked.stdout.strip()] if asked else []
         for place in filter(None, places):
             if (
                 subprocess.run([place, "-c", "import ensurepip"], capture_output=True).returncode

@@ -9,12 +9,17 @@ import click
 
 from bpnet.cli import options
 from bpnet.cli.command import BpnetCommand
+from bpnet.cli.narrow import fitted_text, terminal_width
 from bpnet.cli.output import show, show_json
 from bpnet.errors import DataError, some
 
 if TYPE_CHECKING:
     from bpnet.data.files.catalogue import KnownDataset
     from bpnet.data.mnist import FileReport
+
+
+BELOW_NAMES = 43  # columns before a checksum, if the terminal is as wide as that and it
+WIDE = BELOW_NAMES + len("SHA-256 of the content ") + 64
 
 
 @click.command(
@@ -57,7 +62,7 @@ def command(name: str | None, data_dir: Path | None, as_json: bool) -> None:
     if as_json:
         show_json(summary)
     else:
-        show(*text(summary))
+        show(*fitted_text(*text(summary)))
 
 
 def describe(known: KnownDataset, data_dir: Path | None) -> dict[str, Any]:
@@ -117,6 +122,7 @@ def describe_import(folder: Path) -> dict[str, Any]:
 def text(summary: dict[str, Any]) -> list[str]:
     """Return the description of all data sets as lines of text."""
     lines = [f"data directory: {summary['data_dir']}"]
+    indent = BELOW_NAMES if (terminal_width() or WIDE) >= WIDE else 4
     for dataset in summary["datasets"]:
         state = "complete" if dataset["complete"] else "incomplete"
         lines += ["", f"{dataset['name']}: {state}, classes {', '.join(dataset['classes'])}"]
@@ -126,7 +132,7 @@ def text(summary: dict[str, Any]) -> list[str]:
             where = file["path"] or file["name"]
             lines.append(f"  {file['status']:8} {shape:>15} {size:>15}  {where}")
             if file["sha256"]:
-                lines.append(f"{'':43}SHA-256 of the content {file['sha256']}")
+                lines.append(f"{'':{indent}}SHA-256 of the content {file['sha256']}")
     for dataset in summary["imported"]:
         kind = "imported" if dataset["source"] else "a folder of IDX files"
         lines += ["", f"{dataset['name']}: {dataset['problem'] or kind}, {dataset['path']}"]

@@ -20,7 +20,7 @@ from bpnet.files import OPEN_ELSEWHERE, write_text
 from bpnet.model.forks import CAN_FORK
 from tests.cli.test_encodings import HELP
 from tests.conftest import TINY, Run
-from tests.helpers.places import PROJECT
+from tests.helpers.places import PROJECT, needs_utf8
 from tests.helpers.streams import call_unread
 from tests.helpers.tiny import fail, process_environment, succeed
 
@@ -65,6 +65,8 @@ def test_everything_runs_without_what_windows_lacks(here: Path, tiny_run: Run) -
     )
     assert done.returncode == 0, done.stderr + done.stdout
     assert "1998" in done.stdout
+    assert not (here / "run" / ".lock").exists()
+    assert (here / "canvas.html").exists()
 
 
 @pytest.fixture
@@ -129,6 +131,7 @@ def test_suggested_commands_run_in_the_shell_at_hand(monkeypatch: pytest.MonkeyP
     assert as_on("Haswell 512K") == sizes
 
 
+@needs_utf8
 def test_a_word_that_the_terminal_cannot_show_is_spelled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shell_words, "shown", lambda word: word.encode("ascii", "replace").decode())
     word = quoted("δ.png")
@@ -251,6 +254,31 @@ def test_runs_have_names_for_every_file_system(here: Path) -> None:
     folder = json.loads(succeed("train", "--config", TINY, "--json").out)["run_dir"]
     assert not {*Path(folder).name} & {*'<>:"/\\|?*'}
     assert Path(folder).parent == here / "runs"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the cache is told by XDG_CACHE_HOME")
+def test_nothing_is_kept_but_runs_and_a_cache_that_can_be_cleaned(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, folder in {"XDG_CACHE_HOME": "cache", "HOME": "home", "TMPDIR": "tmp"}.items():
+        (here / folder).mkdir()
+        monkeypatch.setenv(name, str(here / folder))
+    before = {*here.rglob("*")}
+    sizes = ("data.synthetic_train=100", "data.synthetic_test=20", "data.validation=20")
+    small = [word for size in sizes for word in ("--set", size)]
+    for words in (
+        ("train", "--config", "quickstart", "--epochs", "1", *small),
+        ("predict", ASSETS / "seven.jpg"),
+        ("draw", "--no-open"),
+        ("trace", "chain"),
+        ("curves", "chain"),
+    ):
+        succeed(*words)
+    kept = {path for path in {*here.rglob("*")} - before if path.is_file()}
+    assert {path.relative_to(here).parts[0] for path in kept} == {"runs", "cache"}
+    assert str(here / "cache" / "bpnet") in succeed("data", "info").out
+    succeed("data", "clean")
+    assert not [path for path in (here / "cache").rglob("*") if path.is_file()]
 
 
 # macOS

@@ -5,6 +5,7 @@ only POSIX has is gone, and what only Windows has is there. All commands run in 
 exit code is that of the first one that fails.
 """
 
+import ctypes.util
 import importlib
 import json
 import multiprocessing.connection
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import warnings
 import webbrowser
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import click
@@ -56,6 +57,8 @@ def pretend() -> None:
     )
     sys.modules["msvcrt"] = msvcrt
     platform.uname().processor  # noqa: B018 - asks the system once
+    threadpoolctl.sys = SimpleNamespace(**vars(sys))  # these look again when they are called
+    ctypes.util.os = SimpleNamespace(**vars(os))  # type: ignore[attr-defined]
     for name in LACKING_MODULES:
         sys.modules[name] = None  # type: ignore[assignment] # so that importing it fails
     for module, names in LACKING.items():
@@ -67,11 +70,15 @@ def pretend() -> None:
 
 
 def import_all() -> None:
-    """Import every module of the package."""
+    """Import every module of the package, except those of an extra that is not installed."""
     import bpnet
 
     for found in pkgutil.walk_packages(bpnet.__path__, "bpnet."):
-        importlib.import_module(found.name)
+        try:
+            importlib.import_module(found.name)
+        except ModuleNotFoundError as error:
+            if error.name in LACKING_MODULES:
+                raise
 
 
 def main() -> int:
