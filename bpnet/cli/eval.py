@@ -22,7 +22,8 @@ from bpnet.cli.eval_data import (
 )
 from bpnet.cli.eval_text import describe, text
 from bpnet.cli.options import percent, views
-from bpnet.cli.output import note, show, show_json
+from bpnet.cli.output import note, show_json
+from bpnet.cli.tables import show_parts
 from bpnet.errors import AccuracyGateError, ConfigError
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def command(
     else:
         on_itself = split == "test" and data.has_no_test
         place = "on the table itself" if on_itself else f"{data.name}, {split}"
-        show(*text(result, place))
+        show_parts(*text(result, place))
     check_gate(score, min_accuracy)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpnet.cli.checkpoints import described
 from bpnet.cli.options import averaged_over, loss_text, percent
+from bpnet.cli.tables import Table
 from bpnet.errors import escaped
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ def describe(score: Score, models: Sequence[Model]) -> dict[str, Any]:
     return result | {"confusion": score.confusion.tolist()}
 
 
-def text(result: dict[str, Any], place: str) -> list[str]:
-    """Return the score as lines of text; the first one says on what samples it was reached."""
-    lines = [f"{place}: {result['samples']} samples"]
+def text(result: dict[str, Any], place: str) -> list[str | Table]:
+    """Return the score as lines and tables; the first line says on what samples it was reached."""
+    lines: list[str | Table] = [f"{place}: {result['samples']} samples"]
     networks = list(map(described, result["checkpoints"], result["epochs"]))
     if len(networks) == 1:
         lines.append(f"checkpoint {networks[0]}")
@@ -55,19 +56,22 @@ def text(result: dict[str, Any], place: str) -> list[str]:
         return lines
     lines.append(calibration_line(result))
     names = [escaped(entry["label"]) for entry in result["per_class"]]
-    width = max(6, *(len(name) + 1 for name in names))
-    lines += ["", "class".ljust(width) + " precision    recall   samples"]
-    for name, entry in zip(names, result["per_class"], strict=True):
-        parts = [
-            "–".rjust(10) if entry[key] is None else f"{100 * entry[key]:8.2f} %"
-            for key in ("precision", "recall")
-        ]
-        lines.append(f"{name:{width}}{parts[0]}{parts[1]}{entry['samples']:10d}")
+    classes = [
+        (name, share(entry["precision"]), share(entry["recall"]), str(entry["samples"]))
+        for name, entry in zip(names, result["per_class"], strict=True)
+    ]
+    lines += ["", Table(("class", "precision", "recall", "samples"), classes, right=(1, 2, 3))]
+    confusion = [
+        (name, *map(str, row)) for name, row in zip(names, result["confusion"], strict=True)
+    ]
+    counts = range(1, len(names) + 1)
     lines += ["", "confusion: rows are true, columns predicted"]
-    lines.append(" " * width + "".join(name.rjust(width) for name in names))
-    for name, row in zip(names, result["confusion"], strict=True):
-        lines.append(name.ljust(width) + "".join(str(count).rjust(width) for count in row))
-    return lines
+    return [*lines, Table(("", *names), confusion, right=counts)]
+
+
+def share(fraction: float | None) -> str:
+    """Return a fraction as it stands in the table."""
+    return "–" if fraction is None else percent(fraction)
 
 
 def calibration_line(result: dict[str, Any]) -> str:

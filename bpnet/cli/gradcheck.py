@@ -9,7 +9,8 @@ import click
 
 from bpnet.cli.command import BpnetCommand
 from bpnet.cli.options import as_json, with_config, with_settings
-from bpnet.cli.output import show, show_json
+from bpnet.cli.output import show_json
+from bpnet.cli.tables import Table, show_parts
 
 if TYPE_CHECKING:
     from bpnet.config.settings import Config
@@ -65,7 +66,7 @@ def command(
     if as_json:
         show_json(document(source, report))
     else:
-        show(*text(source, config, report))
+        show_parts(*text(source, config, report))
     demand_passed(report)
 
 
@@ -148,11 +149,12 @@ def row(check: Check) -> dict[str, Any]:
     }
 
 
-def text(source: str, config: Config, report: Report) -> list[str]:
-    """Return the lines of the text."""
+def text(source: str, config: Config, report: Report) -> list[str | Table]:
+    """Return the lines of the text, and the table between them."""
     cost = report.cost
     title = f"{Path(source).stem}: {cost.parameters:,} parameters, loss {config.train.loss}, "
-    lines = [title + f"{report.samples} sample{'s' * (report.samples > 1)}, float64"]
+    title += f"{report.samples} sample{'s' * (report.samples > 1)}, float64"
+    lines: list[str | Table] = [title]
     if report.mistake is not None:
         lines.append(f"planted: {report.mistake.text}")
     if report.drawn:
@@ -162,7 +164,7 @@ def text(source: str, config: Config, report: Report) -> list[str]:
     if report.moved:
         lines.append("this point lies at a kink: checked at one nearby")
     lines.append("slopes along random directions: what the gradient says, what differences find")
-    lines += ["", *table(report.checks), ""]
+    lines += ["", table(report.checks), ""]
     compared = [check for check in report.checks if check.relative_error is not None]
     worst = max(compared, key=lambda check: check.relative_error or 0.0)
     right = sum(check.passed for check in compared)
@@ -178,21 +180,19 @@ def text(source: str, config: Config, report: Report) -> list[str]:
     return [*lines, "", *cost_lines(config, cost)]
 
 
-def table(checks: list[Check]) -> list[str]:
-    """Return one line per gradient."""
-    names = [(check.gradient.layer, check.gradient.parameter) for check in checks]
-    width = max(len("layer"), *(len(layer) for layer, _ in names))
-    label = max(len("gradient by"), *(len(parameter) for _, parameter in names))
-    line = f"{{:<{width}}}  {{:<{label}}}{{:>14}}{{:>14}}{{:>10}}{{:>7}}  {{}}".format
-    lines = [line("layer", "gradient by", "analytic", "numeric", "error", "kinks", "").rstrip()]
-    for check, name in zip(checks, names, strict=True):
+def table(checks: list[Check]) -> Table:
+    """Return one row per gradient."""
+    rows = []
+    for check in checks:
         slopes = check.comparison
         numbers = ("", "") if check.elements is None else ("", f"{check.elements:,} elements")
         if slopes is not None:
             numbers = (f"{slopes.analytic:.6g}", f"{slopes.numeric:.6g}")
         error = "–" if check.relative_error is None else f"{check.relative_error:.1e}"
-        lines.append(line(*name, *numbers, error, check.kinks or "", verdict(check)))
-    return lines
+        name = (check.gradient.layer, check.gradient.parameter)
+        rows.append((*name, *numbers, error, str(check.kinks or ""), verdict(check)))
+    headers = ("layer", "gradient by", "analytic", "numeric", "error", "kinks", "")
+    return Table(headers, rows, right=(2, 3, 4, 5), least=(0, 0, 12, 12, 8, 5, 0))
 
 
 def verdict(check: Check) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from bpnet.cli.checkpoints import described, newest_if_named, open_checkpoint
 from bpnet.cli.command import BpnetCommand
 from bpnet.cli.options import A_CONFIG_OR_RUN, as_json, data_dir
 from bpnet.cli.output import show, show_json
+from bpnet.cli.tables import Table, show_parts
 from bpnet.disk import DIRECTORY, what_is_at
 
 if TYPE_CHECKING:
@@ -72,17 +74,22 @@ def show_network(network: Sequential, *, as_json: bool) -> None:
     if as_json:
         show_json({"layers": plain, **totals})
         return
-    row = "{:<16}{:<16}{:>12}{:>10}{:>13}".format
-    show(row("layer", "output", "parameters", "MFLOP", "kB / sample"))
-    shape = " × ".join(map(str, network.input_shape))
-    show(row("input", shape, "", "", ""))
-    for layer in layers:
-        shape = " × ".join(map(str, layer["output_shape"]))
-        cost = f"{layer['mflop']:.3f}"
-        memory = f"{layer['kilobytes']:.1f}"
-        show(row(layer["name"], shape, f"{layer['parameters']:,}", cost, memory))
-    memory = f"{sum(layer['kilobytes'] for layer in layers):.1f}"
-    show(row("total", "", f"{totals['parameters']:,}", f"{totals['mflop']:.3f}", memory))
+    memory = sum(layer["kilobytes"] for layer in layers)
+    rows = [(one["name"], shape_text(one["output_shape"]), *cost(**one)) for one in layers]
+    rows.insert(0, ("input", shape_text(network.input_shape), "", "", ""))
+    rows.append(("total", "", *cost(**totals, kilobytes=memory)))
+    headers = ("layer", "output", "parameters", "MFLOP", "kB / sample")
+    show_parts(Table(headers, rows, right=(2, 3, 4), least=(14, 14, 12, 8, 11)))
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Return a shape as it stands in the table."""
+    return " × ".join(map(str, shape))
+
+
+def cost(parameters: int, mflop: float, kilobytes: float, **_: object) -> tuple[str, str, str]:
+    """Return the figures of a layer, or of all together, as they stand in the table."""
+    return f"{parameters:,}", f"{mflop:.3f}", f"{kilobytes:.1f}"
 
 
 def describe(layer: Any) -> dict[str, Any]:
