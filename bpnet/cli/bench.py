@@ -27,7 +27,6 @@ SECONDS = 6.0  # of timing, per config and batch size
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Measure speed against this machine's peak.",
     examples={
         "bench mlp": "one network, layer by layer",
         "bench mlp fast --batch-size 128": "two, with larger batches",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli.kinds import NEWEST, RUN_FOLDER
 from bpnet.cli.options import PathType
 from bpnet.cli.output import note
 from bpnet.disk import NOTHING, what_is_at
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
 
     from bpnet.model.checkpoint import Checkpoint
 
-SHIPPED = "digits"
+RUNS = Path("runs")  # where runs lie unless the user says otherwise
+NEWEST, SHIPPED = "last", "digits"
 NAMES = {NEWEST: "the newest run", SHIPPED: "the weights that ship with bpnet"}
 
 
@@ -57,13 +57,13 @@ def newest_if_named(path: Path) -> Path:
     if str(path) != NEWEST or what_is_at(path) != NOTHING:
         return path
     written = [
-        found for name in (LAST, BEST) for found in RUN_FOLDER.glob(f"*/{name}") if found.is_file()
+        found for name in (LAST, BEST) for found in RUNS.glob(f"*/{name}") if found.is_file()
     ]
     if not written:
         raise ConfigError(
             "there is no run yet",
             where=NEWEST,
-            expected=f"a run directory in {RUN_FOLDER.absolute()}",
+            expected=f"a run directory in {RUNS.absolute()}",
             hint="train a network first, with",
             command=("train", "quickstart"),
         )

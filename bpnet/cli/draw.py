@@ -24,7 +24,6 @@ SEED = 1  # of the digits on the buttons
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Draw a digit in the browser, and see the answer at once.",
     examples={
         "draw": "with the weights that ship with bpnet",
         "draw --checkpoint last": "with the newest run",

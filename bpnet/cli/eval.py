@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Score a checkpoint on a data set.",
     examples={
         "eval last": "the newest run",
         "eval digits": "the weights that ship with bpnet",

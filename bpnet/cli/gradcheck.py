@@ -24,7 +24,6 @@ SECONDS = 1.0  # of timing passes
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Check every gradient against central differences.",
     examples={
         "gradcheck sigmoid": "a small network",
         "gradcheck chain --elements": "every element of every parameter as well",

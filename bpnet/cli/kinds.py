@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from bpnet.cli.checkpoints import NEWEST
+from bpnet.cli.checkpoints import RUNS as RUN_FOLDER
 from bpnet.disk import DIRECTORY, FILE, NOTHING, what_is_at
 from bpnet.model.run_files import BEST, CONFIG, LAST
 
@@ -35,8 +37,6 @@ OPTION_TAKES = {
     "--from": A_CHECKPOINT,
     "--checkpoint": A_CHECKPOINT,
 }
-RUN_FOLDER = Path("runs")  # where runs lie unless the user says otherwise
-NEWEST = "last"  # stands for the newest run
 
 
 def kind_of(word: str) -> str | None:

@@ -55,15 +55,15 @@ def configs(incomplete: str) -> list[CompletionItem]:
 
 def checkpoints(incomplete: str) -> list[CompletionItem]:
     """Return the names of checkpoints, the runs in `runs`, and checkpoint files."""
-    from bpnet.cli.checkpoints import NAMES
-    from bpnet.cli.kinds import RUN_FOLDER, runs_in
+    from bpnet.cli.checkpoints import NAMES, RUNS
+    from bpnet.cli.kinds import runs_in
 
     words = [
         CompletionItem(name, help=told)
         for name, told in NAMES.items()
         if name.startswith(incomplete)
     ]
-    runs = [str(run) for run in runs_in(RUN_FOLDER) if run.name.isprintable()]
+    runs = [str(run) for run in runs_in(RUNS) if run.name.isprintable()]
     words += [CompletionItem(run, help="a run") for run in runs if run.startswith(incomplete)]
     known = {word.value for word in words}
     others = paths(incomplete, (CHECKPOINT_SUFFIX,))

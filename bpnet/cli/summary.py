@@ -23,7 +23,6 @@ CHECKPOINT_SUFFIX = ".npz"
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Show each layer's shape, parameters, cost and memory.",
     examples={
         "summary lenet5": "a preset",
         "summary last": "the newest run",
