@@ -97,13 +97,6 @@ def test_a_misspelt_example_gets_the_nearest_name() -> None:
     assert "two-layer" in message  # and examples are offered
 
 
-def test_help_lists_examples_in_a_section_of_their_own() -> None:
-    for command in ("train", "summary"):
-        text = succeed(command, "--help").out.partition("Worked examples:")[2]
-        for name in NAMES:
-            assert f"  {name}  " in text
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_every_example_says_what_it_is_and_learns(name: str, tmp_path: Path) -> None:
     assert len(describe(example_paths()[name])) > 30

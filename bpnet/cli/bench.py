@@ -8,29 +8,26 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli.command import BpnetCommand
-from bpnet.cli.narrow import fitted, fitted_text
 from bpnet.cli.options import WORKERS, as_json, with_configs
-from bpnet.cli.output import note, show, show_json
+from bpnet.cli.output import note, show_json
+from bpnet.cli.tables import show_parts
 from bpnet.disk import FILE, what_is_at
+from bpnet.text_table import Table
 
 if TYPE_CHECKING:
     from bpnet.bench.measure import Work
 
 NETS = ("mlp", "mlp800", "lenet5", "fast", "convnet")
-BELOW = (  # the second line of the table's head
-    *("config", "batch", "workers", "samples/s", "mean", "GFLOP/s", "peak", "samples/s"),
-    *("memory", "others"),
+HEADERS = (
+    *("config", "batch", "workers", "training\nsamples/s", "their\nmean", "GFLOP/s"),
+    *("share of\npeak", "inference\nsamples/s", "peak\nmemory", "used by\nothers"),
 )
-HEADINGS = (  # where its fields stand below each other
-    *("config", "batch size", "workers", "training samples/s", "their mean", "GFLOP/s"),
-    *("share of peak", "inference samples/s", "peak memory", "used by others"),
-)
+LEAST = (0, 5, 7, 13, 9, 8, 7, 14, 9, 7)  # widths of these columns
 SECONDS = 6.0  # of timing, per config and batch size
 
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Measure speed against this machine's peak.",
     examples={
         "bench mlp": "one network, layer by layer",
         "bench mlp fast --batch-size 128": "two, with larger batches",
@@ -83,7 +80,7 @@ def command(
         if as_json:
             show_json(choice)
         else:
-            show(*fitted_text(*choice_lines(choice)))
+            show_parts(*choice_lines(choice))
         return
     works = [work for source in sources for work in find_works(source, batch_sizes, workers)]
     with stop_request() as stop:
@@ -96,7 +93,7 @@ def command(
     if as_json:
         show_json(found)
     else:
-        show(*fitted_text(*text(found, layers)))
+        show_parts(*text(found, layers))
 
 
 def find_works(source: str, batch_sizes: tuple[int, ...], workers: str | None) -> list[Work]:
@@ -118,21 +115,17 @@ def announce(work: Work) -> None:
     note(f"{Path(work.name).stem}, batch {work.config.train.batch_size} …")
 
 
-def text(found: dict[str, Any], layers: bool) -> list[str]:
-    """Return everything as lines of text."""
+def text(found: dict[str, Any], layers: bool) -> list[str | Table]:
+    """Return everything as lines of text and tables."""
     from bpnet.bench.load import DISTURBED
     from bpnet.bench.measure import PROPORTIONAL
 
     results = found["results"]
     cores = "1 core" if found["cores"] == 1 else f"{found['cores']} cores"
-    lines = [f"{found['cpu']}: {found['gemm_gflops']:.0f} GFLOP/s in float32 products on {cores}"]
-    width = max(len("config"), *(len(Path(result["config"]).stem) for result in results))
-    row = (
-        f"{{:<{width}}}{{:>7}}{{:>9}}{{:>15}}{{:>11}}{{:>10}}{{:>9}}{{:>16}}{{:>11}}{{:>9}}".format
-    )
-    rows = [fields(result) for result in results]
-    above = row("", "", "", "training", "their", "", "share of", "inference", "peak", "used by")
-    lines += ["", *fitted([above, row(*BELOW), *(row(*one) for one in rows)], HEADINGS, rows)]
+    peak = f"{found['gemm_gflops']:.0f} GFLOP/s in float32 products on {cores}"
+    lines: list[str | Table] = [f"{found['cpu']}: {peak}"]
+    rows = [bench_row(result) for result in results]
+    lines += ["", Table(HEADERS, rows, range(1, len(HEADERS)), LEAST)]
     if any(result["disturbed"] for result in results):
         lines.append(
             f"* disturbed: others took more than {DISTURBED:.0%} of the processors in every round"
@@ -145,8 +138,8 @@ def text(found: dict[str, Any], layers: bool) -> list[str]:
     return lines
 
 
-def fields(result: dict[str, Any]) -> tuple[str, ...]:
-    """Return what the table says of one result."""
+def bench_row(result: dict[str, Any]) -> tuple[str, ...]:
+    """Return the cells of one result."""
     memory = result["peak_rss_mb"]
     return (
         Path(result["config"]).stem,
@@ -181,11 +174,8 @@ def used_by_others(result: dict[str, Any]) -> str:
     return f"{result['others_share'] + result['stolen_share']:.0%}{mark}"
 
 
-def layer_lines(result: dict[str, Any]) -> list[str]:
+def layer_lines(result: dict[str, Any]) -> list[str | Table]:
     """Return the lines about one result's layers."""
-    rows = result["layers"]
-    width = max(len(row["name"]) for row in rows)
-    line = f"{{:<{width}}}{{:>13}}{{:>13}}{{:>10}}".format
 
     def microseconds(seconds: float | None) -> str:
         return "–" if seconds is None else f"{1e6 * seconds:,.0f}"
@@ -193,19 +183,18 @@ def layer_lines(result: dict[str, Any]) -> list[str]:
     title = f"{Path(result['config']).stem}, batch {result['batch_size']}"
     whole = result["matmul_seconds"] + result["other_seconds"]
     samples = result["shard_samples"]
-    headings = ("layer", "forward", "backward", "GFLOP/s")
-    table = [
+    rows = [
         (
             row["name"],
             microseconds(row["forward_seconds"]),
             microseconds(row["backward_seconds"]),
             "–" if row["gflops"] is None else f"{row['gflops']:.1f}",
         )
-        for row in rows
+        for row in result["layers"]
     ]
     return [
         f"{title}: one worker, {samples} sample{'s' * (samples > 1)}, microseconds",
-        *fitted([line(*headings), *(line(*row) for row in table)], headings, table),
+        Table(("layer", "forward", "backward", "GFLOP/s"), rows, (1, 2, 3), (0, 11, 11, 8)),
         f"matrix products take {microseconds(result['matmul_seconds'])} of "
         f"{microseconds(whole)} ({100 * result['matmul_seconds'] / whole:.0f} %)",
     ]

@@ -12,7 +12,6 @@ SHELLS = ("bash", "zsh", "fish")
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Print what completes commands in bash, zsh or fish.",
     examples={"completion bash": "", "completion zsh": "", "completion fish": ""},
 )
 @click.argument("shell", type=click.Choice(SHELLS))

@@ -26,7 +26,6 @@ MARKS = "Below, `;key = value` shows a default: take the `;` away to change it."
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Write a config to begin with, or explain settings.",
     examples={
         "config mlp": "a preset, every setting explained",
         "config mlp -o my.ini": "as a file, which `bpnet train my.ini` takes",

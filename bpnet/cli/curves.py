@@ -56,7 +56,6 @@ class Plan:
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Train networks, or read runs, and compare how they learn.",
     examples={
         "curves neuron neuron-cross-entropy": "two costs, one bad start",
         "curves last": "the newest run",

@@ -17,7 +17,6 @@ from bpnet.model.run_files import WEIGHTS
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Draw a digit in the browser, and see the answer at once.",
     examples={
         "draw": "with the weights that ship with bpnet",
         "draw --checkpoint last": "with the newest run",

@@ -13,9 +13,9 @@ from bpnet.cli import options
 from bpnet.cli.checkpoints import CHECKPOINT, open_checkpoint
 from bpnet.cli.command import BpnetCommand
 from bpnet.cli.eval_text import text
-from bpnet.cli.narrow import fitted_text
 from bpnet.cli.options import views
-from bpnet.cli.output import note, show, show_json
+from bpnet.cli.output import note, show_json
+from bpnet.cli.tables import show_parts
 from bpnet.errors import AccuracyGateError, ConfigError
 from bpnet.library.figures import percent
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Score a checkpoint on a data set.",
     examples={
         "eval last": "the newest run",
         "eval digits": "the weights that ship with bpnet",
@@ -104,7 +103,7 @@ def command(
     else:
         on_itself = split == "test" and data.has_no_test
         place = "on the table itself" if on_itself else f"{data.name}, {split}"
-        show(*fitted_text(*text(result, place)))
+        show_parts(*text(result, place))
     check_gate(score, min_accuracy)
 
 

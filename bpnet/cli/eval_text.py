@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from bpnet.cli.narrow import fits, fitted, fitted_text
 from bpnet.cli.options import averaged_over
-from bpnet.cli.output import shown
 from bpnet.library.figures import loss_text, percent
 from bpnet.library.opening import described
+from bpnet.text_table import Table
 
 
-def text(result: dict[str, Any], place: str) -> list[str]:
-    """Return the score as lines of text; the first one says on what samples it was reached."""
-    lines = [f"{place}: {result['samples']} samples"]
+def text(result: dict[str, Any], place: str) -> list[str | Table]:
+    """Return the score as lines and tables; the first line says on what samples it was reached."""
+    lines: list[str | Table] = [f"{place}: {result['samples']} samples"]
     networks = list(map(described, result["checkpoints"], result["epochs"]))
     if len(networks) == 1:
         lines.append(f"checkpoint {networks[0]}")
@@ -32,40 +30,33 @@ def text(result: dict[str, Any], place: str) -> list[str]:
         lines += [f"mae       {result['mae']:.6g}", f"mse       {result['mse']:.6g}"]
         return lines
     lines.append(calibration_line(result))
-    names = [shown(entry["label"]) for entry in result["per_class"]]
-    width = max(6, *(len(name) + 1 for name in names))
-    lines += ["", *class_table(result, names, width), ""]
-    return [*lines, *confusion_table(result["confusion"], names, width)]
+    lines += ["", class_table(result), "", "confusion: rows are true, columns predicted"]
+    return [*lines, confusion_table(result)]
 
 
-def class_table(result: dict[str, Any], names: Sequence[str], width: int) -> list[str]:
-    """Return precision and recall of every class, names in `width` columns."""
-    headings = ("class", "precision", "recall", "samples")
-    rows = []
-    for name, entry in zip(names, result["per_class"], strict=True):
-        fractions = [
-            "–" if entry[key] is None else f"{100 * entry[key]:.2f} %"
-            for key in ("precision", "recall")
-        ]
-        rows.append((name, *fractions, str(entry["samples"])))
-    line = f"{{:{width}}}{{:>10}}{{:>10}}{{:>10}}".format
-    return fitted([line(*headings), *(line(*row) for row in rows)], headings, rows)
+def class_table(result: dict[str, Any]) -> Table:
+    """Return precision and recall of every class."""
+    rows = [
+        (entry["label"], share(entry["precision"]), share(entry["recall"]), str(entry["samples"]))
+        for entry in result["per_class"]
+    ]
+    return Table(("class", "precision", "recall", "samples"), rows, right=(1, 2, 3))
 
 
-def confusion_table(
-    confusion: Sequence[Sequence[int]], names: Sequence[str], width: int
-) -> list[str]:
+def confusion_table(result: dict[str, Any]) -> Table:
     """Return what each class was taken for; where there is no room, only what occurred."""
-    lines = [" " * width + "".join(name.rjust(width) for name in names)]
-    for name, row in zip(names, confusion, strict=True):
-        lines.append(name.ljust(width) + "".join(str(count).rjust(width) for count in row))
-    if fits(lines):
-        return ["confusion: rows are true, columns predicted", *lines]
-    lines = ["confusion: true: predicted × samples"]
-    for name, row in zip(names, confusion, strict=True):
-        counts = [f"{other} × {count}" for other, count in zip(names, row, strict=True) if count]
-        lines += fitted_text(f"{name}: {', '.join(counts) or '–'}")
-    return lines
+    names = [entry["label"] for entry in result["per_class"]]
+    rows, listed = [], []
+    for name, counts in zip(names, result["confusion"], strict=True):
+        rows.append((name, *map(str, counts)))
+        taken = [f"{other} × {count}" for other, count in zip(names, counts, strict=True) if count]
+        listed.append(f"{name}: {', '.join(taken) or '–'}")
+    return Table(("", *names), rows, right=range(1, len(names) + 1), instead=listed)
+
+
+def share(fraction: float | None) -> str:
+    """Return a fraction as it stands in the table."""
+    return "–" if fraction is None else percent(fraction)
 
 
 def calibration_line(result: dict[str, Any]) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli.command import BpnetCommand
-from bpnet.cli.narrow import fitted, fitted_text
 from bpnet.cli.options import as_json, with_config, with_settings
-from bpnet.cli.output import show, show_json
+from bpnet.cli.output import show_json
+from bpnet.cli.tables import show_parts
 
 if TYPE_CHECKING:
     from bpnet.teach.gradcheck.checker import Check
@@ -21,7 +21,6 @@ SECONDS = 1.0  # of timing passes
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Check every gradient against central differences.",
     examples={
         "gradcheck sigmoid": "a small network",
         "gradcheck chain --elements": "every element of every parameter as well",
@@ -64,7 +63,7 @@ def command(
     if as_json:
         show_json(document(source, report))
     else:
-        show(*fitted_text(*text(Path(source).stem, config, report, fitted)))
+        show_parts(*text(Path(source).stem, config, report))
     demand_passed(report)
 
 

@@ -1,19 +1,48 @@
 """Offer the commands, each imported only when it is called."""
 
+from __future__ import annotations
+
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from bpnet.cli.command import BpnetGroup
 from bpnet.version import __version__
 
-GROUPS = {  # in the order in which a newcomer meets them
-    "Begin": ("train", "presets", "config", "completion"),
-    "Use": ("eval", "predict", "draw", "data", "export", "import"),
-    "Look": ("summary", "trace", "curves", "report", "runs"),
-    "Check": ("gradcheck", "bench", "verify-run"),
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+GROUPS = {  # with summaries, so that help needs no module of a command
+    "Begin": {
+        "train": "Train a network and score it on the test set.",
+        "presets": "List the presets and the worked examples.",
+        "config": "Write a config to begin with, or explain settings.",
+        "completion": "Print what completes commands in bash, zsh or fish.",
+    },
+    "Use": {
+        "eval": "Score a checkpoint on a data set.",
+        "predict": "Read the digit in each picture.",
+        "draw": "Draw a digit in the browser, and see the answer at once.",
+        "data": "Fetch, import, check, draw or remove the data sets.",
+        "export": "Write a network for ONNX, PyTorch or a web page.",
+        "import": "Make a checkpoint of weights trained elsewhere.",
+    },
+    "Look": {
+        "summary": "Show each layer's shape, parameters, cost and memory.",
+        "trace": "Show every number of a small network's first steps.",
+        "curves": "Train networks, or read runs, and compare how they learn.",
+        "report": "Show runs on a page: curves, mistakes, what layers see.",
+        "runs": "List what has been trained, compare it, export it.",
+    },
+    "Check": {
+        "gradcheck": "Check every gradient against central differences.",
+        "bench": "Measure speed against this machine's peak.",
+        "verify-run": "Train a run anew, and name the first difference.",
+    },
 }
-COMMANDS = tuple(name for names in GROUPS.values() for name in names)
+SUMMARIES = {name: told for commands in GROUPS.values() for name, told in commands.items()}
+COMMANDS = tuple(SUMMARIES)  # in the order in which a newcomer meets them
 MODULES = {"import": "import_weights"}  # Python keeps the word to itself
 
 
@@ -30,6 +59,7 @@ class LazyGroup(BpnetGroup):
             return None
         module = MODULES.get(cmd_name, cmd_name.replace("-", "_"))
         command: click.Command = import_module(f"bpnet.cli.{module}").command
+        command.short_help = SUMMARIES[cmd_name]
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -40,15 +70,19 @@ class LazyGroup(BpnetGroup):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands in groups."""
-        commands = {name: self.get_command(ctx, name) for name in COMMANDS}
-        room = formatter.width - 6 - max(map(len, COMMANDS))
-        for title, names in GROUPS.items():
+        widest = max(map(len, COMMANDS))
+        for title, commands in GROUPS.items():
             with formatter.section(title):
-                found = [(name, commands[name]) for name in names]
-                formatter.write_dl(
-                    [(name, one.get_short_help_str(room)) for name, one in found if one],
-                    col_spacing=2 + max(map(len, COMMANDS)) - max(map(len, names)),
-                )
+                space = 2 + widest - max(map(len, commands))
+                formatter.write_dl(list(commands.items()), col_spacing=space)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer commands and options."""
+        from click.shell_completion import CompletionItem
+
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        found = [name for name in COMMANDS if name.startswith(incomplete)]
+        return [CompletionItem(name, help=SUMMARIES[name]) for name in found] + options
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the exit codes."""

@@ -1,4 +1,4 @@
-"""Show tables on terminals that are narrower than they are."""
+"""Fit text into the width of the terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import textwrap
 from collections.abc import Sequence
 
 LEAST = 20  # columns: nobody reads on less
-TIE = "\0"  # for a blank where no line is broken
 
 
 def terminal_width() -> int | None:
@@ -23,34 +22,6 @@ def fits(lines: Sequence[str]) -> bool:
     """Return whether lines are no longer than the terminal, if that is where they go."""
     width = terminal_width()
     return width is None or max(map(len, lines), default=0) <= width
-
-
-def fitted(
-    lines: Sequence[str], headings: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1
-) -> list[str]:
-    """Return the lines of a table, or each row in its own lines where the terminal is too narrow.
-
-    Args:
-        lines: the table as it is laid out for a page that is wide enough.
-        headings: of all fields.
-        rows: all fields; empty ones are then left out.
-        names: how many fields at the beginning name a row.
-    """
-    width = terminal_width()
-    if width is None or fits(lines):
-        return list(lines)
-    stacked = []
-    for row in rows:
-        pairs = zip(headings[names:], row[names:], strict=True)
-        named = [f"{heading} {field}".strip() for heading, field in pairs if field]
-        stacked += _broken("  ".join(filter(None, row[:names])), width)
-        stacked += _broken(f"  {', '.join(map(_tied, named))}", width, hang="")
-    return [line.replace(TIE, " ") for line in stacked]
-
-
-def _tied(text: str) -> str:
-    """Return a text that is not broken between its words."""
-    return text.replace(" ", TIE)
 
 
 def _broken(text: str, width: int, hang: str = "  ") -> list[str]:

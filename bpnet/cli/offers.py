@@ -152,8 +152,10 @@ def workers(incomplete: str) -> list[CompletionItem]:
 
 
 def without_doubles(items: Iterable[CompletionItem]) -> list[CompletionItem]:
-    """Return the items, each value once."""
+    """Return the items, each value once: without a slash, if it ends a word for one of them."""
     found: dict[str, CompletionItem] = {}
     for item in items:
-        found.setdefault(item.value.rstrip("/"), item)
+        name = item.value.rstrip("/")
+        if name not in found or found[name].value != name:
+            found[name] = item
     return list(found.values())

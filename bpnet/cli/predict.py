@@ -33,7 +33,6 @@ Write = Callable[[dict[str, Any]], None]
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Read the digit in each picture.",
     examples={
         "predict PICTURE": "a picture that ships with bpnet",
         "predict --checkpoint last PICTURE": "with the newest run",

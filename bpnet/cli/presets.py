@@ -19,7 +19,6 @@ TIME = re.compile(r"\bin ((?:(?!\bin )[^;])*?) on two cores")
 
 @click.command(
     cls=BpnetCommand,
-    short_help="List the presets and the worked examples.",
     examples={"presets": "as tables", "presets --json": "for programs"},
 )
 @as_json

@@ -21,7 +21,6 @@ NEEDED = ("jinja2", "matplotlib")
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Show runs on a page: curves, mistakes, what layers see.",
     examples={
         "report last": "the newest run",
         "report digits -o digits.html": "the weights that ship with bpnet",

@@ -9,9 +9,9 @@ import click
 
 from bpnet.cli.checkpoints import open_checkpoint
 from bpnet.cli.command import BpnetCommand
-from bpnet.cli.narrow import fitted
 from bpnet.cli.options import A_CONFIG_OR_RUN, as_json, data_dir
 from bpnet.cli.output import note, show, show_json
+from bpnet.cli.tables import show_parts
 from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.library.opening import described, named_unless_config
 
@@ -23,7 +23,6 @@ CHECKPOINT_SUFFIX = ".npz"
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Show each layer's shape, parameters, cost and memory.",
     examples={
         "summary lenet5": "a preset",
         "summary last": "the newest run",
@@ -62,10 +61,10 @@ def load_network(source: str, data_dir: Path | None) -> Sequential:
 
 def show_network(network: Sequential, *, as_json: bool) -> None:
     """Print the layer table."""
-    from bpnet.library.layer_table import HEADERS, LayerTable
+    from bpnet.library.layer_table import LayerTable
 
     table = LayerTable.of(network)
     if as_json:
         show_json(table.document())
     else:
-        show(*fitted(table.lines(), HEADERS, table.rows()))
+        show_parts(table.table())

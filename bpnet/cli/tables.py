@@ -1,7 +1,4 @@
-"""Show tables: plain text for files and pipes; on a terminal fitted to its width, by rich.
-
-Where columns would be too narrow to read, each row has lines of its own.
-"""
+"""Show tables: plain text for files and pipes; on a terminal in its width, drawn by rich."""
 
 from __future__ import annotations
 
@@ -9,12 +6,11 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 
-from bpnet.cli.narrow import fitted, terminal_width
-from bpnet.cli.output import show, show_coloured
-from bpnet.errors import escaped
+from bpnet.cli.narrow import fits, fitted_text, terminal_width
+from bpnet.cli.output import show, show_coloured, shown
+from bpnet.text_table import Table, plain_lines
 
-GAP = "  "  # between columns
-NARROW = 60  # columns of a terminal: on fewer, no table has room
+BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
 
 
 def show_table(
@@ -27,26 +23,21 @@ def show_table(
         rows: as many cells each; whatever a terminal would obey in them is written out.
         right: the columns that are aligned to the right, counted from 0.
     """
+    show_parts(Table(headers, rows, right))
+
+
+def show_parts(*parts: str | Table) -> None:
+    """Show lines of text, and tables between them, no wider than the terminal."""
     width = terminal_width()
-    if is_terminal() and width is not None and width >= NARROW:
-        show_coloured(*_drawn(headers, rows, right, width))
-    else:
-        show(*fitted(table_lines(headers, rows, right=right), headers, rows))
-
-
-def table_lines(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()
-) -> list[str]:
-    """Return the lines of a table as plain text, as wide as they have to be."""
-    cells = [[escaped(cell) for cell in row] for row in (headers, *rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        GAP.join(
-            cell.rjust(width) if place in right else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
+    for part in parts:
+        if isinstance(part, Table):
+            part = part.written(shown)
+        lines = plain_lines(part)
+        if isinstance(part, Table) and width and (is_terminal() or not fits(lines)):
+            has_bold = is_terminal() and not os.environ.get("NO_COLOR")
+            show_coloured(*drawn(part, width, bold=has_bold))
+        else:
+            show(*fitted_text(*lines))
 
 
 def is_terminal() -> bool:
@@ -54,34 +45,95 @@ def is_terminal() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _drawn(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int], width: int
-) -> list[str]:
-    """Return the lines of a table as wide as the terminal at most, with its header in bold.
+def drawn(table: Table, width: int, *, bold: bool) -> list[str]:
+    """Return the lines of a table for a terminal.
 
-    Cells become plain texts of rich after they are escaped, so nothing in them is markup, and the
-    only sequences for the terminal are those that rich adds itself; with NO_COLOR it adds none.
+    Columns become narrower where their cells have blanks. Where that is not enough, each row
+    becomes a paragraph, since a number that is broken cannot be read, or the table says itself
+    what is shown instead.
+
+    Args:
+        table: what a terminal would obey in it is written out before anything is added to it, so
+            the only sequences for the terminal are those that make headers bold.
+        width: columns of the terminal.
+        bold: whether there are such sequences.
     """
+    table = table.written()
+    for gap in (2, 1):
+        widths = _widths(table, width - gap * (len(table.headers) - 1))
+        if widths is not None:
+            return _columns(table, widths, gap, bold)
+    return fitted_text(*table.instead) if table.instead else _paragraphs(table, width, bold)
+
+
+def _widths(table: Table, room: int) -> list[int] | None:
+    """Return the widths of the columns, or None where they do not fit.
+
+    The widest column that can becomes narrower, until all fit.
+    """
+    narrowest = [_narrowest(table, place) for place in range(len(table.headers))]
+    if sum(narrowest) > room:
+        return None
+    lines = [[*header.split("\n")] for header in table.headers]
+    widths = [
+        max(map(len, [*header, *(row[place] for row in table.rows)]))
+        for place, header in enumerate(lines)
+    ]
+    while sum(widths) > room:
+        wide = [place for place, width in enumerate(widths) if width > narrowest[place]]
+        widths[max(wide, key=lambda place: widths[place])] -= 1
+    return widths
+
+
+def _narrowest(table: Table, place: int) -> int:
+    """Return how narrow a column may become: its longest number, or its longest word."""
+    words = table.headers[place].split()
+    for row in table.rows:
+        words += [row[place]] if place in table.right else row[place].split()
+    return max(map(len, words), default=0)
+
+
+def _columns(table: Table, widths: Sequence[int], gap: int, bold: bool) -> list[str]:
+    """Return a table as columns of these widths."""
     import io
 
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Table as RichTable
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for place, header in enumerate(headers):
-        side = "right" if place in right else "left"
-        table.add_column(Text(header), justify=side, overflow="fold")  # type: ignore[arg-type]
-    for row in rows:
-        table.add_row(*(Text(escaped(cell)) for cell in row))
-    has_colours = not os.environ.get("NO_COLOR")
+    style = "bold" if bold else ""
+    columns = RichTable(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style=style)
+    for place, (header, width) in enumerate(zip(table.headers, widths, strict=True)):
+        columns.add_column(
+            Text(header),  # no markup: brackets in a text are brackets
+            justify="right" if place in table.right else "left",
+            width=width,
+        )
+    for row in table.rows:
+        columns.add_row(*map(Text, row))
     console = Console(
-        width=width,
-        force_terminal=True,
-        color_system="standard" if has_colours else None,
-        legacy_windows=False,
         file=io.StringIO(),
+        width=sum(widths) + gap * len(widths),
+        force_terminal=True,
+        color_system="standard" if bold else None,
+        legacy_windows=False,
     )
     with console.capture() as captured:
-        console.print(table)
+        console.print(columns)
     return [line.rstrip() for line in captured.get().rstrip("\n").split("\n")]
+
+
+def _paragraphs(table: Table, width: int, bold: bool) -> list[str]:
+    """Return each row as a paragraph: its first cell, and below it the others, named."""
+    from textwrap import wrap
+
+    headers = [header.replace("\n", " ") for header in table.headers]
+    lines: list[str] = []
+    for row in table.rows:
+        title = wrap(row[0], width) or [""]
+        lines += [f"{BOLD}{line}{PLAIN}" if bold else line for line in title]
+        for header, cell in zip(headers[1:], row[1:], strict=True):
+            if cell:
+                text = f"{header}: {cell}" if header else cell
+                lines += wrap(text, width, initial_indent="  ", subsequent_indent="    ")
+    return lines

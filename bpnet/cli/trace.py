@@ -24,7 +24,6 @@ NARROWEST = 32  # columns of the narrowest page
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Show every number of a small network's first steps.",
     examples={
         "trace chain": "one number through three steps",
         "trace sigmoid --html step.html": "the network drawn, with a slider",

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=BpnetCommand,
-    short_help="Train a run anew, and name the first difference.",
     examples={
         "verify-run last": "the newest run",
         "verify-run last --workers 1": "with other workers, which change nothing",

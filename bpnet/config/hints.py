@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from bpnet.config.other_names import Meant, homes, meant_by
+from bpnet.config.other_names import Meant, homes, meant_by, setting_readers
 from bpnet.config.settings import SECTIONS
 from bpnet.config.values import nearest
 
@@ -41,7 +41,8 @@ def hint_to_set(name: str, value: str = "") -> str:
     meant = meant_by(name)
     if meant is not None:
         return f"did you mean {meant.to_set(value)}?" if meant.key else meant.advice
-    near = similar(name.rpartition(".")[2])
+    whole = nearest(name, setting_readers()) if "." in name else None
+    near = [whole] if whole else similar(name.rpartition(".")[2])
     if not near:
         return NOTHING_SIMILAR
     return f"did you mean {' or '.join(Meant(key).to_set(value) for key in near)}?"

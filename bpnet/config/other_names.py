@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from bpnet.config.setting import ValueReader
 from bpnet.config.settings import SECTIONS
-from bpnet.config.values import nearest
 
 KEYS = {  # names elsewhere, without - and _, for each key
     "data.dataset": "data datasource traindata trainset corpus",
@@ -225,7 +224,7 @@ def meant_by(name: str) -> Meant | None:
     Args:
         name: with or without a section before it.
     """
-    if name in (keys := setting_readers()):
+    if name in setting_readers():
         return Meant(name)
     last = name.rpartition(".")[2]
     if len(sections := homes(last)) == 1:
@@ -236,10 +235,7 @@ def meant_by(name: str) -> Meant | None:
     if word in VALUES:
         key, _, value = VALUES[word].partition("=")
         return Meant(key, value)
-    if word in NAMES:
-        return Meant(NAMES[word])
-    near = nearest(name, keys) if "." in name else None
-    return Meant(near) if near else None
+    return Meant(NAMES[word]) if word in NAMES else None
 
 
 def section_meant_by(name: str) -> str | None:

@@ -4,7 +4,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from bpnet.config.values import nearest
-from bpnet.disk import FILE, NOTHING, what_is_at
+from bpnet.disk import DIRECTORY, FILE, NOTHING, what_is_at
 from bpnet.errors import ConfigError
 
 PACKAGE = Path(__file__).parent.parent
@@ -56,7 +56,7 @@ def find_config(name: str) -> Path:
         return known[name]
     if found != NOTHING:
         raise ConfigError(
-            "this is not a config",
+            "this is not a config" if found == DIRECTORY else "there is no such config",
             where=name,
             expected="the path of a file, a preset or a worked example",
             found=found,

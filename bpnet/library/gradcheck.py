@@ -20,6 +20,7 @@ from bpnet.teach.gradcheck.checker import Check
 from bpnet.teach.gradcheck.gradcheck import Report, run_gradcheck
 from bpnet.teach.gradcheck.report_text import text, verdict
 from bpnet.teach.gradcheck.samples import SAMPLES
+from bpnet.text_table import plain_lines
 
 SECONDS = 0.1  # about as long are passes timed
 
@@ -87,7 +88,7 @@ class GradientCheck:
             checks=tuple(map(CheckedGradient.of, report.checks)),
             culprit=None if report.culprit is None else CheckedGradient.of(report.culprit),
             planted=None if report.mistake is None else report.mistake.text,
-            lines=tuple(text(name, config, report)),
+            lines=tuple(plain_lines(*text(name, config, report))),
         )
 
     def __repr__(self) -> str:

@@ -14,8 +14,10 @@ from bpnet.library.html import table
 from bpnet.nn.layer import Layer, Shape
 from bpnet.nn.memory import Memory, Room
 from bpnet.nn.sequential import Sequential
+from bpnet.text_table import Table
 
 HEADERS = ("layer", "output", "parameters", "MFLOP", "kB / sample")
+NUMBERS = (2, 3, 4)  # columns that stand to the right
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,17 @@ class LayerTable:
         memory = f"{sum(layer.kilobytes for layer in self.layers):.1f}"
         return [*rows, ("total", "", f"{self.parameters:,}", f"{self.mflop:.3f}", memory)]
 
+    def table(self) -> Table:
+        """Return the table for a text."""
+        return Table(HEADERS, self.rows(), right=NUMBERS, least=(14, 14, 12, 8, 11))
+
     def lines(self) -> list[str]:
         """Return the table as lines of text."""
-        return ["{:<16}{:<16}{:>12}{:>10}{:>13}".format(*row) for row in (HEADERS, *self.rows())]
+        return self.table().lines()
 
     def html(self) -> str:
         """Return the table for a notebook."""
-        return table(HEADERS, self.rows(), right=range(2, 5))
+        return table(HEADERS, self.rows(), right=NUMBERS)
 
 
 def _shape(shape: Shape) -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from bpnet.cli import bench
 from bpnet.fast.sizes import describe_choice
+from bpnet.text_table import plain_lines
 from tests.helpers.places import needs_utf8
 from tests.helpers.tiny import NET, TABLE, TRAIN, bpnet, command, fail, process_environment, succeed
 
@@ -113,7 +114,7 @@ def result(name: str) -> dict[str, Any]:
 
 def test_the_table_reads_like_this() -> None:
     found = {"cpu": "A chip", "cores": 2, "gemm_gflops": 200.0, "results": [result("mlp")]}
-    lines = bench.text(found, layers=False)
+    lines = plain_lines(*bench.text(found, layers=False))
     assert lines[0] == "A chip: 200 GFLOP/s in float32 products on 2 cores"
     assert lines[4].split() == [
         *("mlp", "64", "2", "12,346", "10,000", "50.0", "25.0", "%", "1,000,000", "–", "–")
@@ -130,19 +131,19 @@ def test_figures_without_a_calm_round_are_marked() -> None:
     calm = {"others_share": 0.02, "stolen_share": 0.01, "disturbed": False}
     busy = {"others_share": 0.37, "stolen_share": 0.01, "disturbed": True}
     found["results"] = [result("mlp") | calm, result("fast") | busy]
-    lines = bench.text(found, layers=False)
+    lines = plain_lines(*bench.text(found, layers=False))
     assert lines[4].endswith(" 3%")
     assert lines[5].endswith(" 38%*")
     assert "* disturbed: others took more than 5% of the processors in every round" in lines
     found["results"].pop()
-    assert "disturbed" not in "\n".join(bench.text(found, layers=False))
+    assert "disturbed" not in "\n".join(plain_lines(*bench.text(found, layers=False)))
 
 
 def test_layers_of_many_configs_are_shown_on_demand() -> None:
     found = {"cpu": "A chip", "cores": 1, "gemm_gflops": 200.0}
     found["results"] = [result("mlp"), result("/nets/own.ini")]
-    assert "2.linear" not in "\n".join(bench.text(found, layers=False))
-    text = "\n".join(bench.text(found, layers=True))
+    assert "2.linear" not in "\n".join(plain_lines(*bench.text(found, layers=False)))
+    text = "\n".join(plain_lines(*bench.text(found, layers=True)))
     assert text.count("2.linear") == 2
     assert "own, batch 64" in text
 
@@ -238,7 +239,7 @@ def test_choices_are_shown_and_nothing_is_measured(monkeypatch: pytest.MonkeyPat
         assert f" {size:,}" in text
 
 
-def test_help_lists_options_and_presets() -> None:
+def test_help_lists_options_and_examples() -> None:
     text = succeed("bench", "--help").out
-    for word in ("--config", "--batch-size", "--workers", "--json", "convnet", "quickstart"):
+    for word in ("--config", "--batch-size", "--workers", "--json", "convnet", "Examples:"):
         assert word in text

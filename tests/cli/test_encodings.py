@@ -14,7 +14,7 @@ import pytest
 
 from bpnet.cli import gradcheck
 from bpnet.cli.group import COMMANDS
-from bpnet.cli.narrow import fitted, fitted_text, terminal_width
+from bpnet.cli.narrow import fitted_text, terminal_width
 from bpnet.cli.output import GuardedStream
 from bpnet.cli.plain_signs import ALL, plain
 from bpnet.config.presets import example_paths
@@ -103,21 +103,12 @@ def test_tables_and_charts_fit_every_terminal(tiny_run: Run, width: int) -> None
     assert widest(places) <= width
 
 
-def test_a_row_has_lines_of_its_own_where_a_table_is_too_wide(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    lines, headings, rows = ["layer   size   time", "first     12      –"], "nst", [["1", "12", ""]]
-    monkeypatch.setenv("COLUMNS", "21")
-    assert fitted(lines, headings, rows) == lines
+def test_prose_is_broken_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "20")
-    assert fitted([*lines, "x" * 21], headings, rows) == ["1", "  s 12"]
-    assert fitted([*lines, "x" * 21], headings, [["1", "12345678", "123 4"]]) == [
-        *("1", "  s 12345678,", "  t 123 4")
-    ]
     assert fitted_text("  a few words more than fit") == ["  a few words more", "    than fit"]
     monkeypatch.delenv("COLUMNS")
     assert terminal_width() is None  # a file, or a pipe, takes lines of any length
-    assert fitted(lines, headings, rows) == lines
+    assert fitted_text("  a few words more than fit") == ["  a few words more than fit"]
 
 
 def test_what_most_classes_are_taken_for_is_listed_where_the_matrix_is_too_wide(

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from bpnet.config.settings import Config
 from bpnet.teach.gradcheck.checker import Check
 from bpnet.teach.gradcheck.cost import Cost
 from bpnet.teach.gradcheck.gradcheck import Report
+from bpnet.text_table import Table
 
 NOTHING_TO_FIND = "the planted mistake shows nowhere: it changes no gradient of this network"
-HEADINGS = ("layer", "gradient by", "analytic", "numeric", "error", "kinks", "")
-NAMES = 2  # of these columns name a row
-
-Rows = Sequence[Sequence[str]]
-Fit = Callable[[list[str], Sequence[str], Rows, int], list[str]]
 
 
-def as_it_is(lines: list[str], headings: Sequence[str], rows: Rows, names: int) -> list[str]:
-    """Return the lines of a table for a page that is wide enough."""
-    return lines
-
-
-def text(name: str, config: Config, report: Report, fit: Fit = as_it_is) -> list[str]:
-    """Return what a check found, as lines of text.
+def text(name: str, config: Config, report: Report) -> list[str | Table]:
+    """Return what a check found, as lines of text and a table.
 
     Args:
         name: of the network.
         config: of the network.
         report: of the check.
-        fit: brings the lines of a table, given its headings, its rows, and how many columns name a
-            row, to the width of the page.
     """
     cost = report.cost
     title = f"{name}: {cost.parameters:,} parameters, loss {config.train.loss}, "
-    lines = [title + f"{report.samples} sample{'s' * (report.samples > 1)}, float64"]
+    lines: list[str | Table] = [
+        title + f"{report.samples} sample{'s' * (report.samples > 1)}, float64"
+    ]
     if report.mistake is not None:
         lines.append(f"planted: {report.mistake.text}")
     if report.drawn:
@@ -44,7 +33,7 @@ def text(name: str, config: Config, report: Report, fit: Fit = as_it_is) -> list
     if report.moved:
         lines.append("this point lies at a kink: checked at one nearby")
     lines.append("slopes along random directions: what the gradient says, what differences find")
-    lines += ["", *table(report.checks, fit), ""]
+    lines += ["", table(report.checks), ""]
     compared = [check for check in report.checks if check.relative_error is not None]
     worst = max(compared, key=lambda check: check.relative_error or 0.0)
     right = sum(check.passed for check in compared)
@@ -60,22 +49,19 @@ def text(name: str, config: Config, report: Report, fit: Fit = as_it_is) -> list
     return [*lines, "", *cost_lines(config, cost)]
 
 
-def table(checks: list[Check], fit: Fit = as_it_is) -> list[str]:
-    """Return one line per gradient, or several where the page is too narrow."""
-    names = [(check.gradient.layer, check.gradient.parameter) for check in checks]
-    width = max(len("layer"), *(len(layer) for layer, _ in names))
-    label = max(len("gradient by"), *(len(parameter) for _, parameter in names))
-    line = f"{{:<{width}}}  {{:<{label}}}{{:>14}}{{:>14}}{{:>10}}{{:>7}}  {{}}".format
+def table(checks: list[Check]) -> Table:
+    """Return one row per gradient."""
     rows = []
-    for check, name in zip(checks, names, strict=True):
+    for check in checks:
         slopes = check.comparison
         numbers = ("", "") if check.elements is None else ("", f"{check.elements:,} elements")
         if slopes is not None:
             numbers = (f"{slopes.analytic:.6g}", f"{slopes.numeric:.6g}")
         error = "–" if check.relative_error is None else f"{check.relative_error:.1e}"
+        name = (check.gradient.layer, check.gradient.parameter)
         rows.append((*name, *numbers, error, str(check.kinks or ""), verdict(check)))
-    lines = [line(*HEADINGS).rstrip(), *(line(*row) for row in rows)]
-    return fit(lines, HEADINGS, rows, NAMES)
+    headers = ("layer", "gradient by", "analytic", "numeric", "error", "kinks", "")
+    return Table(headers, rows, right=(2, 3, 4, 5), least=(0, 0, 12, 12, 8, 5, 0))
 
 
 def verdict(check: Check) -> str:

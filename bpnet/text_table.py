@@ -1,0 +1,67 @@
+"""Tables as plain text, as wide as they have to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from bpnet.errors import escaped
+
+GAP = "  "  # between columns
+
+
+@dataclass(frozen=True)
+class Table:
+    """Hold a table among lines of text.
+
+    Args:
+        headers: one per column; a line break divides one into lines.
+        rows: as many cells each.
+        right: the columns that are aligned to the right, counted from 0.
+        least: widths that columns have at least in plain text.
+        instead: lines that say the same where there is no room for columns.
+    """
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    right: Collection[int] = ()
+    least: Sequence[int] = ()
+    instead: Sequence[str] = ()
+
+    def written(self, write: Callable[[str], str] = escaped) -> Table:
+        """Return the same table with each line of its cells as it is written.
+
+        By default, what a terminal would obey in it is written out.
+        """
+        headers = ["\n".join(map(write, header.split("\n"))) for header in self.headers]
+        rows = [list(map(write, row)) for row in self.rows]
+        return Table(headers, rows, self.right, self.least, list(map(write, self.instead)))
+
+    def lines(self) -> list[str]:
+        """Return the lines of the table; what a terminal would obey in it is written out."""
+        table = self.written()
+        above = [header.split("\n") for header in table.headers]
+        height = max(map(len, above))
+        titles = zip(*([""] * (height - len(lines)) + lines for lines in above), strict=True)
+        rows = [*titles, *table.rows]
+        least = table.least or [0] * len(above)
+        widths = [
+            max(wanted, *map(len, column))
+            for wanted, column in zip(least, zip(*rows, strict=True), strict=True)
+        ]
+        return [GAP.join(_aligned(row, widths, table.right)).rstrip() for row in rows]
+
+
+def plain_lines(*parts: str | Table) -> list[str]:
+    """Return the lines of texts and tables."""
+    lines: list[str] = []
+    for part in parts:
+        lines += part.lines() if isinstance(part, Table) else [part]
+    return lines
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int], right: Collection[int]) -> list[str]:
+    return [
+        cell.rjust(width) if place in right else cell.ljust(width)
+        for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+    ]
