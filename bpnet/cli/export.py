@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bpnet.cli.checkpoints import CHECKPOINT, open_checkpoint
+from bpnet.cli.command import BpnetCommand
 from bpnet.cli.options import PATH, as_json
 from bpnet.cli.output import note, show, show_json
 
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
     from bpnet.model.model import Model
 
 
-@click.command(short_help="Write a network for other tools: ONNX, PyTorch, a web page.")
+@click.command(
+    cls=BpnetCommand,
+    examples={
+        "export digits -o digits.onnx": "for ONNX Runtime",
+        "export last -o weights.safetensors": "for PyTorch",
+        "export digits -o web": "a folder for a web server",
+    },
+)
 @click.argument("checkpoint", type=CHECKPOINT, metavar="CHECKPOINT|RUN_DIR")
 @click.option(
     "-o",
@@ -37,12 +45,6 @@ def command(checkpoint: Path, output: Path, as_json: bool) -> None:
     DIR           a web page on which the network reads what is drawn
 
     A file of that name is replaced. `bpnet import` reads .safetensors and .json again.
-
-    \b
-    Examples:
-      bpnet export digits -o digits.onnx
-      bpnet export last -o weights.safetensors
-      bpnet export digits -o web/
     """  # noqa: D301 - click looks for these characters
     from bpnet.cli.report import name_of
     from bpnet.export.formats import format_at, make_export

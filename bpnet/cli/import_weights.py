@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli import options
+from bpnet.cli.command import BpnetCommand
 from bpnet.cli.output import note, show, show_json
 from bpnet.disk import DIRECTORY, reason, remedy, what_is_at
 from bpnet.errors import CheckpointError
@@ -24,10 +25,18 @@ SUFFIX = ".npz"
 LEAST, MOST = 1e-6, 1e6  # deviation and mean: beyond what any pictures have
 
 
-@click.command(short_help="Make a checkpoint of weights trained elsewhere.")
+@click.command(
+    cls=BpnetCommand,
+    examples={
+        "import digits.safetensors": "a file that bpnet has exported",
+        "import model.safetensors --config convnet --mean 0.5 --std 0.5": "of PyTorch",
+        "import network.json -o textbook.npz": "of the textbook's program",
+    },
+)
 @click.argument("file", type=options.PATH, metavar="FILE.safetensors|FILE.npz|FILE.json")
 @click.option(
     "--config",
+    type=options.A_CONFIG,
     metavar=options.CONFIG,
     help="The network: as many layers, of the same shapes. Files that bpnet has exported, and the "
     "textbook's, tell it themselves.",
@@ -77,13 +86,7 @@ def command(
     told by their shapes, and those of equal shapes by their order. Pictures are normalised as for
     MNIST, with mean 0.1307 and standard deviation 0.3081, unless the file, the config or an option
     says otherwise. Nothing in the file is run.
-
-    \b
-    Examples:
-      bpnet import digits.safetensors
-      bpnet import model.safetensors --config convnet --mean 0.5 --std 0.5
-      bpnet import network.json -o textbook.npz
-    """  # noqa: D301 - click looks for these characters
+    """
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.foreign_weights.importing import import_weights, save_imported
 

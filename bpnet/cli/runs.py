@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli import runs_compare, runs_export, runs_note
-from bpnet.cli.options import PATH, as_json, command_line, no_nan
+from bpnet.cli.command import BpnetGroup
+from bpnet.cli.options import FOLDER, as_json, command_line, no_nan
 from bpnet.cli.output import note, show_json
 from bpnet.cli.runs_text import duration, size, when
 from bpnet.cli.tables import show_table
@@ -31,17 +32,9 @@ HEADERS = (
 )
 NUMBERS = (2, 3, 4, 5, 7, 8)  # columns
 LONGEST_NOTE = 40  # characters of one in the table
-EXAMPLES = (
-    "\b\nExamples:\n"
-    "  bpnet runs\n"
-    "  bpnet runs --config lenet5 --sort validation\n"
-    "  bpnet runs experiments --finished --min-accuracy 0.99 --json\n"
-    "  bpnet runs compare last best\n"
-    "  bpnet runs export -o runs.csv\n"
-)
 
 
-class RunsGroup(click.Group):
+class RunsGroup(BpnetGroup):
     """Take the word after `runs` as a command where there is one of that name, else as a folder."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -61,16 +54,28 @@ class RunsGroup(click.Group):
         self.commands["list"].format_options(ctx, formatter)
         self.format_commands(ctx, formatter)
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write examples of both ways."""
+        self.commands["list"].format_epilog(ctx, formatter)
 
-@click.group(
-    name="runs", cls=RunsGroup, short_help="List, compare and export trained runs.", epilog=EXAMPLES
-)
+
+@click.group(name="runs", cls=RunsGroup)
 def command() -> None:
     """List the runs below FOLDER (default: runs), or those that the options choose."""
 
 
-@command.command(name="list", hidden=True)
-@click.argument("folder", type=PATH, required=False, metavar="[FOLDER]")
+@command.command(
+    name="list",
+    hidden=True,
+    examples={
+        "runs": "all runs below runs",
+        "runs --config lenet5 --sort validation": "those of one config, the best first",
+        "runs experiments --finished --json": "finished ones in another folder",
+        "runs compare last best": "what differs",
+        "runs export -o runs.csv": "a table of all",
+    },
+)
+@click.argument("folder", type=FOLDER, required=False, metavar="[FOLDER]")
 @click.option(
     "--sort",
     "key",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli.checkpoints import CHECKPOINT
+from bpnet.cli.command import BpnetCommand
 from bpnet.cli.options import as_json
 from bpnet.cli.output import show, show_json
 from bpnet.cli.runs_text import duration, when
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
     from bpnet.runs.entry import RunEntry
 
 LONGEST = 60  # characters of a value in a table
-EXAMPLES = (
-    "\b\nExamples:\n"
-    "  bpnet runs compare last best\n"
-    "  bpnet runs compare runs/lenet5-a runs/lenet5-b --json\n"
+
+
+@click.command(
+    name="compare",
+    cls=BpnetCommand,
+    short_help="Show what differs between runs.",
+    examples={"runs compare last best": "the newest run and the best one"},
 )
-
-
-@click.command(name="compare", short_help="Show what differs between runs.", epilog=EXAMPLES)
 @click.argument("run_dirs", nargs=-1, required=True, type=CHECKPOINT, metavar="RUN_DIR RUN_DIR…")
 @as_json
 def command(run_dirs: tuple[Path, ...], as_json: bool) -> None:

@@ -6,22 +6,23 @@ from pathlib import Path
 
 import click
 
-from bpnet.cli.options import PATH, as_json
+from bpnet.cli.command import BpnetCommand
+from bpnet.cli.options import FOLDER, PATH, as_json
 from bpnet.cli.output import json_text, note, show
 from bpnet.errors import counted
 
-EXAMPLES = (
-    "\b\nExamples:\n"
-    "  bpnet runs export -o runs.csv\n"
-    "  bpnet runs export --per-epoch -o epochs.csv\n"
-    "  bpnet runs export experiments --json\n"
-)
-
 
 @click.command(
-    name="export", short_help="Write a table of runs, or of all their epochs.", epilog=EXAMPLES
+    name="export",
+    cls=BpnetCommand,
+    short_help="Write a table of runs, or of all their epochs.",
+    examples={
+        "runs export -o runs.csv": "a row for each run",
+        "runs export --per-epoch -o epochs.csv": "a row for each epoch",
+        "runs export experiments --json": "those in another folder",
+    },
 )
-@click.argument("folder", type=PATH, required=False, metavar="[FOLDER]")
+@click.argument("folder", type=FOLDER, required=False, metavar="[FOLDER]")
 @click.option(
     "-o",
     "--output",

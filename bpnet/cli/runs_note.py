@@ -7,14 +7,19 @@ from pathlib import Path
 import click
 
 from bpnet.cli.checkpoints import CHECKPOINT
+from bpnet.cli.command import BpnetCommand
 from bpnet.cli.output import note, show
 
-EXAMPLES = (
-    '\b\nExamples:\n  bpnet runs note last "half the learning rate"\n  bpnet runs note last\n'
+
+@click.command(
+    name="note",
+    cls=BpnetCommand,
+    short_help="Show or replace the note of a run.",
+    examples={
+        'runs note last "half the learning rate"': "write it",
+        "runs note last": "read it",
+    },
 )
-
-
-@click.command(name="note", short_help="Show or replace the note of a run.", epilog=EXAMPLES)
 @click.argument("run_dir", type=CHECKPOINT, metavar="RUN_DIR")
 @click.argument("text", required=False, metavar="[TEXT]")
 def command(run_dir: Path, text: str | None) -> None:
