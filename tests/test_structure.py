@@ -115,6 +115,8 @@ def test_modules_import_from_the_levels_below() -> None:
         ("bpnet.nn.linear", "from bpnet.config.settings import Config"),
         ("bpnet.training.loop", "from bpnet.cli import train"),
         ("bpnet.model.model", "import bpnet.training.loop"),
+        ("bpnet.library.train", "def f():\n    from bpnet.cli.output import note"),
+        ("bpnet.training.loop", "from bpnet import load"),
     ],
 )
 def test_an_upward_import_is_found(module: str, source: str) -> None:
