@@ -27,6 +27,7 @@ LEVELS: dict[str, tuple[int, str]] = {
     "bpnet.locks": (0, "locks"),
     "bpnet.machine": (0, "machine"),
     "bpnet.seeding": (0, "seeding"),
+    "bpnet.text_table": (0, "text_table"),
     "bpnet.html": (1, "html"),
     "bpnet.nn": (1, "nn"),
     "bpnet.config": (1, "config"),
@@ -130,6 +131,8 @@ def test_modules_import_from_the_levels_below() -> None:
         ("bpnet.training.loop", "from bpnet.cli import train"),
         ("bpnet.model.model", "import bpnet.training.loop"),
         ("bpnet.report.pages", "import bpnet.export.formats"),
+        ("bpnet.library.train", "def f():\n    from bpnet.cli.output import note"),
+        ("bpnet.training.loop", "from bpnet import load"),
     ],
 )
 def test_an_upward_import_is_found(module: str, source: str) -> None:
