@@ -112,5 +112,9 @@ def picture() -> str:
 
     from bpnet.model.run_files import ASSETS
 
-    path, here = ASSETS / "seven.jpg", Path.cwd()
+    path = ASSETS / "seven.jpg"
+    try:
+        here = Path.cwd()
+    except OSError:  # it is gone
+        return str(path)
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -10,6 +10,7 @@ import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bpnet.cli.output import ReaderGoneError, guarded_streams, note, open_standard_streams
@@ -108,7 +109,8 @@ def _advise(error: BpnetError, arguments: list[str]) -> None:
     if error.parts["where"] is not None:
         from bpnet.cli.misplaced import advise
 
-        advise(error, arguments)
+        with suppress(OSError):  # the working directory may be gone
+            advise(error, arguments)
 
 
 def _mended(error: BpnetError) -> str:

@@ -34,6 +34,8 @@ def advise(error: BpnetError, arguments: list[str]) -> None:
     if place is None or not arguments:
         return
     word, command, option = arguments[place], arguments[0], arguments[place - 1]
+    if option not in OPTION_TAKES and takes_value(option, arguments):
+        return  # where results go, for example
     accepted = OPTION_TAKES.get(option, TAKES.get(command, ()))
     kind = kind_of(word)
     if kind in accepted:
@@ -58,6 +60,19 @@ def advise(error: BpnetError, arguments: list[str]) -> None:
             error.parts["try"], error.command = "", with_word(run)
         return
     error.parts["try"], error.command = "", tuple(fitting_command(kind, word, command))
+
+
+def takes_value(option: str, arguments: list[str]) -> bool:
+    """Return whether a word is an option of the command that takes the next word."""
+    import click
+
+    from bpnet.cli.advice import context_of
+
+    params = context_of(arguments).command.params
+    return any(
+        option in param.opts and isinstance(param, click.Option) and not param.is_flag
+        for param in params
+    )
 
 
 def names_in(kind: str, word: str) -> list[str]:

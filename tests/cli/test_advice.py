@@ -153,6 +153,12 @@ def test_a_good_word_is_left_alone(place: Path) -> None:
     assert "try" not in fail(2, "train", "wrong.ini")
 
 
+def test_places_for_results_are_left_alone(place: Path) -> None:
+    message = fail(4, "train", "tiny.ini", "--run-dir", RUN)
+    assert f"--resume {RUN}" in message
+    assert "found: a run" not in message
+
+
 def test_kinds_are_told_apart(place: Path) -> None:
     kinds = {word: kind_of(word) for word in ("mlp", "nine.jpg", "tiny.ini", RUN, "runs", "last")}
     assert list(kinds.values()) == [
