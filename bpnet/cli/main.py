@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import gc
 import io
+import shutil
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from bpnet.errors import BpnetError, escaped
 if TYPE_CHECKING:
     import click
 
+CLICK_NEEDS = 52  # columns: on fewer, lines of its help pages are longer than the terminal
 LOOK_FOR_GARBAGE = 100_000  # objects: modules that are loaded are none
 
 
@@ -73,6 +75,11 @@ def _invoke(arguments: list[str]) -> int:
 
     from bpnet.cli.group import cli
 
+    click.Context.formatter_class = click.HelpFormatter
+    if shutil.get_terminal_size().columns < CLICK_NEEDS:
+        from bpnet.cli.narrow_help import NarrowHelp
+
+        click.Context.formatter_class = NarrowHelp  # click asks the class alone
     try:
         cli.main(arguments, prog_name="bpnet", standalone_mode=False)
     except click.exceptions.Exit as leave:

@@ -103,6 +103,14 @@ def test_tables_and_charts_fit_every_terminal(tiny_run: Run, width: int) -> None
     assert widest(places) <= width
 
 
+@pytest.mark.parametrize("columns", [30, 40, 60])
+def test_help_fits_narrow_terminals(columns: int) -> None:
+    for words in [("--help",), *HELP]:
+        answer = call_in("utf-8", *words, columns=columns)
+        assert answer.code == 0
+        assert widest(answer.out) <= max(columns, 40), words
+
+
 def test_a_row_has_lines_of_its_own_where_a_table_is_too_wide(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
