@@ -8,19 +8,17 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import shutil
 import signal
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from bpnet.cli.output import ReaderGoneError, guarded_streams, note, open_standard_streams
 from bpnet.cli.signals import StopAtOnce, StopSignal, handle_signals
 from bpnet.errors import BpnetError
 
-if TYPE_CHECKING:
-    pass
-
 COMPLETION = "_BPNET_COMPLETE"  # in the environment: what a shell's script asks
+CLICK_NEEDS = 52  # columns: on fewer, lines of its help pages are longer than the terminal
 LOOK_FOR_GARBAGE = 100_000  # objects: modules that are loaded are none
 
 
@@ -80,6 +78,11 @@ def _invoke(arguments: list[str]) -> int:
 
     from bpnet.cli.group import cli
 
+    click.Context.formatter_class = click.HelpFormatter
+    if shutil.get_terminal_size().columns < CLICK_NEEDS:
+        from bpnet.cli.narrow_help import NarrowHelp
+
+        click.Context.formatter_class = NarrowHelp  # click asks the class alone
     try:
         cli.main(arguments, prog_name="bpnet", standalone_mode=False)
     except click.exceptions.Exit as leave:

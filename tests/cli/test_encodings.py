@@ -103,6 +103,14 @@ def test_tables_and_charts_fit_every_terminal(tiny_run: Run, width: int) -> None
     assert widest(places) <= width
 
 
+@pytest.mark.parametrize("columns", [30, 40, 60])
+def test_help_fits_narrow_terminals(columns: int) -> None:
+    for words in [("--help",), *HELP]:
+        answer = call_in("utf-8", *words, columns=columns)
+        assert answer.code == 0
+        assert widest(answer.out) <= max(columns, 40), words
+
+
 def test_prose_is_broken_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "20")
     assert fitted_text("  a few words more than fit") == ["  a few words more", "    than fit"]
