@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 WIDEST = 50  # columns of a command beside its explanation
+LEAST_BESIDE = 20  # columns of an explanation beside its command
 
 
 class ExtraWordsError(click.UsageError):
@@ -74,7 +75,7 @@ class BpnetCommand(click.Command):
         if self.examples:
             with formatter.section("Examples"):
                 lines = [(f"bpnet {line}", told) for line, told in self.shown_examples().items()]
-                formatter.write_dl(lines, col_max=WIDEST)
+                formatter.write_dl(lines, col_max=min(WIDEST, formatter.width - LEAST_BESIDE))
 
     def shown_examples(self) -> dict[str, str]:
         """Return the examples with the picture's path."""

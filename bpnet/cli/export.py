@@ -38,14 +38,12 @@ if TYPE_CHECKING:
 def command(checkpoint: Path, output: Path, as_json: bool) -> None:
     """Write a network for other tools, in the format that the name after -o ends in.
 
-    \b
-    .onnx         a graph from pictures to probabilities (needs the package onnx)
-    .safetensors  weights under PyTorch's names (needs the package safetensors)
-    .json         a network of sigmoids, as the textbook's program saves its own
-    DIR           a web page on which the network reads what is drawn
+    .onnx: a graph from pictures to probabilities (needs the package onnx). .safetensors: weights
+    under PyTorch's names (needs the package safetensors). .json: a network of sigmoids, as the
+    textbook's program saves its own. A folder: a web page on which the network reads what is drawn.
 
     A file of that name is replaced. `bpnet import` reads .safetensors and .json again.
-    """  # noqa: D301 - click looks for these characters
+    """
     from bpnet.cli.report import name_of
     from bpnet.export.formats import format_at, make_export
     from bpnet.model.checkpoint import demand_finite

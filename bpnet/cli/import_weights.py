@@ -29,7 +29,7 @@ LEAST, MOST = 1e-6, 1e6  # deviation and mean: beyond what any pictures have
     cls=BpnetCommand,
     examples={
         "import digits.safetensors": "a file that bpnet has exported",
-        "import model.safetensors --config convnet --mean 0.5 --std 0.5": "of PyTorch",
+        "import model.safetensors --config convnet": "of PyTorch",
         "import network.json -o textbook.npz": "of the textbook's program",
     },
 )

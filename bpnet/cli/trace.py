@@ -11,7 +11,7 @@ import click
 
 from bpnet.cli.command import BpnetCommand
 from bpnet.cli.options import A_CONFIG, PathType, as_json, data_dir, mirror, with_settings
-from bpnet.cli.output import note, show, show_json
+from bpnet.cli.output import note, show, show_json, shown
 from bpnet.config.presets import describe, example_paths, find_config, preset_paths
 from bpnet.teach.trace.selection import PARTS, select
 
@@ -125,7 +125,7 @@ def command(
 
         width = max(NARROWEST, shutil.get_terminal_size().columns)
         selection = select(traced, parts, weight, is_brief=brief)
-        for line in trace_lines(traced, width, selection):
+        for line in trace_lines(traced, width, selection, shown):
             show(line)
 
 

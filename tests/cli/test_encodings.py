@@ -120,10 +120,10 @@ def test_prose_is_broken_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_most_classes_are_taken_for_is_listed_where_the_matrix_is_too_wide(
-    tiny_run: Run,
+    digit_run: Run,
 ) -> None:
-    wide = call_in("ascii", "eval", tiny_run.path, columns=80).out.splitlines()
-    narrow = call_in("ascii", "eval", tiny_run.path, columns=20).out.splitlines()
+    wide = call_in("ascii", "eval", digit_run.path, columns=80).out.splitlines()
+    narrow = call_in("ascii", "eval", digit_run.path, columns=20).out.splitlines()
     row = wide[wide.index("confusion: rows are true, columns predicted") + 2].split()
     assert any(line.startswith(f"0: 0 x {row[1]}") for line in narrow)
 

@@ -1,6 +1,7 @@
 """Help: short, with examples that run, and the same for every command."""
 
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from bpnet.cli.command import BpnetCommand
 from bpnet.cli.group import COMMANDS, GROUPS, cli
 from bpnet.config.presets import preset_paths
 from bpnet.disk import FILE, what_is_at
+from tests.conftest import Run
 from tests.helpers.tiny import fail, succeed
 
 QUICK = ("presets", "config", "completion", "summary", "trace", "predict")  # examples that run here
@@ -25,6 +27,8 @@ def commands(
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None
+        if command.hidden:  # it is called without its name
+            continue
         yield (*before, name), command
         if isinstance(command, click.Group):
             yield from commands(command, *before, name)
@@ -72,11 +76,9 @@ def test_every_command_has_examples(words: tuple[str, ...], command: BpnetComman
 
 @pytest.mark.parametrize("line", EXAMPLES)
 def test_every_example_has_words_that_its_command_takes(
-    line: str, here: Path, monkeypatch: pytest.MonkeyPatch
+    line: str, here: Path, tiny_run: Run
 ) -> None:
-    run = here / "runs" / "tiny-20261129-120000"
-    run.mkdir(parents=True)
-    (run / "last.npz").write_bytes(b"")
+    shutil.copytree(tiny_run.path, here / "runs" / "tiny-20261129-120000")
     words = shlex.split(line)
     group: click.Command = cli
     context = click.Context(cli)

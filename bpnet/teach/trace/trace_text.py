@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from bpnet.cli.output import shown
 from bpnet.nn.facts import factor, number
 from bpnet.teach.trace.equations import NABLA, Equation
 from bpnet.teach.trace.jacobian import ELEMENT, IDENTITY, MIXED
@@ -29,17 +28,25 @@ from bpnet.teach.trace.step_words import cancelling, clipping, counted, memories
 from bpnet.teach.trace.ways import Path
 
 ALL = Selection()
+Write = Callable[[str], str]
 ONE = Cell((("", ("1",)),))
 
 
 def trace_lines(
-    steps: Sequence[StepTrace], width: int, selection: Selection = ALL
+    steps: Sequence[StepTrace], width: int, selection: Selection = ALL, write: Write = str
 ) -> Iterator[str]:
-    """Yield the lines of what is selected of all steps, none longer than `width`."""
+    """Yield the lines of what is selected of all steps, none longer than `width`.
+
+    Args:
+        steps: in order.
+        width: columns of the page.
+        selection: what of them is shown.
+        write: returns a text as the page shows it, which may take more columns.
+    """
     for place, step in enumerate(steps):
         if place:
             yield ""
-        yield from StepText(step, width, selection).lines()
+        yield from StepText(step, width, selection, write).lines()
 
 
 class StepText:
@@ -49,12 +56,16 @@ class StepText:
         step: its numbers.
         width: columns of the page.
         selection: what of it is shown.
+        write: returns a text as the page shows it.
     """
 
-    def __init__(self, step: StepTrace, width: int, selection: Selection = ALL) -> None:
+    def __init__(
+        self, step: StepTrace, width: int, selection: Selection = ALL, write: Write = str
+    ) -> None:
         self.step = step
         self.width = width
         self.selection = selection
+        self.write = write
         self.labels = [f"sample {line}" for line in step.samples]
 
     def lines(self) -> Iterator[str]:
@@ -73,8 +84,8 @@ class StepText:
                 yield from ["", *lines]
 
     def _paragraph(self, text: str, indent: int = 0, hang: int = 2) -> list[str]:
-        """Break a text into lines of the page, each as the terminal shows it."""
-        return paragraph(shown(text), self.width, indent, hang)
+        """Break a text into lines of the page, each as the page shows it."""
+        return paragraph(self.write(text), self.width, indent, hang)
 
     def _heading(self) -> list[str]:
         step = self.step
@@ -184,8 +195,8 @@ class StepText:
         yield from self._lines(Table(tuple(titles), tuple(headings), tuple(rows)))
 
     def _lines(self, table: Table) -> list[str]:
-        """Return a table, measured as the terminal shows it."""
-        return table.written(shown).lines(self.width)
+        """Return a table, measured as the page shows it."""
+        return table.written(self.write).lines(self.width)
 
     def _running(self) -> Iterator[str]:
         """Yield what batch normalisation will use in evaluation."""
@@ -208,8 +219,8 @@ class StepText:
         text = f"{equation.label}  {equation.name} = {equation.formula}"
         is_error = equation.label in ("BP1", "BP2")
         cell = samples(equation.values, self.labels) if is_error else parameter(equation.values)
-        lines = cell.written(shown).within(self.width - 8)
-        whole = shown(f"  {text} = {lines[0].strip()}")
+        lines = cell.written(self.write).within(self.width - 8)
+        whole = self.write(f"  {text} = {lines[0].strip()}")
         if len(lines) == 1 and len(whole) <= self.width:
             yield whole
             return
