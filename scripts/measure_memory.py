@@ -1,11 +1,11 @@
-"""Measure how much memory a training run takes, and whether it computes the same as another version.
+"""Measure the memory of training runs, and compare their bits with another version's.
 
     python scripts/measure_memory.py [--data-dir DIR] [--beside CHECKOUT] [--parts] [PRESET …]
 
-Runs `bpnet train --epochs 1` as a user does, and every 20 ms adds up the proportional set sizes of
-all its processes, in which shared pages count once. A reading counts where the next one confirms it:
-a process that is just being started may be counted twice. With --beside, another checkout takes turns,
-and the SHA-256 of all weights tell whether both have computed the same bits.
+Runs `bpnet train --epochs 1` as a user does, and every 20 ms adds up the proportional set sizes
+of all its processes, in which shared pages count once. A reading counts where the next one confirms
+it: a process that is just being started may be counted twice. With --beside, another checkout takes
+turns, and the SHA-256 of all weights tells whether both have computed the same bits.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def watch(command: list[str], checkout: Path) -> tuple[int, list[Counter[str]]]:
         while process.poll() is None:
             members = family(process.pid)
             now = sum(map(proportional_bytes, members))
-            if min(before, now) > 1.005 * peak:  # of a longer look, the last part may be gone
+            if min(before, now) > 1.005 * peak:
                 peak, parts = min(before, now), list(map(parts_of, members))
             peak = max(peak, min(before, now))
             before = now
@@ -72,7 +72,7 @@ def watch(command: list[str], checkout: Path) -> tuple[int, list[Counter[str]]]:
 
 
 def train(preset: str, checkout: Path, words: list[str]) -> tuple[int, list[Counter[str]], str]:
-    """Train a preset with the code in a checkout; return peak, parts, and SHA-256 of all weights."""
+    """Train a preset with the code in a checkout; return peak, parts, and the weights' SHA-256."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "bpnet", "train", "--config", preset, "--epochs", "1"]
         peak, parts = watch([*command, *words, "--run-dir", f"{folder}/run"], checkout)

@@ -56,10 +56,9 @@ class WinogradConv(FusedConv[WinogradCache]):
         output = memory.array(*self.output_shape, batch)
         keeps = memory.training and self._mapped(batch) <= sizes.chosen().winograd_kept
         one = self._allocate_block(batch, keeps, memory)
-        of_both_ways = memory.scratch_used
+        frame = memory.scratch_used
         padded = memory.scratch(*self.padded_shape, batch) if is_framed else None
-        if not keeps:
-            of_both_ways = memory.scratch_used
+        of_both_ways = frame if keeps else memory.scratch_used
         plane = output if fits else memory.scratch(*whole)
         memory.scratch_used = of_both_ways
         strip = memory.scratch(*self._strip_shape(batch)) if wanted else None
@@ -122,8 +121,8 @@ class WinogradConv(FusedConv[WinogradCache]):
         inputs, windows, products, sums, largest, found = one
         pool, side, widest = self.pool_size, self.tile // self.pool_size, self._widest(batch)
         masks = pool**2 if memory.training and self.selects else 0
-        tiles = self.rows * self.across
-        mask = memory.array(masks * tiles * side**2 * out_channels * batch, dtype=np.bool_)
+        flags_of_tile = masks * side**2 * out_channels * batch
+        mask = memory.array(self.rows * self.across * flags_of_tile, dtype=np.bool_)
         before = 0  # tiles in the blocks
         blocks = []
         height = 0 if strip is None else self._rows_of(strip)
@@ -135,7 +134,7 @@ class WinogradConv(FusedConv[WinogradCache]):
                 shape = (side, side, out_channels, count, batch)
                 size = math.prod(shape)
                 own = inputs[(before if keeps else 0) * self.points * in_channels * batch :]
-                flags = mask[masks * before * size // count :]
+                flags = mask[before * flags_of_tile :]
                 window = view(windows, in_channels, self.window, self.window, count * batch)
                 tile = view(sums, side, pool, side, pool, out_channels, count, batch)
                 places = [tile[:, i, :, j] for i in range(pool) for j in range(pool)]

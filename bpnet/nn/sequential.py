@@ -206,15 +206,10 @@ class Workspace:
         """Return the caches for calls with `batch` samples, made at the first such call."""
         if batch not in self._caches:
             assert batch <= self.max_batch, "a workspace holds no more than its largest batch"
-            caches = self._allocate(batch)
+            self._caches[batch] = self._allocate(batch)
             if self._memory.grow_scratch():  # now that it is known how much layers want
-                caches = self._allocate(batch)
-            self._caches[batch] = caches
+                self._caches[batch] = self._allocate(batch)
         return self._caches[batch]
-
-    def give_back(self) -> None:
-        """Let the system have the memory of all calls until the next one, which finds zeros."""
-        self._memory.give_back()
 
     def _allocate(self, batch: int) -> Caches:
         self._memory.rewind()

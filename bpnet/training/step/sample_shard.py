@@ -64,9 +64,9 @@ class SampleShard:
         self._micro_batch = self.samples_at_once(model.network, own)
         names = {weight.name for weight in large}
         self._added = model.network.parameters.without(names)
-        memory = memory or Memory(model.network.dtype, training=True)
+        self._memory = memory or Memory(model.network.dtype, training=True)
         self.workspace = Workspace(
-            model.network, self._micro_batch, training=True, memory=memory, without=names
+            model.network, self._micro_batch, training=True, memory=self._memory, without=names
         )
         assert self.workspace.gradients is not None
         self.of_micro_batch = self.gradients = self.workspace.gradients
@@ -101,7 +101,7 @@ class SampleShard:
 
     def rest(self) -> None:
         """Give memory back until the next step; what the last one left behind is lost."""
-        self.workspace.give_back()
+        self._memory.give_back()
 
     def compute(self, batch: Batch) -> None:
         """Overwrite gradient, loss sum and number of right answers by those of this shard."""
