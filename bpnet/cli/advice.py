@@ -62,7 +62,7 @@ def usage_lines(error: click.ClickException, arguments: list[str]) -> list[str]:
     """
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return error.message.split("\n")  # the help itself
-    lines = [f"Error: {wording(error)}"]
+    lines = [f"Error: {wording(error, arguments)}"]
     told = advice(error, arguments)
     lines += [f"  try: {told}"] if told else []
     context = getattr(error, "ctx", None) or context_of(arguments)
@@ -70,10 +70,10 @@ def usage_lines(error: click.ClickException, arguments: list[str]) -> list[str]:
     return [context.get_usage(), f"Try '{path} --help' for help.", "", *lines]
 
 
-def wording(error: click.ClickException) -> str:
+def wording(error: click.ClickException, arguments: list[str]) -> str:
     """Return what is wrong in a sentence; numbers are asked for as a person would."""
     if isinstance(error, click.NoSuchOption):
-        return f"No such option '{error.option_name}'."
+        return f"No such option '{typed_option(error, arguments)}'."
     kind = error.param.type if isinstance(error, click.BadParameter) and error.param else None
     if isinstance(kind, BOUNDS) and error.message.startswith(("'", '"', "-", *"0123456789")):
         found = error.message.partition(" is not ")[0].strip("'")
@@ -145,6 +145,10 @@ def place_of(error: ExtraWordsError, arguments: list[str]) -> str | None:
     options = options_of(context.command)
     word = error.words[0]
     name, equals, value = word.partition("=")
+    if "--set" in options and not equals:  # `--set train.epochs 5`
+        before = arguments[: arguments.index(word)]
+        is_value = before[-2:-1] == ["--set"] and "=" not in before[-1]
+        name, value, equals = (before[-1], word, "=") if is_value else (name, value, equals)
     meant = meant_by(name) if "--set" in options and equals else None
     if meant is not None:
         return meant.to_set(value)
@@ -164,9 +168,9 @@ def option_for(error: click.NoSuchOption, arguments: list[str]) -> str | None:
 
     if error.ctx is None:
         return None
-    name = error.option_name.lstrip("-")
-    options = options_of(error.ctx.command)
-    value = value_after(error.option_name, arguments)
+    option = typed_option(error, arguments)
+    name, options = option.lstrip("-"), options_of(error.ctx.command)
+    value = value_after(option, arguments)
     near = option_meant_by(name)
     if near in options:
         return f"{near} {value}".rstrip()
@@ -182,6 +186,15 @@ def option_for(error: click.NoSuchOption, arguments: list[str]) -> str | None:
     if meant is not None and meant.key:
         return f"it is a setting of training: bpnet train … {meant.to_set(value)}"
     return None if meant is None else meant.advice
+
+
+def typed_option(error: click.NoSuchOption, arguments: list[str]) -> str:
+    """Return an unknown option as it was typed: of `-lr`, click tells `-l` alone."""
+    option = error.option_name
+    if len(option) == 2:
+        words = [word.partition("=")[0] for word in arguments if not word.startswith("--")]
+        return next((word for word in words if word.startswith(option)), option)
+    return option
 
 
 def context_of(arguments: list[str]) -> click.Context:

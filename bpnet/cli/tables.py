@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from bpnet.cli.narrow import fits, fitted_text, terminal_width
 from bpnet.cli.output import show, show_coloured, shown
@@ -102,18 +103,18 @@ def _columns(table: Table, widths: Sequence[int], gap: int, bold: bool) -> list[
     from rich.text import Text
 
     style = "bold" if bold else ""
-    columns = RichTable(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style=style)
+    columns = RichTable(box=None, pad_edge=False, padding=0, header_style=style)
     for place, (header, width) in enumerate(zip(table.headers, widths, strict=True)):
-        columns.add_column(
-            Text(header),  # no markup: brackets in a text are brackets
-            justify="right" if place in table.right else "left",
-            width=width,
-        )
+        if place:
+            columns.add_column(width=gap)
+        side: Any = "right" if place in table.right else "left"
+        columns.add_column(Text(header), justify=side, width=width)  # no markup in brackets
     for row in table.rows:
-        columns.add_row(*map(Text, row))
+        cells = [part for cell in row for part in ("", Text(cell))]  # each behind a gap
+        columns.add_row(*cells[1:])
     console = Console(
         file=io.StringIO(),
-        width=sum(widths) + gap * len(widths),
+        width=sum(widths) + gap * (len(widths) - 1),
         force_terminal=True,
         color_system="standard" if bold else None,
         legacy_windows=False,

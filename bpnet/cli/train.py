@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     },
 )
 @with_config("What to train, and how.")
+@click.option(
+    "--epochs", metavar="N|+N", help="Epochs in total, or N more than a finished run has."
+)
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of all random draws.")
 @with_settings
 @options.dataset
 @data_dir
@@ -67,10 +71,6 @@ if TYPE_CHECKING:
     help="Start a new run with these weights, as far as they fit; a run directory's best ones. "
     "Without --config, the settings are theirs.",
 )
-@click.option(
-    "--epochs", metavar="N|+N", help="Epochs in total, or N more than a finished run has."
-)
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of all random draws.")
 @click.option(
     "--workers",
     type=WORKERS,

@@ -21,7 +21,7 @@ KEYS = {  # names elsewhere, without - and _, for each key
     "model.dtype": "precision float floattype double fp32 fp64 float32 float64",
     "train.loss": "cost costfunction criterion lossfn lossfunction objective",
     "train.epochs": "epoch nepochs numepochs numtrainepochs maxepochs nbepoch nepoch ep iterations "
-    "maxiter niter passes",
+    "maxiter niter passes e",
     "train.batch_size": "batch bs batchsize minibatch minibatchsize trainbatchsize "
     "perdevicetrainbatchsize b",
     "train.seed": "randomseed randomstate manualseed rng rngseed",

@@ -60,7 +60,8 @@ class ConfigReader:
         if problem.key:
             from bpnet.config.hints import hint_at, hint_to_set  # only where something is wrong
 
-            hint = hint_at if problem.line > 0 else hint_to_set
+            is_option = problem.line <= 0 and self._place(problem.line).startswith("--")
+            hint = hint_to_set if is_option else hint_at
             message += f"; {hint(problem.key, problem.value)}"
         self.problems.append(f"{self._place(problem.line)}: {message}")
 
