@@ -22,6 +22,7 @@ LEVELS: dict[str, tuple[int, str]] = {
     "bpnet.background": (0, "background"),
     "bpnet.errors": (0, "errors"),
     "bpnet.disk": (0, "disk"),
+    "bpnet.narrow": (0, "narrow"),
     "bpnet.files": (0, "files"),
     "bpnet.locks": (0, "locks"),
     "bpnet.machine": (0, "machine"),

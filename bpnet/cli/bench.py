@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli.narrow import fitted, fitted_text
 from bpnet.cli.options import ConfigCommand, as_json, with_configs
-from bpnet.cli.output import note, show, show_json
+from bpnet.cli.output import note, show, show_json, terminal_width
 from bpnet.disk import FILE, what_is_at
+from bpnet.narrow import fitted, fitted_text
 
 if TYPE_CHECKING:
     from bpnet.bench.measure import Work
@@ -71,7 +71,7 @@ def command(
         if as_json:
             show_json(choice)
         else:
-            show(*fitted_text(*choice_lines(choice)))
+            show(*fitted_text(choice_lines(choice), terminal_width()))
         return
     works = [work for source in sources for work in find_works(source, batch_sizes, workers)]
     with stop_request() as stop:
@@ -84,7 +84,7 @@ def command(
     if as_json:
         show_json(found)
     else:
-        show(*fitted_text(*text(found, layers)))
+        show(*fitted_text(text(found, layers), terminal_width()))
 
 
 def find_works(source: str, batch_sizes: tuple[int, ...], workers: str | None) -> list[Work]:
@@ -120,7 +120,12 @@ def text(found: dict[str, Any], layers: bool) -> list[str]:
     )
     rows = [fields(result) for result in results]
     above = row("", "", "", "training", "their", "", "share of", "inference", "peak", "used by")
-    lines += ["", *fitted([above, row(*BELOW), *(row(*one) for one in rows)], HEADINGS, rows)]
+    lines += [
+        "",
+        *fitted(
+            [above, row(*BELOW), *(row(*one) for one in rows)], HEADINGS, rows, terminal_width()
+        ),
+    ]
     if any(result["disturbed"] for result in results):
         lines.append(
             f"* disturbed: others took more than {DISTURBED:.0%} of the processors in every round"
@@ -191,9 +196,12 @@ def layer_lines(result: dict[str, Any]) -> list[str]:
         )
         for row in rows
     ]
+    lines = [line(*headings), *(line(*row) for row in table)]
     return [
         f"{title}: one worker, {samples} sample{'s' * (samples > 1)}, microseconds",
-        *fitted([line(*headings), *(line(*row) for row in table)], headings, table),
+        *fitted(
+            [line(*headings), *(line(*row) for row in table)], headings, table, terminal_width()
+        ),
         f"matrix products take {microseconds(result['matmul_seconds'])} of "
         f"{microseconds(whole)} ({100 * result['matmul_seconds'] / whole:.0f} %)",
     ]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli import options
-from bpnet.cli.narrow import fitted_text, terminal_width
-from bpnet.cli.output import show, show_json
+from bpnet.cli.output import show, show_json, terminal_width
 from bpnet.errors import DataError, some
+from bpnet.narrow import fitted_text
 
 if TYPE_CHECKING:
     from bpnet.data.files.catalogue import KnownDataset
@@ -53,7 +53,7 @@ def command(name: str | None, data_dir: Path | None, as_json: bool) -> None:
     if as_json:
         show_json(summary)
     else:
-        show(*fitted_text(*text(summary)))
+        show(*fitted_text(text(summary), terminal_width()))
 
 
 def describe(known: KnownDataset, data_dir: Path | None) -> dict[str, Any]:

@@ -20,10 +20,10 @@ from bpnet.cli.eval_data import (
     warnings_of_classes,
 )
 from bpnet.cli.eval_text import describe, text
-from bpnet.cli.narrow import fitted_text
 from bpnet.cli.options import percent, views
-from bpnet.cli.output import note, show, show_json
+from bpnet.cli.output import note, show, show_json, terminal_width
 from bpnet.errors import AccuracyGateError, ConfigError
+from bpnet.narrow import fitted_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +95,8 @@ def command(
     else:
         on_itself = split == "test" and data.has_no_test
         place = "on the table itself" if on_itself else f"{data.name}, {split}"
-        show(*fitted_text(*text(result, place)))
+        width = terminal_width()
+        show(*fitted_text(text(result, place, width), width))
     check_gate(score, min_accuracy)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bpnet.cli.checkpoints import described
-from bpnet.cli.narrow import fits, fitted, fitted_text
 from bpnet.cli.options import averaged_over, loss_text, percent
 from bpnet.cli.output import shown
+from bpnet.narrow import fits, fitted, fitted_text
 
 if TYPE_CHECKING:
     from bpnet.model.model import Model
@@ -35,8 +35,14 @@ def describe(score: Score, models: Sequence[Model]) -> dict[str, Any]:
     return result | {"confusion": score.confusion.tolist()}
 
 
-def text(result: dict[str, Any], place: str) -> list[str]:
-    """Return the score as lines of text; the first one says on what samples it was reached."""
+def text(result: dict[str, Any], place: str, width: int | None = None) -> list[str]:
+    """Return the score as lines of text; the first one says on what samples it was reached.
+
+    Args:
+        result: the score in plain values.
+        place: its samples.
+        width: columns of the page; None if it takes lines of any length.
+    """
     lines = [f"{place}: {result['samples']} samples"]
     networks = list(map(described, result["checkpoints"], result["epochs"]))
     if len(networks) == 1:
@@ -56,13 +62,17 @@ def text(result: dict[str, Any], place: str) -> list[str]:
         return lines
     lines.append(calibration_line(result))
     names = [shown(entry["label"]) for entry in result["per_class"]]
-    width = max(6, *(len(name) + 1 for name in names))
     lines += ["", *class_table(result, names, width), ""]
     return [*lines, *confusion_table(result["confusion"], names, width)]
 
 
-def class_table(result: dict[str, Any], names: Sequence[str], width: int) -> list[str]:
-    """Return precision and recall of every class, names in `width` columns."""
+def column(names: Sequence[str]) -> int:
+    """Return the columns that hold every name of a class."""
+    return max(6, *(len(name) + 1 for name in names))
+
+
+def class_table(result: dict[str, Any], names: Sequence[str], width: int | None) -> list[str]:
+    """Return precision and recall of every class."""
     headings = ("class", "precision", "recall", "samples")
     rows = []
     for name, entry in zip(names, result["per_class"], strict=True):
@@ -71,23 +81,24 @@ def class_table(result: dict[str, Any], names: Sequence[str], width: int) -> lis
             for key in ("precision", "recall")
         ]
         rows.append((name, *fractions, str(entry["samples"])))
-    line = f"{{:{width}}}{{:>10}}{{:>10}}{{:>10}}".format
-    return fitted([line(*headings), *(line(*row) for row in rows)], headings, rows)
+    line = f"{{:{column(names)}}}{{:>10}}{{:>10}}{{:>10}}".format
+    return fitted([line(*headings), *(line(*row) for row in rows)], headings, rows, width)
 
 
 def confusion_table(
-    confusion: Sequence[Sequence[int]], names: Sequence[str], width: int
+    confusion: Sequence[Sequence[int]], names: Sequence[str], width: int | None
 ) -> list[str]:
     """Return what each class was taken for; where there is no room, only what occurred."""
-    lines = [" " * width + "".join(name.rjust(width) for name in names)]
+    each = column(names)
+    lines = [" " * each + "".join(name.rjust(each) for name in names)]
     for name, row in zip(names, confusion, strict=True):
-        lines.append(name.ljust(width) + "".join(str(count).rjust(width) for count in row))
-    if fits(lines):
+        lines.append(name.ljust(each) + "".join(str(count).rjust(each) for count in row))
+    if fits(lines, width):
         return ["confusion: rows are true, columns predicted", *lines]
     lines = ["confusion: true: predicted × samples"]
     for name, row in zip(names, confusion, strict=True):
         counts = [f"{other} × {count}" for other, count in zip(names, row, strict=True) if count]
-        lines += fitted_text(f"{name}: {', '.join(counts) or '–'}")
+        lines += fitted_text([f"{name}: {', '.join(counts) or '–'}"], width)
     return lines
 
 

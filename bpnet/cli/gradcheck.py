@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bpnet.cli.narrow import fitted, fitted_text
 from bpnet.cli.options import ConfigCommand, as_json, with_config, with_settings
-from bpnet.cli.output import show, show_json
+from bpnet.cli.output import show, show_json, terminal_width
+from bpnet.narrow import fitted, fitted_text
 
 if TYPE_CHECKING:
     from bpnet.config.settings import Config
@@ -57,7 +57,7 @@ def command(
     if as_json:
         show_json(document(source, report))
     else:
-        show(*fitted_text(*text(source, config, report)))
+        show(*text(source, config, report, terminal_width()))
     demand_passed(report)
 
 
@@ -140,8 +140,8 @@ def row(check: Check) -> dict[str, Any]:
     }
 
 
-def text(source: str, config: Config, report: Report) -> list[str]:
-    """Return the lines of the text."""
+def text(source: str, config: Config, report: Report, width: int | None = None) -> list[str]:
+    """Return the lines of the text, for a page of so many columns."""
     cost = report.cost
     title = f"{Path(source).stem}: {cost.parameters:,} parameters, loss {config.train.loss}, "
     lines = [title + f"{report.samples} sample{'s' * (report.samples > 1)}, float64"]
@@ -154,7 +154,7 @@ def text(source: str, config: Config, report: Report) -> list[str]:
     if report.moved:
         lines.append("this point lies at a kink: checked at one nearby")
     lines.append("slopes along random directions: what the gradient says, what differences find")
-    lines += ["", *table(report.checks), ""]
+    lines += ["", *table(report.checks, width), ""]
     compared = [check for check in report.checks if check.relative_error is not None]
     worst = max(compared, key=lambda check: check.relative_error or 0.0)
     right = sum(check.passed for check in compared)
@@ -167,15 +167,15 @@ def text(source: str, config: Config, report: Report) -> list[str]:
     if report.mistake is not None and report.passed:
         lines.append(NOTHING_TO_FIND)
     lines += remarks(report.checks)
-    return [*lines, "", *cost_lines(config, cost)]
+    return fitted_text([*lines, "", *cost_lines(config, cost)], width)
 
 
-def table(checks: list[Check]) -> list[str]:
-    """Return one line per gradient, or several on a narrow terminal."""
+def table(checks: list[Check], width: int | None = None) -> list[str]:
+    """Return one line per gradient, or several on a narrow page."""
     names = [(check.gradient.layer, check.gradient.parameter) for check in checks]
-    width = max(len("layer"), *(len(layer) for layer, _ in names))
+    layers = max(len("layer"), *(len(layer) for layer, _ in names))
     label = max(len("gradient by"), *(len(parameter) for _, parameter in names))
-    line = f"{{:<{width}}}  {{:<{label}}}{{:>14}}{{:>14}}{{:>10}}{{:>7}}  {{}}".format
+    line = f"{{:<{layers}}}  {{:<{label}}}{{:>14}}{{:>14}}{{:>10}}{{:>7}}  {{}}".format
     headings = ("layer", "gradient by", "analytic", "numeric", "error", "kinks", "")
     rows = []
     for check, name in zip(checks, names, strict=True):
@@ -186,7 +186,7 @@ def table(checks: list[Check]) -> list[str]:
         error = "–" if check.relative_error is None else f"{check.relative_error:.1e}"
         rows.append((*name, *numbers, error, str(check.kinks or ""), verdict(check)))
     lines = [line(*headings).rstrip(), *(line(*row) for row in rows)]
-    return fitted(lines, headings, rows, names=2)
+    return fitted(lines, headings, rows, width, names=2)
 
 
 def verdict(check: Check) -> str:

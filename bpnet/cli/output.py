@@ -6,6 +6,7 @@ A command goes on when nobody reads its messages, and tells when its results can
 import errno
 import io
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from typing import Any, TextIO
 from bpnet.errors import BpnetError, NoReaderError, escaped
 
 STANDARD = (0, 1, 2)  # input, output, error
+NARROWEST = 20  # columns: nobody reads on less
 ADDRESS = r"""(?i)(?:https?|ftps?):/\S+?(?=[.,:;)'"]*(?:\s|$))"""  # as a path, it has one slash
 
 
@@ -68,6 +70,13 @@ def as_written(text: str, stream: object) -> str:
 def encoding_of(stream: object) -> str:
     """Return how a stream writes characters; one without an encoding takes them all."""
     return getattr(stream, "encoding", None) or "utf-8"
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal, or those that COLUMNS names; None for a file or pipe."""
+    if os.environ.get("COLUMNS", "").isdigit() or sys.stdout.isatty():
+        return max(NARROWEST, shutil.get_terminal_size().columns)
+    return None
 
 
 def note(*lines: str) -> None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli.checkpoints import described, newest_if_named, open_checkpoint
-from bpnet.cli.narrow import fitted
 from bpnet.cli.options import ConfigCommand, as_json, data_dir
-from bpnet.cli.output import show, show_json
+from bpnet.cli.output import show, show_json, terminal_width
 from bpnet.disk import DIRECTORY, what_is_at
+from bpnet.narrow import fitted
 
 if TYPE_CHECKING:
     from bpnet.nn.sequential import Sequential
@@ -77,7 +77,8 @@ def show_network(network: Sequential, *, as_json: bool) -> None:
         rows.append((layer["name"], shape, f"{layer['parameters']:,}", cost, memory))
     memory = f"{sum(layer['kilobytes'] for layer in layers):.1f}"
     rows.append(("total", "", f"{totals['parameters']:,}", f"{totals['mflop']:.3f}", memory))
-    show(*fitted([row(*headings), *(row(*fields) for fields in rows)], headings, rows))
+    lines = [row(*headings), *(row(*fields) for fields in rows)]
+    show(*fitted(lines, headings, rows, terminal_width()))
 
 
 def describe(layer: Any) -> dict[str, Any]:

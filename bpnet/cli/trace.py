@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bpnet.cli.options import PATH, ConfigCommand, as_json, data_dir, mirror, with_settings
-from bpnet.cli.output import note, show, show_json
+from bpnet.cli.output import note, show, show_json, shown
 from bpnet.config.presets import describe, example_paths, find_config, preset_paths
 from bpnet.teach.trace.selection import PARTS, select
 
@@ -118,7 +118,7 @@ def command(
 
         width = max(NARROWEST, shutil.get_terminal_size().columns)
         selection = select(traced, parts, weight, is_brief=brief)
-        for line in trace_lines(traced, width, selection):
+        for line in trace_lines(traced, width, selection, shown):
             show(line)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from bpnet.cli.output import shown
 from bpnet.nn.facts import factor, number
 from bpnet.teach.trace.equations import NABLA, Equation
 from bpnet.teach.trace.jacobian import ELEMENT, IDENTITY, MIXED
@@ -33,13 +32,23 @@ ONE = Cell((("", ("1",)),))
 
 
 def trace_lines(
-    steps: Sequence[StepTrace], width: int, selection: Selection = ALL
+    steps: Sequence[StepTrace],
+    width: int,
+    selection: Selection = ALL,
+    shown: Callable[[str], str] = str,
 ) -> Iterator[str]:
-    """Yield the lines of what is selected of all steps, none longer than `width`."""
+    """Yield the lines of what is selected of all steps, none longer than `width`.
+
+    Args:
+        steps: their numbers.
+        width: columns of the page.
+        selection: what is shown of each.
+        shown: how the page spells a text, if it lacks some signs.
+    """
     for place, step in enumerate(steps):
         if place:
             yield ""
-        yield from StepText(step, width, selection).lines()
+        yield from StepText(step, width, selection, shown).lines()
 
 
 class StepText:
@@ -49,12 +58,20 @@ class StepText:
         step: its numbers.
         width: columns of the page.
         selection: what of it is shown.
+        shown: how the page spells a text.
     """
 
-    def __init__(self, step: StepTrace, width: int, selection: Selection = ALL) -> None:
+    def __init__(
+        self,
+        step: StepTrace,
+        width: int,
+        selection: Selection = ALL,
+        shown: Callable[[str], str] = str,
+    ) -> None:
         self.step = step
         self.width = width
         self.selection = selection
+        self.shown = shown
         self.labels = [f"sample {line}" for line in step.samples]
 
     def lines(self) -> Iterator[str]:
@@ -74,7 +91,7 @@ class StepText:
 
     def _paragraph(self, text: str, indent: int = 0, hang: int = 2) -> list[str]:
         """Break a text into lines of the page, each as the terminal shows it."""
-        return paragraph(shown(text), self.width, indent, hang)
+        return paragraph(self.shown(text), self.width, indent, hang)
 
     def _heading(self) -> list[str]:
         step = self.step
@@ -185,7 +202,7 @@ class StepText:
 
     def _lines(self, table: Table) -> list[str]:
         """Return a table, measured as the terminal shows it."""
-        return table.written(shown).lines(self.width)
+        return table.written(self.shown).lines(self.width)
 
     def _running(self) -> Iterator[str]:
         """Yield what batch normalisation will use in evaluation."""
@@ -208,8 +225,8 @@ class StepText:
         text = f"{equation.label}  {equation.name} = {equation.formula}"
         is_error = equation.label in ("BP1", "BP2")
         cell = samples(equation.values, self.labels) if is_error else parameter(equation.values)
-        lines = cell.written(shown).within(self.width - 8)
-        whole = shown(f"  {text} = {lines[0].strip()}")
+        lines = cell.written(self.shown).within(self.width - 8)
+        whole = self.shown(f"  {text} = {lines[0].strip()}")
         if len(lines) == 1 and len(whole) <= self.width:
             yield whole
             return

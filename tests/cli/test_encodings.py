@@ -14,10 +14,10 @@ import pytest
 
 from bpnet.cli import gradcheck
 from bpnet.cli.group import COMMANDS
-from bpnet.cli.narrow import fitted, fitted_text, terminal_width
-from bpnet.cli.output import GuardedStream
+from bpnet.cli.output import GuardedStream, terminal_width
 from bpnet.cli.plain_signs import ALL, plain
 from bpnet.config.presets import example_paths
+from bpnet.narrow import fitted, fitted_text
 from tests.conftest import TINY, Run
 from tests.helpers.places import PROJECT, needs_utf8
 from tests.helpers.streams import ENCODINGS, call_in
@@ -111,21 +111,24 @@ def test_help_fits_narrow_terminals(columns: int) -> None:
         assert widest(answer.out) <= max(columns, 40), words
 
 
-def test_a_row_has_lines_of_its_own_where_a_table_is_too_wide(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_row_has_lines_of_its_own_where_a_table_is_too_wide() -> None:
     lines, headings, rows = ["layer   size   time", "first     12      –"], "nst", [["1", "12", ""]]
-    monkeypatch.setenv("COLUMNS", "21")
-    assert fitted(lines, headings, rows) == lines
-    monkeypatch.setenv("COLUMNS", "20")
-    assert fitted([*lines, "x" * 21], headings, rows) == ["1", "  s 12"]
-    assert fitted([*lines, "x" * 21], headings, [["1", "12345678", "123 4"]]) == [
+    assert fitted(lines, headings, rows, 19) == lines
+    assert fitted(lines, headings, rows, 18) == ["1", "  s 12"]
+    assert fitted(lines, headings, [["1", "12345678", "123 4"]], 18) == [
         *("1", "  s 12345678,", "  t 123 4")
     ]
-    assert fitted_text("  a few words more than fit") == ["  a few words more", "    than fit"]
-    monkeypatch.delenv("COLUMNS")
-    assert terminal_width() is None  # a file, or a pipe, takes lines of any length
-    assert fitted(lines, headings, rows) == lines
+    assert fitted(lines, headings, rows, None) == lines
+    assert fitted_text(["  a few words more than fit"], 20) == [
+        *("  a few words more", "    than fit")
+    ]
+
+
+def test_a_file_takes_lines_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert terminal_width() is None
+    monkeypatch.setenv("COLUMNS", "33")
+    assert terminal_width() == 33
 
 
 def test_what_most_classes_are_taken_for_is_listed_where_the_matrix_is_too_wide(

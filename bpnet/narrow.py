@@ -1,43 +1,35 @@
-"""Show tables on terminals that are narrower than they are."""
+"""Fit tables and prose into pages that are narrower than they are."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 import textwrap
 from collections.abc import Sequence
 
-LEAST = 20  # columns: nobody reads on less
 TIE = "\0"  # for a blank where no line is broken
 
 
-def terminal_width() -> int | None:
-    """Return the columns of the terminal, or those that COLUMNS names; None for a file or pipe."""
-    if os.environ.get("COLUMNS", "").isdigit() or sys.stdout.isatty():
-        return max(LEAST, shutil.get_terminal_size().columns)
-    return None
-
-
-def fits(lines: Sequence[str]) -> bool:
-    """Return whether lines are no longer than the terminal, if that is where they go."""
-    width = terminal_width()
+def fits(lines: Sequence[str], width: int | None) -> bool:
+    """Return whether lines are no longer than a page is wide; one of None takes any."""
     return width is None or max(map(len, lines), default=0) <= width
 
 
 def fitted(
-    lines: Sequence[str], headings: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1
+    lines: Sequence[str],
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    width: int | None,
+    names: int = 1,
 ) -> list[str]:
-    """Return the lines of a table, or each row in its own lines where the terminal is too narrow.
+    """Return the lines of a table, or each row in its own lines where the page is too narrow.
 
     Args:
         lines: the table as it is laid out for a page that is wide enough.
         headings: of all fields.
         rows: all fields; empty ones are then left out.
+        width: columns of the page; None for a file, which takes lines of any length.
         names: how many fields at the beginning name a row.
     """
-    width = terminal_width()
-    if width is None or fits(lines):
+    if width is None or fits(lines, width):
         return list(lines)
     stacked = []
     for row in rows:
@@ -62,9 +54,8 @@ def _broken(text: str, width: int, hang: str = "  ") -> list[str]:
     return lines or [""]
 
 
-def fitted_text(*lines: str) -> list[str]:
-    """Return lines of prose, those that are too long for the terminal broken between words."""
-    width = terminal_width()
-    if width is None or fits(lines):
+def fitted_text(lines: Sequence[str], width: int | None) -> list[str]:
+    """Return lines of prose, those that are too long for the page broken between words."""
+    if width is None or fits(lines, width):
         return list(lines)
     return [part for line in lines for part in _broken(line, width)]
