@@ -199,9 +199,7 @@ def layer_lines(result: dict[str, Any]) -> list[str]:
     lines = [line(*headings), *(line(*row) for row in table)]
     return [
         f"{title}: one worker, {samples} sample{'s' * (samples > 1)}, microseconds",
-        *fitted(
-            [line(*headings), *(line(*row) for row in table)], headings, table, terminal_width()
-        ),
+        *fitted(lines, headings, table, terminal_width()),
         f"matrix products take {microseconds(result['matmul_seconds'])} of "
         f"{microseconds(whole)} ({100 * result['matmul_seconds'] / whole:.0f} %)",
     ]
