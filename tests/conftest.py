@@ -36,7 +36,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.fixture(autouse=True)
 def _no_data_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BPNET_DATA_DIR", "BPNET_MIRROR"):
+    for name in ("BPNET_DATA_DIR", "BPNET_MIRROR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
 
 

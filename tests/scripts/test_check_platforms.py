@@ -1,13 +1,16 @@
 """Which Pythons and which tests the check of platforms takes."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from scripts import check_platforms
-from scripts.check_platforms import MINORS, OTHER, QUICK, present
 from tests.helpers.places import PROJECT
+
+check_platforms = import_module("scripts.check_platforms")
+MINORS, OTHER, QUICK = check_platforms.MINORS, check_platforms.OTHER, check_platforms.QUICK
+present = check_platforms.present
 
 
 def test_the_quick_tests_exist() -> None:
