@@ -26,6 +26,6 @@ def __getattr__(name: str) -> Any:
         raise MissingLibraryError(
             "scikit-learn is not installed",
             where=f"{__name__}.{name}",
-            hint="pip install 'bpnet[sklearn]'",
+            hint="pip install scikit-learn",
         ) from error
     return DigitClassifier

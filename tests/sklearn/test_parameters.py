@@ -210,5 +210,5 @@ def test_without_scikit_learn_the_message_says_what_to_install() -> None:
     )
     said = run_python(code)
     assert "scikit-learn is not installed" in said
-    assert "pip install 'bpnet[sklearn]'" in said
+    assert "pip install scikit-learn" in said
     assert "has no attribute 'Classifier'" in said
