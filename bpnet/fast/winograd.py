@@ -290,8 +290,7 @@ class WinogradConv(FusedConv[WinogradCache]):
 
     def _covered(self, plane: NDArray[Any]) -> NDArray[Any]:
         """View whole tiles without what reaches beyond the output."""
-        _, out_height, out_width = self.output_shape
-        return plane[:, :out_height, :out_width]
+        return plane[:, : self.output_shape[1], : self.output_shape[2]]
 
     def _by_tile(self, plane: NDArray[Any]) -> NDArray[Any]:
         """View a plane as pooled tiles: (rows, T/p, T/p, out_channels, across, batch)."""
