@@ -20,6 +20,7 @@ OPENBLAS_THREADS = "OPENBLAS_NUM_THREADS"  # read when OpenBLAS is loaded
 ACCELERATE_THREADS = "VECLIB_MAXIMUM_THREADS"  # read when macOS's own library is loaded
 M_MMAP_THRESHOLD = -3  # a number that glibc's mallopt knows
 OWN_PAGES = 1 << 17  # bytes from which what is allocated has pages of its own: as glibc begins
+OF_NUMPY = {"numpy", "numpy.libs"}  # folders in which its wheels keep their BLAS
 MEMORY_UNKNOWN = 1 << 62  # bytes: nothing is too much where the system does not tell
 
 
@@ -88,8 +89,15 @@ def blas_description() -> list[dict[str, Any]]:
     Where threadpoolctl knows none, as with macOS's Accelerate, it is what NumPy was built with.
     """
     keys = ("internal_api", "version", "architecture", "num_threads")
-    known = [{key: library.get(key) for key in keys} for library in _blas().info()]
+    known = [{key: library.get(key) for key in keys} for library in _blas_of_numpy()]
     return known or [dict(zip(keys, (*_built_with(), None, _accelerate_threads()), strict=True))]
+
+
+def _blas_of_numpy() -> list[dict[str, Any]]:
+    """Return what is known of NumPy's own BLAS; SciPy, for example, brings another one."""
+    found = [library for library in _blas().info() if library.get("user_api") == "blas"]
+    own = [one for one in found if OF_NUMPY & set(Path(one.get("filepath", "")).parts)]
+    return own or found
 
 
 def _built_with() -> tuple[str | None, str | None]:
@@ -108,7 +116,7 @@ def _accelerate_threads() -> int | None:
 
 def blas_kernel() -> str:
     """Return the name of the BLAS's code for this kind of processor, such as `Haswell`."""
-    names = (library.get("architecture") for library in _blas().info())
+    names = (library.get("architecture") for library in _blas_of_numpy())
     return next((name for name in names if name), UNKNOWN)
 
 

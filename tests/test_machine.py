@@ -59,6 +59,24 @@ def test_the_kernel_has_a_name() -> None:
     assert blas_kernel().isidentifier()
 
 
+def test_libraries_of_others_are_not_named() -> None:
+    """SciPy brings a BLAS of its own, and whether it is loaded changes nothing here."""
+    pytest.importorskip("scipy.linalg")
+    code = "import {}\nfrom bpnet.machine import blas_description\nprint(blas_description())"
+    alone, beside = (
+        subprocess.run(
+            [sys.executable, "-c", code.format(modules)],
+            env=process_environment(),
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for modules in ("numpy", "scipy.linalg, numpy")
+    )
+    assert alone == beside
+
+
 @pytest.mark.parametrize("before", [None, "7"])
 def test_numpy_may_be_told_to_use_one_thread_before_it_is_loaded(before: str | None) -> None:
     code = (
