@@ -18,6 +18,8 @@ from bpnet.library.figures import percent
 from bpnet.library.opening import RUNS
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from bpnet.runs.entry import RunEntry
     from bpnet.runs.listing import Listing
 
@@ -31,6 +33,7 @@ HEADERS = (
     *("started", "took", "size", "state", "note"),
 )
 NUMBERS = (2, 3, 4, 5, 7, 8)  # columns
+SPARE = (8, 2, 1, 6, 9, 7)  # likewise: the first is missed least
 LONGEST_NOTE = 40  # characters of one in the table
 
 
@@ -40,9 +43,18 @@ class RunsGroup(BpnetGroup):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Let `bpnet runs [FOLDER]` mean `bpnet runs list [FOLDER]`."""
         asks_for_help = args[:1] and args[0] in ctx.help_option_names
-        if not asks_for_help and not (args and args[0] in self.commands):
+        is_completed = not args and ctx.resilient_parsing  # either may follow
+        if not asks_for_help and not is_completed and not (args and args[0] in self.commands):
             args = ["list", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the commands, and what the list takes."""
+        from bpnet.cli.offers import paths, without_doubles
+
+        listed = self.commands["list"].shell_complete(ctx, incomplete)
+        found = [*super().shell_complete(ctx, incomplete), *listed, *paths(incomplete, ())]
+        return without_doubles(found)
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write both ways of calling it."""
@@ -144,7 +156,7 @@ def list_command(
         )
         return
     if runs:
-        show_table(HEADERS, [cells(run) for run in runs], right=NUMBERS)
+        show_table(HEADERS, [cells(run) for run in runs], right=NUMBERS, spare=SPARE)
     tell_rest(listing, runs, left_out)
 
 

@@ -129,7 +129,7 @@ def _option_facts(layer: type[Layer[Any]], option: Option) -> OptionFacts:
     default = inspect.signature(layer).parameters[option.argument].default
     text = REQUIRED if default is inspect.Parameter.empty else value_text(option.name, default)
     if default is None:
-        text = "that of the block"
+        text = "the size"
     return OptionFacts(option.name, reader(option).takes, text)
 
 

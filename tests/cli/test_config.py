@@ -60,6 +60,7 @@ def test_what_a_console_writes_in_its_own_encoding_is_read(
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
     assert run(["config", "mlp"], debug=False) == 0
+    assert b"784-128-10" in written.getvalue()  # no sign became a question mark
     path = tmp_path / "my.ini"
     path.write_bytes(written.getvalue())
     assert load_config(str(path)) == load_config("mlp")
