@@ -77,9 +77,9 @@ def command(source: str | None, output: Path | None, name: str | None, as_json: 
 
 
 def write_config(source: str | None, output: Path | None) -> None:
-    """Print a config as a template, or write it to a new file."""
+    """Print a config as a template, as for `-o -`, or write it to a new file."""
     text = template(source)
-    if output is None:
+    if output is None or str(output) == "-":
         show(*(shown(line) for line in text.rstrip("\n").split("\n")))
         return
     if (found := what_is_at(output)) != NOTHING:

@@ -10,6 +10,7 @@ import click
 from bpnet.cli import runs_compare, runs_export, runs_note
 from bpnet.cli.command import BpnetGroup
 from bpnet.cli.options import FOLDER, as_json, command_line, no_nan
+from bpnet.cli.other_commands import OTHER_SUBCOMMANDS
 from bpnet.cli.output import note, show_json
 from bpnet.cli.runs_text import duration, size, when
 from bpnet.cli.tables import show_table
@@ -37,14 +38,24 @@ SPARE = (8, 2, 1, 6, 9, 7)  # likewise: the first is missed least
 LONGEST_NOTE = 40  # characters of one in the table
 
 
+def is_meant(word: str, rest: list[str]) -> bool:
+    """Return whether a word that is no folder is meant as a command, as in `runs show last`."""
+    from bpnet.disk import NOTHING, what_is_at
+
+    if not word or word.startswith("-") or what_is_at(Path(word)) != NOTHING:
+        return False
+    return word in OTHER_SUBCOMMANDS["runs"] or not all(one.startswith("-") for one in rest[:1])
+
+
 class RunsGroup(BpnetGroup):
     """Take the word after `runs` as a command where there is one of that name, else as a folder."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Let `bpnet runs [FOLDER]` mean `bpnet runs list [FOLDER]`."""
-        asks_for_help = args[:1] and args[0] in ctx.help_option_names
+        word, *rest = args or [""]
+        asks_for_help = word in ctx.help_option_names
         is_completed = not args and ctx.resilient_parsing  # either may follow
-        if not asks_for_help and not is_completed and not (args and args[0] in self.commands):
+        if not (asks_for_help or is_completed or word in self.commands or is_meant(word, rest)):
             args = ["list", *args]
         return super().parse_args(ctx, args)
 

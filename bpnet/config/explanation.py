@@ -165,7 +165,8 @@ def explain(name: str) -> Explained:
         return Explained(found, kinds)
     meant = meant_by(name)
     if meant is not None and meant.key:
-        return Explained(_settings_of(meant.key, settings), note=f"{name} is {meant.key} here")
+        key = f"{meant.key}={meant.value}" if meant.value else meant.key
+        return Explained(_settings_of(meant.key, settings), note=f"{name} is {key} here")
     if (section := section_meant_by(name)) is not None:
         return Explained(_settings_of(section, settings), note=f"{name} is [{section}] here")
     known = [one.name for one in settings] + [layer.kind for layer in layers] + list(SECTIONS)

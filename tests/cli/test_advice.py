@@ -77,6 +77,8 @@ def told(code: int, line: str) -> str:
         ("config lr", "bpnet config --explain lr"),
         ("config train", "bpnet config --explain train"),
         ("data download", "bpnet data fetch"),
+        ("runs ls", "bpnet runs list"),
+        ("runs diff last best", "bpnet runs compare last best"),
         ("data remove mnist", "bpnet data clean mnist"),
         ("completion", "bpnet completion bash"),
         ("predict x --model y", "--checkpoint y"),
@@ -201,6 +203,11 @@ def test_usage_and_choices_are_told_in_whole_lines(
     monkeypatch.setenv("COLUMNS", "40")
     for words in (["nothing"], ["completion"], ["train", "mlp", "--nothing"]):
         assert "\\" not in fail(2, *words)
+
+
+def test_a_word_between_runs_and_a_run_is_no_folder(here: Path) -> None:
+    assert "No such command 'show'" in fail(2, "runs", "show", "last")
+    assert "there is no folder of runs here" in fail(4, "runs", "gone", "--finished")
 
 
 def test_an_option_is_no_path_to_be_checked(here: Path) -> None:

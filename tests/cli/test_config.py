@@ -36,6 +36,11 @@ def test_without_a_name_all_defaults_are_shown(tmp_path: Path) -> None:
     assert load_config(str(path)) == Config()
 
 
+def test_a_dash_stands_for_standard_output(here: Path) -> None:
+    assert succeed("config", "mlp", "-o", "-").out == succeed("config", "mlp").out
+    assert not Path("-").exists()
+
+
 def test_a_file_is_written_and_nothing_replaced(here: Path) -> None:
     answer = succeed("config", "mlp", "-o", "my.ini")
     assert answer.out == ""
