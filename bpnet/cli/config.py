@@ -12,7 +12,7 @@ import click
 from bpnet.cli.command import BpnetCommand
 from bpnet.cli.narrow import fitted_text
 from bpnet.cli.options import A_CONFIG, A_NAME, PathType, as_json, command_line
-from bpnet.cli.output import note, show, show_json
+from bpnet.cli.output import encoding_of, note, show, show_json
 from bpnet.cli.tables import show_table
 from bpnet.disk import NOTHING, what_is_at
 from bpnet.errors import ConfigError
@@ -80,7 +80,12 @@ def write_config(source: str | None, output: Path | None) -> None:
     """Print a config as a template, as for `-o -`, or write it to a new file."""
     text = template(source)
     if output is None or str(output) == "-":
-        show(*(shown(line) for line in text.rstrip("\n").split("\n")))
+        lines = [shown(line) for line in text.rstrip("\n").split("\n")]
+        show(*lines)
+        if not is_utf8() and not all(map(str.isascii, lines)):
+            note(
+                "warning: names in this config are lost in the encoding of the output; -o keeps them"
+            )
         return
     if (found := what_is_at(output)) != NOTHING:
         raise ConfigError(
@@ -114,10 +119,14 @@ def shown(line: str) -> str:
     """Return a line; a comment in ASCII where output is not UTF-8, as which configs are read."""
     from bpnet.cli.plain_signs import plain
 
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    if codecs.lookup(encoding).name == "utf-8" or not line.startswith(";"):
+    if is_utf8() or not line.startswith(";"):
         return line
     return plain(line, "ascii").encode("ascii", "replace").decode()
+
+
+def is_utf8() -> bool:
+    """Return whether standard output writes UTF-8."""
+    return codecs.lookup(encoding_of(sys.stdout)).name == "utf-8"
 
 
 def show_explained(found: Explained) -> None:

@@ -12,6 +12,7 @@ from bpnet.config.loading import load_config
 from bpnet.config.other_names import setting_readers
 from bpnet.config.settings import Config
 from bpnet.nn.registry import layer_types
+from tests.helpers.streams import call_in
 from tests.helpers.tiny import fail, succeed
 
 
@@ -69,6 +70,15 @@ def test_what_a_console_writes_in_its_own_encoding_is_read(
     path = tmp_path / "my.ini"
     path.write_bytes(written.getvalue())
     assert load_config(str(path)) == load_config("mlp")
+
+
+def test_names_that_another_encoding_loses_are_told(here: Path) -> None:
+    Path("kana.ini").write_text(
+        "[data]\nclass_names = ア, イ, 2, 3, 4, 5, 6, 7, 8, 9\n", encoding="utf-8"
+    )
+    assert "-o keeps them" in call_in("cp437", "config", "kana.ini").err
+    assert call_in("utf-8", "config", "kana.ini").err == ""
+    assert call_in("cp437", "config", "mlp").err == ""
 
 
 @pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF8])
