@@ -83,9 +83,7 @@ def write_config(source: str | None, output: Path | None) -> None:
         lines = [shown(line) for line in text.rstrip("\n").split("\n")]
         show(*lines)
         if not is_utf8() and not all(map(str.isascii, lines)):
-            note(
-                "warning: names in this config are lost in the encoding of the output; -o keeps them"
-            )
+            note("warning: the encoding of the output loses names of this config; -o keeps them")
         return
     if (found := what_is_at(output)) != NOTHING:
         raise ConfigError(
