@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bpnet.errors import escaped
 
 GAP = "  "  # between columns
+
+
+def width_of(text: str) -> int:
+    """Return the columns of a text on a terminal: two for each Chinese character, for example."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(sign) else 1 + (east_asian_width(sign) in "WF") for sign in text)
 
 
 @dataclass(frozen=True)
@@ -20,6 +29,7 @@ class Table:
         right: the columns that are aligned to the right, counted from 0.
         least: widths that columns have at least in plain text.
         instead: lines that say the same where there is no room for columns.
+        spare: columns that may be left out where there is no room for all, the first of them first.
     """
 
     headers: Sequence[str]
@@ -27,6 +37,7 @@ class Table:
     right: Collection[int] = ()
     least: Sequence[int] = ()
     instead: Sequence[str] = ()
+    spare: Sequence[int] = ()
 
     def written(self, write: Callable[[str], str] = escaped) -> Table:
         """Return the same table with each line of its cells as it is written.
@@ -35,7 +46,16 @@ class Table:
         """
         headers = ["\n".join(map(write, header.split("\n"))) for header in self.headers]
         rows = [list(map(write, row)) for row in self.rows]
-        return Table(headers, rows, self.right, self.least, list(map(write, self.instead)))
+        return replace(self, headers=headers, rows=rows, instead=list(map(write, self.instead)))
+
+    def without(self, left_out: Collection[int]) -> Table:
+        """Return the same table without some columns."""
+        kept = [place for place in range(len(self.headers)) if place not in left_out]
+        return Table(
+            [self.headers[place] for place in kept],
+            [[row[place] for place in kept] for row in self.rows],
+            [number for number, place in enumerate(kept) if place in self.right],
+        )
 
     def lines(self) -> list[str]:
         """Return the lines of the table; what a terminal would obey in it is written out."""
@@ -46,7 +66,7 @@ class Table:
         rows = [*titles, *table.rows]
         least = table.least or [0] * len(above)
         widths = [
-            max(wanted, *map(len, column))
+            max(wanted, *map(width_of, column))
             for wanted, column in zip(least, zip(*rows, strict=True), strict=True)
         ]
         return [GAP.join(_aligned(row, widths, table.right)).rstrip() for row in rows]
@@ -62,6 +82,7 @@ def plain_lines(*parts: str | Table) -> list[str]:
 
 def _aligned(row: Sequence[str], widths: Sequence[int], right: Collection[int]) -> list[str]:
     return [
-        cell.rjust(width) if place in right else cell.ljust(width)
+        blanks + cell if place in right else cell + blanks
         for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        for blanks in [" " * (width - width_of(cell))]
     ]

@@ -13,43 +13,11 @@ from bpnet.cli.command import (
     MissingWordError,
     UnknownCommandError,
 )
-from bpnet.cli.kinds import DATASET, PRESET, TAKES, fitting_command, kind_of
-from bpnet.cli.options import command_line
+from bpnet.cli.kinds import DATASET, OPTION_TAKES, PRESET, TAKES, fitting_command, kind_of
+from bpnet.cli.options import PathType, command_line
+from bpnet.cli.other_commands import OTHER_COMMANDS, OTHER_SUBCOMMANDS
+from bpnet.library.opening import SHIPPED
 
-OTHER_COMMANDS = {  # names that other tools give to commands
-    "fit": "train",
-    "learn": "train",
-    "run": "train",
-    "test": "eval",
-    "evaluate": "eval",
-    "score": "eval",
-    "validate": "eval",
-    "infer": "predict",
-    "inference": "predict",
-    "classify": "predict",
-    "recognize": "predict",
-    "recognise": "predict",
-    "read": "predict",
-    "plot": "curves",
-    "benchmark": "bench",
-    "check": "gradcheck",
-    "info": "summary",
-    "describe": "summary",
-    "download": "data fetch",
-    "fetch": "data fetch",
-    "import-data": "data import",
-    "datasets": "data info",
-    "clean": "data clean",
-    "verify": "verify-run",
-    "init": "config",
-    "template": "config",
-    "list": "presets",
-    "models": "presets",
-    "configs": "presets",
-    "examples": "presets",
-    "completions": "completion",
-    "version": "--version",
-}
 BOUNDS = (click.IntRange, click.FloatRange)
 
 
@@ -67,7 +35,8 @@ def usage_lines(error: click.ClickException, arguments: list[str]) -> list[str]:
     lines += [f"  try: {told}"] if told else []
     context = getattr(error, "ctx", None) or context_of(arguments)
     path = context.command_path
-    return [context.get_usage(), f"Try '{path} --help' for help.", "", *lines]
+    usage = context.get_usage().split("\n")  # more than one line where the terminal is narrow
+    return [*usage, f"Try '{path} --help' for help.", "", *lines]
 
 
 def wording(error: click.ClickException, arguments: list[str]) -> str:
@@ -78,7 +47,7 @@ def wording(error: click.ClickException, arguments: list[str]) -> str:
     if isinstance(kind, BOUNDS) and error.message.startswith(("'", '"', "-", *"0123456789")):
         found = error.message.partition(" is not ")[0].strip("'")
         return f"{_named(error)} takes {in_words(kind)}, found '{found}'."
-    return error.format_message()
+    return " ".join(error.format_message().split())  # click puts each choice on a line
 
 
 def in_words(kind: click.IntRange | click.FloatRange) -> str:
@@ -106,6 +75,8 @@ def advice(error: click.ClickException, arguments: list[str]) -> str | None:
     if isinstance(error, click.NoSuchOption):
         return option_for(error, arguments)
     context = getattr(error, "ctx", None) or context_of(arguments)
+    if isinstance(error, click.MissingParameter) and is_output(arguments[-1], context.command):
+        return f"-o {arguments[-1]}"
     if isinstance(error, click.MissingParameter | MissingWordError):
         return first_example(context)
     if isinstance(error, click.exceptions.BadOptionUsage):
@@ -128,10 +99,9 @@ def command_for(error: UnknownCommandError) -> str | None:
         return f"{command_line(*fitting_command(kind, word, ''), *rest)} (this is {kind})"
     if not before and word in OTHER_COMMANDS:
         return command_line(*OTHER_COMMANDS[word].split(), *rest)
-    near = nearest(word, names)
-    if near is not None:
-        return command_line(*before, near, *rest)
-    return None
+    others = OTHER_SUBCOMMANDS.get(before[0], {}) if before else {}
+    near = others.get(word) or nearest(word, names)
+    return None if near is None else command_line(*before, near, *rest)
 
 
 def place_of(error: ExtraWordsError, arguments: list[str]) -> str | None:
@@ -149,16 +119,32 @@ def place_of(error: ExtraWordsError, arguments: list[str]) -> str | None:
         before = arguments[: arguments.index(word)]
         is_value = before[-2:-1] == ["--set"] and "=" not in before[-1]
         name, value, equals = (before[-1], word, "=") if is_value else (name, value, equals)
+    if "--set" in options and word == "=":  # `--set train.epochs = 5`
+        name, value = arguments[arguments.index(word) - 1], " ".join(error.words[1:2])
     meant = meant_by(name) if "--set" in options and equals else None
     if meant is not None:
         return meant.to_set(value)
     kind = kind_of(word)
     if kind == DATASET and "--dataset" in options:
         return f"--dataset {word}"
+    is_checkpoint = word == SHIPPED or kind in OPTION_TAKES["--checkpoint"]
+    if is_checkpoint and "--checkpoint" in options:
+        return f"--checkpoint {word}"
+    if is_output(word, context.command):
+        return f"-o {word}"
     if kind == PRESET and context.info_name == "train":
         given = [text for text in context.params.values() if isinstance(text, str)]
         return command_line("curves", *given[:1], *error.words) + " (it trains each, and compares)"
     return command_line(*arguments[: len(arguments) - len(error.words)]) if is_end else None
+
+
+def is_output(word: str, command: click.Command) -> bool:
+    """Return whether a word ends as the files do that a command writes to the path after -o."""
+    return any(
+        isinstance(param.type, PathType) and word.endswith(param.type.suffixes)
+        for param in command.params
+        if "--output" in param.opts
+    )
 
 
 def option_for(error: click.NoSuchOption, arguments: list[str]) -> str | None:
@@ -171,9 +157,11 @@ def option_for(error: click.NoSuchOption, arguments: list[str]) -> str | None:
     option = typed_option(error, arguments)
     name, options = option.lstrip("-"), options_of(error.ctx.command)
     value = value_after(option, arguments)
-    near = option_meant_by(name)
+    near = option_meant_by(f"{name}={value}") or option_meant_by(name)
     if near in options:
-        return f"{near} {value}".rstrip()
+        return usage_with(near, value, error.ctx.command)
+    if value and "--config" in options and kind_of(value) in OPTION_TAKES["--config"]:
+        return f"--config {value}"
     meant = meant_by(name)
     if meant is not None and "--set" in options:
         return meant.to_set(value)
@@ -186,6 +174,14 @@ def option_for(error: click.NoSuchOption, arguments: list[str]) -> str | None:
     if meant is not None and meant.key:
         return f"it is a setting of training: bpnet train … {meant.to_set(value)}"
     return None if meant is None else meant.advice
+
+
+def usage_with(option: str, value: str, command: click.Command) -> str:
+    """Return an option, with the value that was given if it takes one."""
+    is_flag = any(
+        option in param.opts and getattr(param, "is_flag", False) for param in command.params
+    )
+    return option if is_flag else f"{option} {value}".rstrip()
 
 
 def typed_option(error: click.NoSuchOption, arguments: list[str]) -> str:

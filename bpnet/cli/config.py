@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bpnet.cli.command import BpnetCommand
+from bpnet.cli.narrow import fitted_text
 from bpnet.cli.options import A_CONFIG, A_NAME, PathType, as_json, command_line
-from bpnet.cli.output import note, show, show_json
+from bpnet.cli.output import encoding_of, note, show, show_json
 from bpnet.cli.tables import show_table
 from bpnet.disk import NOTHING, what_is_at
 from bpnet.errors import ConfigError
@@ -76,10 +77,13 @@ def command(source: str | None, output: Path | None, name: str | None, as_json: 
 
 
 def write_config(source: str | None, output: Path | None) -> None:
-    """Print a config as a template, or write it to a new file."""
+    """Print a config as a template, as for `-o -`, or write it to a new file."""
     text = template(source)
-    if output is None:
-        show(*(shown(line) for line in text.rstrip("\n").split("\n")))
+    if output is None or str(output) == "-":
+        lines = [shown(line) for line in text.rstrip("\n").split("\n")]
+        show(*lines)
+        if not is_utf8() and not all(map(str.isascii, lines)):
+            note("warning: the encoding of the output loses names of this config; -o keeps them")
         return
     if (found := what_is_at(output)) != NOTHING:
         raise ConfigError(
@@ -111,10 +115,16 @@ def template(source: str | None) -> str:
 
 def shown(line: str) -> str:
     """Return a line; a comment in ASCII where output is not UTF-8, as which configs are read."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    if codecs.lookup(encoding).name == "utf-8" or not line.startswith(";"):
+    from bpnet.cli.plain_signs import plain
+
+    if is_utf8() or not line.startswith(";"):
         return line
-    return line.encode("ascii", "replace").decode()
+    return plain(line, "ascii").encode("ascii", "replace").decode()
+
+
+def is_utf8() -> bool:
+    """Return whether standard output writes UTF-8."""
+    return codecs.lookup(encoding_of(sys.stdout)).name == "utf-8"
 
 
 def show_explained(found: Explained) -> None:
@@ -137,25 +147,25 @@ def show_explained(found: Explained) -> None:
 def show_setting(facts: SettingFacts) -> None:
     """Show everything about a setting."""
     section, _, key = facts.name.partition(".")
-    show(
-        f"{key} in [{section}]: {facts.meaning}",
-        f"  takes    {facts.takes}",
-        f"  default  {facts.default or 'none'}",
-    )
-    if facts.goes_with:
-        show(f"  with     {', '.join(facts.goes_with)}")
-    if facts.used_by:
-        show(f"  used by  {', '.join(facts.used_by)}")
     from bpnet.config.other_names import example
 
-    show(f"  write    {key} = {example(facts.name)}, or --set {facts.name}={example(facts.name)}")
+    value = example(facts.name)
+    lines = {
+        "takes": facts.takes,
+        "default": facts.default or "none",
+        "with": ", ".join(facts.goes_with),
+        "used by": ", ".join(facts.used_by),
+        "write": f"{key} = {value}, or --set {facts.name}={value}",
+    }
+    told = [f"  {name:8} {text}" for name, text in lines.items() if text]
+    show(*fitted_text(f"{key} in [{section}]: {facts.meaning}", *told))
 
 
 def show_layer(layer: LayerFacts, *, below: bool) -> None:
     """Show everything about a layer."""
     if below:
         show("")
-    show(f"{layer.usage}: {layer.meaning}")
+    show(*fitted_text(f"{layer.usage}: {layer.meaning}"))
     if layer.options:
         rows = [(one.name, one.takes, one.default) for one in layer.options]
         show("")

@@ -9,7 +9,7 @@ import click
 
 from bpnet.cli.checkpoints import CHECKPOINT, open_checkpoint
 from bpnet.cli.command import BpnetCommand
-from bpnet.cli.options import PATH, as_json
+from bpnet.cli.options import PathType, as_json
 from bpnet.cli.output import note, show, show_json
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    type=PATH,
+    type=PathType(".onnx", ".safetensors", ".json"),
     required=True,
     metavar="FILE.onnx|FILE.safetensors|FILE.json|DIR",
     help="Where to write it; its end says in which format.",

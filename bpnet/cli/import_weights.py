@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bpnet.foreign_weights.importing import Imported
 
 SUFFIX = ".npz"
+A_FILE = options.PathType(".safetensors", ".npz", ".json")
 LEAST, MOST = 1e-6, 1e6  # deviation and mean: beyond what any pictures have
 
 
@@ -33,7 +34,7 @@ LEAST, MOST = 1e-6, 1e6  # deviation and mean: beyond what any pictures have
         "import network.json -o textbook.npz": "of the textbook's program",
     },
 )
-@click.argument("file", type=options.PATH, metavar="FILE.safetensors|FILE.npz|FILE.json")
+@click.argument("file", type=A_FILE, metavar="FILE.safetensors|FILE.npz|FILE.json")
 @click.option(
     "--config",
     type=options.A_CONFIG,
@@ -45,7 +46,7 @@ LEAST, MOST = 1e-6, 1e6  # deviation and mean: beyond what any pictures have
 @click.option(
     "-o",
     "--output",
-    type=options.PATH,
+    type=options.PathType(SUFFIX),
     metavar="FILE.npz|DIR",
     help="Where to write the checkpoint; default: a .npz file of the same name, here.",
 )

@@ -30,6 +30,8 @@ TAKES = {  # commands, and the kinds of words for which they are made
     "verify-run": (RUN,),
     "predict": (PICTURE,),
     "export": A_CHECKPOINT,
+    "runs compare": (RUN,),
+    "runs note": (RUN,),
 }
 OPTION_TAKES = {
     "--config": A_CONFIG,

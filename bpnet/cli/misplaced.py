@@ -31,9 +31,11 @@ def advise(error: BpnetError, arguments: list[str]) -> None:
     """
     where = error.parts["where"]
     place = place_among(str(where), arguments) if where is not None else None
-    if place is None or not arguments:
+    if place is None or is_nothing_typed(arguments[place]):
         return
-    word, command, option = arguments[place], arguments[0], arguments[place - 1]
+    word, option = arguments[place], arguments[place - 1]
+    within = " ".join(arguments[:2])  # `runs note`
+    command = within if within in TAKES else arguments[0]
     if option not in OPTION_TAKES and takes_value(option, arguments):
         return  # where results go, for example
     accepted = OPTION_TAKES.get(option, TAKES.get(command, ()))
@@ -45,6 +47,9 @@ def advise(error: BpnetError, arguments: list[str]) -> None:
         return (*arguments[:place], other, *arguments[place + 1 :])
 
     if kind is None:
+        if command == "config" and is_explained(word):
+            error.parts["try"], error.command = "", (command, "--explain", word)
+            return
         is_vague = not str(error.parts["try"]).startswith("did you mean")
         if is_vague and (near := similar_path(word)) is not None:
             error.parts["try"], error.command = "did you mean", with_word(near)
@@ -59,7 +64,19 @@ def advise(error: BpnetError, arguments: list[str]) -> None:
         if run is not None:
             error.parts["try"], error.command = "", with_word(run)
         return
-    error.parts["try"], error.command = "", tuple(fitting_command(kind, word, command))
+    words = fitting_command(kind, word, command)
+    is_same = words[0] == command and len(words) == 2  # with other options, perhaps
+    error.parts["try"], error.command = "", with_word(words[1]) if is_same else tuple(words)
+
+
+def is_explained(word: str) -> bool:
+    """Return whether `config --explain` knows what a word is: a section, or a setting."""
+    from bpnet.config.other_names import meant_by, section_meant_by
+    from bpnet.config.settings import SECTIONS
+
+    meant = meant_by(word)
+    is_setting = meant is not None and bool(meant.key)
+    return is_setting or word in SECTIONS or section_meant_by(word) is not None
 
 
 def takes_value(option: str, arguments: list[str]) -> bool:

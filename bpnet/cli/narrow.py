@@ -8,6 +8,8 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
+from bpnet.text_table import width_of
+
 LEAST = 20  # columns: nobody reads on less
 
 
@@ -21,7 +23,7 @@ def terminal_width() -> int | None:
 def fits(lines: Sequence[str]) -> bool:
     """Return whether lines are no longer than the terminal, if that is where they go."""
     width = terminal_width()
-    return width is None or max(map(len, lines), default=0) <= width
+    return width is None or max(map(width_of, lines), default=0) <= width
 
 
 def _broken(text: str, width: int, hang: str = "  ") -> list[str]:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable
+from textwrap import wrap
 
 import click
 
@@ -13,6 +14,18 @@ class NarrowHelp(click.HelpFormatter):
 
     def __init__(self, *args: object, **settings: object) -> None:
         super().__init__(width=shutil.get_terminal_size().columns - 1)
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """Write how a command is called; no word of it is broken."""
+        text = f"{'Usage: ' if prefix is None else prefix}{prog} {args}"
+        lines = wrap(
+            text,
+            self.width,
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        self.write("".join(f"{line}\n" for line in lines))
 
     def write_dl(
         self, rows: Iterable[tuple[str, str]], col_max: int = TERM, col_spacing: int = 2

@@ -10,6 +10,7 @@ import click
 from bpnet.cli import runs_compare, runs_export, runs_note
 from bpnet.cli.command import BpnetGroup
 from bpnet.cli.options import FOLDER, as_json, command_line, no_nan
+from bpnet.cli.other_commands import OTHER_SUBCOMMANDS
 from bpnet.cli.output import note, show_json
 from bpnet.cli.runs_text import duration, size, when
 from bpnet.cli.tables import show_table
@@ -18,6 +19,8 @@ from bpnet.library.figures import percent
 from bpnet.library.opening import RUNS
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from bpnet.runs.entry import RunEntry
     from bpnet.runs.listing import Listing
 
@@ -31,7 +34,17 @@ HEADERS = (
     *("started", "took", "size", "state", "note"),
 )
 NUMBERS = (2, 3, 4, 5, 7, 8)  # columns
+SPARE = (8, 2, 1, 6, 9, 7)  # likewise: the first is missed least
 LONGEST_NOTE = 40  # characters of one in the table
+
+
+def is_meant(word: str, rest: list[str]) -> bool:
+    """Return whether a word that is no folder is meant as a command, as in `runs show last`."""
+    from bpnet.disk import NOTHING, what_is_at
+
+    if not word or word.startswith("-") or what_is_at(Path(word)) != NOTHING:
+        return False
+    return word in OTHER_SUBCOMMANDS["runs"] or not all(one.startswith("-") for one in rest[:1])
 
 
 class RunsGroup(BpnetGroup):
@@ -39,10 +52,20 @@ class RunsGroup(BpnetGroup):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Let `bpnet runs [FOLDER]` mean `bpnet runs list [FOLDER]`."""
-        asks_for_help = args[:1] and args[0] in ctx.help_option_names
-        if not asks_for_help and not (args and args[0] in self.commands):
+        word, *rest = args or [""]
+        asks_for_help = word in ctx.help_option_names
+        is_completed = not args and ctx.resilient_parsing  # either may follow
+        if not (asks_for_help or is_completed or word in self.commands or is_meant(word, rest)):
             args = ["list", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the commands, and what the list takes."""
+        from bpnet.cli.offers import paths, without_doubles
+
+        listed = self.commands["list"].shell_complete(ctx, incomplete)
+        found = [*super().shell_complete(ctx, incomplete), *listed, *paths(incomplete, ())]
+        return without_doubles(found)
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write both ways of calling it."""
@@ -144,7 +167,7 @@ def list_command(
         )
         return
     if runs:
-        show_table(HEADERS, [cells(run) for run in runs], right=NUMBERS)
+        show_table(HEADERS, [cells(run) for run in runs], right=NUMBERS, spare=SPARE)
     tell_rest(listing, runs, left_out)
 
 

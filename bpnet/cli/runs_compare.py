@@ -10,6 +10,7 @@ import click
 
 from bpnet.cli.checkpoints import CHECKPOINT
 from bpnet.cli.command import BpnetCommand
+from bpnet.cli.narrow import fitted_text
 from bpnet.cli.options import as_json
 from bpnet.cli.output import show, show_json
 from bpnet.cli.runs_text import duration, when
@@ -100,11 +101,12 @@ def show_text(comparison: Comparison) -> None:
         if rows:
             show_table(["", *names], rows)
     if comparison.advantages:
-        show("", f"test accuracy, compared with {names[0]}")
+        show("", *fitted_text(f"test accuracy, compared with {names[0]}"))
     for one in comparison.advantages:
         low, high = (f"{100 * bound:+.2f}" for bound in (one.low, one.high))
         clear = "a difference" if one.is_clear else "no clear difference"
-        show(f"  {names[one.run]}  {100 * one.accuracy:+.2f} points ({low} to {high}): {clear}")
+        points = f"{100 * one.accuracy:+.2f} points ({low} to {high})"
+        show(*fitted_text(f"  {names[one.run]}  {points}: {clear}"))
 
 
 def names_of(runs: Sequence[RunEntry]) -> list[str]:

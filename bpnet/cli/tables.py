@@ -9,13 +9,17 @@ from typing import Any
 
 from bpnet.cli.narrow import fits, fitted_text, terminal_width
 from bpnet.cli.output import show, show_coloured, shown
-from bpnet.text_table import Table, plain_lines
+from bpnet.text_table import Table, plain_lines, width_of
 
 BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
 
 
 def show_table(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Collection[int] = (),
+    spare: Sequence[int] = (),
 ) -> None:
     """Show rows below their headers.
 
@@ -23,8 +27,9 @@ def show_table(
         headers: one per column.
         rows: as many cells each; whatever a terminal would obey in them is written out.
         right: the columns that are aligned to the right, counted from 0.
+        spare: the columns that may be left out where there is no room for all of them.
     """
-    show_parts(Table(headers, rows, right))
+    show_parts(Table(headers, rows, right, spare=spare))
 
 
 def show_parts(*parts: str | Table) -> None:
@@ -49,9 +54,10 @@ def is_terminal() -> bool:
 def drawn(table: Table, width: int, *, bold: bool) -> list[str]:
     """Return the lines of a table for a terminal.
 
-    Columns become narrower where their cells have blanks. Where that is not enough, each row
-    becomes a paragraph, since a number that is broken cannot be read, or the table says itself
-    what is shown instead.
+    Columns become narrower where their cells have blanks. Where that is not enough, those that can
+    be spared are left out, and named below. Where even that is not enough, each row becomes a
+    paragraph, since a number that is broken cannot be read, or the table says itself what is shown
+    instead.
 
     Args:
         table: what a terminal would obey in it is written out before anything is added to it, so
@@ -60,10 +66,15 @@ def drawn(table: Table, width: int, *, bold: bool) -> list[str]:
         bold: whether there are such sequences.
     """
     table = table.written()
-    for gap in (2, 1):
-        widths = _widths(table, width - gap * (len(table.headers) - 1))
-        if widths is not None:
-            return _columns(table, widths, gap, bold)
+    for count in range(len(table.spare) + 1):
+        left_out = table.spare[:count]
+        part = table.without(left_out)
+        for gap in (2, 1):
+            widths = _widths(part, width - gap * (len(part.headers) - 1))
+            if widths is not None:
+                names = ", ".join(table.headers[place] for place in sorted(left_out))
+                below = fitted_text("", f"no room for: {names}") if names else []
+                return _columns(part, widths, gap, bold) + below
     return fitted_text(*table.instead) if table.instead else _paragraphs(table, width, bold)
 
 
@@ -77,7 +88,7 @@ def _widths(table: Table, room: int) -> list[int] | None:
         return None
     lines = [[*header.split("\n")] for header in table.headers]
     widths = [
-        max(map(len, [*header, *(row[place] for row in table.rows)]))
+        max(map(width_of, [*header, *(row[place] for row in table.rows)]))
         for place, header in enumerate(lines)
     ]
     while sum(widths) > room:
@@ -91,7 +102,7 @@ def _narrowest(table: Table, place: int) -> int:
     words = table.headers[place].split()
     for row in table.rows:
         words += [row[place]] if place in table.right else row[place].split()
-    return max(map(len, words), default=0)
+    return max(map(width_of, words), default=0)
 
 
 def _columns(table: Table, widths: Sequence[int], gap: int, bold: bool) -> list[str]:

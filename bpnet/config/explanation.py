@@ -129,7 +129,7 @@ def _option_facts(layer: type[Layer[Any]], option: Option) -> OptionFacts:
     default = inspect.signature(layer).parameters[option.argument].default
     text = REQUIRED if default is inspect.Parameter.empty else value_text(option.name, default)
     if default is None:
-        text = "that of the block"
+        text = "the size"
     return OptionFacts(option.name, reader(option).takes, text)
 
 
@@ -165,7 +165,8 @@ def explain(name: str) -> Explained:
         return Explained(found, kinds)
     meant = meant_by(name)
     if meant is not None and meant.key:
-        return Explained(_settings_of(meant.key, settings), note=f"{name} is {meant.key} here")
+        key = f"{meant.key}={meant.value}" if meant.value else meant.key
+        return Explained(_settings_of(meant.key, settings), note=f"{name} is {key} here")
     if (section := section_meant_by(name)) is not None:
         return Explained(_settings_of(section, settings), note=f"{name} is [{section}] here")
     known = [one.name for one in settings] + [layer.kind for layer in layers] + list(SECTIONS)

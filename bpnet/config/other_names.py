@@ -15,8 +15,7 @@ KEYS = {  # names elsewhere, without - and _, for each key
     "data.normalize": "normalise normalization normalisation scaling standardize",
     "data.validation": "val valid valsize valsplit validationsplit validationsize holdout "
     "validation_fraction valfraction devsize",
-    "model.layers": "hidden hiddenlayers hiddenlayersizes hiddensize hiddenunits units neurons "
-    "network net model architecture arch layersizes sizes topology nlayers numlayers",
+    "model.layers": "network net model architecture arch topology",
     "model.init": "initializer initialiser initialization weightinit kernelinitializer",
     "model.dtype": "precision float floattype double fp32 fp64 float32 float64",
     "train.loss": "cost costfunction criterion lossfn lossfunction objective",
@@ -96,7 +95,11 @@ VALUES = {  # names of values elsewhere taken for keys or options
 }
 LAYER = "layers stand in [model] layers, one per line"
 PROCESSOR = "bpnet computes on the processor; --set train.workers=2 says on how many cores"
+UNITS = f"hidden units are the value of a layer, as in `linear 30`: {LAYER}"
 ADVICE = {  # names of what is no single key here
+    **dict.fromkeys(["hidden", "hiddenlayers", "hiddenlayersizes", "hiddensize"], UNITS),
+    **dict.fromkeys(["hiddenunits", "units", "neurons", "layersizes", "sizes"], UNITS),
+    **dict.fromkeys(["nlayers", "numlayers"], LAYER),
     "dropout": f"dropout is a layer, such as `dropout 0.5`: {LAYER}",
     "dropoutrate": f"dropout is a layer, such as `dropout 0.5`: {LAYER}",
     "activation": f"an activation is a layer, such as `relu`: {LAYER}",
@@ -156,7 +159,7 @@ OPTIONS = {  # options of other tools, and those of `bpnet train` and other comm
     "n_steps": "--steps",
     "numsteps": "--steps",
     "subset": "--split",
-    "format": "--json",
+    "format=json": "--json",
     "check": "--dry-run",
     "dryrun": "--dry-run",
     "override": "--set",

@@ -32,8 +32,7 @@ class WinogradConv(FusedConv[WinogradCache]):
     At each of the w² points the sum over channels is a matrix product, over many tiles and samples
     at once. One block of tiles at a time, so that the steps pass on what the processor still has in
     its cache; pooling and ReLU take part in that. Where tiles reach beyond the output they see
-    zeros. The results are those of Conv, MaxPool and ReLU within rounding, which may also decide
-    between values that are equal.
+    zeros. The results are those of Conv, MaxPool and ReLU within rounding, which may break ties.
 
     Source: Winograd, 1980; Lavin and Gray, 2016, section 4.
     """

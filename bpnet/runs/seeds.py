@@ -26,19 +26,19 @@ def read_seeds(text: str) -> list[int]:
         match = PART.fullmatch(part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if not first <= last <= LARGEST_SEED:
-            raise _not_understood(text, "is no seed or range of seeds", part)
+            raise _not_understood(text, f"neither a seed nor a range: {part.strip() or 'nothing'}")
         if last - first >= MOST_SEEDS - len(seeds):
-            raise _not_understood(text, f"there may be {MOST_SEEDS:,} seeds", "more")
+            raise _not_understood(text, f"there may be at most {MOST_SEEDS:,} seeds")
         seeds += range(first, last + 1)
     if twice := [seed for seed in seeds if seeds.count(seed) > 1]:
-        raise _not_understood(text, "a seed comes twice", str(twice[0]))
+        raise _not_understood(text, f"a seed comes twice: {twice[0]}")
     return seeds
 
 
-def _not_understood(text: str, what: str, found: str) -> ConfigError:
+def _not_understood(text: str, what: str) -> ConfigError:
     return ConfigError(
         "--seeds does not understand this",
-        details=[f"{what}: {found.strip() or 'nothing'}"],
+        details=[what],
         expected="seeds such as 1-5, 101-110 or 1,3,7-9",
         found=text,
     )

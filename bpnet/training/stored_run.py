@@ -20,6 +20,7 @@ from bpnet.model.run_files import (
     CONFIG,
     ENVIRONMENT,
     METRICS,
+    checkpoint_path,
     demand_file,
     read_metrics,
     read_object,
@@ -69,6 +70,7 @@ def read_run(run_dir: Path) -> StoredRun:
             expected="a run directory of `bpnet train`",
             found=found,
         )
+    checkpoint_path(run_dir)  # before all else: a folder without any is no run
     metrics = read_metrics(run_dir / METRICS)
     config, last, progress = load_for_resume(run_dir, None, (), None)
     best = None

@@ -4,12 +4,14 @@ import os
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 
-from bpnet.cli.advice import OTHER_COMMANDS
+from bpnet.cli.advice import find_command
 from bpnet.cli.command import picture
 from bpnet.cli.group import COMMANDS
 from bpnet.cli.kinds import TAKES, kind_of
+from bpnet.cli.other_commands import OTHER_COMMANDS, OTHER_SUBCOMMANDS
 from tests.conftest import Run
 from tests.helpers.places import PROJECT
 from tests.helpers.tiny import call, fail
@@ -58,11 +60,27 @@ def told(code: int, line: str) -> str:
         ("train mlp -e 5", "--set train.epochs=5"),
         ("train mlp -b=32", "--set train.batch_size=32"),
         ("train mlp --set train.epochs 5", "--set train.epochs=5"),
+        ("train mlp --set train.epochs = 5", "--set train.epochs=5"),
         ("train mlp --set lr 0.1", "--set optimizer.learning_rate=0.1"),
         ("--epochs 3 train mlp", "--epochs is an option of `bpnet train` and `bpnet curves`"),
         ("train mlp --device cuda", "bpnet computes on the processor"),
         ("train mlp --dropout 0.5", "dropout is a layer, such as `dropout 0.5`"),
         ("train mlp --output x", "--run-dir x"),
+        ("train mlp --hidden 30", "hidden units are the value of a layer, as in `linear 30`"),
+        ("train --model lenet5", "--config lenet5"),
+        ("eval last --format json", "--json"),
+        ("train mlp --dryrun", "--dry-run"),
+        ("train --dryrun mlp", "--dry-run"),
+        ("draw digits", "--checkpoint digits"),
+        ("export digits out.onnx", "-o out.onnx"),
+        ("config mlp my.ini", "-o my.ini"),
+        ("config lr", "bpnet config --explain lr"),
+        ("config train", "bpnet config --explain train"),
+        ("data download", "bpnet data fetch"),
+        ("runs ls", "bpnet runs list"),
+        ("runs diff last best", "bpnet runs compare last best"),
+        ("data remove mnist", "bpnet data clean mnist"),
+        ("completion", "bpnet completion bash"),
         ("predict x --model y", "--checkpoint y"),
         ("train mlp --sed 3", "--seed"),
         ("train mlp --min-accuracy 0.9", "--min-accuracy is an option of `bpnet eval`"),
@@ -109,6 +127,11 @@ def test_wrong_words_get_the_right_ones(here: Path, line: str, wanted: str) -> N
         (4, "eval nine.jpg", "bpnet predict nine.jpg"),
         (4, "eval runs", f"bpnet eval {RUN}"),
         (4, "summary runs", f"bpnet summary {RUN}"),
+        (4, "export runs -o a.onnx", f"bpnet export {RUN} -o a.onnx"),
+        (4, "verify-run runs", f"bpnet verify-run {RUN}"),
+        (4, "runs note runs text", f"bpnet runs note {RUN} text"),
+        (4, f"runs compare {RUN} runs", f"bpnet runs compare {RUN} {RUN}"),
+        (2, f"draw {RUN}", f"--checkpoint {RUN}"),
         (4, "eval runs/tiny", f"did you mean bpnet eval {OLD}"),
         (4, "verify-run lenet5", "bpnet train lenet5"),
         (4, f"verify-run {RUN}/last.npz", f"bpnet verify-run {RUN}"),
@@ -119,7 +142,7 @@ def test_wrong_words_get_the_right_ones(here: Path, line: str, wanted: str) -> N
         (2, "train last", "bpnet train --resume last"),
         (2, f"gradcheck {RUN}", f"bpnet gradcheck {RUN}/config.ini"),
         (2, "trace last", f"bpnet trace {RUN}/config.ini"),
-        (2, "train --config .", "bpnet train tiny.ini"),
+        (2, "train --config .", "bpnet train --config tiny.ini"),
         (2, "train --config pictures", "choose one from the list of bpnet presets"),
         (3, "predict tiny.ini", f"bpnet predict --checkpoint {OLD} PICTURE"),
         (3, "predict lenet5", "bpnet train lenet5"),
@@ -174,6 +197,23 @@ def test_kinds_are_told_apart(place: Path) -> None:
     assert kind_of("a\0b") is None
 
 
+def test_usage_and_choices_are_told_in_whole_lines(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    for words in (["nothing"], ["completion"], ["train", "mlp", "--nothing"]):
+        assert "\\" not in fail(2, *words)
+
+
+def test_a_word_between_runs_and_a_run_is_no_folder(here: Path) -> None:
+    assert "No such command 'show'" in fail(2, "runs", "show", "last")
+    assert "there is no folder of runs here" in fail(4, "runs", "gone", "--finished")
+
+
+def test_an_option_is_no_path_to_be_checked(here: Path) -> None:
+    assert "check the path" not in fail(2, "export", "digits", "-o", "a.foo")
+
+
 def test_hostile_words_are_written_out(here: Path) -> None:
     message = fail(2, "a\x1b[2J\nError: none")
     assert "\x1b" not in message
@@ -186,4 +226,10 @@ def test_names_of_commands_lead_to_commands() -> None:
     for name in OTHER_COMMANDS.values():
         assert name.split()[0] in (*COMMANDS, "--version")
     assert set(OTHER_COMMANDS).isdisjoint(COMMANDS)
-    assert set(TAKES) - {"export"} <= set(COMMANDS)
+    assert {name.split()[0] for name in TAKES} <= set(COMMANDS)
+    for group, names in OTHER_SUBCOMMANDS.items():
+        found = find_command(group)
+        assert isinstance(found, click.Group)
+        known = found.commands
+        assert set(names.values()) <= set(known)
+        assert set(names).isdisjoint(known)

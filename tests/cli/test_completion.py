@@ -59,6 +59,11 @@ def offered(monkeypatch: pytest.MonkeyPatch, *words: str) -> set[str]:
     [
         (["tr"], {"train", "trace"}),
         (["data", "fe"], {"fetch"}),
+        (["runs", ""], {"compare", "export", "note", "data/", "pictures/", "runs/"}),
+        (["runs", "c"], {"compare"}),
+        (["runs", "--so"], {"--sort"}),
+        (["runs", "--finished", "r"], {"runs/"}),
+        (["runs", "--sort", "te"], {"test"}),
         (["train", "--res"], {"--resume"}),
         (["train", "mlp"], {"mlp", "mlp-deep", "mlp800"}),
         (["train", "--config", "two"], {"two-layer", "two-paths"}),

@@ -12,6 +12,7 @@ from bpnet.config.loading import load_config
 from bpnet.config.other_names import setting_readers
 from bpnet.config.settings import Config
 from bpnet.nn.registry import layer_types
+from tests.helpers.streams import call_in
 from tests.helpers.tiny import fail, succeed
 
 
@@ -34,6 +35,11 @@ def test_without_a_name_all_defaults_are_shown(tmp_path: Path) -> None:
     path = tmp_path / "my.ini"
     path.write_text(succeed("config").out, encoding="utf-8")
     assert load_config(str(path)) == Config()
+
+
+def test_a_dash_stands_for_standard_output(here: Path) -> None:
+    assert succeed("config", "mlp", "-o", "-").out == succeed("config", "mlp").out
+    assert not Path("-").exists()
 
 
 def test_a_file_is_written_and_nothing_replaced(here: Path) -> None:
@@ -60,9 +66,19 @@ def test_what_a_console_writes_in_its_own_encoding_is_read(
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
     assert run(["config", "mlp"], debug=False) == 0
+    assert b"784-128-10" in written.getvalue()  # no sign became a question mark
     path = tmp_path / "my.ini"
     path.write_bytes(written.getvalue())
     assert load_config(str(path)) == load_config("mlp")
+
+
+def test_names_that_another_encoding_loses_are_told(here: Path) -> None:
+    Path("kana.ini").write_text(
+        "[data]\nclass_names = ア, イ, 2, 3, 4, 5, 6, 7, 8, 9\n", encoding="utf-8"
+    )
+    assert "-o keeps them" in call_in("cp437", "config", "kana.ini").err
+    assert call_in("utf-8", "config", "kana.ini").err == ""
+    assert call_in("cp437", "config", "mlp").err == ""
 
 
 @pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF8])

@@ -40,6 +40,14 @@ EXAMPLES = [line for _, one in commands() if isinstance(one, BpnetCommand) for l
 RUNNING = [line for line in EXAMPLES if line.split()[0] in QUICK and "last" not in line.split()]
 
 
+def test_usage_breaks_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert succeed("train", "--help").out.startswith(
+        "Usage: bpnet train [OPTIONS]\n  [FILE|PRESET|EXAMPLE]\n"
+    )
+    assert "Usage: bpnet runs [FOLDER] [OPTIONS]\n       bpnet runs" in succeed("runs", "-h").out
+
+
 def test_commands_stand_in_groups() -> None:
     text = succeed("--help").out
     for title, names in GROUPS.items():

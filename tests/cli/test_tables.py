@@ -84,6 +84,34 @@ def test_a_table_fits_and_no_number_breaks(width: int) -> None:
             assert set(cell.split()) <= set(words)
 
 
+def test_columns_that_can_be_spared_are_left_out_where_there_is_no_room() -> None:
+    table = Table(
+        ("name", "score", "size"), [("a-long-name", "12.5", "1234567")], (1, 2), spare=(2,)
+    )
+    assert drawn(table, 26, bold=False) == [
+        "name        score    size",
+        "a-long-name  12.5 1234567",
+    ]
+    assert drawn(table, 20, bold=False) == [
+        "name         score",
+        "a-long-name   12.5",
+        "",
+        "no room for: size",
+    ]
+    paragraph = drawn(table, 16, bold=False)
+    assert paragraph == ["a-long-name", "  score: 12.5", "  size: 1234567"]
+    assert "size" in plain_lines(table)[0]
+
+
+def test_wide_characters_take_two_columns() -> None:
+    table = Table(("class", "count"), [("表示", "1"), ("e\u0301te\u0301", "22")], right=(1,))
+    wanted = ["class  count", "表示       1", "e\u0301te\u0301       22"]
+    assert plain_lines(table) == wanted
+    assert drawn(table, 40, bold=False) == wanted
+    narrow = drawn(Table(("", "x"), [("表示 数字", "1")]), 8, bold=False)
+    assert narrow == ["       x", "表示   1", "数字"]
+
+
 def test_where_columns_do_not_fit_rows_are_paragraphs() -> None:
     assert drawn(TABLE, 20, bold=False)[:4] == [
         "1.linear",
@@ -123,7 +151,13 @@ def test_commands_show_tables_on_narrow_terminals(
     monkeypatch.setenv("NO_COLOR", "1")
     from bpnet.cli.main import run
 
-    for words in (["summary", "lenet5"], ["presets"], ["config", "--explain", "schedule"]):
+    for words in (
+        ["summary", "lenet5"],
+        ["presets"],
+        ["config", "--explain", "schedule"],
+        ["config", "--explain", "conv"],
+        ["config", "--explain", "optimizer.name"],
+    ):
         terminal.seek(0)
         terminal.truncate()
         with redirect_stdout(terminal):

@@ -91,6 +91,7 @@ def test_names_of_other_tools_are_told_what_they_are_here() -> None:
     found = explain("lr")
     assert [one.name for one in found.settings] == ["optimizer.learning_rate"]
     assert found.note == "lr is optimizer.learning_rate here"
+    assert explain("Adam").note == "Adam is optimizer.name=adam here"
 
 
 @pytest.mark.parametrize(
