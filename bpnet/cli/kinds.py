@@ -30,6 +30,8 @@ TAKES = {  # commands, and the kinds of words for which they are made
     "verify-run": (RUN,),
     "predict": (PICTURE,),
     "export": A_CHECKPOINT,
+    "import": (CHECKPOINT,),  # or what has the same end
+    "data": (CHECKPOINT, PICTURE),  # `data import` reads arrays and pictures
 }
 OPTION_TAKES = {
     "--config": A_CONFIG,

@@ -155,6 +155,10 @@ def test_a_good_word_is_left_alone(place: Path) -> None:
     (place / "broken.npz").write_bytes(b"no archive")
     message = fail(4, "eval", "broken.npz")
     assert "found: a checkpoint" not in message
+    for command in ("import", "data import"):
+        message = call(*command.split(), "broken.npz").err
+        assert "broken.npz" in message
+        assert "found: a checkpoint" not in message
     (place / "wrong.ini").write_text("[train]\nepochs = none\n")
     assert "try" not in fail(2, "train", "wrong.ini")
 
