@@ -183,10 +183,15 @@ def _of_seed(wanted: Wanted, seed: int, run_dir: Path) -> Wanted:
 
 
 def _trained(wanted: Wanted, extras: Extras) -> dict[str, Any]:
-    """Train a run, or go on with it, unless it is finished; return its row, as in `bpnet runs`."""
+    """Train a run, or go on with it, unless it is finished; return its row, as in `bpnet runs`.
+
+    A finished run whose small files are damaged is scored again, which writes them anew.
+
+    Raises:
+        CheckpointError: what was trained cannot be read.
+    """
     from bpnet.cli.train_run import train_run, write_run_page
-    from bpnet.model.run_files import RESULT
-    from bpnet.runs.entry import read_entry
+    from bpnet.runs.entry import FINISHED, read_entry
     from bpnet.runs.listing import is_run
     from bpnet.runs.table import row_of
 
@@ -194,16 +199,20 @@ def _trained(wanted: Wanted, extras: Extras) -> dict[str, Any]:
     assert run_dir is not None
     if is_run(run_dir):
         _demand_same_settings(wanted, run_dir)
-        if (run_dir / RESULT).is_file():
+        run = read_entry(run_dir, run_dir.name)
+        if run.state == FINISHED and "test_loss" in run.scores:
             note(f"finished before, in {run_dir}")
-            return row_of(read_entry(run_dir, run_dir.name))
+            return row_of(run)
         wanted = dataclasses.replace(
             wanted, source=None, overrides=(), weights=None, epochs=None, resume=run_dir
         )
     train_run(wanted, extras)
     if extras.report:
         note(f"report: {write_run_page(run_dir, wanted.data_dir)}")
-    return row_of(read_entry(run_dir, run_dir.name))
+    run = read_entry(run_dir, run_dir.name)
+    if run.state != FINISHED:
+        raise CheckpointError("the run cannot be read", where=run_dir, found=run.problem)
+    return row_of(run)
 
 
 def _demand_same_settings(wanted: Wanted, run_dir: Path) -> None:

@@ -83,6 +83,28 @@ def test_finished_seeds_are_not_trained_again_and_more_can_be_added(here: Path) 
     assert json.loads(succeed("runs", "study", "--json").out)["left_out"] == 0
 
 
+@pytest.mark.parametrize("file", ["metrics.jsonl", "result.json", "environment.json"])
+@pytest.mark.parametrize("content", ["{", "{}", '{"test_loss": null}'])
+def test_a_damaged_file_of_a_finished_seed_is_written_anew(
+    here: Path, file: str, content: str
+) -> None:
+    words = (TINY, "--epochs", 1, "--run-dir", "study", "--seeds", "1-2")
+    first = trained(*words)
+    (here / "study" / "seed1" / file).write_text(content, encoding="utf-8")
+    again = trained(*words)
+    assert again["test_loss"] == first["test_loss"]
+    assert again["runs"][0]["validation_accuracy"] == first["runs"][0]["validation_accuracy"]
+
+
+def test_a_seed_that_cannot_be_read_is_an_error(here: Path) -> None:
+    words = (TINY, "--epochs", 1, "--run-dir", "study", "--seeds", "1-2")
+    trained(*words)
+    (here / "study" / "seed1" / "note.txt").write_bytes(b"\xff")
+    message = fail(4, "train", *words)
+    assert "seed1" in message
+    assert "the run's note.txt cannot be read" in message
+
+
 def test_an_interruption_keeps_what_is_finished_and_tells_how_to_go_on(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
