@@ -44,11 +44,11 @@ def load(checkpoint: Place = SHIPPED) -> Model:
 
     Args:
         checkpoint: a checkpoint, a run directory (of which the best one is taken), `last` for the
-            newest run below `runs`, or `digits` for the weights that ship with bpnet.
+            newest run below `runs`, `best` for the best one, or `digits` for the weights that ship
+            with bpnet.
 
     Raises:
         CheckpointError: there is none, or it is damaged.
-        ConfigError: `last` was asked for, and there is no run yet.
     """
     opened = open_checkpoint(named_place(Path(checkpoint)))
     for warning in opened.warnings:
