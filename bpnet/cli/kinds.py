@@ -31,7 +31,7 @@ TAKES = {  # commands, and the kinds of words for which they are made
     "predict": (PICTURE,),
     "export": A_CHECKPOINT,
     "import": (CHECKPOINT,),  # or what has the same end
-    "data": (CHECKPOINT, PICTURE),  # `data import` reads arrays and pictures
+    "data": (CHECKPOINT,),  # likewise
 }
 OPTION_TAKES = {
     "--config": A_CONFIG,
