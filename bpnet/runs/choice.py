@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bpnet.disk import DIRECTORY, FILE, what_is_at
+from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.errors import CheckpointError
-from bpnet.model.run_files import BEST, LAST
+from bpnet.model.run_files import last_written
 from bpnet.runs.entry import FINISHED, RunEntry
 from bpnet.runs.listing import list_runs, run_directories
 
@@ -31,12 +31,6 @@ def newest_run(folder: Path) -> Path:
             hint="train a network first, or name a run directory",
         )
     return max(written, key=lambda path: written[path])
-
-
-def last_written(run_dir: Path) -> int:
-    """Return when the newest checkpoint of a run was written, in nanoseconds; 0 without any."""
-    paths = [run_dir / name for name in (LAST, BEST)]
-    return max([path.stat().st_mtime_ns for path in paths if what_is_at(path) == FILE], default=0)
 
 
 @dataclass(frozen=True)

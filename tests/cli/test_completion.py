@@ -63,7 +63,7 @@ def offered(monkeypatch: pytest.MonkeyPatch, *words: str) -> set[str]:
         (["train", "mlp"], {"mlp", "mlp-deep", "mlp800"}),
         (["train", "--config", "two"], {"two-layer", "two-paths"}),
         (["train", "ti"], {"tiny", "tiny.ini"}),
-        (["train", "--resume", ""], {"last", "digits", RUN, "data/", "pictures/", "runs/"}),
+        (["train", "--resume", ""], {"last", "best", "digits", RUN, "data/", "pictures/", "runs/"}),
         (["eval", "runs/m"], {RUN}),
         (["eval", f"{RUN}/"], {f"{RUN}/last.npz"}),
         (["summary", "l"], {"last", "lenet5"}),
