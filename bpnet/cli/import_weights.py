@@ -12,7 +12,7 @@ from bpnet.cli import options
 from bpnet.cli.command import BpnetCommand
 from bpnet.cli.output import note, show, show_json
 from bpnet.disk import DIRECTORY, reason, remedy, what_is_at
-from bpnet.errors import CheckpointError
+from bpnet.errors import CheckpointError, ConfigError
 from bpnet.files import demand_place
 from bpnet.model.run_files import BEST, RUN_FILES
 
@@ -144,9 +144,12 @@ def place_of(file: Path, output: Path | None) -> Path:
     """Return where the checkpoint goes, where there must be nothing yet.
 
     Raises:
+        ConfigError: the name is that of a file of another kind.
         CheckpointError: there is something.
         DataError: nothing can be there.
     """
+    if output is not None and what_is_at(output) != DIRECTORY:
+        _demand_checkpoint_name(output)
     if output is None:
         path = Path(file.stem + SUFFIX)
         path = path if file.suffix.lower() != SUFFIX else Path(f"{file.stem}-imported{SUFFIX}")
@@ -165,6 +168,21 @@ def place_of(file: Path, output: Path | None) -> Path:
     if output is not None and what_is_at(output) != DIRECTORY:
         demand_place(output, "checkpoint")
     return path
+
+
+def _demand_checkpoint_name(output: Path) -> None:
+    """Make sure that a name is not meant for a file of another kind."""
+    from bpnet.export.formats import INSTEAD, SUFFIXES
+
+    others = ({*SUFFIXES, *INSTEAD} | {".ini"}) - {"", SUFFIX}
+    if output.suffix.lower() in others or str(output) == "-":
+        raise ConfigError(
+            "an import makes a checkpoint",
+            where="-o",
+            expected=f"a name that ends in {SUFFIX}, or a directory's",
+            found=output,
+            hint="`bpnet export` writes that checkpoint in other formats",
+        )
 
 
 def make_folder(path: Path, output: Path | None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from bpnet.disk import DIRECTORY, FILE, NOTHING, what_is_at
 from bpnet.library import opening
 from bpnet.library.opening import BEST_RUN, NEWEST
-from bpnet.model.run_files import BEST, CONFIG, LAST
+from bpnet.model.run_files import CONFIG, last_written
 
 PRESET, CONFIG_FILE, CONFIGS = "a preset", "a config", "a folder of configs"
 CHECKPOINT, RUN, RUNS = "a checkpoint", "a run", "a folder of runs"
@@ -32,6 +32,8 @@ TAKES = {  # commands, and the kinds of words for which they are made
     "export": A_CHECKPOINT,
     "runs compare": (RUN,),
     "runs note": (RUN,),
+    "import": (CHECKPOINT,),  # or what has the same end
+    "data": (CHECKPOINT,),  # likewise
 }
 OPTION_TAKES = {
     "--config": A_CONFIG,
@@ -55,24 +57,31 @@ def kind_of(word: str) -> str | None:
         kinds = {".npz": CHECKPOINT, ".ini": CONFIG_FILE} | dict.fromkeys(PICTURE_SUFFIXES, PICTURE)
         return kinds.get(suffix)
     if found == DIRECTORY:
-        if is_run(path):
+        if last_written(path):
             return RUN
-        return RUNS if runs_in(path) else CONFIGS if configs_in(path) else None
+        runs = runs_in(path)
+        if configs_in(path) and all(run.parent != path for run in runs):
+            return CONFIGS
+        return RUNS if runs else None
     if word in preset_paths() | example_paths():
         return PRESET
     return DATASET if word in DATASETS else None
 
 
-def is_run(path: Path) -> bool:
-    """Return whether a folder holds a checkpoint of a run."""
-    return any(what_is_at(path / name) == FILE for name in (BEST, LAST))
-
-
 def runs_in(folder: Path) -> list[Path]:
-    """Return the runs in a folder, the newest first."""
+    """Return the runs in a folder, or in folders within it as `--seeds` makes; the newest first."""
+    written = {
+        run: time
+        for path in _folders_in(folder)
+        for run in ([path] if last_written(path) else _folders_in(path))
+        if (time := last_written(run))
+    }
+    return sorted(written, key=lambda run: written[run], reverse=True)
+
+
+def _folders_in(folder: Path) -> list[Path]:
     try:
-        found = [path for path in folder.iterdir() if path.is_dir() and is_run(path)]
-        return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        return [path for path in folder.iterdir() if path.is_dir()]
     except OSError:
         return []
 

@@ -28,7 +28,7 @@ def show_seeds(
             str(run["seed"]),
             _percent(run["validation_accuracy"]),
             _percent(run["test_accuracy"]),
-            f"{run['test_loss']:.6g}",
+            _loss(run["test_loss"]),
             str(run["epochs"]),
             duration(run["seconds"]),
         ]
@@ -49,11 +49,17 @@ def show_seeds(
 def score_text(run: dict[str, Any]) -> str:
     """Return the test score of a run in words."""
     accuracy = run["test_accuracy"]
-    return f"loss {run['test_loss']:.6g}" if accuracy is None else f"accuracy {percent(accuracy)}"
+    return (
+        f"loss {_loss(run['test_loss'])}" if accuracy is None else f"accuracy {percent(accuracy)}"
+    )
 
 
 def _percent(fraction: float | None) -> str:
     return "–" if fraction is None else percent(fraction)
+
+
+def _loss(loss: float | None) -> str:
+    return "–" if loss is None else f"{loss:.6g}"
 
 
 def spread_text(spread: Spread, factor: float, form: str, unit: str) -> str:

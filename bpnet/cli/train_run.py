@@ -75,6 +75,20 @@ class Extras:
         if self.events is not None:
             demand_events(self.events, wanted.run_dir, resumes=wanted.resume is not None)
 
+    def are_with(self, run_dir: Path) -> bool:
+        """Return whether a run has all of it."""
+        from bpnet.cli.report import PAGE
+        from bpnet.model.run_files import METRICS_TABLE
+        from bpnet.runs.events import event_files
+        from bpnet.runs.note import check_note, read_note
+
+        return (
+            (self.note is None or read_note(run_dir) == (check_note(self.note) or None))
+            and (not self.table or (run_dir / METRICS_TABLE).is_file())
+            and (self.events is None or bool(event_files(self.events / run_dir.name)))
+            and (not self.report or (run_dir / PAGE).is_file())
+        )
+
 
 class Trained(NamedTuple):
     """Hold a finished run.

@@ -101,11 +101,15 @@ def _train_all(
         extras = dataclasses.replace(extras, events=extras.events / folder.name)
     runs: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
+    wanted_of = {seed: _of_seed(wanted, seed, folder / f"seed{seed}") for seed in seeds}
+    for one in wanted_of.values():
+        if not _is_begun(one):
+            extras.demand(one)
     for place, seed in enumerate(seeds, start=1):
         run_dir = folder / f"seed{seed}"
         note(f"seed {seed} ({place} of {len(seeds)})")
         try:
-            runs.append(_trained(_of_seed(wanted, seed, run_dir), extras))
+            runs.append(_trained(wanted_of[seed], extras))
             note(f"seed {seed}: test {score_text(runs[-1])}")
         except DivergedError as error:
             note(f"seed {seed}: {error.what} ({error.parts['where']}); the others go on")
@@ -182,28 +186,43 @@ def _of_seed(wanted: Wanted, seed: int, run_dir: Path) -> Wanted:
     return dataclasses.replace(wanted, overrides=overrides, run_dir=run_dir)
 
 
-def _trained(wanted: Wanted, extras: Extras) -> dict[str, Any]:
-    """Train a run, or go on with it, unless it is finished; return its row, as in `bpnet runs`."""
-    from bpnet.cli.train_run import train_run, write_run_page
-    from bpnet.model.run_files import RESULT
-    from bpnet.runs.entry import read_entry
+def _is_begun(wanted: Wanted) -> bool:
     from bpnet.runs.listing import is_run
+
+    return wanted.run_dir is not None and is_run(wanted.run_dir)
+
+
+def _trained(wanted: Wanted, extras: Extras) -> dict[str, Any]:
+    """Train a run, or go on with it, unless it is finished; return its row, as in `bpnet runs`.
+
+    A finished run is scored again where small files of it are damaged, or wanted and missing.
+
+    Raises:
+        CheckpointError: what was trained cannot be read.
+    """
+    from bpnet.cli.train_run import train_run, write_run_page
+    from bpnet.runs.entry import FINISHED, read_entry
     from bpnet.runs.table import row_of
 
     run_dir = wanted.run_dir
     assert run_dir is not None
-    if is_run(run_dir):
+    if _is_begun(wanted):
         _demand_same_settings(wanted, run_dir)
-        if (run_dir / RESULT).is_file():
+        run = read_entry(run_dir, run_dir.name)
+        is_scored = run.state == FINISHED and "test_loss" in run.scores
+        if is_scored and extras.are_with(run_dir):
             note(f"finished before, in {run_dir}")
-            return row_of(read_entry(run_dir, run_dir.name))
+            return row_of(run)
         wanted = dataclasses.replace(
             wanted, source=None, overrides=(), weights=None, epochs=None, resume=run_dir
         )
     train_run(wanted, extras)
     if extras.report:
         note(f"report: {write_run_page(run_dir, wanted.data_dir)}")
-    return row_of(read_entry(run_dir, run_dir.name))
+    run = read_entry(run_dir, run_dir.name)
+    if run.state != FINISHED:
+        raise CheckpointError("the run cannot be read", where=run_dir, found=run.problem)
+    return row_of(run)
 
 
 def _demand_same_settings(wanted: Wanted, run_dir: Path) -> None:

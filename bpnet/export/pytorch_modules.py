@@ -41,6 +41,8 @@ def loading_code(model: Model, file: str) -> str:
         f"network.load_state_dict(load_file({json.dumps(file, ensure_ascii=False)}))",
         f"network.eval()  # inputs: {normalization.scale!r} * stored + {normalization.offset!r}",
     ]
+    if model.temperature is not None:
+        lines.append(f"# probabilities: softmax(outputs / {model.temperature!r})")
     return "\n".join(lines)
 
 

@@ -47,7 +47,8 @@ def open_textbook(path: Path) -> Iterator[Weights]:
     except RecordError as error:
         raise unreadable(path, f"bpnet's metadata: {error.expected}", error.found) from None
     cost = document.get("cost")
-    config = _config(sizes, PRESETS[cost]) if cost in PRESETS else None
+    preset = PRESETS.get(cost) if isinstance(cost, str) else None
+    config = None if preset is None else _config(sizes, preset)
     forms = {name: form_of(array) for name, array in arrays.items()}
     yield Weights(path, forms, arrays.__getitem__, in_order=True, record=record, config=config)
 
@@ -64,7 +65,7 @@ def _document(path: Path) -> dict[str, Any]:
         expected = f"at most {LARGEST >> 20} MB with {MOST_VALUES:,} values"
         raise unreadable(path, expected, "more", "save large networks as .safetensors or .npz")
     try:
-        document = json.loads(content.decode(), parse_constant=_refuse)
+        document = json.loads(content.decode("utf-8-sig"), parse_constant=_refuse)
     except RecursionError:
         raise unreadable(path, EXPECTED, "values nested too deeply") from None
     except ValueError as error:

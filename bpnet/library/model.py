@@ -49,7 +49,6 @@ def load(checkpoint: Place = SHIPPED) -> Model:
 
     Raises:
         CheckpointError: there is none, or it is damaged.
-        ConfigError: `last` was asked for, and there is no run yet.
     """
     opened = open_checkpoint(named_place(Path(checkpoint)))
     for warning in opened.warnings:

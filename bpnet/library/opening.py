@@ -29,7 +29,7 @@ def named_place(path: Path, tell: Tell = str) -> Path:
         tell: receives which run is the best, and why.
 
     Raises:
-        ConfigError: there is no such run yet.
+        CheckpointError: there is no such run yet.
     """
     if path.name not in (NEWEST, BEST_RUN, SHIPPED) or what_is_at(path) != NOTHING:
         return path

@@ -21,6 +21,12 @@ ASSETS = Path(__file__).parent.parent / "assets"
 WEIGHTS = ASSETS / "digits.npz"  # those that `predict` uses by default
 
 
+def last_written(run_dir: Path) -> int:
+    """Return when the newest checkpoint of a run was written, in nanoseconds; 0 without any."""
+    paths = [run_dir / name for name in (LAST, BEST)]
+    return max([path.stat().st_mtime_ns for path in paths if what_is_at(path) == FILE], default=0)
+
+
 def checkpoint_path(path: Path, preferred: str = BEST) -> Path:
     """Return the checkpoint of that path; of a run directory, the preferred one.
 
@@ -35,7 +41,7 @@ def checkpoint_path(path: Path, preferred: str = BEST) -> Path:
     raise CheckpointError(
         "the directory holds no checkpoint",
         where=path,
-        expected=f"{BEST} or {LAST}",
+        expected=" or ".join(dict.fromkeys((preferred, LAST))),
         hint="give a run directory of `bpnet train`",
     )
 

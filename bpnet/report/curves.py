@@ -56,7 +56,7 @@ class History:
     @property
     def epochs(self) -> list[int]:
         """Return the numbers of the epochs."""
-        return [record["epoch"] for record in self.records]
+        return [int(record["epoch"]) for record in self.records]
 
     def values(self, metric: str) -> list[float]:
         """Return one number per epoch."""

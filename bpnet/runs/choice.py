@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bpnet.disk import DIRECTORY, FILE, what_is_at
-from bpnet.errors import ConfigError
-from bpnet.model.run_files import BEST, LAST
+from bpnet.disk import DIRECTORY, what_is_at
+from bpnet.errors import CheckpointError
+from bpnet.model.run_files import last_written
 from bpnet.runs.entry import FINISHED, RunEntry
 from bpnet.runs.listing import list_runs, run_directories
 
@@ -20,23 +20,17 @@ def newest_run(folder: Path) -> Path:
     """Return the run directory below a folder whose checkpoint was written last.
 
     Raises:
-        ConfigError: there is none.
+        CheckpointError: there is none.
     """
     written = {path: time for path in run_directories(folder) if (time := last_written(path))}
     if not written:
-        raise ConfigError(
+        raise CheckpointError(
             "there is no run yet",
             where=folder.absolute(),
             expected="a run directory of `bpnet train` in this folder",
             hint="train a network first, or name a run directory",
         )
     return max(written, key=lambda path: written[path])
-
-
-def last_written(run_dir: Path) -> int:
-    """Return when the newest checkpoint of a run was written, in nanoseconds; 0 without any."""
-    paths = [run_dir / name for name in (LAST, BEST)]
-    return max([path.stat().st_mtime_ns for path in paths if what_is_at(path) == FILE], default=0)
 
 
 @dataclass(frozen=True)
@@ -86,13 +80,13 @@ def best_run(folder: Path) -> Best:
     that is chosen by its test score no longer has an honest one.
 
     Raises:
-        ConfigError: there is no finished run with a score.
+        CheckpointError: there is no finished run with a score.
     """
     found = list_runs(folder).runs if what_is_at(folder) == DIRECTORY else []
     runs = [run for run in found if run.state == FINISHED and last_written(run.path)]
     scored = [run for run in runs if _value(run, VALIDATION) or _value(run, TEST)]
     if not scored:
-        raise ConfigError(
+        raise CheckpointError(
             "there is no finished run with a score yet",
             where=folder.absolute(),
             expected="a run that `bpnet train` has finished, in this folder",

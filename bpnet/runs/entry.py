@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -195,9 +195,16 @@ def _origin(path: Path, environment: Record) -> dict[str, Any]:
             began = datetime.fromisoformat(started)
         elif named:
             began = datetime.strptime(named[2], CLOCK)
-    with suppress(OverflowError):
-        began = began and began.astimezone()
+    began = began and _local(began)
     return {"config": config, "started": began and began.isoformat(timespec="seconds")}
+
+
+def _local(time: datetime) -> datetime | None:
+    """Return a time with the local offset; None beyond what the calendar can convert."""
+    try:
+        return time.astimezone(UTC).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _outcome(history: Sequence[Record], result: Record) -> dict[str, Any]:

@@ -19,13 +19,15 @@ def read_seeds(text: str) -> list[int]:
     """Return the seeds that a text such as `1-5`, `101-110` or `1,3,7-9` names, in its order.
 
     Raises:
-        ConfigError: it names none, one twice, or too many.
+        ConfigError: it names none, one twice, one that is too large, or too many.
     """
     seeds: list[int] = []
     for part in text.split(","):
         match = PART.fullmatch(part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if not first <= last <= LARGEST_SEED:
+        if last > LARGEST_SEED:
+            raise _not_understood(text, f"a seed is at most {LARGEST_SEED:,}")
+        if first > last:
             raise _not_understood(text, f"neither a seed nor a range: {part.strip() or 'nothing'}")
         if last - first >= MOST_SEEDS - len(seeds):
             raise _not_understood(text, f"there may be at most {MOST_SEEDS:,} seeds")

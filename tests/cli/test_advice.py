@@ -167,6 +167,18 @@ def test_runs_in_a_folder_are_listed(place: Path) -> None:
     assert f"found: a folder of runs: {RUN}, {OLD}\n" in message
 
 
+def test_runs_of_several_seeds_are_found_in_their_folder(place: Path) -> None:
+    (place / "study").mkdir()
+    (place / "runs").rename(place / "study" / "tiny-20261130-120000")
+    message = fail(4, "eval", "study")
+    assert (
+        f"found: a folder of runs: {Path('study/tiny-20261130-120000', Path(RUN).name)}, "
+        in message
+    )
+    (place / "study").rename(place / "runs")
+    assert told(2, "trace last").endswith(f"{Path(RUN).name}/config.ini")
+
+
 def test_what_is_told_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for code, line in ((4, "eval runs"), (4, "eval mlp"), (3, f"predict {RUN}")):
         words = shlex.split(told(code, line))
@@ -178,6 +190,10 @@ def test_a_good_word_is_left_alone(place: Path) -> None:
     (place / "broken.npz").write_bytes(b"no archive")
     message = fail(4, "eval", "broken.npz")
     assert "found: a checkpoint" not in message
+    for command in ("import", "data import"):
+        message = call(*command.split(), "broken.npz").err
+        assert "broken.npz" in message
+        assert "found: a checkpoint" not in message
     (place / "wrong.ini").write_text("[train]\nepochs = none\n")
     assert "try" not in fail(2, "train", "wrong.ini")
 

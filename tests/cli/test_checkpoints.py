@@ -132,7 +132,7 @@ def test_last_names_the_newest_run(two_runs: Path, here: Path) -> None:
 
 
 def test_last_before_any_run(here: Path) -> None:
-    assert "there is no run yet" in fail(2, "eval", "last")
+    assert "there is no run yet" in fail(4, "eval", "last")
 
 
 def test_digits_names_the_shipped_weights(here: Path) -> None:

@@ -132,5 +132,8 @@ def test_options_that_do_not_fit_are_refused(weights: Path) -> None:
         assert "greys from 0 to 1" in fail(2, "import", "net.npz", *linear, *moments)
     assert "name one with --config" in fail(2, "import", "net.npz", "--set", "train.epochs=1")
     assert "which network they belong to" in fail(2, "import", "net.npz")
+    for place in ("net.json", "net.safetensors", "net.pt", "-"):
+        message = fail(2, "import", "net.npz", *linear, "-o", place)
+        assert "a name that ends in .npz, or a directory's" in message
     assert "do not fit the network" in fail(4, "import", "net.npz", "--config", "mlp")
     assert sorted(path.name for path in Path().iterdir()) == ["linear.ini", "net.npz"]

@@ -304,8 +304,8 @@ def test_names_within_another_folder_stand_for_its_runs(trained: Path, here: Pat
     assert said["checkpoint"] == str(here / "study" / "good" / "best.npz")
     said = json.loads(succeed("eval", "study/last", "--json").out)
     assert said["checkpoint"] == str(here / "study" / "poor" / "best.npz")
-    assert "there is no run yet" in fail(2, "eval", "last")
-    assert "no finished run with a score" in fail(2, "eval", "best")
+    assert "there is no run yet" in fail(4, "eval", "last")
+    assert "no finished run with a score" in fail(4, "eval", "best")
     assert "there is no checkpoint here" in fail(4, "eval", "study/good/best")
     assert "there is no checkpoint here" in fail(4, "eval", "nowhere/last")
 

@@ -83,6 +83,50 @@ def test_finished_seeds_are_not_trained_again_and_more_can_be_added(here: Path) 
     assert json.loads(succeed("runs", "study", "--json").out)["left_out"] == 0
 
 
+@pytest.mark.parametrize("file", ["metrics.jsonl", "result.json", "environment.json"])
+@pytest.mark.parametrize("content", ["{", "{}", '{"test_loss": null}'])
+def test_a_damaged_file_of_a_finished_seed_is_written_anew(
+    here: Path, file: str, content: str
+) -> None:
+    words = (TINY, "--epochs", 1, "--run-dir", "study", "--seeds", "1-2")
+    first = trained(*words)
+    (here / "study" / "seed1" / file).write_text(content, encoding="utf-8")
+    again = trained(*words)
+    assert again["test_loss"] == first["test_loss"]
+    assert again["runs"][0]["validation_accuracy"] == first["runs"][0]["validation_accuracy"]
+
+
+def test_what_is_wanted_besides_is_written_of_finished_seeds_too(here: Path) -> None:
+    pytest.importorskip("tensorboardX", reason="writes event files: pip install tensorboardX")
+    words = (TINY, "--epochs", 1, "--run-dir", "study", "--seeds", "1-2")
+    trained(*words)
+    wanted = ("--note", "again", "--csv", "--tensorboard", "curves")
+    found = trained(*words, *wanted)
+    assert [run["note"] for run in found["runs"]] == ["again"] * 2
+    for seed in ("seed1", "seed2"):
+        assert (here / "study" / seed / "metrics.csv").is_file()
+        assert len(list((here / "curves" / "study" / seed).iterdir())) == 1
+    assert "finished before" in succeed("train", *words, *wanted).err
+
+
+def test_curves_of_other_seeds_are_not_mixed_with(here: Path) -> None:
+    pytest.importorskip("tensorboardX", reason="writes event files: pip install tensorboardX")
+    words = (TINY, "--epochs", 1, "--run-dir", "study", "--tensorboard", "curves", "--seeds")
+    trained(*words, "2")
+    (here / "study").rename(here / "old")
+    assert "curves of another run" in fail(4, "train", *words, "1-2")
+    assert not (here / "study").exists()
+
+
+def test_a_seed_that_cannot_be_read_is_an_error(here: Path) -> None:
+    words = (TINY, "--epochs", 1, "--run-dir", "study", "--seeds", "1-2")
+    trained(*words)
+    (here / "study" / "seed1" / "note.txt").write_bytes(b"\xff")
+    message = fail(4, "train", *words)
+    assert "seed1" in message
+    assert "the run's note.txt cannot be read" in message
+
+
 def test_an_interruption_keeps_what_is_finished_and_tells_how_to_go_on(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

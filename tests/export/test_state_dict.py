@@ -65,6 +65,11 @@ def test_the_lines_say_how_samples_become_inputs() -> None:
     assert 'load_file("it\'s.safetensors")' in code
 
 
+def test_the_lines_say_how_outputs_become_probabilities() -> None:
+    code = loading_code(random_model(NETS["softmax"], "mse", temperature=1.5), "net.safetensors")
+    assert code.endswith("\n# probabilities: softmax(outputs / 1.5)")
+
+
 def test_the_file_holds_its_own_instructions(tmp_path: Path) -> None:
     safetensors = pytest.importorskip("safetensors", reason="pip install safetensors")
     path = tmp_path / "net.safetensors"

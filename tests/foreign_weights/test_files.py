@@ -198,12 +198,18 @@ class TestTextbook:
     def test_damaged_ones_are_refused(self, tmp_path: Path, content: bytes, reason: str) -> None:
         assert reason in refused(tmp_path / "network.json", content)
 
-    def test_another_cost_needs_a_config(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("cost", ["LogLikelihood", ["QuadraticCost"], {}, None, 1])
+    def test_another_cost_needs_a_config(self, tmp_path: Path, cost: Any) -> None:
         path = tmp_path / "network.json"
-        path.write_bytes(textbook(cost="LogLikelihood"))
+        path.write_bytes(textbook(cost=cost))
         with pytest.raises(ConfigError, match="which network they belong to"):
             import_weights(path)
         assert import_weights(path, CONFIG).model.config.train.loss == "cross_entropy"
+
+    def test_a_mark_of_the_encoding_may_come_first(self, tmp_path: Path) -> None:
+        path = tmp_path / "network.json"
+        path.write_bytes(b"\xef\xbb\xbf" + textbook())
+        assert import_weights(path).names["2.bias"] == "0.bias"
 
     def test_its_own_exports_come_back_with_the_same_bits(self, tmp_path: Path) -> None:
         model = random_model("flatten | linear 3 | sigmoid", "quadratic", temperature=1.5)

@@ -278,6 +278,11 @@ def test_damaged_metrics_are_an_error(tmp_path: Path, line: str) -> None:
         read_history("a", write_run(tmp_path, line))
 
 
+def test_epochs_are_whole_numbers_however_they_are_written(tmp_path: Path) -> None:
+    history = read_history("a", write_run(tmp_path / "a", '{"epoch": 1.0, "train_loss": 2}'))
+    assert [str(epoch) for epoch in history.epochs] == ["1"]
+
+
 def test_a_directory_without_a_run_or_an_epoch_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"run directory of `bpnet train`"):
         read_history("a", tmp_path)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bpnet.errors import ConfigError
+from bpnet.errors import CheckpointError
 from bpnet.runs.choice import Best, best_run, newest_run
 from tests.helpers.run_folders import scored, write_run
 
@@ -22,9 +22,9 @@ def test_the_newest_is_the_one_written_last(tmp_path: Path) -> None:
 
 def test_without_a_run_there_is_none(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(ConfigError, match="no run yet"):
+        with pytest.raises(CheckpointError, match="no run yet"):
             newest_run(folder)
-    with pytest.raises(ConfigError, match="no finished run with a score"):
+    with pytest.raises(CheckpointError, match="no finished run with a score"):
         best_run(tmp_path)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bpnet.cli.runs_text import when
 from bpnet.locks import take_lock
 from bpnet.runs.entry import (
     DAMAGED,
@@ -17,6 +18,7 @@ from bpnet.runs.entry import (
     number_of,
     read_entry,
 )
+from bpnet.runs.listing import sort_runs
 from bpnet.training.run_dir import claimed_run_dir
 from tests.conftest import Run
 from tests.helpers.run_folders import epoch_record, scored, write_run
@@ -153,6 +155,14 @@ def test_odd_values_count_as_unknown(tmp_path: Path) -> None:
     assert [number_of(value) for value in (True, "1", 10**400, float("nan"), 2)] == [
         *(None, None, None, None, 2.0)
     ]
+
+
+@pytest.mark.parametrize("zone", ["-14:00", "+00:00", "+14:00"])
+@pytest.mark.parametrize("year", ["0001-01-01T00:00:00", "9999-12-31T23:59:59"])
+def test_times_at_the_ends_of_the_calendar_do_no_harm(tmp_path: Path, year: str, zone: str) -> None:
+    run = entry(write_run(tmp_path / "a", environment={"started": f"{year}{zone}"}))
+    assert when(run.started)
+    assert sort_runs([run, run], "started") == [run, run]
 
 
 def test_the_name_of_a_directory_tells_what_older_runs_did_not_write(tmp_path: Path) -> None:

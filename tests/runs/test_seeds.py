@@ -32,6 +32,11 @@ def test_what_names_no_seeds_is_refused(text: str) -> None:
         read_seeds(text)
 
 
+def test_the_largest_seed_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"a seed is at most: 9,223,372,036,854,775,807"):
+        read_seeds(f"1-{2**63}")
+
+
 def test_the_spread_is_that_of_the_textbook() -> None:
     spread = spread_of([2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0])
     assert spread is not None
