@@ -1,6 +1,8 @@
 """`bpnet.read`: the digits in pictures, as `bpnet predict` reads them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import bpnet
 from bpnet.model.run_files import ASSETS
 from tests.conftest import Run
 from tests.helpers.notebook import html_of
-from tests.helpers.tiny import succeed
+from tests.helpers.tiny import process_environment, succeed
 
 SEVEN, YEAR = ASSETS / "seven.jpg", ASSETS / "year.jpg"
 
@@ -45,6 +47,24 @@ def test_several_pictures_are_answered_with_a_list() -> None:
     assert [one.image for one in found][1:] == ["picture[1]", "picture[2]"]
     many = bpnet.read([SEVEN] * 5)
     assert [one.text for one in many] == ["7"] * 5
+
+
+SIDE_BY_SIDE = f"""
+from concurrent.futures import ThreadPoolExecutor
+import bpnet
+
+with ThreadPoolExecutor(4) as threads:
+    found = list(threads.map(bpnet.read, [[{str(SEVEN)!r}] * 6] * 4))
+print({{one.text for answers in found for one in answers}})
+"""
+
+
+def test_threads_of_a_program_may_read_side_by_side() -> None:
+    code = [sys.executable, "-c", SIDE_BY_SIDE]  # a new process, in which nothing is loaded yet
+    done = subprocess.run(
+        code, env=process_environment(), capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "{'7'}\n", done.stderr
 
 
 def test_a_doubtful_digit_has_a_reason() -> None:
