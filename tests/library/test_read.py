@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,10 +87,17 @@ def test_what_cannot_be_read_gets_advice(tmp_path: Path) -> None:
         bpnet.read(np.zeros((5, 28, 28), dtype=np.uint8))
     with pytest.raises(bpnet.DataError, match=r"nothing\.png"):
         bpnet.read([SEVEN, tmp_path / "nothing.png"])
-    with pytest.raises(bpnet.ConfigError, match="between 0 and 1"):
-        bpnet.read(SEVEN, min_probability=2)
-    with pytest.raises(bpnet.ConfigError, match="at least one class"):
-        bpnet.read(SEVEN, top=0)
+    for least in (2, -0.1, "much", float("nan")):
+        unlikely: Any = least
+        with pytest.raises(bpnet.ConfigError, match="expected: 0 to 1"):
+            bpnet.read(SEVEN, min_probability=unlikely)
+    for number in (0, 1.5, "2", True, None):
+        for name in ("top", "views"):
+            arguments: Any = {name: number}
+            with pytest.raises(bpnet.ConfigError, match=f"where: {name}"):
+                bpnet.read(SEVEN, **arguments)
+    two: Any = np.int64(2)
+    assert len(bpnet.read(SEVEN, top=two).top) == 2
     with pytest.raises(bpnet.CheckpointError):
         bpnet.read(SEVEN, model=tmp_path)
 
