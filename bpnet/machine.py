@@ -6,8 +6,9 @@ import math
 import os
 import platform
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,10 +32,48 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()  # finding the libraries takes 200 µs: once is enough
 
 
-def blas_threads(count: int) -> AbstractContextManager[Any]:
-    """Give every matrix product `count` threads until the context ends."""
-    limits: AbstractContextManager[Any] = _blas().limit(limits=count, user_api="blas")
-    return limits
+class _BlasLimits:
+    """Hold how many threads the products of this process have, in each context that is open."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.open: dict[object, int] = {}  # newest last
+        self.first: Any = None  # knows the numbers from before
+
+    def enter(self, context: object, count: int) -> None:
+        """Let a number hold from now on."""
+        with self.lock:
+            limits = _blas().limit(limits=count, user_api="blas")
+            if not self.open:
+                self.first = limits
+            self.open[context] = count
+
+    def leave(self, context: object) -> None:
+        """Return to the number of the newest context that is still open, or to those before all."""
+        with self.lock:
+            del self.open[context]
+            if self.open:
+                _blas().limit(limits=next(reversed(self.open.values())), user_api="blas")
+            else:
+                self.first.restore_original_limits()
+
+
+_limits = _BlasLimits()
+
+
+@contextmanager
+def blas_threads(count: int) -> Iterator[None]:
+    """Give every matrix product `count` threads until the context ends.
+
+    The number is one for the whole process. Contexts of several threads may overlap: the newest one
+    counts, and the last one to end leaves the process as it was.
+    """
+    context = object()
+    _limits.enter(context, count)
+    try:
+        yield
+    finally:
+        _limits.leave(context)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pytest
 from bpnet.machine import (
     blas_description,
     blas_kernel,
+    blas_threads,
     cache_bytes,
     return_freed_memory,
     single_blas_thread,
@@ -95,6 +96,23 @@ def test_numpy_may_be_told_to_use_one_thread_before_it_is_loaded(before: str | N
     assert done.stdout == f"{before} 1\n", done.stderr
     with single_blas_thread():  # NumPy is loaded here, so the library itself is told
         assert blas_description()[0]["num_threads"] == 1
+
+
+def test_contexts_of_several_threads_leave_the_process_as_it_was() -> None:
+    def threads() -> int:
+        return int(blas_description()[0]["num_threads"])
+
+    with blas_threads(2):
+        one, other = blas_threads(1), blas_threads(1)
+        one.__enter__()
+        other.__enter__()
+        one.__exit__(None, None, None)  # the first to end changes nothing for the other
+        assert threads() == 1
+        with blas_threads(2):
+            assert threads() == 2
+        assert threads() == 1
+        other.__exit__(None, None, None)
+        assert threads() == 2
 
 
 FREED = """

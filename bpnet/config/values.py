@@ -24,6 +24,7 @@ MOST_SHARDS = 256
 MOST_THREADS = 1024
 
 NO_DIGIT = "no digit"  # class of what is none, after the ten digits
+ARRAYS, ROWS = GIVEN = ("arrays", "scikit-learn")  # samples that a Python program gave
 DATASETS = ("mnist", "fashion_mnist", "idx", "synthetic", "table")  # that need no import
 DATASET_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # of an imported one: its folder's
 COMMENT = re.compile(r"(^|\s)[;#]")  # as it begins in a config, where names must be readable

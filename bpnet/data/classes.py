@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bpnet.config.values import MOST_CLASSES, class_names
 from bpnet.data.files.disk import disk_errors
 from bpnet.disk import NOTHING, what_is_at
-from bpnet.errors import DataError, quoted
+from bpnet.errors import DataError, counted, quoted
 
 CLASSES_FILE = "classes.txt"  # beside a data set: one name per line
 WHOLE = re.compile("-?[0-9]{1,18}")
@@ -109,7 +109,7 @@ def name_classes(values: NDArray[Any], names: Sequence[str], where: object) -> t
         "the class names do not fit the labels",
         where=where,
         expected=f"a name for each of the {len(values)} labels {_some(values)}",
-        found=f"{len(names)} names: {', '.join(map(quoted, names[:5]))}…",
+        found=f"{counted(len(names), 'name', 'names')}: {', '.join(map(quoted, names[:5]))}…",
     )
 
 

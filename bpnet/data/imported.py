@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bpnet.config.values import DATASET_NAME, DATASETS, nearest
+from bpnet.config.values import DATASET_NAME, DATASETS, GIVEN, nearest
 from bpnet.data.files.directory import data_directory
 from bpnet.data.files.disk import disk_errors
 from bpnet.data.files.names import STEMS, find_file
@@ -36,7 +36,9 @@ def imported_folder(name: str, data_dir: Path | None) -> Path:
     near = nearest(name, [*DATASETS, *names])
     found = what_is_at(Path(name))
     hint = "`bpnet data import SOURCE --name NAME` makes one of files that you have"
-    if found == DIRECTORY:
+    if name in GIVEN:
+        hint = "a Python program gave these samples; give them there, or name another data set"
+    elif found == DIRECTORY:
         hint = "the folder of that name holds none of the four files; import it with"
     elif near:
         hint = f'did you mean "{near}"? Else {hint}'
@@ -46,7 +48,7 @@ def imported_folder(name: str, data_dir: Path | None) -> Path:
         expected=f"{', '.join(DATASETS)}, or an imported one: {', '.join(names) or 'none so far'}",
         found=name,
         hint=hint,
-        command=("data", "import", name) if found == DIRECTORY else (),
+        command=("data", "import", name) if found == DIRECTORY and name not in GIVEN else (),
     )
 
 

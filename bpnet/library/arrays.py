@@ -37,13 +37,16 @@ def as_array(given: Any, where: str) -> NDArray[Any]:
     return array
 
 
-def as_pictures(given: Any, where: str, size: Shape | None = None) -> NDArray[np.uint8]:
+def as_pictures(
+    given: Any, where: str, size: Shape | None = None, others: str | None = None
+) -> NDArray[np.uint8]:
     """Return grey pictures (samples, height, width) in uint8.
 
     Args:
         given: pictures of that shape, with one channel besides if need be, or a single picture.
         where: the argument that gives them, for messages.
         size: height and width that they must have.
+        others: what to do with pictures of another size, or in colours.
 
     Raises:
         DataError: the numbers or the shape are of another kind; the message says what to do.
@@ -63,7 +66,7 @@ def as_pictures(given: Any, where: str, size: Shape | None = None) -> NDArray[np
             where=where,
             expected=expected,
             found=f"shape {array.shape}",
-            hint=_reshaped(array, size),
+            hint=_reshaped(array, size) if array.ndim < 3 else others,
         )
     return as_bytes(shaped, where)
 
@@ -76,6 +79,9 @@ def as_bytes(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
     """
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
+    if array.dtype.kind not in "buif":
+        what = "these are not the pixels of pictures"
+        raise DataError(what, where=where, expected=PIXELS, found=f"an array of {array.dtype}")
     lowest, highest = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
     if array.dtype.kind in "iu" and lowest >= 0 and highest <= 255:
         return array.astype(np.uint8)

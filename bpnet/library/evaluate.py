@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from bpnet.config.values import ARRAYS
 from bpnet.data.dataset import Samples
 from bpnet.errors import ConfigError
 from bpnet.library.evaluation import Evaluation
@@ -23,7 +24,6 @@ from bpnet.model.checkpoint import load_checkpoint
 from bpnet.model.model import Model
 
 SPLITS = ("test", "validation", "train")
-ARRAYS = "arrays"  # what samples that are given are called
 
 
 def evaluate_on_dataset(

@@ -11,6 +11,8 @@ import numpy as np
 
 from bpnet.config.data_settings import DataConfig
 from bpnet.config.settings import Config
+from bpnet.errors import ConfigError
+from bpnet.library.advice import python_advice
 from bpnet.library.html import text as html_text
 from bpnet.library.network import Network
 from bpnet.library.settings import Place, Settings, config_of, name_of
@@ -119,14 +121,18 @@ def gradcheck(
         elements: check every element of every parameter as well.
 
     Raises:
-        ConfigError: there is no such config, layer or mistake.
+        ConfigError: there is no such config, layer or mistake; or settings for a network that is
+            built.
         DivergedError: the loss is not finite.
     """
     if isinstance(network, Network):
+        if settings is not None:
+            raise ConfigError("a network that is built has its settings", where="settings")
         config = config_to_check(network)
     else:
         config = config_of(network, settings)
-    report = run_gradcheck(config, sabotage, elements=elements, seconds=SECONDS)
+    with python_advice():
+        report = run_gradcheck(config, sabotage, elements=elements, seconds=SECONDS)
     return GradientCheck.of(name_of(network), config, report)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from bpnet.machine import available_cores, memory_bytes
-from bpnet.model.forks import CAN_FORK, stream_forked
+from bpnet.model.forks import may_fork, stream_forked
 
 FEW = 4  # pictures that one process reads sooner than a second one is made
 MOST_MEMORY = 500_000_000  # bytes that a process may take for a picture
@@ -26,11 +26,16 @@ def on_all_cores(
         count: how many pictures there are.
         alone: whether this process has to do all of it.
     """
-    yield from stream_forked(read, count, 1 if alone else processes(count))
+    if not count:
+        return
+    yield read(0)  # loads what all need: forked while another thread loads it, it is never loaded
+    yield from stream_forked(
+        lambda number: read(number + 1), count - 1, 1 if alone else processes(count)
+    )
 
 
 def processes(count: int) -> int:
     """Return how many processes read pictures: as many as there are cores and memory for them."""
-    if not CAN_FORK or count < FEW:
+    if not may_fork() or count < FEW:
         return 1
     return max(1, min(available_cores(), memory_bytes() // MOST_MEMORY))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bpnet.errors import BpnetWarning, ConfigError, counted, some
-from bpnet.library.advice import whole_advice
-from bpnet.library.arrays import as_class_numbers, as_numbers, as_pictures
+from bpnet.library.advice import python_advice
+from bpnet.library.arrays import as_array, as_class_numbers, as_numbers, as_pictures
 from bpnet.library.html import text
 from bpnet.library.layer_table import LayerTable
+from bpnet.library.numbers import whole_number
 from bpnet.library.opening import SHIPPED, described, named_place, open_checkpoint
 from bpnet.library.pictures import NamedPicture, is_one_picture, named_pictures
 from bpnet.library.predictions import BLANK, Predictions
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from bpnet.library.settings import Place
 
 MOST_VIEWS = 100
+OTHERS = "to have pictures of other kinds and sizes prepared one by one, give list(images)"
 
 
 def load(checkpoint: Place = SHIPPED) -> Model:
@@ -117,7 +120,7 @@ class Model:
         Args:
             images: pictures (samples, height, width) in uint8, or one (height, width); or the path
                 or address of a picture file, an image of Pillow, an array (height, width, 3) in
-                colours; or a list of any of these.
+                colours; or a list or iterator of any of these.
             views: how many slightly shifted, turned and scaled views of a picture are averaged.
 
         Returns:
@@ -128,7 +131,11 @@ class Model:
             ConfigError: the network does not answer with classes.
         """
         self._demand_classes("predict")
-        check_views(views)
+        views = whole_number(views, "views", MOST_VIEWS)
+        if isinstance(images, Iterator) and not is_one_picture(images):  # a file is, too
+            images = list(images)
+        if isinstance(images, list | tuple) and images and isinstance(images[0], list | tuple):
+            images = as_array(images, "images")
         samples = self._samples_among(images)
         if samples is not None:
             probabilities = self._answers(samples, views)
@@ -176,16 +183,18 @@ class Model:
         """
         from bpnet.library.evaluate import evaluate_on_arrays, evaluate_on_dataset
 
-        check_views(views)
+        views = whole_number(views, "views", MOST_VIEWS)
         if data is None or isinstance(data, str | os.PathLike):
             if labels is not None:
                 raise ConfigError("labels go with arrays of pictures", where="labels")
             chosen = None if data is None else os.fspath(data)
             place = None if data_dir is None else Path(data_dir)
-            with whole_advice():
+            with python_advice():
                 return evaluate_on_dataset(self.network, self.path, chosen, split, place, views)
         if labels is None:
             raise ConfigError("pictures are scored by their labels", where="labels", found="none")
+        if split != "test" or data_dir is not None:
+            raise ConfigError("split and data_dir go with a data set", found="arrays")
         samples: Any
         targets: Any
         if self.classes:
@@ -210,7 +219,8 @@ class Model:
 
         network = self.network.network
         groups = {"parameters": network.parameters, "state": network.state}
-        save_checkpoint(Path(path), model_record(self.network), named_arrays(groups))
+        with python_advice(run_dir="path"):
+            save_checkpoint(Path(path), model_record(self.network), named_arrays(groups))
         return Path(path)
 
     def _samples_among(self, images: Any) -> Any:
@@ -220,12 +230,12 @@ class Model:
             shapes = {getattr(image, "shape", None) for image in images}
             if not images or not shapes <= {size, (1, *size)}:
                 return None
-            return as_pictures(images, "images", size)
+            return as_pictures(images, "images", size, OTHERS)
         shape = getattr(images, "shape", None)
         are_rows = shape is not None and len(shape) == 2 and shape[1] == math.prod(size)
         if shape is None or (is_one_picture(images) and shape != size and not are_rows):
             return None
-        return as_pictures(images, "images", size)
+        return as_pictures(images, "images", size, OTHERS)
 
     def _demand_classes(self, what: str) -> None:
         """Make sure that the network answers with classes.
@@ -275,14 +285,3 @@ class Model:
 
     def _repr_html_(self) -> str:
         return f"<p>{text(self._heading())}</p>{self.layers.html()}"
-
-
-def check_views(views: int) -> None:
-    """Make sure that a number of views is one.
-
-    Raises:
-        ConfigError: it is not.
-    """
-    if not isinstance(views, int) or not 1 <= views <= MOST_VIEWS:
-        expected = f"a whole number from 1 to {MOST_VIEWS}"
-        raise ConfigError("there cannot be so many views", expected=expected, found=views)

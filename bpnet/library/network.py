@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -73,7 +74,7 @@ class Network:
         weights: Mapping[str, Any] | None = None,
         optimizer: Mapping[str, Any] | None = None,
     ) -> None:
-        if isinstance(layers, str):
+        if isinstance(layers, str) or not isinstance(layers, Iterable):
             expected = 'a list of lines, as ["linear 30", "sigmoid"]'
             raise ConfigError("these are no layers", expected=expected, found=layers)
         settings: dict[str, Mapping[str, Any]] = {
@@ -82,7 +83,9 @@ class Network:
             "optimizer": PLAIN_DESCENT if optimizer is None else optimizer,
         }
         if weights is not None:
-            settings["weights"] = {name: np.ravel(values) for name, values in weights.items()}
+            settings["weights"] = {
+                name: np.ravel(as_array(values, name)) for name, values in weights.items()
+            }
         self.input_shape = _shape(input_shape)
         self.config = read_sections(settings, "Network")
         problems: list[str] = []
@@ -99,9 +102,22 @@ class Network:
         outputs = built[-1].output_shape[0]
         model = build_model(self.config, self.input_shape, outputs, Normalization()).plain()
         self._network: Sequential = model.network
+        for name, values in (weights or {}).items():
+            self._demand_shape(name, np.shape(values))
         self._optimizer = build_optimizer(self._network.parameters, self.config.optimizer)
         self._workspaces: dict[bool, Workspace] = {}
         self.steps = 0
+
+    def _demand_shape(self, name: str, shape: Shape) -> None:
+        """Make sure that the values of a parameter are as it is, or stand in one row.
+
+        Raises:
+            ConfigError: they have another shape.
+        """
+        expected = self.parameters[name].shape
+        if len(shape) > 1 and shape != expected:
+            what = "the weights have another shape than their parameter"
+            raise ConfigError(what, where=name, expected=expected, found=shape)
 
     @property
     def parameters(self) -> Mapping[str, Array]:
@@ -182,7 +198,12 @@ class Network:
             inputs: (samples, *input_shape).
             targets: class numbers (samples,), or numbers (samples, outputs).
             learning_rate: η.
+
+        Raises:
+            ConfigError: that is not finite.
         """
+        if not math.isfinite(learning_rate):
+            raise ConfigError("this is no rate", where="learning_rate", found=learning_rate)
         columns = self._columns(inputs)
         wanted = self._targets(targets, columns.shape[-1])
         workspace = self._workspace(len(wanted), training=True)
@@ -212,11 +233,12 @@ class Network:
         array = as_array(targets, "targets")
         if array.ndim == 1 and array.dtype.kind in "iu" and self.outputs > 1:
             if len(array) != samples or array.min() < 0 or array.max() >= self.outputs:
+                bounds = f" from {array.min()} to {array.max()}" if len(array) else ""
                 raise DataError(
                     "the targets do not fit",
                     where="targets",
                     expected=f"{samples} class numbers from 0 to {self.outputs - 1}",
-                    found=f"{len(array)} from {array.min()} to {array.max()}",
+                    found=f"{len(array)}{bounds}",
                 )
             return array.astype(np.int64)
         if array.ndim == 1 and self.outputs == 1:
@@ -258,18 +280,19 @@ class Network:
         return f"<p>{text(self._heading())}</p>{self.layers.html()}"
 
 
-def _shape(given: int | Shape) -> Shape:
+def _shape(given: Any) -> Shape:
     """Return the shape of a sample.
 
     Raises:
         ConfigError: it is none.
     """
-    sizes = (given,) if isinstance(given, int) else tuple(given)
-    if not sizes or len(sizes) > 3 or not all(isinstance(size, int) and size > 0 for size in sizes):
+    sizes = tuple(given) if isinstance(given, Sequence | np.ndarray) else (given,)
+    are_whole = all(isinstance(size, int | np.integer) and size > 0 for size in sizes)
+    if not sizes or len(sizes) > 3 or not are_whole:
         raise ConfigError(
             "a sample cannot have such a shape",
             where="input_shape",
             expected="a number, or (channels, height, width)",
-            found=given,
+            found=repr(given),
         )
-    return sizes
+    return tuple(map(int, sizes))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bpnet.config.data_settings import DataConfig
+from bpnet.config.values import ARRAYS
 from bpnet.data.classes import name_classes, number_classes
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.data.importing.found import Labelled
@@ -17,7 +18,6 @@ from bpnet.library.arrays import as_labels, as_pictures
 from bpnet.library.dataset_choice import is_folder, settings_of
 from bpnet.library.settings import config_of, overrides_of
 
-NAME = "arrays"  # of the data set, in the config of a run
 VALIDATION = "data.validation"
 FEW = 10  # of so many training samples, one is held out for validation unless somebody says more
 
@@ -47,7 +47,12 @@ class Learned:
         """
         if self.dataset is None:
             return self.chosen
-        found: dict[str, object] = {"dataset": NAME, "drawn": 0, "non_digits": 0, "class_names": ""}
+        found: dict[str, object] = {
+            "dataset": ARRAYS,
+            "drawn": 0,
+            "non_digits": 0,
+            "class_names": "",
+        }
         given = list(overrides)
         if isinstance(config, Mapping):
             given += overrides_of(config, "config")
@@ -87,7 +92,7 @@ def what_to_learn(data: Any, test: Any, classes: Sequence[str] | None) -> Learne
     names = name_classes(values, list(map(str, classes or ())), "classes")
     check_names(names, "classes")
     parts = Samples(train.images, train_numbers), Samples(scored.images, test_numbers)
-    return Learned(Dataset(NAME, *parts, names))
+    return Learned(Dataset(ARRAYS, *parts, names))
 
 
 def _labelled(pair: Any, where: str, size: tuple[int, ...] | None = None) -> Labelled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from io import BytesIO
+from io import BytesIO, TextIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 EXPECTED = "a file, an address, an image of Pillow, an array of pixels, or several of these"
 COLOURED = (3, 4)  # channels of a picture: red, green, blue, and how opaque it is
-DEPTHS = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")  # as PNG stores them
+FORMATS = {  # that hold the pixels of each mode as they are
+    **dict.fromkeys(("1", "L", "LA", "P", "RGB", "RGBA", "I;16"), "PNG"),
+    **dict.fromkeys(("I", "F"), "TIFF"),
+}
 
 
 class NamedPicture(NamedTuple):
@@ -44,7 +47,11 @@ class NamedPicture(NamedTuple):
 
 def is_one_picture(given: object) -> bool:
     """Return whether a single picture was given, and not several."""
-    if isinstance(given, str | os.PathLike | bytes) or hasattr(given, "read") or _is_image(given):
+    if (
+        isinstance(given, str | os.PathLike | bytes | bytearray)
+        or hasattr(given, "read")
+        or _is_image(given)
+    ):
         return True
     shape = getattr(given, "shape", None)
     return shape is not None and (len(shape) == 2 or (len(shape) == 3 and shape[-1] in COLOURED))
@@ -64,10 +71,6 @@ def named_pictures(given: object, where: str) -> list[NamedPicture]:
         return [_named(given, where)]
     if not isinstance(given, Iterable) or isinstance(given, Mapping):
         raise _no_picture(given, where)
-    if hasattr(given, "__array__") and len(getattr(given, "shape", ())) == 4:
-        array = as_array(given, where)
-        given = array[:, 0] if array.shape[1] == 1 else array
-        given = given[..., 0] if given.ndim == 4 and given.shape[3] == 1 else given
     found = [_named(one, f"{where}[{number}]") for number, one in enumerate(given)]
     if not found:
         raise DataError("there are no pictures", where=where, expected=EXPECTED, found="none")
@@ -82,8 +85,11 @@ def _named(given: Any, where: str) -> NamedPicture:
             found = "a folder"
             raise DataError("this is not a picture", where=given, found=found, hint=hint)
         return NamedPicture(*source_of(os.fspath(given)))
-    if isinstance(given, bytes):
+    if isinstance(given, bytes | bytearray):
         return NamedPicture(where, BytesIO(given))
+    if isinstance(given, TextIOBase):
+        found, hint = "a file opened as text", 'open it with mode "rb"'
+        raise DataError("this is not a picture", where=where, found=found, hint=hint)
     if hasattr(given, "read"):
         return NamedPicture(str(getattr(given, "name", where)), given)
     if _is_image(given):
@@ -121,9 +127,9 @@ def _image_of(pixels: NDArray[np.uint8]) -> Image:
 def _encoded(image: Image, where: str) -> BinaryIO:
     """Return an image as a file of it would be, so that both are read in the same way."""
     content = BytesIO()
-    plain = image if image.mode in DEPTHS else image.convert("RGB")
+    plain = image if image.mode in FORMATS else image.convert("RGB")
     try:
-        plain.save(content, "PNG", compress_level=0)
+        plain.save(content, FORMATS[plain.mode], compress_level=0)
     except (OSError, ValueError, SystemError) as error:
         raise DataError("this picture cannot be used", where=where, found=str(error)) from error
     content.seek(0)

@@ -8,9 +8,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from bpnet.errors import BpnetWarning, ConfigError, DataError
+from bpnet.errors import BpnetWarning, DataError
 from bpnet.library.many_pictures import on_all_cores
-from bpnet.library.model import Model, check_views, load
+from bpnet.library.model import MOST_VIEWS, Model, load
+from bpnet.library.numbers import fraction, whole_number
 from bpnet.library.picture_form import UNKNOWN_FORM, check_reads_pictures
 from bpnet.library.picture_reader import FEW, PictureReader, Wishes
 from bpnet.library.pictures import NamedPicture, is_one_picture, named_pictures
@@ -92,13 +93,10 @@ def read(
             found=type(picture).__name__ if shape is None else f"an array of shape {shape}",
             hint="give list(images)",
         )
-    if min_probability is not None and not 0 <= min_probability <= 1:
-        what = "a probability lies between 0 and 1"
-        raise ConfigError(what, where="min_probability", found=min_probability)
-    if top < 1:
-        what = "at least one class is told"
-        raise ConfigError(what, where="top", expected="1 or more", found=top)
-    check_views(views)
+    if min_probability is not None:
+        min_probability = fraction(min_probability, "min_probability")
+    top = whole_number(top, "top")
+    views = whole_number(views, "views", MOST_VIEWS)
     pictures = named_pictures(picture, "picture")
     wishes = Wishes(segment, min_probability, min(top, len(model.classes)), rows=False)
     answers = [Reading.of(entry) for entry in answers_about(model, pictures, wishes, views)]
@@ -128,9 +126,12 @@ def answers_about(
     reader = PictureReader(network, model.path, views, wishes)
 
     def answer(number: int) -> dict[str, Any] | DataError:
+        picture = pictures[number]
         try:
-            return reader.read(pictures[number].name, pictures[number].stream()).entry
+            return reader.read(picture.name, picture.stream()).entry
         except DataError as error:
+            if not isinstance(picture.source, Path):
+                error.parts["where"] = picture.name
             return error
 
     entries = []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bpnet.config.loading import check_network, load_config
+from bpnet.config.other_names import meant_by
 from bpnet.config.reader import ConfigReader, raise_problems
 from bpnet.config.settings import SECTIONS, Config, Override
 from bpnet.errors import ConfigError, quoted
@@ -129,11 +130,15 @@ def _flat(settings: Settings, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _not_settings(name: str, found: object) -> ConfigError:
+    """Return the error for what is no setting, with a hint at the one that was probably meant."""
+    meant = meant_by(found) if isinstance(found, str) else None
+    hint = None if meant is None else f'did you mean "{meant.key}"?' if meant.key else meant.advice
     return ConfigError(
         "settings have sections and keys",
         where=name,
         expected='{"train": {"epochs": 3}} or {"train.epochs": 3}',
         found=quoted(str(found)),
+        hint=hint,
     )
 
 

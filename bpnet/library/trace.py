@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, overload
 
 from bpnet.data.load import load_dataset
-from bpnet.errors import ConfigError
-from bpnet.library.advice import whole_advice
+from bpnet.library.advice import python_advice
 from bpnet.library.html import text as html_text
+from bpnet.library.numbers import whole_number
 from bpnet.library.settings import Place, Settings, config_of
 from bpnet.teach.trace import trace as tracing
 from bpnet.teach.trace.as_json import as_json_values
@@ -96,8 +96,7 @@ def trace(
         DataError: the data set cannot be had.
         DivergedError: a number is no longer finite.
     """
-    if steps < 1:
-        raise ConfigError("at least one step is traced", where="steps", found=steps)
+    steps = whole_number(steps, "steps")
     load = partial(load_dataset, data_dir=None if data_dir is None else Path(data_dir))
-    with whole_advice():
+    with python_advice():
         return Trace(tracing.trace(config_of(config, settings), steps, load))

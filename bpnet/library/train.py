@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpnet.config.settings import Override
 from bpnet.errors import BpnetWarning, ConfigError
-from bpnet.library.advice import whole_advice
+from bpnet.library.advice import python_advice
 from bpnet.library.begin_run import Begun, Wanted, begun
 from bpnet.library.figures import training_loss_name
 from bpnet.library.opening import named_place
@@ -85,6 +85,7 @@ def train(
         CheckpointError: the run directory is not free, or the old run cannot go on.
         DivergedError: a loss or weight is no longer finite.
     """
+    _demand_function(on_epoch)
     overrides = _given(_whole_epochs(epochs) if resume is None else None, seed, workers)
     overrides += () if settings is None else overrides_of(settings, "settings")
     learned = what_to_learn(data, test, classes)
@@ -107,7 +108,7 @@ def train(
         mirror=mirror,
         config=whole,
     )
-    with whole_advice(), begun(wanted, Warnings(), dataset=learned.dataset) as run:
+    with python_advice(), begun(wanted, Warnings(), dataset=learned.dataset) as run:
         return to_the_end(run, on_epoch)
 
 
@@ -189,6 +190,17 @@ class Warnings(StartObserver):
         """Warn where weights were hardly trained."""
         for warning in checkpoint.warnings():
             warnings.warn(warning, BpnetWarning, stacklevel=2)
+
+
+def _demand_function(on_epoch: Any) -> None:
+    """Make sure, before anything is trained, that epochs can be told.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    if on_epoch is not None and not callable(on_epoch):
+        found = type(on_epoch).__name__
+        raise ConfigError("this is no function", where="on_epoch", found=found)
 
 
 def _whole_epochs(epochs: int | str | None) -> int | str | None:

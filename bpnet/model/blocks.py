@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.model.ensemble import Answers, Ensemble
-from bpnet.model.forks import CAN_FORK, map_forked
+from bpnet.model.forks import map_forked, may_fork
 from bpnet.model.workers import Workers, worker_settings
 from bpnet.nn.layer import Array
 
@@ -106,7 +106,7 @@ def answers_to(ensemble: Ensemble, inputs: NDArray[Any], workers: Workers) -> Ar
 
 def _repays_forks(ensemble: Ensemble, samples: int) -> bool:
     """Return whether processes are faster than threads: with many calls that are short."""
-    if not CAN_FORK or None not in ensemble.programs(BLOCK):
+    if not may_fork() or None not in ensemble.programs(BLOCK):
         return False
     layers = [layer for model in ensemble.members for layer in model.network.layers]
     work = sum(layer.multiply_adds() for layer in layers) * ensemble.views * samples

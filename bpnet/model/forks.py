@@ -13,6 +13,7 @@ import select
 import signal
 import struct
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,6 +30,14 @@ PIPE = 1 << 20  # bytes of results that another process computes before their tu
 LENGTH = struct.Struct("<Q")  # stands before each of them
 PATIENCE = 2.0  # seconds for a stopped one; what it owes is then computed here
 SIGNALS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]
+
+
+def may_fork() -> bool:
+    """Return whether work may be shared with forked processes: the system can, and this is safe.
+
+    A fork in one of several busy threads would leave what the others have locked shut for ever.
+    """
+    return CAN_FORK and threading.current_thread() is threading.main_thread()
 
 
 def fork(serve: Callable[[], object]) -> int:

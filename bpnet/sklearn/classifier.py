@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bpnet.errors import CheckpointError
+from bpnet.machine import blas_threads
 from bpnet.model.blocks import probabilities
 from bpnet.model.ensemble import Ensemble
 from bpnet.model.model import Model
@@ -22,7 +23,6 @@ from bpnet.model.workers import Workers
 from bpnet.sklearn.fitting import fit_model, restored, stored
 from bpnet.sklearn.samples import as_rows, build_dataset, demand_greys, dtype_of, sample_shape
 from bpnet.sklearn.settings import as_value_errors, read_settings, reworded, with_dataset
-from bpnet.sklearn.single_thread import single_threaded_products
 from bpnet.training.saving import save_checkpoint
 
 LARGEST_DRAWN_SEED = 2**31 - 1
@@ -149,7 +149,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         rows = validate_data(self, as_rows(X)[0], reset=False)
         model: Model = self.model_
         inputs = rows.reshape(len(rows), *model.network.input_shape)
-        with single_threaded_products(), Workers(1) as workers:
+        with blas_threads(1), Workers(1) as workers:
             return probabilities(Ensemble([model]), inputs, workers)
 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
 from bpnet.errors import DataError
+from bpnet.machine import blas_threads
 from bpnet.model.checkpoint import Checkpoint
 from bpnet.model.model import Model
 from bpnet.model.workers import Workers
-from bpnet.sklearn.single_thread import single_threaded_products
 from bpnet.training.loop import Trainer
 from bpnet.training.run import prepare_model
 from bpnet.training.saving import model_record, named_arrays
@@ -55,7 +55,7 @@ def fit_model(config: Config, dataset: Dataset) -> tuple[Model, list[dict[str, A
         DataError: the numbers are so large, or so nearly equal, that they cannot be normalised.
         DivergedError: a loss or weight is no longer finite.
     """
-    with single_threaded_products(), Workers(1, "threads") as workers:
+    with blas_threads(1), Workers(1, "threads") as workers:
         with np.errstate(all="ignore"):  # what overflows is found here
             model = prepare_model(config, dataset)
         demand_normalization(model, dataset)

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from bpnet.config.network import build_layers
 from bpnet.config.settings import Config
+from bpnet.config.values import ROWS
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.errors import listed
 from bpnet.nn.layer import Shape
-from bpnet.sklearn.settings import DATASET, ParameterError
+from bpnet.sklearn.settings import ParameterError
 
 MNIST_PIXELS = 784  # so many features are taken for pictures of 28×28
 
@@ -122,7 +123,7 @@ def build_dataset(
     else:
         inputs = rows.reshape(-1, *shape)
     samples = Samples(inputs, targets)
-    return Dataset(DATASET, samples, samples, names)
+    return Dataset(ROWS, samples, samples, names)
 
 
 def demand_greys(config: Config, dataset: Dataset) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from bpnet.config.loading import load_config
 from bpnet.config.reader import ConfigReader, raise_problems
 from bpnet.config.settings import CheckpointConfig, Config, Override
+from bpnet.config.values import ROWS
 from bpnet.errors import BpnetError, ConfigError, DataError, DivergedError
 
 SETTINGS = {  # where the parameters stand in a config
@@ -31,7 +32,6 @@ SETTINGS = {  # where the parameters stand in a config
     "weight_decay": "optimizer.weight_decay",
     "schedule": "schedule.name",
 }
-DATASET = "scikit-learn"  # what a config calls samples that were handed to `fit`
 
 
 class ParameterError(ConfigError, ValueError):
@@ -62,7 +62,7 @@ def read_settings(
     lines = network_lines(parameters["layers"], classes)
     overrides = [
         *values.values(),
-        Override("data.dataset", DATASET, "dataset"),
+        Override("data.dataset", ROWS, "dataset"),
         Override("data.validation", held_out, "validation"),
         Override("model.layers", "\n".join(lines), "layers"),
         Override("model.dtype", dtype, "dtype"),

@@ -109,7 +109,16 @@ def test_pictures_of_every_kind_are_answered(shipped: bpnet.Model, digits: Pictu
     assert shipped.predict(digits[3]).labels.tolist() == [3]
     assert shipped.predict(digits[:, None]).labels.tolist() == labels.tolist()
     assert shipped.predict(digits[..., None].astype(np.int64)).labels.tolist() == labels.tolist()
-    assert shipped.predict(list(digits)).labels.tolist() == labels.tolist()
+    for same in (list(digits), iter(digits), digits.tolist()):
+        assert shipped.predict(same).labels.tolist() == labels.tolist()
+    assert shipped.predict(bytearray(SEVEN.read_bytes())).labels.tolist() == [7]
+    coloured = np.stack([digits] * 3, axis=-1)
+    assert shipped.predict(list(coloured)).labels.shape == (10,)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "HSV", "I;16", "I", "F"])
+def test_pillow_images_of_every_mode_are_read(shipped: bpnet.Model, mode: str) -> None:
+    assert shipped.predict(Image.open(SEVEN).convert(mode)).labels.tolist() == [7]
 
 
 def test_a_blank_picture_has_no_class(shipped: bpnet.Model) -> None:
@@ -150,8 +159,12 @@ def test_answers_are_a_pair_that_shows_its_names(shipped: bpnet.Model, digits: P
         (lambda images: "nowhere.png", "nowhere.png"),
         (lambda images: Path(__file__), "this is not a picture"),
         (lambda images: np.array(["a"]), "images"),
+        (lambda images: images.astype(complex), "an array of complex128"),
+        (lambda images: np.stack([images] * 3, axis=-1), "give list(images)"),
+        (lambda images: np.pad(images, 1), "give list(images)"),
         (lambda images: ASSETS, "give its files: sorted(Path("),
-        (lambda images: io.BytesIO(b""), "empty"),
+        (lambda images: io.BytesIO(b""), "where: images\n"),
+        (lambda images: io.StringIO("text"), 'open it with mode "rb"'),
     ],
 )
 def test_what_is_no_picture_gets_advice(
@@ -166,7 +179,7 @@ def test_views_are_averaged(tiny_run: Run) -> None:
     model, images = bpnet.load(tiny_run.path), draw_samples(6, 3).inputs
     one, five = model.predict(images).probabilities, model.predict(images, views=5).probabilities
     assert not np.array_equal(one, five)
-    with pytest.raises(bpnet.ConfigError, match="so many views"):
+    with pytest.raises(bpnet.ConfigError, match="where: views"):
         model.predict(images, views=0)
 
 
@@ -209,6 +222,8 @@ def test_other_data_sets_and_splits_are_refused(tiny_run: Run, tmp_path: Path) -
         model.evaluate("no/such/folder")
     with pytest.raises(bpnet.ConfigError, match="labels go with arrays"):
         model.evaluate("mnist", [1, 2])
+    with pytest.raises(bpnet.ConfigError, match="go with a data set"):
+        model.evaluate(draw_samples(3, 2).inputs, [0, 1, 2], split="train")
 
 
 def test_a_network_of_plain_numbers_estimates(tmp_path: Path) -> None:
@@ -238,6 +253,6 @@ def test_a_saved_network_answers_the_same(tiny_run: Run, tmp_path: Path) -> None
     assert np.array_equal(again.predict(images)[1], model.predict(images)[1])
     said = json.loads(succeed("eval", tmp_path / "copy.npz", "--json").out)
     assert said["accuracy"] == bpnet.load(tiny_run.path).evaluate().accuracy
-    with pytest.raises(bpnet.CheckpointError):
+    with pytest.raises(bpnet.CheckpointError, match="choose another place with path"):
         model.save(tmp_path / "nowhere" / "copy.npz")
     assert draw_dataset().class_names == again.classes

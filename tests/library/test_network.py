@@ -140,6 +140,22 @@ def test_samples_that_do_not_fit(inputs: Any, targets: Any, advice: str) -> None
     assert advice in str(caught.value)
 
 
+def test_weights_and_rates_that_do_not_fit() -> None:
+    weight = np.arange(6.0)
+    two: Any = np.int64(2)
+    net = bpnet.Network(["linear 3"], input_shape=two, weights={"1.weight": weight.reshape(3, 2)})
+    assert (net.parameters["1.weight"].ravel() == weight).all()
+    with pytest.raises(bpnet.ConfigError, match="another shape than their parameter"):
+        bpnet.Network(["linear 3"], input_shape=2, weights={"1.weight": weight.reshape(2, 3)})
+    for rate in (np.nan, np.inf):
+        with pytest.raises(bpnet.ConfigError, match="where: learning_rate"):
+            net.step([[1, 2]], [0], rate)
+    with pytest.raises(bpnet.ConfigError, match="where: settings"):
+        bpnet.gradcheck(net, settings={"train.loss": "mse"})
+    with pytest.raises(bpnet.ConfigError, match="where: sabotage"):
+        bpnet.gradcheck("chain", sabotage="9.relu")
+
+
 def test_class_numbers_that_do_not_fit() -> None:
     net = bpnet.Network(["linear 3"], input_shape=2)
     for labels in ([0, 1], [0, 1, 3], [0, 1, -1]):
@@ -199,7 +215,7 @@ def test_a_long_trace_is_shown_in_part() -> None:
 
 
 def test_what_cannot_be_traced() -> None:
-    with pytest.raises(bpnet.ConfigError, match="at least one step"):
+    with pytest.raises(bpnet.ConfigError, match="where: steps"):
         bpnet.trace("chain", steps=0)
     with pytest.raises(bpnet.ConfigError, match="too many numbers"):
         bpnet.trace("convnet")

@@ -1,7 +1,10 @@
 """`bpnet.read`: the digits in pictures, as `bpnet predict` reads them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ import bpnet
 from bpnet.model.run_files import ASSETS
 from tests.conftest import Run
 from tests.helpers.notebook import html_of
-from tests.helpers.tiny import succeed
+from tests.helpers.tiny import process_environment, succeed
 
 SEVEN, YEAR = ASSETS / "seven.jpg", ASSETS / "year.jpg"
 
@@ -47,6 +50,24 @@ def test_several_pictures_are_answered_with_a_list() -> None:
     assert [one.text for one in many] == ["7"] * 5
 
 
+SIDE_BY_SIDE = f"""
+from concurrent.futures import ThreadPoolExecutor
+import bpnet
+
+with ThreadPoolExecutor(4) as threads:
+    found = list(threads.map(bpnet.read, [[{str(SEVEN)!r}] * 6] * 4))
+print({{one.text for answers in found for one in answers}})
+"""
+
+
+def test_threads_of_a_program_may_read_side_by_side() -> None:
+    code = [sys.executable, "-c", SIDE_BY_SIDE]  # a new process, in which nothing is loaded yet
+    done = subprocess.run(
+        code, env=process_environment(), capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "{'7'}\n", done.stderr
+
+
 def test_a_doubtful_digit_has_a_reason() -> None:
     found = bpnet.read(SEVEN, min_probability=1.0, top=2)
     assert (found.label, found.text, found.reason) == (None, "", "not sure")
@@ -66,10 +87,17 @@ def test_what_cannot_be_read_gets_advice(tmp_path: Path) -> None:
         bpnet.read(np.zeros((5, 28, 28), dtype=np.uint8))
     with pytest.raises(bpnet.DataError, match=r"nothing\.png"):
         bpnet.read([SEVEN, tmp_path / "nothing.png"])
-    with pytest.raises(bpnet.ConfigError, match="between 0 and 1"):
-        bpnet.read(SEVEN, min_probability=2)
-    with pytest.raises(bpnet.ConfigError, match="at least one class"):
-        bpnet.read(SEVEN, top=0)
+    for least in (2, -0.1, "much", float("nan")):
+        unlikely: Any = least
+        with pytest.raises(bpnet.ConfigError, match="expected: 0 to 1"):
+            bpnet.read(SEVEN, min_probability=unlikely)
+    for number in (0, 1.5, "2", True, None):
+        for name in ("top", "views"):
+            arguments: Any = {name: number}
+            with pytest.raises(bpnet.ConfigError, match=f"where: {name}"):
+                bpnet.read(SEVEN, **arguments)
+    two: Any = np.int64(2)
+    assert len(bpnet.read(SEVEN, top=two).top) == 2
     with pytest.raises(bpnet.CheckpointError):
         bpnet.read(SEVEN, model=tmp_path)
 

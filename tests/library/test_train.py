@@ -201,6 +201,8 @@ def test_a_folder_is_learned(here: Path) -> None:
         ({"config": "keras", "settings": {"train.epoch": 3}}, "did you mean [train] epochs?"),
         ({"config": "keras", "settings": {1: 2}}, '{"train": {"epochs": 3}}'),
         ({"config": "keras", "settings": [1]}, '{"train": {"epochs": 3}}'),
+        ({"config": "keras", "settings": {"lr": 3}}, 'did you mean "optimizer.learning_rate"?'),
+        ({"config": "keras", "on_epoch": 5}, "where: on_epoch"),
         ({"config": "keras", "epochs": "+2"}, "resume="),
         ({"config": "keras", "epochs": 2.5}, "epochs: [train] epochs expects a whole number"),
         ({"config": "keras", "workers": "many"}, "workers"),
@@ -223,7 +225,22 @@ def test_advice_is_whole(here: Path) -> None:
     run = bpnet.train(TINY, epochs=1)
     with pytest.raises(bpnet.CheckpointError) as caught:
         bpnet.train(TINY, run_dir=run)
-    assert f"bpnet train --resume {run.run_dir}" in str(caught.value)
+    assert f"another run_dir, or go on with it: bpnet.train(resume={str(run.run_dir)!r})" in str(
+        caught.value
+    )
+    with pytest.raises(bpnet.DivergedError) as diverged:
+        bpnet.train(TINY, settings={"optimizer.learning_rate": 1e30})
+    assert 'settings={"train.grad_clip": 1}' in str(diverged.value)
+    assert 'settings={"optimizer.learning_rate": 0.05})' in str(diverged.value)
+    with pytest.raises(bpnet.DataError, match=r"check data_dir or BPNET_DATA_DIR.* --data-dir "):
+        bpnet.train("mlp", data_dir="nowhere")
+
+
+def test_arrays_are_given_again_where_they_are_wanted_again(here: Path) -> None:
+    run = bpnet.train(NET, data=PAIR, epochs=1)
+    for want in (run.model.evaluate, lambda: bpnet.train(resume=run, epochs="+1")):
+        with pytest.raises(bpnet.ConfigError, match="a Python program gave these samples"):
+            want()
 
 
 # What a notebook shows

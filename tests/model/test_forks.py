@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from bpnet.bench.isolated import family
 from bpnet.data.dataset import Samples
 from bpnet.model import blocks as blocking
 from bpnet.model import forks
-from bpnet.model.forks import CAN_FORK, map_forked, stream_forked
+from bpnet.model.forks import CAN_FORK, map_forked, may_fork, stream_forked
 from bpnet.model.score import evaluate
 from bpnet.model.workers import Workers
 from bpnet.training.run import prepare_model
@@ -30,6 +31,12 @@ PARENT = os.getpid()
 @pytest.mark.parametrize(("count", "processes"), [(7, 1), (7, 2), (7, 3), (2, 5), (0, 2)])
 def test_results_come_in_order(count: int, processes: int) -> None:
     assert map_forked(lambda number: number**2, count, processes) == [n**2 for n in range(count)]
+
+
+def test_only_the_main_thread_may_fork() -> None:
+    assert may_fork()
+    with ThreadPoolExecutor(1) as threads:
+        assert not threads.submit(may_fork).result()
 
 
 def computed_here(numbers: list[int], number: int) -> bool:

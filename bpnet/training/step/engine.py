@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bpnet.data.dataset import Samples
 from bpnet.errors import ConfigError
-from bpnet.model.forks import CAN_FORK
+from bpnet.model.forks import CAN_FORK, may_fork
 from bpnet.model.model import Model
 from bpnet.model.workers import Workers
 from bpnet.nn.layer import Array
@@ -177,7 +177,7 @@ def sample_shards(
 
 
 def build_executor(shards: list[Shard], workers: Workers, most: int) -> Executor:
-    """Return who computes the shards: processes where the system can fork, else threads.
+    """Return who computes the shards: processes where it is safe to fork, else threads.
 
     Raises:
         ConfigError: processes are asked for where there can be none.
@@ -190,6 +190,7 @@ def build_executor(shards: list[Shard], workers: Workers, most: int) -> Executor
             expected="Linux on x86-64",
             hint="leave it at auto, which takes threads here",
         )
-    if count > 1 and CAN_FORK and workers.kind != "threads":
+    forks = workers.kind == "processes" or (workers.kind == "auto" and may_fork())
+    if count > 1 and forks:
         return ProcessExecutor(shards, count, most)
     return ThreadExecutor(shards, workers)

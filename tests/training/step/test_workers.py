@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,8 @@ def test_processes_are_taken_where_the_system_allows_them(
 ) -> None:
     with Workers(1) as workers:
         shards = new_trainer(read_config(), draw_dataset(), tmp_path, workers).engine.shards
-    monkeypatch.setattr("bpnet.training.step.engine.CAN_FORK", can_fork)
+    for place in ("training.step.engine", "model.forks"):
+        monkeypatch.setattr(f"bpnet.{place}.CAN_FORK", can_fork)
     if kind == "processes" and not can_fork:
         with pytest.raises(ConfigError, match="cannot compute shards in processes") as caught:
             build_executor(shards, Workers(count, kind), 16)
@@ -132,6 +134,19 @@ def test_processes_are_taken_where_the_system_allows_them(
         assert executor.count == 2  # no more than there are shards
     else:
         assert isinstance(executor, ThreadExecutor)
+
+
+@forks
+def test_beside_other_threads_processes_are_taken_only_where_they_are_asked_for(
+    tmp_path: Path,
+) -> None:
+    with Workers(1) as workers:
+        shards = new_trainer(read_config(), draw_dataset(), tmp_path, workers).engine.shards
+    with ThreadPoolExecutor(1) as thread:
+        kinds = ["auto", "processes"]
+        built = [thread.submit(build_executor, shards, Workers(2, kind), 16) for kind in kinds]
+    assert isinstance(built[0].result(), ThreadExecutor)
+    assert isinstance(built[1].result(), ProcessExecutor)
 
 
 # Command line
