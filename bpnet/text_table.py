@@ -69,7 +69,7 @@ class Table:
             max(wanted, *map(width_of, column))
             for wanted, column in zip(least, zip(*rows, strict=True), strict=True)
         ]
-        return [GAP.join(_aligned(row, widths, table.right)).rstrip() for row in rows]
+        return [GAP.join(aligned(row, widths, table.right)).rstrip() for row in rows]
 
 
 def plain_lines(*parts: str | Table) -> list[str]:
@@ -80,7 +80,8 @@ def plain_lines(*parts: str | Table) -> list[str]:
     return lines
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int], right: Collection[int]) -> list[str]:
+def aligned(row: Sequence[str], widths: Sequence[int], right: Collection[int]) -> list[str]:
+    """Return the cells of a row, each as wide as its column."""
     return [
         blanks + cell if place in right else cell + blanks
         for place, (cell, width) in enumerate(zip(row, widths, strict=True))

@@ -1,17 +1,17 @@
-"""Show tables: plain text for files and pipes; on a terminal in its width, drawn by rich."""
+"""Show tables: plain text for files and pipes; on a terminal in its width, headers in bold."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Collection, Sequence
-from typing import Any
+from itertools import zip_longest
+
+import click
 
 from bpnet.cli.narrow import fits, fitted_text, terminal_width
 from bpnet.cli.output import show, show_coloured, shown
-from bpnet.text_table import Table, plain_lines, width_of
-
-BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
+from bpnet.text_table import Table, aligned, plain_lines, width_of
 
 
 def show_table(
@@ -106,33 +106,35 @@ def _narrowest(table: Table, place: int) -> int:
 
 
 def _columns(table: Table, widths: Sequence[int], gap: int, bold: bool) -> list[str]:
-    """Return a table as columns of these widths."""
-    import io
-
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    style = "bold" if bold else ""
-    columns = RichTable(box=None, pad_edge=False, padding=0, header_style=style)
-    for place, (header, width) in enumerate(zip(table.headers, widths, strict=True)):
-        if place:
-            columns.add_column(width=gap)
-        side: Any = "right" if place in table.right else "left"
-        columns.add_column(Text(header), justify=side, width=width)  # no markup in brackets
-    for row in table.rows:
-        cells = [part for cell in row for part in ("", Text(cell))]  # each behind a gap
-        columns.add_row(*cells[1:])
-    console = Console(
-        file=io.StringIO(),
-        width=sum(widths) + gap * (len(widths) - 1),
-        force_terminal=True,
-        color_system="standard" if bold else None,
-        legacy_windows=False,
+    """Return a table as columns of these widths, whose cells are folded between words."""
+    head, *rows = (
+        [_folded(cell, width) for cell, width in zip(row, widths, strict=True)]
+        for row in (table.headers, *table.rows)
     )
-    with console.capture() as captured:
-        console.print(columns)
-    return [line.rstrip() for line in captured.get().rstrip("\n").split("\n")]
+    height = max(map(len, head))
+    titles = zip(*([""] * (height - len(lines)) + lines for lines in head), strict=True)
+
+    def line(cells: Sequence[str]) -> str:
+        return (" " * gap).join(aligned(cells, widths, table.right)).rstrip()
+
+    return [
+        *(click.style(line(title), bold=True) if bold else line(title) for title in titles),
+        *(line(cells) for row in rows for cells in zip_longest(*row, fillvalue="")),
+    ]
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """Return a text in lines of at most `width` columns, if no word is longer than that."""
+    lines = []
+    for whole in text.split("\n"):
+        lines.append("")
+        for word in whole.split(" "):
+            joined = f"{lines[-1]} {word}" if lines[-1] else word
+            if width_of(joined) <= width:
+                lines[-1] = joined
+            else:
+                lines.append(word)
+    return lines
 
 
 def _paragraphs(table: Table, width: int, bold: bool) -> list[str]:
@@ -143,7 +145,7 @@ def _paragraphs(table: Table, width: int, bold: bool) -> list[str]:
     lines: list[str] = []
     for row in table.rows:
         title = wrap(row[0], width) or [""]
-        lines += [f"{BOLD}{line}{PLAIN}" if bold else line for line in title]
+        lines += [click.style(line, bold=True) if bold else line for line in title]
         for header, cell in zip(headers[1:], row[1:], strict=True):
             if cell:
                 text = f"{header}: {cell}" if header else cell

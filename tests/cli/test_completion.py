@@ -152,7 +152,7 @@ def completing(*words: str) -> dict[str, str]:
 def test_a_process_answers_and_loads_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
     code = (
         "import sys, runpy, atexit\n"
-        "heavy = ('numpy', 'PIL', 'requests', 'tqdm', 'rich')\n"
+        "heavy = ('numpy', 'PIL', 'requests', 'tqdm')\n"
         "atexit.register(lambda: print([n for n in heavy if n in sys.modules], file=sys.stderr))\n"
         "runpy.run_module('bpnet', run_name='__main__')\n"
     )
