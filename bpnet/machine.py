@@ -29,7 +29,9 @@ MEMORY_UNKNOWN = 1 << 62  # bytes: nothing is too much where the system does not
 def _blas() -> ThreadpoolController:
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()  # finding the libraries takes 200 µs: once is enough
+    # Finding the libraries takes 200 µs: once is enough. Others have threads, but no products.
+    found: ThreadpoolController = ThreadpoolController().select(user_api="blas")
+    return found
 
 
 class _BlasLimits:
@@ -43,7 +45,7 @@ class _BlasLimits:
     def enter(self, context: object, count: int) -> None:
         """Let a number hold from now on."""
         with self.lock:
-            limits = _blas().limit(limits=count, user_api="blas")
+            limits = self._limit(count)
             if not self.open:
                 self.first = limits
             self.open[context] = count
@@ -53,9 +55,22 @@ class _BlasLimits:
         with self.lock:
             del self.open[context]
             if self.open:
-                _blas().limit(limits=next(reversed(self.open.values())), user_api="blas")
+                self._limit(next(reversed(self.open.values())))
             else:
                 self.first.restore_original_limits()
+                self._let_go()
+
+    def _limit(self, count: int) -> Any:
+        """Set the number; return what can restore those from before."""
+        limits = _blas().limit(limits=count, user_api="blas")
+        self._let_go()
+        return limits
+
+    def _let_go(self) -> None:
+        """Let any thread set the next number: threadpoolctl obeys the first one that did, alone."""
+        for library in _blas().lib_controllers:
+            if hasattr(library, "clear_controlling_thread"):  # not in old versions
+                library.clear_controlling_thread()
 
 
 _limits = _BlasLimits()

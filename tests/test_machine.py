@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,17 +103,38 @@ def test_contexts_of_several_threads_leave_the_process_as_it_was() -> None:
     def threads() -> int:
         return int(blas_description()[0]["num_threads"])
 
-    with blas_threads(2):
-        one, other = blas_threads(1), blas_threads(1)
+    one, other = blas_threads(1), blas_threads(1)
+    with blas_threads(2), ThreadPoolExecutor(1) as pool:
         one.__enter__()
-        other.__enter__()
+        pool.submit(other.__enter__).result()
         one.__exit__(None, None, None)  # the first to end changes nothing for the other
         assert threads() == 1
         with blas_threads(2):
             assert threads() == 2
         assert threads() == 1
-        other.__exit__(None, None, None)
+        pool.submit(other.__exit__, None, None, None).result()
         assert threads() == 2
+
+
+def test_the_last_of_several_threads_restores_what_was_before_all() -> None:
+    before = blas_description()
+    with ThreadPoolExecutor(1) as pool:
+        one, other = blas_threads(1), blas_threads(1)
+        one.__enter__()
+        pool.submit(other.__enter__).result()
+        one.__exit__(None, None, None)
+        pool.submit(other.__exit__, None, None, None).result()
+    assert blas_description() == before
+
+
+def test_libraries_that_multiply_no_matrices_are_not_told() -> None:
+    pytest.importorskip("sklearn", reason="needs a library of threads that is no BLAS")
+    code = "import sklearn.cluster; from bpnet.machine import blas_description as told; "
+    code += "print({library['internal_api'] for library in told()} & {'openmp'})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=process_environment(), capture_output=True, text=True
+    )
+    assert done.stdout == "set()\n", done.stderr
 
 
 FREED = """
