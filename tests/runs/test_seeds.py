@@ -33,7 +33,7 @@ def test_what_names_no_seeds_is_refused(text: str) -> None:
 
 
 def test_the_largest_seed_is_told() -> None:
-    with pytest.raises(ConfigError, match=r"a seed is at most: 9,223,372,036,854,775,807"):
+    with pytest.raises(ConfigError, match=r"a seed is at most 9,223,372,036,854,775,807"):
         read_seeds(f"1-{2**63}")
 
 
