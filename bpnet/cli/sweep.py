@@ -113,7 +113,7 @@ class _Options:
     @property
     def words(self) -> list[object]:
         """Return them as they stand in a command."""
-        given = {"--jobs": self.jobs, "--scheduler": self.scheduler}
+        given: dict[str, object] = {"--jobs": self.jobs, "--scheduler": self.scheduler}
         given |= {"--data-dir": self.data_dir, "--mirror": self.mirror}
         return [w for name, value in given.items() if value is not None for w in (name, value)]
 
@@ -136,9 +136,9 @@ class _Options:
 def _demand_extras(sweep: Sweep, scheduler: str | None) -> None:
     from bpnet.sweep.executors import demand_dask
     from bpnet.sweep.halving import demand_optuna
-    from bpnet.sweep.settings import HALVING
+    from bpnet.sweep.settings import ASHA
 
-    if sweep.settings.method == HALVING:
+    if sweep.settings.method == ASHA:
         demand_optuna(sweep.source)
     if scheduler is not None:
         demand_dask()
@@ -166,8 +166,8 @@ def _swept(
     from bpnet.sweep.ranking import chosen, ranked
 
     with claimed_folder(place, sweep) as folder:
-        note(f"{counted(len(trials), 'trial', 'trials')} with "
-             f"{counted(len(sweep.settings.seeds), 'seed', 'seeds')} each, in {folder}")  # fmt: skip
+        seeds = counted(len(sweep.settings.seeds), "seed", "seeds")
+        note(f"{counted(len(trials), 'trial', 'trials')} with {seeds} each, in {folder}")
         around = Surroundings(folder, options.workers, options.data_dir, options.mirror)
         if options.scheduler is None:
             _fetch_data(folder, options)
@@ -238,9 +238,7 @@ def _fetch_data(folder: Path, options: _Options) -> None:
     load_dataset(config, options.data_dir, mirror=options.mirror, progress=DownloadProgress())
 
 
-def _failure(
-    standings: list[Standing], best: Standing | None, folder: Path
-) -> BpnetError | None:
+def _failure(standings: list[Standing], best: Standing | None, folder: Path) -> BpnetError | None:
     """Return the error for a sweep of which no trial can be chosen."""
     from bpnet.sweep.journal import DIVERGED
 

@@ -62,7 +62,7 @@ def _is_alone() -> bool:
     return bool(ready) and not os.read(0, 1)
 
 
-class RestReached(Exception):
+class RestReachedError(Exception):
     """Leave the loop behind the epoch after which a run rests."""
 
 
@@ -79,7 +79,7 @@ class RestAfter(Observer):
     def epoch_ended(self, record: dict[str, Any]) -> None:
         """Leave the loop where the epoch is reached; it was saved."""
         if record["epoch"] == self.epoch:
-            raise RestReached
+            raise RestReachedError
 
 
 def main() -> None:
@@ -126,12 +126,12 @@ def train_until(task: Task, wish: StopWish) -> Outcome:
         if not is_done and (task.until is None or trainer.progress.epoch < task.until):
             try:
                 is_done = trainer.run(wish)
-            except RestReached:
+            except RestReachedError:
                 is_done = trainer.progress.finished
         epochs = trainer.progress.epoch
         if not is_done and (task.until is None or epochs < task.until):
             return {"state": INTERRUPTED, "error": None}
-        outcome = {"state": FINISHED if is_done else STOPPED, "error": None}
+        outcome: Outcome = {"state": FINISHED if is_done else STOPPED, "error": None}
         outcome |= {"seconds": trainer.progress.seconds}
         outcome |= {"epochs": epochs, "history": brief(trainer.progress.history[: task.until])}
         if task.scores:
@@ -169,9 +169,7 @@ def _wanted(task: Task, run_dir: Path) -> Wanted:
     """Return what to begin: the run in the directory, or a new one where it has no checkpoint."""
     place = None if task.data_dir is None else Path(task.data_dir)
     if (run_dir / LAST).is_file():
-        return Wanted(
-            overrides=task.overrides, resume=run_dir, data_dir=place, mirror=task.mirror
-        )
+        return Wanted(overrides=task.overrides, resume=run_dir, data_dir=place, mirror=task.mirror)
     for name in RUN_FILES:  # of a run that was killed before its first checkpoint
         (run_dir / name).unlink(missing_ok=True)
     return Wanted(task.config, task.overrides, run_dir=run_dir, data_dir=place, mirror=task.mirror)

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bpnet.config.loading import load_config
+from bpnet.config.values import LARGEST_REAL
 from bpnet.errors import shorten
 from bpnet.model.run_files import CONFIG
-from bpnet.sweep.halving import Halving, rungs
+from bpnet.sweep.halving import judge_for, rungs
 from bpnet.sweep.journal import FAILED, FINISHED, STOPPED, Journal, Row
 from bpnet.sweep.place import STOP
-from bpnet.sweep.settings import ACCURACY, HALVING, SweepSettings
+from bpnet.sweep.settings import ACCURACY, ASHA, SweepSettings
 from bpnet.sweep.task import INTERRUPTED, LONGEST, Outcome, Task, do
 from bpnet.sweep.trials import Trial
 
@@ -75,12 +76,12 @@ class Driver:
         observer: SweepObserver,
     ) -> None:
         self.settings = settings
-        self.trials = trials
+        self.trials = {trial.number: trial for trial in trials}
         self.around = around
         self.executor = executor
         self.observer = observer
         self.journal = Journal(around.folder)
-        self.halving = Halving(settings) if settings.method == HALVING else None
+        self.judge = judge_for(settings, len(trials))
         self._futures: dict[Future[Outcome], tuple[Trial, int, int]] = {}
         self._resting: dict[int, dict[int, Outcome]] = {}  # by trial and seed, at their rung
         base = load_config(str(around.folder / CONFIG))
@@ -93,9 +94,9 @@ class Driver:
         Raises:
             CheckpointError: the results cannot be written.
         """
-        self.observer.begins(self.trials, list(self.journal.rows.values()))
-        for trial in self.trials:
-            self._begin(trial)
+        self.observer.begins(list(self.trials.values()), list(self.journal.rows.values()))
+        for trial in self.trials.values():
+            self._advance(trial, self._rungs(trial)[0])
         try:
             while self._futures:
                 if should_stop():
@@ -105,18 +106,17 @@ class Driver:
                     self._ended(*self._futures.pop(future), _outcome_of(future))
                 self.observer.waits()
         finally:
-            self._rest()
-        return all(key in self.journal.rows for key in self._runs())
+            self._rest(self._futures)
+        runs = [(number, seed) for number in self.trials for seed in self.settings.seeds]
+        return all(run in self.journal.rows for run in runs)
 
     def score(self, rows: Iterable[Row], should_stop: Callable[[], bool]) -> list[Outcome] | None:
         """Let finished runs read the test set, once each; return None where that is stopped."""
-        trials = {trial.number: trial for trial in self.trials}
-        tasks = [self.task(trials[row.trial], row.seed, None, scores=True) for row in rows]
+        tasks = [self.task(self.trials[row.trial], row.seed, None, scores=True) for row in rows]
         futures = [self.executor.submit(do, task) for task in tasks]
         while wait(futures, LOOK, FIRST_COMPLETED).not_done:
             if should_stop():
-                self._futures = dict.fromkeys(futures, (self.trials[0], 0, 0))
-                self._rest()
+                self._rest(futures)
                 return None
             self.observer.waits()
         return [_outcome_of(future) for future in futures]
@@ -142,26 +142,29 @@ class Driver:
             scores=scores,
         )
 
-    def _runs(self) -> list[tuple[int, int]]:
-        return [(trial.number, seed) for trial in self.trials for seed in self.settings.seeds]
-
     def _rungs(self, trial: Trial) -> list[int]:
         """Return the epochs after which a trial is compared, and its last one."""
-        return rungs(self.settings, trial.epochs) if self.halving is not None else [trial.epochs]
+        return rungs(self.settings, trial.epochs)
 
-    def _begin(self, trial: Trial) -> None:
-        """Send the runs of a trial that have no row to their first rung; note those that have."""
+    def _rows(self, trial: Trial) -> list[Row] | None:
+        """Return the rows of a trial; None where a run has none that stays."""
         rows = [self.journal.rows.get((trial.number, seed)) for seed in self.settings.seeds]
         known = [row for row in rows if row is not None and row.is_final]
-        if self.halving is not None and known and len(known) == len(rows):
-            for rung in self._rungs(trial)[:-1]:
-                if all(row.epochs is not None and row.epochs >= rung for row in known):
-                    values = [self._best(row.curve[:rung]) for row in known]
-                    self.halving.goes_on(trial.number, rung, statistics.fmean(values))
-            return
-        for seed, row in zip(self.settings.seeds, rows, strict=True):
-            if row is None or not row.is_final or self.halving is not None:
-                self._send(trial, seed, self._rungs(trial)[0])
+        return known if len(known) == len(rows) else None
+
+    def _advance(self, trial: Trial, rung: int) -> None:
+        """Bring the runs of a trial to a rung: those that were there before have their rows."""
+        rows = self._rows(trial)
+        if self.judge is None:
+            for seed in self.settings.seeds:
+                row = self.journal.rows.get((trial.number, seed))
+                if row is None or not row.is_final:
+                    self._send(trial, seed, rung)
+        elif rows is not None and all(row.has_come_to(rung) for row in rows):
+            self._compare(trial, rung, [row.curve[:rung] for row in rows])
+        elif rows is None or self.settings.method != ASHA:  # what it has stopped stays stopped
+            for seed in self.settings.seeds:
+                self._send(trial, seed, rung)
 
     def _send(self, trial: Trial, seed: int, rung: int) -> None:
         """Let a run be trained until a rung."""
@@ -170,48 +173,43 @@ class Driver:
         self._futures[future] = trial, seed, rung
 
     def _ended(self, trial: Trial, seed: int, rung: int, outcome: Outcome) -> None:
-        """Write down what has come of a run, or let it go on."""
+        """Write down what has come of a run, or let it rest until the judge has spoken."""
         if outcome["state"] == INTERRUPTED:
             return
-        if rung == self._rungs(trial)[-1] and outcome["state"] == FINISHED:
-            self._note(trial, seed, outcome)
-            return
-        if self.halving is None:
+        if self.judge is None or rung == self._rungs(trial)[-1]:
             self._note(trial, seed, outcome)
             return
         resting = self._resting.setdefault(trial.number, {})
         resting[seed] = outcome
-        if len(resting) < len(self.settings.seeds):
-            return
-        del self._resting[trial.number]
-        if self._goes_on(trial, rung, resting):
-            following = self._rungs(trial)[self._rungs(trial).index(rung) + 1]
-            for one in resting:
-                self._send(trial, one, following)
-        else:
-            for one, found in resting.items():
-                self._note(trial, one, found)
+        if len(resting) == len(self.settings.seeds):
+            sound = all(one["state"] in (FINISHED, STOPPED) for one in resting.values())
+            curves = [self._curve(one) if sound else [] for one in resting.values()]
+            self._compare(trial, rung, curves)
 
-    def _goes_on(self, trial: Trial, rung: int, resting: dict[int, Outcome]) -> bool:
-        """Return whether the runs of a trial, which rest, are worth more epochs."""
-        assert self.halving is not None
-        if any(one["state"] not in (FINISHED, STOPPED) for one in resting.values()):
-            return False
-        values = [self._best(self._curve(one)) for one in resting.values()]
-        return self.halving.goes_on(trial.number, rung, statistics.fmean(values))
+    def _compare(self, trial: Trial, rung: int, curves: Sequence[Sequence[float]]) -> None:
+        """Let those go on which are worth it, and write down the others."""
+        if self.judge is None or rung == self._rungs(trial)[-1]:
+            return
+        values = [self.settings.best_of(curve) if curve else math.nan for curve in curves]
+        decisions = self.judge.rested(trial.number, rung, statistics.fmean(values))
+        for number, goes_on in decisions.items():
+            one = self.trials[number]
+            outcomes = self._resting.pop(number, {})
+            if goes_on:
+                following = self._rungs(one)[self._rungs(one).index(rung) + 1]
+                self._advance(one, following)
+            else:
+                for seed, outcome in outcomes.items():
+                    self._note(one, seed, outcome)
 
     def _curve(self, outcome: Outcome) -> list[float]:
         """Return the goal after each epoch; the worst value stands for what is not finite."""
         place = 0 if self.settings.goal == ACCURACY else 1
-        worst = 0.0 if self.settings.maximizes else 1e300
+        worst = 0.0 if self.settings.maximizes else LARGEST_REAL
         return [worst if one[place] is None else one[place] for one in outcome.get("history", [])]
-
-    def _best(self, curve: list[float]) -> float:
-        return self.settings.best_of(curve) if curve else math.nan
 
     def _note(self, trial: Trial, seed: int, outcome: Outcome) -> None:
         """Write the row of a run."""
-        curve = self._curve(outcome)
         row = Row(
             trial=trial.number,
             seed=seed,
@@ -220,12 +218,12 @@ class Driver:
             run_dir=run_name(trial.number, seed),
             error=outcome["error"],
         )
-        if curve:
+        if curve := self._curve(outcome):
             best = curve.index(self.settings.best_of(curve))
             accuracy, loss = outcome["history"][best]
             row = replace(
                 row,
-                epochs=outcome["epochs"],
+                epochs=len(curve),
                 best_epoch=best + 1,
                 validation_accuracy=accuracy,
                 validation_loss=loss,
@@ -235,16 +233,14 @@ class Driver:
         self.journal.add(row)
         self.observer.run_ended(row)
 
-    def _rest(self) -> None:
+    def _rest(self, futures: Iterable[Future[Outcome]]) -> None:
         """Let the runs that are under way save and end, and wait for them."""
-        if not self._futures:
-            return
-        stop = self.around.folder / STOP
-        stop.touch()
-        for future in self._futures:
-            future.cancel()  # those that have not begun
-        wait([future for future in self._futures if not future.cancelled()])
-        stop.unlink(missing_ok=True)
+        left = [future for future in futures if not future.cancel()]  # those that have begun
+        if left:
+            stop = self.around.folder / STOP
+            stop.touch()
+            wait(left)
+            stop.unlink(missing_ok=True)
 
 
 def run_name(trial: int, seed: int) -> str:

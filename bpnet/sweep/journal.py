@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,18 @@ class Row:
     best_epoch: int | None = None
     validation_accuracy: float | None = None
     validation_loss: float | None = None
-    curve: list[float] = field(default_factory=list)
+    curve: Sequence[float] = ()
     seconds: float | None = None
 
     @property
     def is_final(self) -> bool:
         """Return whether the run would end in the same way again."""
         return self.state != FAILED
+
+    def has_come_to(self, epoch: int) -> bool:
+        """Return whether the run needs no more training to be known after an epoch."""
+        is_over = self.state in (FINISHED, DIVERGED)
+        return is_over or (self.epochs is not None and self.epochs >= epoch)
 
 
 class Journal:

@@ -118,8 +118,9 @@ def _settle(folder: Path, sweep: Sweep) -> None:
 def _demand_same(folder: Path, text: str, config: str) -> None:
     stored = [_texts(read_text(folder / name)) for name in (SWEEP, CONFIG)]
     wanted = [_texts(text), _texts(config)]
-    rows = [differing(pair) for pair in zip(stored, wanted, strict=True)]
-    others = {key: row for row in rows for key, row in row.items() if key not in MAY_GROW}
+    others: dict[str, list[str]] = {}
+    for pair in zip(stored, wanted, strict=True):
+        others |= {key: row for key, row in differing(pair).items() if key not in MAY_GROW}
     if others:
         details = [f"{key} is {row[0]} there, but {row[1]} now" for key, row in others.items()]
         raise ConfigError(

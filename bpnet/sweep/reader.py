@@ -16,7 +16,7 @@ from bpnet.config.setting import ValueReader
 from bpnet.config.values import nearest
 from bpnet.disk import FILE, what_is_at
 from bpnet.errors import quoted, shorten
-from bpnet.sweep.settings import GRID, HALVING, Choices, Span, Sweep, SweepSettings
+from bpnet.sweep.settings import ASHA, GRID, HALVING, Choices, Span, Sweep, SweepSettings
 
 SECTIONS = ("sweep", "settings", "vary")
 SPAN = re.compile(r"(\S+)\s+to\s+(\S+)(\s+log)?")
@@ -126,8 +126,8 @@ class SweepReader:
         self, key: str, entry: Entry, reader: ValueReader[object], settings: SweepSettings
     ) -> Choices | Span | None:
         """Read what a varied setting may be; None where that is wrong."""
-        if key == EPOCHS and settings.method == HALVING:
-            self._report(entry.line, f"[vary] {EPOCHS}: halving compares runs of equal length")
+        if key == EPOCHS and settings.method in (HALVING, ASHA):
+            self._report(entry.line, f"[vary] {EPOCHS}: halving compares runs of the same length")
             return None
         if span := SPAN.fullmatch(entry.text):
             return self._span(key, entry, reader, settings, span)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from bpnet.errors import ConfigError, quoted
 from bpnet.runs.seeds import read_seeds
 
 MOST_RUNS = 10_000
-GRID, RANDOM, HALVING = METHODS = ("grid", "random", "halving")
+GRID, RANDOM, HALVING, ASHA = METHODS = ("grid", "random", "halving", "asha")
 ACCURACY, LOSS = GOALS = ("validation_accuracy", "validation_loss")
 
 
@@ -42,10 +41,10 @@ class SweepSettings:
     )
     method: str = setting(
         GRID,
-        "grid: every combination | random: drawn ones | halving: likewise, most stop early",
+        "grid: every combination | random: drawn ones | halving, asha: likewise, most stop early",
         one_of(*METHODS),
     )
-    trials: int = setting(20, "random, halving: combinations to draw", whole(1, MOST_RUNS))
+    trials: int = setting(20, "unless grid: combinations to draw", whole(1, MOST_RUNS))
     seeds: tuple[int, ...] = setting(
         (1,), "each combination is trained with all of these", ValueReader(_seeds, "seeds")
     )
@@ -54,20 +53,20 @@ class SweepSettings:
         "what decides: validation_accuracy, the highest | validation_loss, the lowest",
         one_of(*GOALS),
     )
-    draw_seed: int = setting(1, "random, halving: seed of the draws", whole(0, LARGEST_SEED))
-    first_epochs: int = setting(1, "halving: epochs before the first choice", whole(1, MOST_EPOCHS))
-    keep_one_of: int = setting(3, "halving: of so many, one goes on", whole(2, 100))
+    draw_seed: int = setting(1, "unless grid: seed of the draws", whole(0, LARGEST_SEED))
+    first_epochs: int = setting(
+        1, "halving, asha: epochs before the first choice", whole(1, MOST_EPOCHS)
+    )
+    keep_one_of: int = setting(3, "halving, asha: of so many, one goes on", whole(2, 100))
 
     @property
     def maximizes(self) -> bool:
         """Return whether the highest value is the best."""
         return self.goal == ACCURACY
 
-    def best_of(self, values: list[float]) -> float:
-        """Return the best of some values; NaN counts as the worst."""
-        worst = -math.inf if self.maximizes else math.inf
-        known = [worst if math.isnan(value) else value for value in values]
-        return (max if self.maximizes else min)(known)
+    def best_of(self, values: Sequence[float]) -> float:
+        """Return the best of some values."""
+        return max(values) if self.maximizes else min(values)
 
 
 @dataclass(frozen=True)

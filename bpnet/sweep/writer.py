@@ -28,8 +28,8 @@ def format_sweep(sweep: Sweep) -> str:
 def _text(values: Choices | Span) -> str:
     """Return the values of a setting: a list, one in each line where a comma is part of one."""
     if isinstance(values, Span):
-        ends = [f"{int(end)}" if values.is_whole else f"{end!r}" for end in (values.low, values.high)]
-        return " to ".join(ends) + (" log" if values.is_log else "")
+        ends = [int(end) if values.is_whole else end for end in (values.low, values.high)]
+        return " to ".join(map(repr, ends)) + (" log" if values.is_log else "")
     if any("," in text for text in values.values):
         return "".join(f"\n    {text}" for text in values.values)
     return ", ".join(values.values)
