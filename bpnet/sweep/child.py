@@ -9,7 +9,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,17 +88,22 @@ def main() -> None:
     wish = StopWish(Path(task.stop))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, wish.receive)
+    sys.stdout.write(json.dumps(outcome_of(task, wish)))
+
+
+def outcome_of(task: Task, wish: Callable[[], bool]) -> Outcome:
+    """Do a task, and return what has come of it; nothing is raised."""
     try:
-        outcome = train_until(task, wish)
+        return train_until(task, wish)
     except DivergedError as error:
-        outcome = {"state": DIVERGED, "error": shorten(error.what, LONGEST)}
+        return {"state": DIVERGED, "error": shorten(error.what, LONGEST)}
     except BpnetError as error:
-        details = [str(part) for name in ("found", "where") if (part := error.parts[name])]
-        outcome = {"state": FAILED, "error": shorten("; ".join([error.what, *details]), LONGEST)}
+        details = [*error.details, error.parts["found"], error.parts["where"]]
+        text = "; ".join([error.what, *(str(one) for one in details if one is not None)])
+        return {"state": FAILED, "error": shorten(text, LONGEST)}
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
-        outcome = {"state": FAILED, "error": shorten(text, LONGEST)}
-    sys.stdout.write(json.dumps(outcome))
+        return {"state": FAILED, "error": shorten(text, LONGEST)}
 
 
 def _first_line() -> bytes:
@@ -109,7 +114,7 @@ def _first_line() -> bytes:
     return line
 
 
-def train_until(task: Task, wish: StopWish) -> Outcome:
+def train_until(task: Task, wish: Callable[[], bool]) -> Outcome:
     """Train a run, or go on with it, until its epoch, its end or a wish to stop.
 
     Raises:
@@ -152,7 +157,7 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _is_free(run_dir: Path, wish: StopWish) -> bool:
+def _is_free(run_dir: Path, wish: Callable[[], bool]) -> bool:
     """Wait until no other process trains in a directory; return whether none does.
 
     One whose cluster was lost still finishes its step and saves.

@@ -32,7 +32,7 @@ def demand_dask() -> None:
         ConfigError: it is not.
     """
     if find_spec("distributed") is None:
-        hint = "pip install 'dask[distributed]'"
+        hint = "pip install distributed"
         raise ConfigError("a cluster needs dask", where="--scheduler", hint=hint)
 
 

@@ -7,6 +7,7 @@ is an answer like any other. It ends with the one that waits, too.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from bpnet.sweep.journal import FAILED
 TRIES = 3  # of a run whose process is killed; it goes on from its last checkpoint
 INTERRUPTED = "interrupted"  # the state of a run that ended early, and can go on
 KILLED = "killed"  # that of one whose process gave no answer
+ROOT = Path(__file__).parent.parent.parent  # where this bpnet is imported from
 LONGEST = 300  # characters of an error
 
 
@@ -72,6 +74,7 @@ def do(task: Task) -> Outcome:
 def _in_a_process(task: Task) -> Outcome:
     """Return the answer of one process."""
     command = [sys.executable, "-m", "bpnet.sweep.child"]
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     with (
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(
@@ -79,6 +82,7 @@ def _in_a_process(task: Task) -> Outcome:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
+            env=os.environ | {"PYTHONPATH": path},  # the same bpnet
             start_new_session=True,  # Ctrl-C in the terminal is not meant for it
         ) as process,
     ):

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from bpnet.model.run_files import CONFIG
+from bpnet.sweep.reader import LAYERS
 from bpnet.sweep.settings import Choices, Span, Sweep, SweepSettings
 
 
@@ -21,15 +22,15 @@ def format_sweep(sweep: Sweep) -> str:
         lines.append(f"{field.name} = {value}")
     lines += ["", "[vary]"]
     for key, values in sweep.varied.items():
-        lines.append(f"{key} = {_text(values)}")
+        lines.append(f"{key} = {_text(values, in_lines=key == LAYERS)}")
     return "\n".join(lines) + "\n"
 
 
-def _text(values: Choices | Span) -> str:
+def _text(values: Choices | Span, *, in_lines: bool) -> str:
     """Return the values of a setting: a list, one in each line where a comma is part of one."""
     if isinstance(values, Span):
         ends = [int(end) if values.is_whole else end for end in (values.low, values.high)]
         return " to ".join(map(repr, ends)) + (" log" if values.is_log else "")
-    if any("," in text for text in values.values):
+    if in_lines or any("," in text for text in values.values):
         return "".join(f"\n    {text}" for text in values.values)
     return ", ".join(values.values)
