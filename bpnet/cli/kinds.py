@@ -30,6 +30,7 @@ TAKES = {  # commands, and the kinds of words for which they are made
     "verify-run": (RUN,),
     "predict": (PICTURE,),
     "export": A_CHECKPOINT,
+    "sweep": (CONFIG_FILE, RUNS),
 }
 OPTION_TAKES = {
     "--config": A_CONFIG,
