@@ -56,7 +56,7 @@ def configs(incomplete: str) -> list[CompletionItem]:
 def sweeps(incomplete: str) -> list[CompletionItem]:
     """Return the examples of sweeps, sweep files and folders."""
     from bpnet.config.presets import describe
-    from bpnet.sweep.place import example_sweeps
+    from bpnet.sweep.example_files import example_sweeps
 
     named = [
         CompletionItem(name, help=describe(path))

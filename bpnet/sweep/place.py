@@ -19,6 +19,7 @@ from bpnet.locks import owner_of, take_lock
 from bpnet.model.run_files import CONFIG, ENVIRONMENT, LOCK, read_text
 from bpnet.runs.comparison import differing
 from bpnet.runs.listing import is_run
+from bpnet.sweep.example_files import example_sweeps
 from bpnet.sweep.reader import read_sweep
 from bpnet.sweep.settings import Sweep
 from bpnet.sweep.writer import format_sweep
@@ -27,7 +28,6 @@ from bpnet.training.saving import writing
 SWEEP = "sweep.ini"
 STOP = "stop"  # there while a sweep is being ended: its runs look for it
 MAY_GROW = ("sweep.trials", "sweep.seeds")  # more of them change no run that was trained
-EXAMPLES = Path(__file__).parent / "examples"
 
 
 def find_sweep(path: Path) -> tuple[Sweep, Path | None]:
@@ -50,11 +50,6 @@ def find_sweep(path: Path) -> tuple[Sweep, Path | None]:
         expected=f"a file, the folder of a sweep, or one of the examples {', '.join(examples)}",
         found=found,
     )
-
-
-def example_sweeps() -> dict[str, Path]:
-    """Return the files of the examples that come with bpnet, by name."""
-    return {path.stem: path for path in sorted(EXAMPLES.glob("*.ini"))}
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bpnet.errors import ConfigError
-from bpnet.sweep.place import example_sweeps
+from bpnet.sweep.example_files import example_sweeps
 from bpnet.sweep.reader import read_sweep
 from bpnet.sweep.settings import Choices, Span
 from bpnet.sweep.trials import trials_of
