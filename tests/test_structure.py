@@ -61,6 +61,8 @@ OPTIONAL = {  # what a module cannot be imported without
     "bpnet.report.page.charts": "matplotlib",
     "bpnet.report.page.learning": "matplotlib",
     "bpnet.report.page.report": "matplotlib",
+    "bpnet.sweep.page.charts": "matplotlib",
+    "bpnet.sweep.page.page": "matplotlib",
 }
 HEAVY = ("numpy", "PIL", "requests", "tqdm", "threadpoolctl", "platformdirs")
 COMMANDS = (

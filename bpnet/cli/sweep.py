@@ -12,6 +12,7 @@ import click
 from bpnet.cli.command import BpnetCommand
 from bpnet.cli.options import FOLDER, Offered, as_json, command_line, data_dir, mirror
 from bpnet.cli.output import note, show_json
+from bpnet.cli.report import PAGE
 from bpnet.errors import BpnetError, CheckFailedError, DivergedError, counted
 
 if TYPE_CHECKING:
@@ -57,6 +58,12 @@ if TYPE_CHECKING:
 )
 @data_dir
 @mirror
+@click.option(
+    "--report",
+    "writes_report",
+    is_flag=True,
+    help="Write the sweep's page, report.html, at the end.",
+)
 @click.option("--dry-run", is_flag=True, help="Check all configs and list the runs; write nothing.")
 @as_json
 def command(
@@ -66,6 +73,7 @@ def command(
     scheduler: str | None,
     data_dir: Path | None,
     mirror: str | None,
+    writes_report: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -91,9 +99,9 @@ def command(
 
         show_plan(sweep, trials, as_json=as_json)
         return
-    _demand_extras(sweep, scheduler)
+    _demand_extras(sweep, scheduler, writes_report=writes_report)
     place = folder or run_dir or _default_folder(path)
-    options = _Options(jobs, scheduler, data_dir, mirror)
+    options = _Options(jobs, scheduler, data_dir, mirror, writes_report)
     result, failure = _swept(sweep, trials, place, options, as_json=as_json)
     if as_json:
         show_json(result)
@@ -105,17 +113,24 @@ class _Options:
     """Hold the options that say where and with what runs are trained."""
 
     def __init__(
-        self, jobs: int | None, scheduler: str | None, data_dir: Path | None, mirror: str | None
+        self,
+        jobs: int | None,
+        scheduler: str | None,
+        data_dir: Path | None,
+        mirror: str | None,
+        report: bool,
     ) -> None:
         self.jobs, self.scheduler = jobs, scheduler
         self.data_dir, self.mirror = data_dir, mirror
+        self.report = report
 
     @property
     def words(self) -> list[object]:
         """Return them as they stand in a command."""
         given: dict[str, object] = {"--jobs": self.jobs, "--scheduler": self.scheduler}
         given |= {"--data-dir": self.data_dir, "--mirror": self.mirror}
-        return [w for name, value in given.items() if value is not None for w in (name, value)]
+        words = [w for name, value in given.items() if value is not None for w in (name, value)]
+        return [*words, *(["--report"] if self.report else [])]
 
     def executor(self) -> AbstractContextManager[Executor]:
         """Return what computes the runs."""
@@ -133,7 +148,9 @@ class _Options:
         return max(1, available_cores() // self.jobs)
 
 
-def _demand_extras(sweep: Sweep, scheduler: str | None) -> None:
+def _demand_extras(sweep: Sweep, scheduler: str | None, *, writes_report: bool) -> None:
+    from bpnet.cli.report import NEEDED
+    from bpnet.html.page import demand
     from bpnet.sweep.executors import demand_dask
     from bpnet.sweep.halving import demand_optuna
     from bpnet.sweep.settings import ASHA
@@ -142,6 +159,8 @@ def _demand_extras(sweep: Sweep, scheduler: str | None) -> None:
         demand_optuna(sweep.source)
     if scheduler is not None:
         demand_dask()
+    if writes_report:
+        demand("--report", *NEEDED)
 
 
 def _default_folder(path: str) -> Path:
@@ -160,7 +179,7 @@ def _swept(
     """
     from bpnet.cli.signals import stop_request
     from bpnet.cli.sweep_display import display_for
-    from bpnet.cli.sweep_text import document, show_result
+    from bpnet.cli.sweep_text import document, result_lines, show_result
     from bpnet.sweep.driver import Driver, Surroundings
     from bpnet.sweep.place import claimed_folder
     from bpnet.sweep.ranking import chosen, ranked
@@ -183,7 +202,16 @@ def _swept(
             standings = ranked(sweep.settings, trials, rows)
             best = chosen(standings)
             scores = _scores(driver, best, is_done, stop, folder)
+    page = folder / PAGE if options.report else None
     result = document(sweep, folder, standings, best, scores)
+    result["report"] = None if page is None else str(page)
+    if page is not None:
+        from bpnet.html.page import write_page
+        from bpnet.sweep.page.page import sweep_page
+
+        told = result_lines(best, scores)
+        write_page(page, sweep_page(sweep, folder.name, standings, told), None)
+        note(f"report: {page}")
     if not as_json:
         show_result(sweep, folder, standings, best, scores, options.words)
     return result, _failure(standings, best, folder)

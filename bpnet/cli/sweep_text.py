@@ -98,16 +98,24 @@ def show_result(
         note(f"{len(standings) - MOST_SHOWN:,} other trials are in {folder / 'sweep.jsonl'}")
     if best is None:
         return
-    show("", f"chosen: trial {best.trial.number}, {best.trial.words}")
-    accuracy = spread_of([one.get("test_accuracy") for one in scores])
-    loss = spread_of([one.get("test_loss") for one in scores])
-    if accuracy is not None:
-        show(f"test accuracy {spread_text(accuracy, 100, '.2f', ' %')}")
-    elif loss is not None:
-        show(f"test loss {spread_text(loss, 1, '.6g', '')}")
+    show("", *result_lines(best, scores))
     show("", "next:")
     show(f"  {command_line('runs', folder, '--sort', 'validation')}")
     show(f"  {command_line('eval', folder / best.rows[0].run_dir, *_data(options))}")
+
+
+def result_lines(best: Standing | None, scores: Sequence[Outcome]) -> list[str]:
+    """Return what the chosen trial is, and its score on the test set."""
+    if best is None:
+        return ["no trial has finished all of its runs"]
+    lines = [f"chosen: trial {best.trial.number}, {best.trial.words}"]
+    accuracy = spread_of([one.get("test_accuracy") for one in scores])
+    loss = spread_of([one.get("test_loss") for one in scores])
+    if accuracy is not None:
+        lines.append(f"test accuracy {spread_text(accuracy, 100, '.2f', ' %')}")
+    elif loss is not None:
+        lines.append(f"test loss {spread_text(loss, 1, '.6g', '')}")
+    return lines
 
 
 def _data(options: Sequence[object]) -> list[object]:

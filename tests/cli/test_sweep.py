@@ -19,7 +19,7 @@ import pytest
 from bpnet.cli.main import run
 from bpnet.sweep import driver
 from bpnet.sweep.task import Outcome, Task
-from tests.helpers.sweeps import do_here, sweep_file
+from tests.helpers.sweeps import RATES, do_here, sweep_file
 from tests.helpers.tiny import call, command, fail, process_environment, succeed
 
 
@@ -37,7 +37,7 @@ def swept(*words: object) -> dict[str, Any]:
 @pytest.mark.usefixtures("in_here")
 def test_a_sweep_tells_all_runs_and_scores_the_best_once(here: Path) -> None:
     found = swept(sweep_file(here))
-    assert list(found) == ["folder", "method", "goal", "runs", "trials", "chosen"]
+    assert list(found) == ["folder", "method", "goal", "runs", "trials", "chosen", "report"]
     folder = Path(found["folder"])
     assert folder.parent == here / "runs"
     assert len(found["runs"]) == 8
@@ -194,6 +194,25 @@ def test_a_run_whose_process_is_killed_goes_on_in_another(here: Path) -> None:
     assert process.returncode == 0, said
     found = json.loads(out)
     assert [(row["state"], row["epochs"]) for row in found["runs"]] == [("finished", 60)]
+
+
+@pytest.mark.usefixtures("in_here")
+@pytest.mark.parametrize(
+    ("vary", "more", "charts"),
+    [
+        (RATES, "seeds = 1-2", 3),
+        ("optimizer.learning_rate = 0.01 to 0.1 log\n", "method = random\ntrials = 3", 2),
+    ],
+)
+def test_a_page_shows_all_trials(here: Path, vary: str, more: str, charts: int) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra `report`")
+    found = swept(sweep_file(here, vary, more), "--report", "--run-dir", "out")
+    page = Path(found["report"]).read_text(encoding="utf-8")
+    assert found["report"] == str(here / "out" / "report.html")
+    assert page.count("<svg") == charts
+    assert page.count('<th scope="row">') == len(found["trials"])
+    assert f"chosen: trial {found['chosen']['trial']}," in page
+    assert ("validation_accuracy by optimizer.learning_rate and" in page) == (charts == 3)
 
 
 class Terminal(io.StringIO):
