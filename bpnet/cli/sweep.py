@@ -100,9 +100,12 @@ def command(
         show_plan(sweep, trials, as_json=as_json)
         return
     _demand_extras(sweep, scheduler, writes_report=writes_report)
-    place = folder or run_dir or _default_folder(path)
     options = _Options(jobs, scheduler, data_dir, mirror, writes_report)
-    result, failure = _swept(sweep, trials, place, options, as_json=as_json)
+    if scheduler is None:
+        _fetch_data(sweep, options)
+    with options.executor() as executor:
+        place = folder or run_dir or _default_folder(path)
+        result, failure = _swept(sweep, trials, place, options, executor, as_json=as_json)
     if as_json:
         show_json(result)
     if failure is not None:
@@ -170,7 +173,13 @@ def _default_folder(path: str) -> Path:
 
 
 def _swept(
-    sweep: Sweep, trials: list[Trial], place: Path, options: _Options, *, as_json: bool
+    sweep: Sweep,
+    trials: list[Trial],
+    place: Path,
+    options: _Options,
+    executor: Executor,
+    *,
+    as_json: bool,
 ) -> tuple[dict[str, Any], BpnetError | None]:
     """Train all runs, score the chosen ones, and tell what came of it.
 
@@ -188,12 +197,9 @@ def _swept(
         seeds = counted(len(sweep.settings.seeds), "seed", "seeds")
         note(f"{counted(len(trials), 'trial', 'trials')} with {seeds} each, in {folder}")
         around = Surroundings(folder, options.workers, options.data_dir, options.mirror)
-        if options.scheduler is None:
-            _fetch_data(folder, options)
         with (
             _told_how_to_go_on(folder, options),
             stop_request() as stop,
-            options.executor() as executor,
             display_for(sweep.settings) as display,
         ):
             driver = Driver(sweep.settings, trials, around, executor, display)
@@ -255,14 +261,14 @@ def _told_how_to_go_on(folder: Path, options: _Options) -> Iterator[None]:
         raise stop.error(str(stop), where=folder, hint=hint) from stop
 
 
-def _fetch_data(folder: Path, options: _Options) -> None:
+def _fetch_data(sweep: Sweep, options: _Options) -> None:
     """Fetch or draw the data set once, before several runs want it at the same time."""
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.config.loading import load_config
     from bpnet.data.load import load_dataset, with_data_dir
-    from bpnet.model.run_files import CONFIG
 
-    config = with_data_dir(load_config(str(folder / CONFIG)), options.data_dir)
+    config = load_config(sweep.base, sweep.overrides(sweep.fixed))
+    config = with_data_dir(config, options.data_dir)
     load_dataset(config, options.data_dir, mirror=options.mirror, progress=DownloadProgress())
 
 

@@ -21,6 +21,7 @@ from bpnet.sweep.task import INTERRUPTED, LONGEST, Outcome, Task, do
 from bpnet.sweep.trials import Trial
 
 LOOK = 0.2  # seconds between two looks for a wish to stop
+PATIENCE = 60.0  # seconds for runs to end their step; a cluster without workers answers nothing
 
 
 class SweepObserver:
@@ -94,7 +95,9 @@ class Driver:
         Raises:
             CheckpointError: the results cannot be written.
         """
-        self.observer.begins(list(self.trials.values()), list(self.journal.rows.values()))
+        runs = [(number, seed) for number in self.trials for seed in self.settings.seeds]
+        rows = [self.journal.rows[run] for run in runs if run in self.journal.rows]
+        self.observer.begins(list(self.trials.values()), rows)
         for trial in self.trials.values():
             self._advance(trial, self._rungs(trial)[0])
         try:
@@ -102,12 +105,11 @@ class Driver:
                 if should_stop():
                     return False
                 done, _ = wait(self._futures, LOOK, FIRST_COMPLETED)
-                for future in done:
+                for future in [one for one in self._futures if one in done]:  # in their order
                     self._ended(*self._futures.pop(future), _outcome_of(future))
                 self.observer.waits()
         finally:
             self._rest(self._futures)
-        runs = [(number, seed) for number in self.trials for seed in self.settings.seeds]
         return all(run in self.journal.rows for run in runs)
 
     def score(self, rows: Iterable[Row], should_stop: Callable[[], bool]) -> list[Outcome] | None:
@@ -239,8 +241,8 @@ class Driver:
         if left:
             stop = self.around.folder / STOP
             stop.touch()
-            wait(left)
-            stop.unlink(missing_ok=True)
+            if not wait(left, PATIENCE).not_done:  # else they find the file when they look
+                stop.unlink(missing_ok=True)
 
 
 def run_name(trial: int, seed: int) -> str:

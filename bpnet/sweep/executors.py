@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from bpnet.errors import BpnetError, ConfigError
 from bpnet.machine import available_cores
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 PATIENCE = 15  # seconds for the scheduler to answer
 RETRIES = 3  # of a task whose machine is lost
@@ -34,6 +38,19 @@ def demand_dask() -> None:
     if find_spec("distributed") is None:
         hint = "pip install distributed"
         raise ConfigError("a cluster needs dask", where="--scheduler", hint=hint)
+
+
+def _demand_workers(client: Client, address: str) -> None:
+    """Make sure that somebody computes.
+
+    Raises:
+        BpnetError: nobody comes.
+    """
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except TimeoutError as error:
+        what, hint = "the cluster has no workers", f"start some with `dask worker {address}`"
+        raise BpnetError(what, where=address, hint=hint) from error
 
 
 @contextmanager
@@ -69,6 +86,7 @@ def cluster(address: str) -> Iterator[Executor]:
             hint="start one with `dask scheduler`, and workers with `dask worker ADDRESS`",
         ) from error
     try:
+        _demand_workers(client, address)
         yield client.get_executor(pure=False, retries=RETRIES)
     finally:
         with suppress(OSError, TimeoutError):

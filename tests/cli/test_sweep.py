@@ -104,7 +104,8 @@ def test_what_cannot_be_swept_is_told(here: Path) -> None:
     succeed("train", "tiny.ini", "--epochs", 1, "--run-dir", "run")
     assert "but this is one run" in fail(4, "sweep", sweep_file(here), "--run-dir", "run")
     (here / "pictures").rename(here / "elsewhere")
-    assert "data set" in fail(3, "sweep", sweep_file(here), "--run-dir", "out")
+    assert "data set" in fail(3, "sweep", sweep_file(here))
+    assert not (here / "runs").exists()
 
 
 def test_extras_are_asked_for_before_anything_is_written(

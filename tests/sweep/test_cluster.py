@@ -59,6 +59,19 @@ def test_all_runs_end_once_although_a_worker_is_killed(here: Path) -> None:
     assert {row["state"] for row in rows} == {"finished"}
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_without_workers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed", reason="needs the extra `dask`")
+    monkeypatch.setattr("bpnet.sweep.executors.PATIENCE", 0.5)
+    options: dict[str, Any] = {"dashboard_address": None, "silence_logs": 60}
+    with (
+        distributed.LocalCluster(n_workers=0, **options) as local,
+        pytest.raises(BpnetError, match="has no workers"),
+        cluster(local.scheduler_address),
+    ):
+        pass
+
+
 def test_an_address_where_nobody_is_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed", reason="needs the extra `dask`")
     monkeypatch.setattr("bpnet.sweep.executors.PATIENCE", 0.2)

@@ -98,7 +98,7 @@ def test_a_sweep_that_is_stopped_goes_on_where_it_was(here: Path, done: list[Tas
 def test_halving_stops_all_but_the_best_whatever_interrupts_it(here: Path) -> None:
     path = sweep_file(here, "optimizer.learning_rate = 0.0001 to 0.1 log\n",
                       "method = halving\ntrials = 6\nkeep_one_of = 2\nseeds = 1-2")  # fmt: skip
-    _, rows, driver = sweep(path, here / "whole")
+    _, rows, _ = sweep(path, here / "whole")
     states = {number: {row.state for row in rows if row.trial == number} for number in range(1, 7)}
     assert sum(found == {"finished"} for found in states.values()) == 1
     assert sorted(row.epochs or 0 for row in rows) == [1] * 6 + [2] * 4 + [3] * 2
@@ -107,14 +107,11 @@ def test_halving_stops_all_but_the_best_whatever_interrupts_it(here: Path) -> No
         number: sum(row.curve[0] for row in rows if row.trial == number) for number in range(1, 7)
     }
     assert at_first[best] >= sorted(at_first.values())[3]
-    for stop_after in (1, 5):
-        asked = iter([False] * stop_after)
-        folder = here / f"out{stop_after}"
-        sweep(path, folder, lambda asked=asked: next(asked, True))  # type: ignore[misc]
-        is_done, _, again = sweep(path, folder)
-        assert is_done
-        assert curves(list(again.journal.rows.values())) == curves(rows)
-    assert driver.judge is not None
+    asked = iter([False] * 5)
+    assert not sweep(path, here / "out", lambda: next(asked, True))[0]
+    is_done, _, again = sweep(path, here / "out")
+    assert is_done
+    assert curves(list(again.journal.rows.values())) == curves(rows)
 
 
 def test_more_trials_and_seeds_can_be_added(here: Path, done: list[Task]) -> None:
@@ -126,6 +123,8 @@ def test_more_trials_and_seeds_can_be_added(here: Path, done: list[Task]) -> Non
     assert is_done
     assert [(row.trial, row.seed) for row in rows] == [(1, 2), (2, 2), (3, 1), (3, 2)]
     assert len(done) == 4
+    fewer = sweep_file(here, vary, "method = random\ntrials = 1")
+    assert sweep(fewer, here / "out")[:2] == (True, [])
 
 
 def test_a_run_without_a_checkpoint_begins_anew(here: Path) -> None:

@@ -132,7 +132,7 @@ def heat_map(sweep: Sweep, standings: Sequence[Standing]) -> Markup | None:
 
 def learning(sweep: Sweep, standings: Sequence[Standing]) -> Markup | None:
     """Return a chart of how the best trials learned: the mean of the goal over their seeds."""
-    curves = []
+    curves: list[Curve] = []
     for one in [one for one in standings if one.spread is not None][:SERIES]:
         epochs = range(1, 1 + min(len(row.curve) for row in one.rows))
         means = [sum(row.curve[n - 1] for row in one.rows) / len(one.rows) for n in epochs]
