@@ -46,12 +46,14 @@ LEVELS: dict[str, tuple[int, str]] = {
     "bpnet.foreign_weights": (5, "foreign_weights"),
     "bpnet.library": (6, "library"),
     "bpnet.sklearn": (6, "sklearn"),
+    "bpnet.sweep": (6, "sweep"),
     "bpnet.cli": (7, "cli"),
     "bpnet.__main__": (7, "cli"),
 }
 SAME_LEVEL = {  # rooms that look at another room of their own level; the other never looks back
     "config": {"nn"},  # a config's layer lines are those of the layers
     "export": {"report"},  # a web page holds the report's canvas
+    "sweep": {"library"},  # which begins its runs
     "foreign_weights": {"export"},  # which names arrays as PyTorch does, and is read again
 }
 OPTIONAL = {  # what a module cannot be imported without
@@ -59,12 +61,14 @@ OPTIONAL = {  # what a module cannot be imported without
     "bpnet.report.page.charts": "matplotlib",
     "bpnet.report.page.learning": "matplotlib",
     "bpnet.report.page.report": "matplotlib",
+    "bpnet.sweep.page.charts": "matplotlib",
+    "bpnet.sweep.page.page": "matplotlib",
 }
 HEAVY = ("numpy", "PIL", "requests", "tqdm", "threadpoolctl", "platformdirs")
 COMMANDS = (
     *("train", "eval", "predict", "summary", "data"),
     *("trace", "gradcheck", "curves", "bench", "verify-run"),
-    *("runs", "export", "import"),
+    *("runs", "export", "import", "sweep"),
 )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 GROUPS = {  # with summaries, so that help needs no module of a command
     "Begin": {
         "train": "Train a network and score it on the test set.",
+        "sweep": "Train many settings and seeds, and score the best.",
         "presets": "List the presets and the worked examples.",
         "config": "Write a config to begin with, or explain settings.",
         "completion": "Print what completes commands in bash, zsh or fish.",

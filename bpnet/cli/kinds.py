@@ -34,6 +34,7 @@ TAKES = {  # commands, and the kinds of words for which they are made
     "runs note": (RUN,),
     "import": (CHECKPOINT,),  # or what has the same end
     "data": (CHECKPOINT,),  # likewise
+    "sweep": (CONFIG_FILE, RUNS),
 }
 OPTION_TAKES = {
     "--config": A_CONFIG,

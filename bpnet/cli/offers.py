@@ -53,6 +53,19 @@ def configs(incomplete: str) -> list[CompletionItem]:
     return named + paths(incomplete, (CONFIG_SUFFIX,))
 
 
+def sweeps(incomplete: str) -> list[CompletionItem]:
+    """Return the examples of sweeps, sweep files and folders."""
+    from bpnet.config.presets import describe
+    from bpnet.sweep.example_files import example_sweeps
+
+    named = [
+        CompletionItem(name, help=describe(path))
+        for name, path in example_sweeps().items()
+        if name.startswith(incomplete)
+    ]
+    return named + paths(incomplete, (CONFIG_SUFFIX,))
+
+
 def checkpoints(incomplete: str) -> list[CompletionItem]:
     """Return the names of checkpoints, the runs in `runs`, and checkpoint files."""
     from bpnet.cli.checkpoints import NAMES

@@ -71,7 +71,7 @@ def chart_of(name: str, label: str, curves: Sequence[Curve]) -> Markup:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
     ends = "; ".join(f"{curve.name} ends at {curve.values[-1]:.4g}" for curve in curves)
-    return _drawn(name, f"{label} by epoch: {ends}", draw)
+    return drawn(name, f"{label} by epoch: {ends}", draw)
 
 
 def calibration(name: str, answers: Array, targets: NDArray[Any]) -> Markup:
@@ -97,7 +97,7 @@ def calibration(name: str, answers: Array, targets: NDArray[Any]) -> Markup:
         axes.set_ylabel("share of answers that are right")
 
     points = "; ".join(f"{x:.2f}: {y:.2f}" for x, y in zip(said, found, strict=True))
-    return _drawn(name, f"share of answers that are right, by their probability: {points}", draw)
+    return drawn(name, f"share of answers that are right, by their probability: {points}", draw)
 
 
 def reliability(answers: Array, targets: NDArray[Any]) -> tuple[Array, Array, NDArray[np.intp]]:
@@ -112,7 +112,7 @@ def reliability(answers: Array, targets: NDArray[Any]) -> tuple[Array, Array, ND
     return said, found, counts[used]
 
 
-def _drawn(name: str, description: str, draw: Callable[[Axes], None]) -> Markup:
+def drawn(name: str, description: str, draw: Callable[[Axes], None]) -> Markup:
     """Return a chart as SVG, ready to stand in a page."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure

@@ -1,0 +1,153 @@
+"""Show a sweep while it is trained: a live table on a terminal, a line for each run elsewhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bpnet.cli.output import as_written, note
+from bpnet.cli.runs_text import duration
+from bpnet.errors import escaped
+from bpnet.library.figures import loss_text, percent
+from bpnet.sweep.driver import SweepObserver
+from bpnet.sweep.settings import ACCURACY
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.table import Table
+
+    from bpnet.sweep.journal import Row
+    from bpnet.sweep.settings import SweepSettings
+    from bpnet.sweep.trials import Trial
+
+INTERVAL = 0.5  # seconds between two drawings of the table
+AROUND = 6  # lines of the terminal that the table leaves free
+
+
+class SweepLines(SweepObserver):
+    """Write a line for each run that ends.
+
+    Args:
+        settings: of the sweep.
+    """
+
+    def __init__(self, settings: SweepSettings) -> None:
+        self.settings = settings
+        self.trials: dict[int, Trial] = {}
+        self.rows: dict[tuple[int, int], Row] = {}
+
+    @property
+    def runs(self) -> int:
+        """Return the number of all runs."""
+        return len(self.trials) * len(self.settings.seeds)
+
+    def begins(self, trials: Sequence[Trial], rows: Sequence[Row]) -> None:
+        """Tell how much has been done before."""
+        self.trials = {trial.number: trial for trial in trials}
+        self.rows = {(row.trial, row.seed): row for row in rows}
+        if rows:
+            note(f"{len(rows):,} of {self.runs:,} runs ended before")
+
+    def run_ended(self, row: Row) -> None:
+        """Write the line of a run."""
+        self.rows[row.trial, row.seed] = row
+        what = f"{self.trials[row.trial].words}, seed {row.seed}"
+        note(f"run {len(self.rows):,} of {self.runs:,}: {what}: {outcome_text(row)}")
+
+
+def outcome_text(row: Row) -> str:
+    """Return what came of a run in words."""
+    if row.epochs is None:
+        return f"{row.state}: {row.error}"
+    told = f"validation {score_text(row.validation_accuracy, row.validation_loss)}"
+    ends = "stopped after" if row.state == "stopped" else "in"
+    epochs = "1 epoch" if row.epochs == 1 else f"{row.epochs:,} epochs"
+    return f"{told} {ends} {epochs}, {duration(row.seconds)}"
+
+
+def score_text(accuracy: float | None, loss: float | None) -> str:
+    """Return an accuracy, or the loss where there is none."""
+    if accuracy is not None:
+        return percent(accuracy)
+    return "–" if loss is None else f"loss {loss_text(loss)}"
+
+
+class SweepTable(SweepLines):
+    """Draw a table of the best trials so far, which follows the sweep; lines tell what fails.
+
+    Args:
+        settings: of the sweep.
+        live: what draws.
+    """
+
+    def __init__(self, settings: SweepSettings, live: Live) -> None:
+        super().__init__(settings)
+        self._live = live
+        self._drawn = 0.0
+        self._began = time.monotonic()
+
+    def run_ended(self, row: Row) -> None:
+        """Draw the table with the run."""
+        self.rows[row.trial, row.seed] = row
+        if row.epochs is None:
+            what = f"{self.trials[row.trial].words}, seed {row.seed}"
+            self._live.console.print(safe(f"{what}: {outcome_text(row)}"), markup=False)
+        self._drawn = 0.0
+        self.waits()
+
+    def waits(self) -> None:
+        """Draw the table from time to time."""
+        if time.monotonic() - self._drawn > INTERVAL:
+            self._drawn = time.monotonic()
+            self._live.update(self.table(), refresh=True)
+
+    def table(self) -> Table:
+        """Return the table as it is now."""
+        from rich.table import Table
+        from rich.text import Text
+
+        from bpnet.sweep.ranking import ranked
+
+        standings = ranked(self.settings, list(self.trials.values()), self.rows)
+        room = max(3, shutil.get_terminal_size().lines - AROUND)
+        ended = f"{len(self.rows):,} of {self.runs:,} runs"
+        table = Table(box=None, pad_edge=False, title_justify="left")
+        table.title = Text(f"{ended}, {duration(time.monotonic() - self._began)}", "bold")
+        for header in ("trial", "settings", "runs", self.settings.goal.replace("_", " "), "state"):
+            table.add_column(Text(header), justify="left" if header == "settings" else "right")
+        for one in [one for one in standings if one.rows][:room]:
+            mean = "–" if one.spread is None else goal_text(self.settings, one.spread.mean)
+            states = sorted({row.state for row in one.rows})
+            runs = f"{len(one.rows)}/{len(self.settings.seeds)}"
+            cells: list[Any] = [str(one.trial.number), one.trial.words, runs, mean]
+            table.add_row(*(Text(safe(cell)) for cell in [*cells, ", ".join(states)]))
+        return table
+
+
+def goal_text(settings: SweepSettings, value: float) -> str:
+    """Return a value of what decides."""
+    return percent(value) if settings.goal == ACCURACY else loss_text(value)
+
+
+def safe(text: str) -> str:
+    """Return a text as it can be written to standard error."""
+    return as_written(escaped(text), sys.stderr)
+
+
+@contextmanager
+def display_for(settings: SweepSettings) -> Iterator[SweepLines]:
+    """Yield what shows a sweep; on a terminal it draws until the block ends."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield SweepLines(settings)
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(file=sys.stderr, no_color=bool(os.environ.get("NO_COLOR")))
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        yield SweepTable(settings, live)

@@ -1,0 +1,1 @@
+"""Sweeps: many settings and seeds, trained as independent runs and compared by validation."""
