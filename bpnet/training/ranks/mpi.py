@@ -51,6 +51,10 @@ class MpiRanks(Ranks):
         self.flags = np.zeros(self.count, dtype=np.int64)  # the signal that each rank has received
         self._is_meeting = False  # a collective has begun, and has not ended
         self._longest = 0.0
+        places = communicator.allgather((socket.gethostname(), os.getpid()))
+        self._hosts = [host for host, _ in places]
+        here = self._hosts[self.number]
+        self._neighbours = {rank: pid for rank, (host, pid) in enumerate(places) if host == here}
 
     def demand_shards(self, shards: int) -> None:
         """Make sure that every rank has a shard to compute.
@@ -114,7 +118,7 @@ class MpiRanks(Ranks):
         if value != expected:
             raise ConfigError(
                 f"ranks have not the same {what}",
-                where=f"rank {self.number} on {socket.gethostname()}",
+                where=self._name(self.number),
                 expected=f"that of rank 0: {expected}",
                 found=value,
             )
@@ -158,7 +162,7 @@ class MpiRanks(Ranks):
             if self.should_stop():
                 asked = asked or now
                 if now - asked > max(PATIENCE, STEPS_OF_PATIENCE * self._longest):
-                    raise RankError("another rank does not go on", where=self._all())
+                    raise RankError("another rank does not go on", where=self._name(self.number))
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_SLEEP)
         self._longest = max(self._longest, time.perf_counter() - began)
@@ -166,25 +170,35 @@ class MpiRanks(Ranks):
     def _demand_others(self) -> None:
         """Make sure that it makes sense to wait for the other ranks.
 
+        The launcher ends all ranks when one dies; here one on the same host is noticed before.
+
         Raises:
-            RankError: one of them has failed, or rank 0 has ended the run.
+            RankError: one of them has failed or died, or rank 0 has ended the run.
         """
+        for rank, process in self._neighbours.items():
+            if not _is_there(process):
+                raise RankError(
+                    "a rank has ended in the middle of the run",
+                    where=self._name(rank),
+                    found="killed, perhaps for lack of memory",
+                    hint="the last checkpoint stays as it was",
+                )
         if not self.leads:
             if self.communicator.Iprobe(0, VERDICT):
                 raise RankError("rank 0 has ended the run")
             return
         for rank in range(1, self.count):
             if self.communicator.Iprobe(rank, FAILED):
-                code, host, told = self.communicator.recv(source=rank, tag=FAILED)
+                code, told = self.communicator.recv(source=rank, tag=FAILED)
                 raise RankError(
                     "a rank has failed, which ends the run on all of them",
                     details=told.splitlines(),
-                    where=f"rank {rank} of {self.count}, on {host}",
+                    where=self._name(rank),
                     exit_code=code,
                 )
 
-    def _all(self) -> str:
-        return f"rank {self.number} of {self.count}, on {socket.gethostname()}"
+    def _name(self, rank: int) -> str:
+        return f"rank {rank} of {self.count}, on {self._hosts[rank]}"
 
     def end(self, code: int, told: str = "") -> int:
         """End together with the others, and return the exit code of all: that of rank 0.
@@ -206,10 +220,21 @@ class MpiRanks(Ranks):
         """Tell rank 0 of a failure, and return the code that it ends with."""
         if code:
             told = shorten(told, LONGEST_TOLD)
-            self.communicator.send((code, socket.gethostname(), told), 0, FAILED)
+            self.communicator.send((code, told), 0, FAILED)
         while not self.communicator.Iprobe(0, VERDICT):
             time.sleep(LONGEST_SLEEP)
         verdict: int = self.communicator.recv(source=0, tag=VERDICT)
         if self._is_meeting:
             self.communicator.Abort(verdict)
         return verdict
+
+
+def _is_there(process: int) -> bool:
+    """Return whether a process of this host exists."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it belongs to somebody else
+        pass
+    return True
