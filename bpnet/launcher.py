@@ -7,7 +7,7 @@ started alone never loads MPI.
 import os
 from typing import NamedTuple
 
-# Open MPI, MPICH and Intel MPI, MVAPICH; Slurm's srun, where it starts MPI programs itself.
+# Open MPI; MPICH, Intel MPI and what else follows PMI; MVAPICH.
 VARIABLES = (
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"),
     ("PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID"),
@@ -32,8 +32,8 @@ class Launched(NamedTuple):
 def launched() -> Launched | None:
     """Return the place of this process among several; None where it was started alone."""
     for rank, ranks, on_host in VARIABLES:
-        found = os.environ.get(rank, ""), os.environ.get(ranks, "")
-        if all(text.isdecimal() for text in found) and int(found[1]) > 1:
+        number, count = os.environ.get(rank, ""), os.environ.get(ranks, "")
+        if number.isdecimal() and count.isdecimal() and int(count) > 1:
             place = os.environ.get(on_host, "")
-            return Launched(*map(int, found), int(place) if place.isdecimal() else int(found[0]))
+            return Launched(int(number), int(count), int(place if place.isdecimal() else number))
     return None

@@ -159,9 +159,7 @@ def command(
         )
     place = None if is_folder(chosen) else data_dir
     ranks = click.get_current_context().find_object(Ranks) or ALONE
-    wanted = Wanted(
-        source, overrides, resume, weights, epochs, run_dir, place, mirror, ranks=ranks
-    )
+    wanted = Wanted(source, overrides, resume, weights, epochs, run_dir, place, mirror, ranks=ranks)
     extras = Extras(note_text, writes_table, events, writes_report)
     if seeds is not None:
         check_seeds_usage(wanted, seed)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bpnet.nn.layer import Array
 from bpnet.nn.memory import LINE, aligned_zeros
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Parcels:
         arrays: those of each rank, views of memory that stays where it is.
     """
 
-    def __init__(self, arrays: Sequence[Sequence[Array]]) -> None:
+    def __init__(self, arrays: Sequence[Sequence[NDArray[Any]]]) -> None:
         self.counts: list[int] = []
         self.starts: list[int] = []
         ends: list[list[int]] = []
@@ -35,7 +35,9 @@ class Parcels:
             self.counts.append(total - self.starts[-1])
             total += -total % LINE
         self.buffer = aligned_zeros(total, np.uint8)
-        self.pairs: list[tuple[Array, Array]] = []  # an array, and its place in the buffer
+        self.pairs: list[
+            tuple[NDArray[Any], NDArray[Any]]
+        ] = []  # an array, and its place in the buffer
         for views, stops in zip(arrays, ends, strict=True):
             for view, stop in zip(views, stops, strict=True):
                 start = stop - view.nbytes - -view.nbytes % 8
@@ -72,8 +74,8 @@ class Exchange:
     def __init__(
         self,
         ranks: MpiRanks,
-        sends: Sequence[Sequence[Array]],
-        receives: Sequence[Sequence[Array]],
+        sends: Sequence[Sequence[NDArray[Any]]],
+        receives: Sequence[Sequence[NDArray[Any]]],
     ) -> None:
         self._ranks, flags = ranks, ranks.flags
         own = ranks.number

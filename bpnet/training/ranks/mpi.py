@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import pickle
 import socket
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -26,9 +25,11 @@ SHARED, FAILED, VERDICT = 1, 2, 3  # tags: what a message is about
 SPINS = 200  # looks before others may have the processor: some 100 µs
 YIELDING = 2e-3  # seconds of more looks before this process sleeps
 LONGEST_SLEEP = 1e-3  # seconds
-PATIENCE = 0.5  # seconds for the others to finish a step once the run should stop, at least, and
+PATIENCE = 2.0  # seconds for others to come to an exchange once the run should stop, at least, and
 STEPS_OF_PATIENCE = 3  # as many times as long as the longest wait so far
 LONGEST_TOLD = 2000  # characters: such a message leaves before anybody receives it
+
+SAVED = "the last checkpoint stays as it was"
 
 
 class MpiRanks(Ranks):
@@ -91,8 +92,7 @@ class MpiRanks(Ranks):
             for rank in range(1, self.count):
                 self._send(result, rank, SHARED)
             return result
-        result = self._receive(0, SHARED)
-        return result
+        return cast("Result", self._receive(0, SHARED))
 
     def first(self, compute: Callable[[], Result]) -> Result:
         """Compute something on rank 0, then on the others, which find what it has written.
@@ -107,7 +107,7 @@ class MpiRanks(Ranks):
         self.share(lambda: None)
         return compute()
 
-    def demand_same(self, what: str, value: str) -> None:
+    def demand_same(self, what: str, value: object) -> None:
         """Make sure that every rank has the same value of something.
 
         Raises:
@@ -115,7 +115,12 @@ class MpiRanks(Ranks):
             RankError: another rank has failed.
         """
         expected = self.share(lambda: value)
-        if value != expected:
+        if self.leads:
+            for rank in range(1, self.count):
+                self._receive(rank, SHARED)
+        elif value == expected:
+            self._send(None, 0, SHARED)
+        else:
             raise ConfigError(
                 f"ranks have not the same {what}",
                 where=self._name(self.number),
@@ -148,7 +153,11 @@ class MpiRanks(Ranks):
         return self.communicator.recv(source=rank, tag=tag)
 
     def _wait_until(self, is_done: Callable[[], bool]) -> None:
-        """Let others have the processor until something is done, and sleep when that takes long."""
+        """Let others have the processor until something is done, and sleep when that takes long.
+
+        Raises:
+            RankError: another rank has failed, or does not go on once the run should stop.
+        """
         began = time.perf_counter()
         while time.perf_counter() < began + YIELDING:
             if is_done():
@@ -159,10 +168,12 @@ class MpiRanks(Ranks):
         while not is_done():
             self._demand_others()
             now = time.perf_counter()
-            if self.should_stop():
+            if self._is_meeting and self.should_stop():
                 asked = asked or now
                 if now - asked > max(PATIENCE, STEPS_OF_PATIENCE * self._longest):
-                    raise RankError("another rank does not go on", where=self._name(self.number))
+                    raise RankError(
+                        "another rank does not go on", where=self._name(self.number), hint=SAVED
+                    )
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_SLEEP)
         self._longest = max(self._longest, time.perf_counter() - began)
@@ -181,7 +192,7 @@ class MpiRanks(Ranks):
                     "a rank has ended in the middle of the run",
                     where=self._name(rank),
                     found="killed, perhaps for lack of memory",
-                    hint="the last checkpoint stays as it was",
+                    hint=SAVED,
                 )
         if not self.leads:
             if self.communicator.Iprobe(0, VERDICT):
@@ -192,8 +203,9 @@ class MpiRanks(Ranks):
                 code, told = self.communicator.recv(source=rank, tag=FAILED)
                 raise RankError(
                     "a rank has failed, which ends the run on all of them",
-                    details=told.splitlines(),
+                    details=told.removeprefix("bpnet: ").splitlines(),
                     where=self._name(rank),
+                    hint=SAVED,
                     exit_code=code,
                 )
 

@@ -77,7 +77,7 @@ class Ranks:
         """Compute something on rank 0, then on the others, which find what it has written."""
         return compute()
 
-    def demand_same(self, what: str, value: str) -> None:
+    def demand_same(self, what: str, value: object) -> None:
         """Make sure that every rank has the same value of something."""
 
 

@@ -15,8 +15,8 @@ from bpnet.model.model import Model
 from bpnet.nn.draws import Draws
 from bpnet.nn.layer import Array
 from bpnet.nn.memory import Memory
-from bpnet.nn.sequential import Caches, Sequential, Workspace
 from bpnet.nn.parameters import FlatArrays
+from bpnet.nn.sequential import Caches, Sequential, Workspace
 from bpnet.training.parameter_slice import ParameterSlice
 from bpnet.training.step.batch import Batch, Message, Phase, split_evenly
 from bpnet.training.step.feed import Feed
@@ -146,7 +146,7 @@ class SampleShard:
         return [*(arrays.flat[span] for span in spans), *columns]
 
     def _statistics(self, batch: Batch) -> list[NDArray[Any]]:
-        """Return mean and variance of every normalisation, which the running ones are mixed from."""
+        """Return mean and variance of every normalisation, from which running ones are mixed."""
         caches = self.caches(len(batch.index))
         if caches is None:
             return []
