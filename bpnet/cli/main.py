@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from bpnet.cli.output import ReaderGoneError, guarded_streams, note, open_standard_streams
 from bpnet.cli.signals import StopAtOnce, StopSignal, handle_signals
 from bpnet.errors import BpnetError
-from bpnet.launcher import launched
 
 if TYPE_CHECKING:
     from bpnet.training.ranks.ranks import Ranks
@@ -47,13 +46,12 @@ def main() -> None:
 
         arguments = expanded(arguments)
     try:
-        place = launched() if arguments[:1] == ["train"] else None
-        if place is None:
-            code = run(arguments, debug=debug)
-        else:
+        if arguments[:1] == ["train"]:
             from bpnet.cli.ranks import run_as_rank
 
-            code = run_as_rank(place, lambda ranks: run(arguments, debug=debug, ranks=ranks))
+            code = run_as_rank(lambda ranks: run(arguments, debug=debug, ranks=ranks))
+        else:
+            code = run(arguments, debug=debug)
     except StopSignal as stop:  # it came while the last message was written
         code = stop.exit_code
     handle_signals(signal.SIG_DFL)  # all is done: the interpreter's own end needs no message

@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING
 
 from bpnet.cli.output import note
 from bpnet.errors import ConfigError
-from bpnet.launcher import Launched
+from bpnet.launcher import launched
 
 if TYPE_CHECKING:
     from bpnet.library.begin_run import Wanted
     from bpnet.training.ranks.ranks import Ranks
 
 
-def run_as_rank(place: Launched, run: Callable[[Ranks], int]) -> int:
-    """Run the command with the other ranks, and return the exit code that all of them have.
+def run_as_rank(run: Callable[[Ranks | None], int]) -> int:
+    """Run the command with the other ranks, if any, and return the exit code that all have.
 
     Args:
-        place: of this process among them.
         run: the command; returns its exit code after a message.
     """
+    place = launched()
+    if place is None:
+        return run(None)
     from bpnet.training.ranks.joining import join
 
     try:
