@@ -25,8 +25,8 @@ PROJECT = Path(__file__).parent.parent
 sys.path.insert(0, str(PROJECT))
 
 NETS = {
-    "mlp": ("mlp", "train.batch_size=512"),
-    "mlp, samples": ("mlp", "train.batch_size=512", "train.split=samples"),
+    "mlp": ("mlp", "train.batch_size=512", "augment.shift=0"),
+    "mlp, samples": ("mlp", "train.batch_size=512", "augment.shift=0", "train.split=samples"),
     "lenet5": ("lenet5", "train.batch_size=128", "augment.shift=0"),
     "convnet": ("convnet", "train.batch_size=128"),
 }
