@@ -1,6 +1,7 @@
 """Define the exceptions: one root, one subclass per exit code, and how their words are shown."""
 
 from collections.abc import Sequence
+from typing import Any
 
 LONGEST_LINE = 1000  # characters of a message
 MOST_LISTED = 20  # problems
@@ -145,6 +146,18 @@ class WorkerError(BpnetError):
     """Report a worker process that has ended, or does nothing, in the middle of a step."""
 
     exit_code = 1
+
+
+class RankError(WorkerError):
+    """Report that another rank of a run on several machines has failed.
+
+    Args:
+        exit_code: that of the rank, which becomes that of all.
+    """
+
+    def __init__(self, what: str, *, exit_code: int = 1, **parts: Any) -> None:
+        super().__init__(what, **parts)
+        self.exit_code = exit_code
 
 
 class HungUpRunError(BpnetError):

@@ -26,7 +26,13 @@ from tests.helpers.places import MNIST_FILES, PROJECT
 from tests.helpers.tiny import TABLE, Answer, call, succeed
 from tests.test_structure import LEVELS
 
-NAMES = ("README.md", "configs/README.md", "scripts/README.md", "bpnet/README.md")
+NAMES = (
+    "README.md",
+    "configs/README.md",
+    "scripts/README.md",
+    "bpnet/README.md",
+    "bpnet/training/README.md",
+)
 DOCUMENTS = {name: (PROJECT / name).read_text(encoding="utf-8") for name in NAMES}
 README = DOCUMENTS["README.md"]
 LONGEST = 200  # lines of the first page

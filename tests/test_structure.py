@@ -24,6 +24,7 @@ LEVELS: dict[str, tuple[int, str]] = {
     "bpnet.errors": (0, "errors"),
     "bpnet.disk": (0, "disk"),
     "bpnet.files": (0, "files"),
+    "bpnet.launcher": (0, "launcher"),
     "bpnet.locks": (0, "locks"),
     "bpnet.machine": (0, "machine"),
     "bpnet.seeding": (0, "seeding"),

@@ -12,10 +12,14 @@ import shutil
 import signal
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from bpnet.cli.output import ReaderGoneError, guarded_streams, note, open_standard_streams
 from bpnet.cli.signals import StopAtOnce, StopSignal, handle_signals
 from bpnet.errors import BpnetError
+
+if TYPE_CHECKING:
+    from bpnet.training.ranks.ranks import Ranks
 
 COMPLETION = "_BPNET_COMPLETE"  # in the environment: what a shell's script asks
 CLICK_NEEDS = 52  # columns: on fewer, lines of its help pages are longer than the terminal
@@ -42,7 +46,12 @@ def main() -> None:
 
         arguments = expanded(arguments)
     try:
-        code = run(arguments, debug=debug)
+        if arguments[:1] == ["train"]:
+            from bpnet.cli.ranks import run_as_rank
+
+            code = run_as_rank(lambda ranks: run(arguments, debug=debug, ranks=ranks))
+        else:
+            code = run(arguments, debug=debug)
     except StopSignal as stop:  # it came while the last message was written
         code = stop.exit_code
     handle_signals(signal.SIG_DFL)  # all is done: the interpreter's own end needs no message
@@ -50,11 +59,17 @@ def main() -> None:
     sys.exit(code)
 
 
-def run(arguments: list[str], *, debug: bool) -> int:
-    """Run one command and return its exit code; errors become one message each."""
+def run(arguments: list[str], *, debug: bool, ranks: Ranks | None = None) -> int:
+    """Run one command and return its exit code; errors become one message each.
+
+    Args:
+        arguments: of the command line.
+        debug: show where an error comes from.
+        ranks: those that mpirun has started with this process, if it has.
+    """
     with guarded_streams():
         try:
-            return _invoke(arguments)
+            return _invoke(arguments, ranks)
         except StopSignal as stop:
             note(str(stop))
             return stop.exit_code
@@ -72,7 +87,7 @@ def run(arguments: list[str], *, debug: bool) -> int:
             return 1
 
 
-def _invoke(arguments: list[str]) -> int:
+def _invoke(arguments: list[str], ranks: Ranks | None) -> int:
     """Run one command; return its exit code, or that of wrong usage after a message."""
     import click
 
@@ -84,7 +99,7 @@ def _invoke(arguments: list[str]) -> int:
 
         click.Context.formatter_class = NarrowHelp  # click asks the class alone
     try:
-        cli.main(arguments, prog_name="bpnet", standalone_mode=False)
+        cli.main(arguments, prog_name="bpnet", standalone_mode=False, obj=ranks)
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as error:

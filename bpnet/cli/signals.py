@@ -67,9 +67,9 @@ class StopRequest:
         self.signal: int | None = None
         self._received = 0.0
 
-    def __call__(self) -> bool:
-        """Return whether the run should stop."""
-        return self.signal is not None
+    def __call__(self) -> int:
+        """Return the signal for which the run should stop; 0 to go on."""
+        return self.signal or 0
 
     def error(self) -> type[BpnetError]:
         """Return the error whose exit code belongs to the signal."""

@@ -133,6 +133,7 @@ def command(
     to continue.
     """
     from bpnet.cli.dry_run import check
+    from bpnet.cli.ranks import take_part
     from bpnet.cli.report import PAGE
     from bpnet.cli.train_run import Extras, train_run, write_run_page
     from bpnet.cli.train_seeds import check_seeds_usage, train_seeds
@@ -141,6 +142,7 @@ def command(
     from bpnet.library.begin_run import Wanted
     from bpnet.library.dataset_choice import is_folder, settings_of
     from bpnet.machine import return_freed_memory
+    from bpnet.training.ranks.ranks import ALONE, Ranks
 
     return_freed_memory()
     given = {"workers": workers, "seed": seed}
@@ -156,11 +158,15 @@ def command(
             for name, value in settings_of(chosen).items()
         )
     place = None if is_folder(chosen) else data_dir
-    wanted = Wanted(source, overrides, resume, weights, epochs, run_dir, place, mirror)
+    ranks = click.get_current_context().find_object(Ranks) or ALONE
+    wanted = Wanted(source, overrides, resume, weights, epochs, run_dir, place, mirror, ranks=ranks)
     extras = Extras(note_text, writes_table, events, writes_report)
     if seeds is not None:
         check_seeds_usage(wanted, seed)
     check_usage(wanted)
+    if not ranks.leads:
+        take_part(wanted)
+        return
     extras.demand(wanted)
     if dry_run:
         with advice_finds_data(place):

@@ -184,6 +184,7 @@ def train(
         finally:
             display.close()
     if stop() or not is_done:
+        stop.signal = stop() or trainer.ranks.stopped_by()  # which another rank may have received
         progress = trainer.progress
         place = f"epoch {min(progress.epoch + 1, progress.ends[-1])}, step {progress.step}"
         raise stop.error()(

@@ -109,6 +109,12 @@ class TrainConfig:
         "train.shards",
         "model.layers",
     )
+    reduction: str = setting(
+        "ordered",
+        "how MPI ranks add gradients: ordered (same bits on any number) | fast",
+        one_of("ordered", "fast"),
+        "train.shards",
+    )
     workers: str = setting(
         "auto",
         "what computes the shards: auto | 2 | threads | 2 processes",

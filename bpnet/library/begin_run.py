@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bpnet.library.run_place import config_name, default_run_dir
 from bpnet.library.run_start import RunStart, StartObserver, goes_on_in_place, prepare, settle
+from bpnet.training.ranks.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
     from bpnet.config.settings import Config
@@ -36,6 +37,7 @@ class Wanted:
         data_dir: where data sets lie.
         mirror: where they are downloaded from first.
         config: one that was read already, with its overrides, instead of `source`.
+        ranks: who else takes part in the run.
     """
 
     source: str | None = None
@@ -47,6 +49,7 @@ class Wanted:
     data_dir: Path | None = None
     mirror: str | None = None
     config: Config | None = None
+    ranks: Ranks = ALONE
 
     @property
     def is_in_place(self) -> bool:
@@ -121,29 +124,38 @@ def begun(
     from bpnet.background import Background
     from bpnet.data.aside import with_test_aside
     from bpnet.data.load import load_dataset, with_data_dir
+    from bpnet.fast.sizes import describe_choice
     from bpnet.training.run_dir import claimed_run_dir
 
-    wanted.demand_free_place()
-    run_dir, in_place = wanted.run_dir, wanted.is_in_place
+    ranks = wanted.ranks
+    if ranks.leads:
+        wanted.demand_free_place()
+    run_dir, in_place = wanted.run_dir, ranks.leads and wanted.is_in_place
     with ExitStack() as held:
         if wanted.resume and in_place:  # before reading what another process may replace
             run_dir = held.enter_context(claimed_run_dir(wanted.resume, resumes=True))
-        start = wanted.settled()
+        start = ranks.share(wanted.settled)
         config = start.config
+        ranks.demand_shards(config.train.shards)
         if dataset is None:
             config = with_data_dir(config, wanted.data_dir)
-            dataset = load_dataset(
-                config, wanted.data_dir, mirror=wanted.mirror, progress=downloads
+            dataset = ranks.first(
+                lambda: load_dataset(
+                    config, wanted.data_dir, mirror=wanted.mirror, progress=downloads
+                )
             )
         dataset = with_test_aside(dataset)
         fingerprint = Background(dataset.fingerprint)  # wanted later: it is kept
         model, origin = prepare(start, config, dataset, observer)
-        fingerprint.result()
-        if run_dir is None or not in_place:
+        ranks.demand_same("data set", fingerprint.result())
+        ranks.demand_same("sizes for the processor", describe_choice())
+        if ranks.leads and (run_dir is None or not in_place):
             run_dir = run_dir or default_run_dir(wanted.name)
             run_dir = held.enter_context(claimed_run_dir(run_dir, resumes=False))
+        place = ranks.share(lambda: run_dir)
+        assert place is not None
         name = config_name(wanted.source, wanted.weights)
-        ready = ready_to_train(model, dataset, run_dir, start, origin, name)
+        ready = ready_to_train(model, dataset, place, start, origin, name, ranks)
         yield Begun(held.enter_context(ready), dataset)
 
 
@@ -155,6 +167,7 @@ def ready_to_train(
     start: RunStart,
     origin: dict[str, str] | None = None,
     name: str | None = None,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Trainer]:
     """Yield a trainer whose workers are ready until the block ends.
 
@@ -165,14 +178,16 @@ def ready_to_train(
         start: what the run begins with.
         origin: where its weights come from, if from another run.
         name: of the preset or config that is trained, for those who list runs.
+        ranks: who else takes part in the run; rank 0 alone writes files.
     """
     from bpnet.machine import blas_threads
     from bpnet.training.run import build_trainer, choose_workers, describe_run
 
     config = model.config
     with blas_threads(config.train.blas_threads), choose_workers(config) as workers:
-        trainer = build_trainer(model, dataset, run_dir, workers, start.saved, start.progress)
+        saved, progress = start.saved, start.progress
+        trainer = build_trainer(model, dataset, run_dir, workers, saved, progress, ranks)
         trainer.started_from = trainer.started_from or origin
-        continues = None if start.saved is None else start.saved.path.parent
-        describe_run(run_dir, trainer, name, continues)
+        if ranks.leads:
+            describe_run(run_dir, trainer, name, None if saved is None else saved.path.parent)
         yield trainer

@@ -28,6 +28,7 @@ from bpnet.training.divergence import diverged
 from bpnet.training.observer import Observer
 from bpnet.training.optimizers import build_optimizer
 from bpnet.training.progress import Progress
+from bpnet.training.ranks.ranks import ALONE, Ranks
 from bpnet.training.resume import demand_same_data
 from bpnet.training.saving import model_record, named_arrays, save_checkpoint, write_metrics
 from bpnet.training.schedule import Schedule
@@ -47,6 +48,7 @@ class Trainer:
         run_dir: where checkpoints and metrics are written; must exist.
         workers: what computes the shards.
         fingerprint: the data set's, stored in checkpoints.
+        ranks: who else takes part in this run; rank 0 alone writes files.
 
     Raises:
         DataError: validation would leave nothing to train on.
@@ -59,12 +61,14 @@ class Trainer:
         run_dir: Path,
         workers: Workers,
         fingerprint: str,
+        ranks: Ranks = ALONE,
     ) -> None:
         config = model.config
         self.model = model
         self.samples = dataset.train
         self.run_dir = run_dir
         self.workers = workers
+        self.ranks = ranks
         self.observer = Observer()
         self.fingerprint = fingerprint
         self.training, self.validation = split_samples(config, dataset)
@@ -75,7 +79,9 @@ class Trainer:
         self.optimizer = build_optimizer(parameters, config.optimizer, grad_clip)
         self.averaged = AveragedWeights(model.network, config.train.ema)
         most = min(config.train.batch_size, len(self.training))
-        self.engine = Engine(model, self.samples, most, self.optimizer, self.averaged, workers)
+        self.engine = Engine(
+            model, self.samples, most, self.optimizer, self.averaged, workers, ranks
+        )
         self.started_from: dict[str, str] | None = None  # the checkpoint that gave the weights
         self.last_loss: float | None = None  # that of `probe` when the run is finished
         self.temperature: float | None = None  # fitted after the last complete epoch
@@ -117,10 +123,11 @@ class Trainer:
         self.progress = progress
         self.schedule = self._build_schedule()
 
-    def run(self, should_stop: Callable[[], bool] = lambda: False) -> bool:
+    def run(self, should_stop: Callable[[], int] = lambda: 0) -> bool:
         """Train until the last epoch ends, or until `should_stop` says so after a step.
 
-        Every state that can be left is saved first.
+        It returns the signal that asked for it, or 0; on several ranks one of them is enough. Every
+        state that can be left is saved first.
 
         Returns:
             Whether the run is finished.
@@ -128,27 +135,29 @@ class Trainer:
         Raises:
             DivergedError: a loss or weight is not finite; the last good checkpoint stays.
             CheckpointError: a checkpoint cannot be written.
-            WorkerError: a process has been killed, or stopped for too long, within a step; the last
-                checkpoint stays.
+            WorkerError: a process has been killed, or stopped for too long, within a step, or
+                another rank has failed; the last checkpoint stays.
         """
+        self.ranks.watch(should_stop)
         self._began = time.perf_counter() - self.progress.seconds
-        if self.progress.step == 0:
+        if self.progress.step == 0 and self.ranks.leads:
             self.save()
             first = self.probe()
             self.progress.first_loss = first if math.isfinite(first) else None
-        self.engine.executor.watch(should_stop)
+        self.engine.executor.watch(lambda: bool(should_stop()))
         with self.engine:
-            finished = self._run_epochs(should_stop)
+            finished = self._run_epochs()
         self.engine.rest()
-        if finished:
+        if finished and self.ranks.leads:
             self.last_loss = self.probe()
         return finished
 
-    def _run_epochs(self, should_stop: Callable[[], bool]) -> bool:
+    def _run_epochs(self) -> bool:
         """Train epoch after epoch; return whether all are done."""
         config, progress = self.config, self.progress
         while not progress.finished:
-            completed = self._run_epoch(should_stop)
+            completed = self._run_epoch()
+            self.engine.collect()
             if not np.isfinite(self.model.network.parameters.flat).all():
                 raise self._diverged(progress.epoch + 1, progress.step)
             if not completed:
@@ -166,6 +175,8 @@ class Trainer:
         The best comes first: a run killed between the two does the epoch again, and finds it again.
         """
         self.progress.seconds = time.perf_counter() - self._began
+        if not self.ranks.leads:
+            return
         record, arrays = self.state()
         for name in (BEST, LAST) if best or not len(self.validation) else (LAST,):
             save_checkpoint(self.run_dir / name, record, arrays)
@@ -195,7 +206,7 @@ class Trainer:
         ends = self.progress.ends
         return Schedule(self.config.schedule, rate, self.steps_per_epoch, ends)
 
-    def _run_epoch(self, should_stop: Callable[[], bool]) -> bool:
+    def _run_epoch(self) -> bool:
         """Do the steps that are left in the epoch under way; return whether all were done."""
         progress = self.progress
         order = shuffled(self.training, self.config.train.seed, progress.epoch)
@@ -207,7 +218,7 @@ class Trainer:
             loss = self.step(order[start : start + size])
             progress.epoch_seconds = time.perf_counter() - began
             self.observer.step_done(loss)
-            if should_stop():
+            if self.ranks.stopped_by():
                 return False
         return True
 
@@ -218,6 +229,7 @@ class Trainer:
         result = self.engine.step(Batch(index, progress.epoch, progress.step, rate))
         if not math.isfinite(result.loss_sum):
             epoch, step = progress.epoch + 1, progress.step + 1
+            self.engine.collect()
             raise self._diverged(epoch, step, self.samples.inputs[index])
         progress.step += 1
         progress.batch += 1
@@ -246,7 +258,9 @@ class Trainer:
         }
         if not is_classes:
             with self.averaged.in_use():
-                trained = evaluate(self.model, self.samples, self.workers, self.training)
+                trained = self.ranks.share(
+                    lambda: evaluate(self.model, self.samples, self.workers, self.training)
+                )
             record |= mean_errors(trained, score)
         progress.history.append(record)
         progress.close_epoch()
@@ -261,8 +275,8 @@ class Trainer:
         if not len(self.validation):
             return None
         with self.averaged.in_use():
-            score, self.temperature = validate(
-                self.model, self.samples, self.workers, self.validation
+            score, self.temperature = self.ranks.share(
+                lambda: validate(self.model, self.samples, self.workers, self.validation)
             )
         if not np.isfinite([score.loss, score.training_loss]).all():
             raise self._diverged(self.progress.epoch + 1, self.progress.step)

@@ -45,6 +45,7 @@ from bpnet.training.finite_differences import demand_few_parameters
 from bpnet.training.loop import Trainer
 from bpnet.training.preparation import learn_preparation
 from bpnet.training.progress import Progress
+from bpnet.training.ranks.ranks import ALONE, Ranks
 from bpnet.training.saving import write_metrics, write_metrics_table, writing
 from bpnet.training.slowdown import measure_slowdown
 from bpnet.training.step.capacity import demand_step_memory
@@ -111,6 +112,7 @@ def describe_run(
         "cpu": cpu_name(),
         "cores": available_cores(),
         "workers": trainer.workers.count,
+        "ranks": trainer.ranks.count,
         "workers_are": trainer.engine.kind,
         "blas": blas_description(),
         "processor": sizes.describe_choice(),
@@ -186,15 +188,17 @@ def build_trainer(
     workers: Workers,
     saved: Checkpoint | None,
     progress: Progress | None,
+    ranks: Ranks = ALONE,
 ) -> Trainer:
     """Return a trainer at its first step, or where a checkpoint was saved.
 
     Raises:
         CheckpointError: the checkpoint was trained on other data.
     """
-    trainer = Trainer(model, dataset, run_dir, workers, dataset.fingerprint())
+    trainer = Trainer(model, dataset, run_dir, workers, dataset.fingerprint(), ranks)
     if saved is not None and progress is not None:
         trainer.restore(saved, progress)
+    if saved is not None and progress is not None and ranks.leads:
         _bring_best(saved, progress, run_dir / BEST)
         write_metrics(run_dir, progress.history)  # a run killed between its files lacks a line
     return trainer

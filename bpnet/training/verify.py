@@ -156,7 +156,7 @@ def _place(checkpoint: Checkpoint) -> tuple[int, int]:
     return progress["epoch"], progress["batch"]
 
 
-def replay(trainer: Replay, should_stop: Callable[[], bool] = lambda: False) -> list[Difference]:
+def replay(trainer: Replay, should_stop: Callable[[], int] = lambda: 0) -> list[Difference]:
     """Train until all that is stored has been compared; return the differences, first epoch first.
 
     Args:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bpnet.nn.parameters import FlatArrays
 
 
 @dataclass(slots=True)
@@ -28,6 +30,7 @@ class Batch:
 
 
 Phase = Callable[[Batch], None]
+Message = Callable[[Batch, range], list[NDArray[Any]]]  # for the shards with these numbers
 
 
 class Shard(Protocol):
@@ -41,6 +44,19 @@ class Shard(Protocol):
     @property
     def phases(self) -> Sequence[Phase]:
         """Return what is to be done, in order."""
+        ...
+
+    @property
+    def messages(self) -> Sequence[Message | None]:
+        """Return, for each phase, what shards elsewhere read of what this one writes in it.
+
+        These are views of memory that every rank has, and hold what this shard has written there.
+        None where nobody reads anything.
+        """
+        ...
+
+    def moved(self, arrays: FlatArrays) -> list[NDArray[Any]]:
+        """Return the elements of a flat array that this shard alone updates."""
         ...
 
     def rest(self) -> None:

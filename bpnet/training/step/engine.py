@@ -19,6 +19,7 @@ from bpnet.nn.memory import Memory, shared_zeros
 from bpnet.training.averaging import AveragedWeights
 from bpnet.training.finite_differences import DifferenceShard, shard_kind
 from bpnet.training.optimizer import Optimizer
+from bpnet.training.ranks.ranks import ALONE, Meeting, Ranks
 from bpnet.training.step.batch import Batch, Shard
 from bpnet.training.step.large_weight import large_weights
 from bpnet.training.step.perceptron import SharedArrays
@@ -73,6 +74,7 @@ class Engine:
         optimizer: how gradients move weights.
         averaged: what follows the weights.
         workers: who computes the shards: worker k the shards k, k + count, …
+        ranks: who else computes some of them.
 
     Raises:
         ConfigError: the network cannot be split as the config says, or there can be no processes.
@@ -86,22 +88,31 @@ class Engine:
         optimizer: Optimizer,
         averaged: AveragedWeights,
         workers: Workers,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.network = model.network
         self._averaged = averaged
         count = model.config.train.shards
         self._totals = shared_zeros(3 * count, np.float64).reshape(count, 3)
+        self._moved = [model.network.parameters, *optimizer.memories.values()]
+        if averaged.parameters is not None:
+            self._moved.append(averaged.parameters)
         update = Update(optimizer, averaged)
+        own = ranks.own(count)
+        self._reports = self._totals
         self._whole: list[SampleShard] = []  # the shards that have whole samples, if they do
         if model.config.train.split == "units":
             shared = SharedArrays(model, samples, most, self._totals)
             self.shards: list[Shard] = [
                 UnitShard(model, samples, number, shared, update) for number in range(count)
             ]
+            self._reports = self._totals[own.start : own.start + 1]  # all know the same loss
         else:
             self._whole = sample_shards(model, samples, most, update, self._totals, workers)
             self.shards = list(self._whole)
-        self.executor = build_executor(self.shards, workers, most)
+        self.meeting = ranks.meeting(self.shards, model.config.train.reduction)
+        computed = [self.shards[number] for number in own]
+        self.executor = build_executor(computed, workers, most, self.meeting)
 
     @property
     def kind(self) -> str:
@@ -119,10 +130,15 @@ class Engine:
         """Give memory back until the next step; what the last one left behind is lost."""
         self.executor.rest()
 
+    def collect(self) -> None:
+        """Bring here what other ranks have moved: weights, averages, what the optimiser keeps."""
+        if self.meeting is not None:
+            self.meeting.collect(self._moved)
+
     def step(self, batch: Batch) -> StepResult:
         """Take one step; where the loss is not finite, the weights stay as they are."""
         self.executor.step(batch)
-        loss_sum, correct, _ = np.add.reduce(self._totals, axis=0).tolist()
+        loss_sum, correct, _ = np.add.reduce(self._reports, axis=0).tolist()
         if math.isfinite(loss_sum) and self.network.state.flat.size:
             seen = [shard.caches(len(batch.index)) for shard in self._whole]
             self.network.update_running([caches for caches in seen if caches is not None])
@@ -176,7 +192,9 @@ def sample_shards(
     return shards
 
 
-def build_executor(shards: list[Shard], workers: Workers, most: int) -> Executor:
+def build_executor(
+    shards: list[Shard], workers: Workers, most: int, meeting: Meeting | None = None
+) -> Executor:
     """Return who computes the shards: processes where it is safe to fork, else threads.
 
     Raises:
@@ -192,5 +210,5 @@ def build_executor(shards: list[Shard], workers: Workers, most: int) -> Executor
         )
     forks = workers.kind == "processes" or (workers.kind == "auto" and may_fork())
     if count > 1 and forks:
-        return ProcessExecutor(shards, count, most)
-    return ThreadExecutor(shards, workers)
+        return ProcessExecutor(shards, count, most, meeting)
+    return ThreadExecutor(shards, workers, meeting)

@@ -42,6 +42,16 @@ class LargeWeight:
         self._inputs = shared_zeros(in_features * most, dtype).reshape(in_features, most)
         self._grad_output = shared_zeros(out_features * most, dtype).reshape(out_features, most)
 
+    @property
+    def gathered(self) -> tuple[Array, Array]:
+        """Return x (in_features, most) and δ (out_features, most) of the batch's samples."""
+        return self._inputs, self._grad_output
+
+    def columns(self, arrays: FlatArrays, shards: int, number: int) -> Array:
+        """Return the columns that one shard moves, of the weights or of what follows them."""
+        view = arrays.views[self.name]
+        return view[:, split_evenly(view.shape[1], shards, number)]
+
     def gather(self, caches: Caches, samples: slice) -> None:
         """Take over what a pass of these samples of the batch has left behind."""
         cache: BlockedCache = caches.stages[self._stage]

@@ -19,6 +19,7 @@ import numpy as np
 from bpnet.model.forks import fork
 from bpnet.model.workers import worker_settings
 from bpnet.nn.memory import shared_zeros
+from bpnet.training.ranks.ranks import Meeting
 from bpnet.training.step.barrier import Barrier
 from bpnet.training.step.batch import Batch, Shard
 from bpnet.training.step.children import Children
@@ -39,13 +40,17 @@ class ProcessExecutor:
         shards: process k computes the shards k, k + count, …
         count: processes in all.
         most: samples of the largest batch.
+        meeting: with the shards of other ranks, where there are any; this process has it.
     """
 
     kind = "processes"
 
-    def __init__(self, shards: Sequence[Shard], count: int, most: int) -> None:
+    def __init__(
+        self, shards: Sequence[Shard], count: int, most: int, meeting: Meeting | None = None
+    ) -> None:
         self.shards = shards
         self.count = count
+        self.meeting = meeting
         self._own = [shard.phases for shard in shards[::count]]
         self._phases = len(shards[0].phases)
         self._index = shared_zeros(most, np.int64).view(np.int64)
@@ -122,7 +127,11 @@ class ProcessExecutor:
             shard.rest()
 
     def take_phases(self, batch: Batch) -> BaseException | None:
-        """Take all phases of the own shards, waiting for the others between them."""
+        """Take all phases of the own shards, waiting for the others between them.
+
+        Raises:
+            RankError: another rank has failed.
+        """
         failure = None
         for phase in range(self._phases):
             if phase:
@@ -133,6 +142,10 @@ class ProcessExecutor:
                         phases[phase](batch)
             except Exception as error:
                 failure = error
+            if self.meeting is not None and self.meeting.meets_after(phase):
+                self.barrier.wait()
+                if self.barrier.number == 0 and failure is None:
+                    self.meeting.after(phase, batch)
         return failure
 
     def _fork(self) -> None:

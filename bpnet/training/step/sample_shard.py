@@ -15,9 +15,10 @@ from bpnet.model.model import Model
 from bpnet.nn.draws import Draws
 from bpnet.nn.layer import Array
 from bpnet.nn.memory import Memory
+from bpnet.nn.parameters import FlatArrays
 from bpnet.nn.sequential import Caches, Sequential, Workspace
 from bpnet.training.parameter_slice import ParameterSlice
-from bpnet.training.step.batch import Batch, Phase, split_evenly
+from bpnet.training.step.batch import Batch, Message, Phase, split_evenly
 from bpnet.training.step.feed import Feed
 from bpnet.training.step.large_weight import LargeWeight
 from bpnet.training.step.update import Update
@@ -72,6 +73,7 @@ class SampleShard:
         self.of_micro_batch = self.gradients = self.workspace.gradients
         if self._micro_batch < own:
             self.gradients = self.of_micro_batch.like()
+        self._is_summed = False
         self._draws = any(layer.draws for layer in model.network.layers)
         self._feed = Feed(model, samples, self._micro_batch)
 
@@ -85,19 +87,72 @@ class SampleShard:
         self._update = update
         gradients = [shard.gradients for shard in shards]
         self._slices: list[ParameterSlice] = []
-        for added in self._added:
-            own = split_evenly(added.stop - added.start, self.count, self.number)
-            span = slice(added.start + own.start, added.start + own.stop)
+        for span in self.spans(range(self.number, self.number + 1)):
             self._slices += update.slices(span, gradients)
         self._slices_of_large = [
             weight.slices(update, self.count, self.number) for weight in self.large
         ]
+
+    def spans(self, numbers: range) -> list[slice]:
+        """Return which spans of the flat vector the shards with these numbers update."""
+        found = []
+        for added in self._added:
+            size = added.stop - added.start
+            first, last = (
+                split_evenly(size, self.count, number) for number in (numbers[0], numbers[-1])
+            )
+            found.append(slice(added.start + first.start, added.start + last.stop))
+        return found
+
+    def expect_sum(self) -> None:
+        """Take the gradient of the first shard for the sum of all, which others have added up."""
+        self._is_summed = True
 
     @property
     def phases(self) -> Sequence[Phase]:
         """Return: loss and gradient; when clipping, sums; the update."""
         measured = [self.add_up] if self._update.clips else []
         return [self.compute, *measured, self.move]
+
+    @property
+    def messages(self) -> Sequence[Message | None]:
+        """Return: gradient and loss; when clipping, square sums; the new weights."""
+        measured = [self.message_of_totals] if self._update.clips else []
+        return [self.message_of_gradient, *measured, self.message_of_weights]
+
+    def message_of_gradient(self, batch: Batch, readers: range) -> list[NDArray[Any]]:
+        """Return the gradient of the weights that some shards update, and all else they need."""
+        gradient = [self.gradients.flat[span] for span in self.spans(readers)]
+        return [*self.message_without_gradient(batch, readers), *gradient]
+
+    def message_without_gradient(self, batch: Batch, readers: range) -> list[NDArray[Any]]:
+        """Return loss, right answers, statistics, and what large gradients are made of."""
+        own = split_evenly(len(batch.index), self.count, self.number)
+        large = [array[:, own] for weight in self.large for array in weight.gathered]
+        return [*self.message_of_totals(batch, readers), *self._statistics(batch), *large]
+
+    def message_of_totals(self, batch: Batch, readers: range) -> list[NDArray[Any]]:
+        """Return this shard's sums."""
+        return [self.totals[self.number]]
+
+    def message_of_weights(self, batch: Batch, readers: range) -> list[NDArray[Any]]:
+        """Return the weights that this shard has updated."""
+        return self.moved(self.model.network.parameters)
+
+    def moved(self, arrays: FlatArrays) -> list[NDArray[Any]]:
+        """Return the elements of a flat array that this shard alone updates."""
+        spans = self.spans(range(self.number, self.number + 1))
+        columns = [weight.columns(arrays, self.count, self.number) for weight in self.large]
+        return [*(arrays.flat[span] for span in spans), *columns]
+
+    def _statistics(self, batch: Batch) -> list[NDArray[Any]]:
+        """Return mean and variance of every normalisation, from which running ones are mixed."""
+        caches = self.caches(len(batch.index))
+        if caches is None:
+            return []
+        pairs = zip(self.model.network.stages, caches.stages, strict=True)
+        found = [cache for stage, cache in pairs if stage.layer.state_shapes]
+        return [array for cache in found for array in (cache.mean, cache.variance)]
 
     def rest(self) -> None:
         """Give memory back until the next step; what the last one left behind is lost."""
@@ -154,8 +209,7 @@ class SampleShard:
 
     def add_up(self, batch: Batch) -> None:
         """Add the shards' gradients of this shard's weights and measure them."""
-        shards = min(self.count, len(batch.index))
-        self.totals[self.number, 2] = self._update.add_up(self._slices, shards)
+        self.totals[self.number, 2] = self._update.add_up(self._slices, self._to_add(batch))
 
     def move(self, batch: Batch) -> None:
         """Update this shard's weights, unless the loss is not finite."""
@@ -166,11 +220,15 @@ class SampleShard:
             factor = update.optimizer.clipping_factor(float(self.totals[:, 2].sum()))
             update.apply(self._slices, batch, factor)
             return
-        update.add_up(self._slices, min(self.count, len(batch.index)))
+        update.add_up(self._slices, self._to_add(batch))
         update.apply(self._slices, batch)
         for weight, slices in zip(self.large, self._slices_of_large, strict=True):
             for columns in weight.differentiate(slices, len(batch.index)):
                 update.apply([columns], batch)
+
+    def _to_add(self, batch: Batch) -> int:
+        """Return how many shards' gradients are to be added up: those that had samples."""
+        return 1 if self._is_summed else min(self.count, len(batch.index))
 
     def caches(self, batch_size: int) -> Caches | None:
         """Return what the last step of this batch size left behind; None if it had no sample.

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from bpnet.model.workers import Workers, worker_settings
+from bpnet.training.ranks.ranks import Meeting
 from bpnet.training.step.batch import Batch, Shard
 
 
@@ -18,13 +19,17 @@ class ThreadExecutor:
     Args:
         shards: what to compute.
         workers: the threads.
+        meeting: with the shards of other ranks, where there are any.
     """
 
     kind = "threads"
 
-    def __init__(self, shards: Sequence[Shard], workers: Workers) -> None:
+    def __init__(
+        self, shards: Sequence[Shard], workers: Workers, meeting: Meeting | None = None
+    ) -> None:
         self.shards = shards
         self.workers = workers
+        self.meeting = meeting
         self._phases = list(zip(*(shard.phases for shard in shards), strict=True))
         self._is_alone = workers.count == 1 or len(shards) == 1
         self._settings = ExitStack()
@@ -52,9 +57,11 @@ class ThreadExecutor:
         Raises:
             BaseException: what a shard raised; the others finish their phase first.
         """
-        for phases in self._phases:
+        for number, phases in enumerate(self._phases):
             if self._is_alone:
                 for phase in phases:
                     phase(batch)
             else:
                 self.workers.run([partial(phase, batch) for phase in phases])
+            if self.meeting is not None:
+                self.meeting.after(number, batch)

@@ -21,7 +21,7 @@ from bpnet.nn.memory import Memory, Room
 from bpnet.nn.parameters import FlatArrays
 from bpnet.nn.sequential import backward_through, forward_through
 from bpnet.training.parameter_slice import ParameterSlice
-from bpnet.training.step.batch import Batch, Phase, split_evenly
+from bpnet.training.step.batch import Batch, Message, Phase, split_evenly
 from bpnet.training.step.feed import Feed
 from bpnet.training.step.perceptron import SharedArrays, UnitArrays, layers_between
 from bpnet.training.step.update import Update
@@ -122,6 +122,31 @@ class UnitShard:
         last = [self.differentiate, self.move] if self._update.clips else [self.finish]
         return [*first, self.activate, *last]
 
+    @property
+    def messages(self) -> Sequence[Message | None]:
+        """Return: distorted samples; what is added to the outputs; when clipping, square sums."""
+        first: list[Message | None] = [self.message_of_samples] if self._feed.augments else []
+        last = [self.message_of_totals, None] if self._update.clips else [None]
+        return [*first, self.message_of_outputs, *last]
+
+    def message_of_samples(self, batch: Batch, readers: range) -> list[NDArray[Any]]:
+        """Return the samples that this shard has distorted."""
+        return [self._shared.stored[split_evenly(len(batch.index), self.count, self.number)]]
+
+    def message_of_outputs(self, batch: Batch, readers: range) -> list[NDArray[Any]]:
+        """Return `W²_p a_p`."""
+        return [self.cache(batch).added]
+
+    def message_of_totals(self, batch: Batch, readers: range) -> list[NDArray[Any]]:
+        """Return this shard's sums."""
+        return [self._shared.totals[self.number]]
+
+    def moved(self, arrays: FlatArrays) -> list[NDArray[Any]]:
+        """Return the elements of a flat array that this shard alone updates."""
+        own = self._own(arrays)
+        found = [own.rows, own.bias, own.columns, own.output_bias]
+        return [view for view in found if view is not None]
+
     def rest(self) -> None:
         """Keep everything: what a perceptron needs is little."""
 
@@ -180,16 +205,12 @@ class UnitShard:
         self._shared.totals[self.number, 2] = total
 
     def _differentiate_outputs(self, batch: Batch) -> Array:
-        """Compute the loss and all gradients but that of the first layer's weights; return δ¹.
-
-        Every shard computes the same loss; only the first one counts.
-        """
+        """Compute the loss, as every shard does, and all gradients but that of W¹; return δ¹."""
         cache, loss, gradients = self.cache(batch), self.model.network.loss, self._gradients
         z = np.add.reduce(cache.sums, axis=0, out=cache.outputs)
         z = forward_through(self._tail, cache.tail, z)
         self._loss_sum = loss.forward(z, self._feed.targets(batch.index), cache.loss)
-        if self.number == 0:
-            self._shared.totals[0, :2] = self._loss_sum, cache.loss.correct
+        self._shared.totals[self.number, :2] = self._loss_sum, cache.loss.correct
         delta = loss.backward(z, cache.loss, len(batch.index))
         delta = backward_through(self._tail, cache.tail, delta)
         if gradients.output_bias is not None:

