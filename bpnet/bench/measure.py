@@ -80,6 +80,7 @@ def _result(
     return {
         "config": work.name,
         "batch_size": work.config.train.batch_size,
+        "accumulate": work.config.train.accumulate,
         "workers": speed["workers"],
         "workers_are": speed["workers_are"],
         "samples_per_second": speed["samples_per_second"],

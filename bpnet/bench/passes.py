@@ -37,7 +37,8 @@ def measure_passes(config: Config, seconds: float) -> dict[str, Any]:
     config = bare(config).with_workers("1")
     dataset = samples_for(config)
     batch = min(config.train.batch_size, len(dataset.train), MOST)
-    config = dataclasses.replace(config, train=dataclasses.replace(config.train, batch_size=batch))
+    train = dataclasses.replace(config.train, batch_size=batch, accumulate=1)
+    config = dataclasses.replace(config, train=train)
     with open_trainer(config, dataset) as trainer:
         shard = ShardPass(trainer.model, dataset.train, -(-batch // config.train.shards))
         return {

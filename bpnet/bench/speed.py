@@ -46,7 +46,7 @@ def measure_speed(config: Config, seconds: float) -> dict[str, Any]:
     dataset = samples_for(config)
     meter = LoadMeter()
     with open_trainer(config, dataset) as trainer:
-        size = min(config.train.batch_size, len(trainer.samples))
+        size = min(config.train.samples_per_step, len(trainer.samples))
         with trainer.engine:
             training = take_rounds(steps(trainer), seconds * 0.6, meter)
         pictures, inference = time_inference(trainer, dataset.test, seconds * 0.4, meter)
@@ -65,7 +65,7 @@ def measure_speed(config: Config, seconds: float) -> dict[str, Any]:
 
 def steps(trainer: Trainer) -> Callable[[], float]:
     """Return a function that takes the next training step at each call."""
-    size = min(trainer.config.train.batch_size, len(trainer.samples))
+    size = min(trainer.config.train.samples_per_step, len(trainer.samples))
     indices = batches(len(trainer.samples), size)
     return lambda: trainer.step(next(indices))
 

@@ -143,7 +143,7 @@ def bench_row(result: dict[str, Any]) -> tuple[str, ...]:
     memory = result["peak_rss_mb"]
     return (
         Path(result["config"]).stem,
-        str(result["batch_size"]),
+        batch_text(result),
         str(result["workers"]),
         f"{result['samples_per_second']:,.0f}",
         f"{result['mean_samples_per_second']:,.0f}",
@@ -153,6 +153,12 @@ def bench_row(result: dict[str, Any]) -> tuple[str, ...]:
         "–" if memory is None else f"{memory:.0f} MB",
         used_by_others(result),
     )
+
+
+def batch_text(result: dict[str, Any]) -> str:
+    """Return the samples of a batch, and how many batches make a step if there are several."""
+    size, accumulate = result["batch_size"], result["accumulate"]
+    return f"{size}" if accumulate == 1 else f"{size} × {accumulate}"
 
 
 def choice_lines(choice: dict[str, Any]) -> list[str]:
@@ -180,7 +186,7 @@ def layer_lines(result: dict[str, Any]) -> list[str | Table]:
     def microseconds(seconds: float | None) -> str:
         return "–" if seconds is None else f"{1e6 * seconds:,.0f}"
 
-    title = f"{Path(result['config']).stem}, batch {result['batch_size']}"
+    title = f"{Path(result['config']).stem}, batch {batch_text(result)}"
     whole = result["matmul_seconds"] + result["other_seconds"]
     samples = result["shard_samples"]
     rows = [

@@ -23,6 +23,8 @@ KEYS = {  # names elsewhere, without - and _, for each key
     "maxiter niter passes e",
     "train.batch_size": "batch bs batchsize minibatch minibatchsize trainbatchsize "
     "perdevicetrainbatchsize b",
+    "train.accumulate": "accumulation gradientaccumulation gradientaccumulationsteps accumsteps "
+    "gradaccum gradaccumsteps accumulategradbatches accumulationsteps microsteps",
     "train.seed": "randomseed randomstate manualseed rng rngseed",
     "train.label_smoothing": "smoothing labelsmooth ls",
     "train.ema": "emadecay averaging swa polyak moving_average",

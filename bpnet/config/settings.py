@@ -12,6 +12,7 @@ from bpnet.config.setting import ValueReader, setting
 from bpnet.config.values import (
     LARGEST_REAL,
     LARGEST_SEED,
+    MOST_BATCHES,
     MOST_EPOCHS,
     MOST_SAMPLES,
     MOST_SHARDS,
@@ -76,7 +77,10 @@ class TrainConfig:
         one_of("cross_entropy", "mse", "quadratic", "binary_cross_entropy"),
     )
     epochs: int = setting(10, "passes over the training samples", whole(1, MOST_EPOCHS))
-    batch_size: int = setting(64, "samples per step", whole(1, MOST_SAMPLES))
+    batch_size: int = setting(64, "samples per batch", whole(1, MOST_SAMPLES))
+    accumulate: int = setting(
+        1, "batches per step, whose gradients add up", whole(1, MOST_BATCHES), "train.batch_size"
+    )
     seed: int = setting(1, "seed of all random draws", whole(0, LARGEST_SEED))
     label_smoothing: float = setting(
         0.0,
@@ -124,6 +128,11 @@ class TrainConfig:
     blas_threads: int = setting(
         1, "threads per matrix product, in each worker", whole(1, MOST_THREADS), "train.workers"
     )
+
+    @property
+    def samples_per_step(self) -> int:
+        """Return how many samples move the weights together: those of `accumulate` batches."""
+        return self.batch_size * self.accumulate
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ LARGEST_SEED = 2**63 - 1
 LARGEST_REAL = 1e100  # of rates and norms
 LONGEST_NAME = 100  # characters, of a class
 LONGEST_PATH = 4096  # characters, as in Linux
+MOST_BATCHES = 100_000  # in a step
 MOST_CLASSES = 10_000
 MOST_DRAWN = 1_000_000  # digits
 MOST_EPOCHS = 100_000

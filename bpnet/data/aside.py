@@ -11,6 +11,7 @@ from tempfile import TemporaryFile
 import numpy as np
 
 from bpnet.data.dataset import Dataset, Samples
+from bpnet.data.files.stored_array import is_stored
 
 
 def with_test_aside(dataset: Dataset) -> Dataset:
@@ -26,6 +27,8 @@ def aside(samples: Samples) -> Samples:
     They cannot be written to. The file is gone with the last process that has them. Where it cannot
     be written, they stay in memory.
     """
+    if is_stored(samples.inputs):
+        return samples
     inputs = np.ascontiguousarray(samples.inputs)
     if os.name == "posix" and inputs.size:
         with suppress(OSError), TemporaryFile(buffering=0) as file:

@@ -57,7 +57,7 @@ def number_classes(
     Raises:
         DataError: there are too many classes, or training does not show each class of the test.
     """
-    values, numbers = np.unique(train, return_inverse=True)
+    values, numbers = _unique(train)
     if len(values) > MOST_CLASSES:
         raise DataError(
             "there are too many different labels",
@@ -77,7 +77,20 @@ def number_classes(
         )
     order = np.array(sorted(range(len(values)), key=lambda number: sort_key(values[number])))
     ranks = np.argsort(order)
-    return values[order], ranks[numbers], ranks[np.searchsorted(values, test)]
+    if not np.array_equal(order, np.arange(len(order))):
+        numbers = ranks[numbers]
+    return values[order], numbers, ranks[np.searchsorted(values, test)]
+
+
+def _unique(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the different labels in order, and which of them each is: bytes without sorting."""
+    if labels.dtype != np.uint8:
+        values, numbers = np.unique(labels, return_inverse=True)
+        return values, numbers
+    seen = np.zeros(256, dtype=np.bool_)
+    seen[labels] = True
+    places: NDArray[np.int64] = np.cumsum(seen, dtype=np.int64) - 1
+    return np.flatnonzero(seen).astype(np.uint8), places[labels]
 
 
 def sort_key(label: Any) -> tuple[bool, int, str]:

@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet.data.files.stored_array import blocks_of
+
 
 @dataclass(frozen=True)
 class Samples:
     """Pair inputs with what a network should answer; the first axis is the sample.
 
     Args:
-        inputs: pictures (samples, height, width) in uint8, or numbers (samples, *input_shape).
+        inputs: pictures (samples, height, width) in uint8, or numbers (samples, *input_shape). Many
+            pictures may stay on disk (`StoredArray`): take rows, not all of them.
         targets: class numbers (samples,) in int64, or numbers (samples, outputs).
     """
 
@@ -72,5 +75,6 @@ class Dataset:
         digest = hashlib.sha256()
         for array in (self.train.inputs, self.train.targets):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
+            for block in blocks_of(array):
+                digest.update(np.ascontiguousarray(block).data)
         return digest.hexdigest()

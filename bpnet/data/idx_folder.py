@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from bpnet.data.classes import CLASSES_FILE, name_classes, number_classes, read_class_names
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.data.files.directory import data_directory
-from bpnet.data.files.idx import read_idx
+from bpnet.data.files.disk import disk_errors
 from bpnet.data.files.names import STEMS, find_file, likely_files, meant_by
+from bpnet.data.files.pictures import open_array
 from bpnet.disk import DIRECTORY, FILE, what_is_at
 from bpnet.errors import DataError
 
-FOUR_FILES = ", ".join(STEMS) + " (also with .gz)"
+FOUR_FILES = ", ".join(STEMS) + " (also with .gz or .npy)"
 
 
 def find_idx_folder(folder: Path, data_dir: Path) -> Path:
@@ -32,7 +33,7 @@ def find_idx_folder(folder: Path, data_dir: Path) -> Path:
     named = data_directory(data_dir).path
     places = (named / folder.name, named, folder)
     for place in places:
-        if any(find_file(place, stem) for stem in STEMS):
+        if any(_find(place, stem) for stem in STEMS):
             return Path(os.path.realpath(place))
     raise DataError(
         "the data set is neither in --data-dir nor where [data] path says",
@@ -59,7 +60,7 @@ def load_idx_folder(folder: Path, *, name: str = "idx", names: Sequence[str] = (
     Raises:
         DataError: a file is missing or damaged, or the files do not match each other.
     """
-    arrays = [read_idx(path) for path in _find_all(folder)]
+    arrays = [open_array(path) for path in _find_all(folder)]
     _check_none_is_swapped(folder, arrays)
     _check_pictures_and_labels(folder, "train", *arrays[:2])
     _check_pictures_and_labels(folder, "t10k", *arrays[2:])
@@ -83,10 +84,17 @@ def as_dataset(name: str, arrays: list[NDArray[Any]], class_names: tuple[str, ..
     train_images, train_labels, test_images, test_labels = arrays
     return Dataset(
         name=name,
-        train=Samples(train_images, train_labels.astype(np.int64)),
-        test=Samples(test_images, test_labels.astype(np.int64)),
+        train=Samples(train_images, train_labels.astype(np.int64, copy=False)),
+        test=Samples(test_images, test_labels.astype(np.int64, copy=False)),
         class_names=class_names,
     )
+
+
+def _find(folder: Path, stem: str) -> Path | None:
+    """Return the path of a file in any of its spellings, as NumPy writes it included, or None."""
+    array = folder / f"{stem}.npy"
+    with disk_errors("look into the directory", folder):
+        return find_file(folder, stem) or (array if array.exists() else None)
 
 
 def _find_all(folder: Path) -> list[Path]:
@@ -97,7 +105,7 @@ def _find_all(folder: Path) -> list[Path]:
     """
     if (found := what_is_at(folder)) != DIRECTORY:
         raise _no_folder(folder, found)
-    paths = {stem: find_file(folder, stem) for stem in STEMS}
+    paths = {stem: _find(folder, stem) for stem in STEMS}
     missing = [stem for stem, path in paths.items() if path is None]
     if not missing:
         return [path for path in paths.values() if path is not None]

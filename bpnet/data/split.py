@@ -12,6 +12,8 @@ from bpnet.data.dataset import Dataset
 from bpnet.errors import DataError
 from bpnet.seeding import derive_rng
 
+FEW = 1 << 16  # labels that are counted rather than sorted
+
 
 def split_samples(config: Config, dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the numbers of the samples to train on and of those held out for validation."""
@@ -42,7 +44,7 @@ def stratified_split(
     """
     samples = len(targets)
     classes = targets if targets.ndim == 1 else np.zeros(samples, dtype=np.int64)
-    labels, counts = np.unique(classes, return_counts=True)
+    labels, counts = _unique_counts(classes)
     shares = counts * (held_out / samples)
     sizes = np.floor(shares).astype(np.int64)
     by_remainder = np.argsort(sizes - shares, kind="stable")
@@ -52,7 +54,22 @@ def stratified_split(
         for label, size in zip(labels, sizes, strict=True)
     ]
     validation = np.sort(np.concatenate(chosen)) if held_out else np.empty(0, dtype=np.int64)
-    return np.setdiff1d(np.arange(samples), validation, assume_unique=True), validation
+    trains = np.ones(samples, dtype=np.bool_)
+    trains[validation] = False
+    return np.flatnonzero(trains), validation
+
+
+def _unique_counts(classes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the classes in order, and how often each occurs: numbers without sorting them."""
+    if (
+        classes.dtype != np.int64
+        or not len(classes)
+        or not 0 <= classes.min() <= classes.max() < FEW
+    ):
+        return np.unique(classes, return_counts=True)
+    counts = np.bincount(classes)
+    labels = np.flatnonzero(counts)
+    return labels, counts[labels]
 
 
 def shuffled(training: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:

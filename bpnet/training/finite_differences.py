@@ -48,7 +48,7 @@ class DifferenceShard(SampleShard):
     """Take the gradient of a whole batch by central differences; all else as any shard does."""
 
     @staticmethod
-    def samples_at_once(network: Sequential, shard: int) -> int:
+    def samples_at_once(network: Sequential, shard: int, of_batch: int) -> int:
         """Return the whole shard: each micro-batch would need all passes of its own."""
         return shard
 
@@ -93,6 +93,9 @@ def demand_few_parameters(model: Model) -> None:
     if config.train.shards != 1:
         problems.append("the loss that is compared is that of the whole batch: there is one shard")
         settings.append("--set train.shards=1")
+    if config.train.accumulate != 1:
+        problems.append("there is one batch in a step, whose loss is compared")
+        settings.append("--set train.accumulate=1")
     if config.train.split != "samples":
         problems.append("that shard has whole samples, not hidden units")
         settings.append("--set train.split=samples")

@@ -72,13 +72,13 @@ class Trainer:
         self.observer = Observer()
         self.fingerprint = fingerprint
         self.training, self.validation = split_samples(config, dataset)
-        self.steps_per_epoch = -(-len(self.training) // config.train.batch_size)
+        self.steps_per_epoch = -(-len(self.training) // config.train.samples_per_step)
         self.progress = Progress([config.train.epochs])
         self.schedule = self._build_schedule()
         parameters, grad_clip = model.network.parameters, config.train.grad_clip
         self.optimizer = build_optimizer(parameters, config.optimizer, grad_clip)
         self.averaged = AveragedWeights(model.network, config.train.ema)
-        most = min(config.train.batch_size, len(self.training))
+        most = min(config.train.samples_per_step, len(self.training))
         self.engine = Engine(
             model, self.samples, most, self.optimizer, self.averaged, workers, ranks
         )
@@ -103,7 +103,7 @@ class Trainer:
             CheckpointError: it was trained on other data or belongs to another network.
         """
         demand_same_data(checkpoint, self.fingerprint)
-        seen = min(progress.batch * self.config.train.batch_size, len(self.training))
+        seen = min(progress.batch * self.config.train.samples_per_step, len(self.training))
         if progress.batch > self.steps_per_epoch or progress.seen != seen:
             raise CheckpointError(
                 "the checkpoint's place in its epoch is none of this run",
@@ -210,7 +210,7 @@ class Trainer:
         """Do the steps that are left in the epoch under way; return whether all were done."""
         progress = self.progress
         order = shuffled(self.training, self.config.train.seed, progress.epoch)
-        size = self.config.train.batch_size
+        size = self.config.train.samples_per_step
         self.observer.epoch_started(progress.epoch + 1, self.steps_per_epoch, progress.batch)
         began = time.perf_counter() - progress.epoch_seconds
         while progress.batch < self.steps_per_epoch:

@@ -73,7 +73,7 @@ class Augmenter:
         bend = self._field.reach / UNITS if self._field else 0.0
         self._grid = AffineGrid(picture_shape, largest_stretch(settings), bend)
         self._sampler = BilinearSampler(picture_shape, block, self._grid.reach)
-        self._table = DistortionTable(settings, self._grid, seed, samples)
+        self._table = DistortionTable(settings, self._grid, seed, samples, block)
 
     def __call__(
         self,
@@ -96,18 +96,18 @@ class Augmenter:
         if self._is_identity:
             np.copyto(out, images)
             return
-        self._table.draw(epoch)
         for start in range(0, len(images), self._block):
             block = slice(start, start + self._block)
-            self._distort(images[block], sample_numbers[block], out[block])
+            places = self._table.places(epoch, sample_numbers[block])
+            self._distort(images[block], places, out[block])
 
     def _distort(
         self,
         images: NDArray[np.uint8],
-        sample_numbers: NDArray[np.integer],
+        places: NDArray[np.integer],
         out: NDArray[np.uint8],
     ) -> None:
-        """Distort one block of pictures."""
+        """Distort one block of pictures, as these rows of the table say."""
         count, table = len(images), self._table
         source, grid = self._sampler.source(count), self._sampler.grid(count)
         if self._bright_paper:
@@ -115,13 +115,13 @@ class Augmenter:
         if self._pen is None:
             np.copyto(source, images)
         else:
-            self._pen.redraw(images, table.width_change[sample_numbers], out=source)
-        self._grid.lay(table.maps.take(sample_numbers, axis=1), out=grid)
+            self._pen.redraw(images, table.width_change[places], out=source)
+        self._grid.lay(table.maps.take(places, axis=1), out=grid)
         if self._field is not None:
-            field = self._field.displacements(table.streams[sample_numbers])
+            field = self._field.displacements(table.streams[places])
             grid.reshape(field.shape)[...] += field
         self._sampler.sample(count, out)
         if self.settings.cutout:
-            cut_squares(out, self.settings.cutout, table.cutout_centre[sample_numbers])
+            cut_squares(out, self.settings.cutout, table.cutout_centre[places])
         if self._bright_paper:
             np.invert(out, out=out)

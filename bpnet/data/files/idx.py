@@ -70,6 +70,17 @@ def read_idx(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
+def declared_array(path: Path) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
+    """Return where the elements of an IDX file that is not gzipped begin, their shape and type.
+
+    Raises:
+        DataError: it is not an IDX file.
+    """
+    with _open_content(path) as stream:
+        dtype, shape = _read_header(stream, path)
+        return stream.tell(), shape, dtype
+
+
 def write_idx(path: Path, array: NDArray[Any]) -> None:
     """Write an array as an IDX file in one step, gzipped if the name ends in `.gz`.
 

@@ -202,7 +202,7 @@ def training_checks(
     """
     shards = config.train.shards
     model = build(config, samples, "float64")
-    micro_batch = micro_batch_size(model.network, len(samples))
+    micro_batch = micro_batch_size(model.network, len(samples), len(samples))
     takes_some = micro_batch * shards < len(samples) and micro_batch < len(samples)
     few = samples.first(shards * (micro_batch + 2 if takes_some else SAMPLES) - 1)
     few = few.moved(distance, rng)

@@ -31,7 +31,7 @@ def bare_descent(config: Config, batch_size: int) -> Config:
     """Return a config that does nothing but `w ← w − g`, on samples as they are."""
     train = dataclasses.replace(
         config.train,
-        batch_size=batch_size,
+        batch_size=-(-batch_size // config.train.accumulate),
         epochs=1,
         ema=0.0,
         grad_clip=BEYOND if config.train.grad_clip else 0.0,

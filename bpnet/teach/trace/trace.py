@@ -72,7 +72,7 @@ def check_size(config: Config, shape: Shape, steps: int, most: int = MOST_NUMBER
     layers = build_layers(config, shape, None, [])
     weights = sum(math.prod(size) for layer in layers for size in layer.parameter_shapes.values())
     outputs = sum(math.prod(layer.output_shape) for layer in layers)
-    batch = config.train.batch_size
+    batch = config.train.samples_per_step
     if config.data.dataset == "table":
         batch = min(batch, len(config.data.inputs))
 

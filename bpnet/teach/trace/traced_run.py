@@ -50,10 +50,10 @@ class TracedRun:
         train = self.config.train
         self.model = prepare_model(self.config, dataset).plain()
         self.training, _ = split_samples(self.config, dataset)
-        self.steps_per_epoch = -(-len(self.training) // train.batch_size)
+        self.steps_per_epoch = -(-len(self.training) // train.samples_per_step)
         self.done = 0
         network = self.model.network
-        most = min(train.batch_size, len(self.training))
+        most = min(train.samples_per_step, len(self.training))
         check_shard_sizes(self.model, most)  # a short last batch is shown as it is
         self.workspace = Workspace(network, most, training=True, wants_input_gradient=True)
         self.feed = Feed(self.model, dataset.train, most)
@@ -87,7 +87,7 @@ class TracedRun:
         """Return samples, place and learning rate of the next step."""
         epoch, place = divmod(self.done, self.steps_per_epoch)
         samples = shuffled(self.training, self.config.train.seed, epoch)
-        size = self.config.train.batch_size
+        size = self.config.train.samples_per_step
         index = samples[place * size : (place + 1) * size]
         return Batch(index, epoch, self.done, self.schedule.rate(self.done))
 

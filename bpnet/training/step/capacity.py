@@ -17,13 +17,14 @@ def demand_step_memory(model: Model, samples: int, workers: int) -> None:
         ConfigError: they cannot.
     """
     train, network = model.config.train, model.network
-    batch = min(train.batch_size, samples)
+    batch = min(train.samples_per_step, samples)
     gradients = network.parameters.flat.nbytes
     at_once = batch
     if train.split == "samples":
         keeps_all = any(layer.scope == "batch" for layer in network.layers)
         shards = train.shards if keeps_all else workers
         kind = shard_kind(model.config)
-        at_once = min(batch, shards * kind.samples_at_once(network, -(-batch // train.shards)))
+        shard, of_batch = -(-batch // train.shards), -(-train.batch_size // train.shards)
+        at_once = min(batch, shards * kind.samples_at_once(network, shard, of_batch))
         gradients *= train.shards
     demand_memory(network.stages, at_once, network.dtype.itemsize, gradients)

@@ -24,7 +24,7 @@ from bpnet.training.step.batch import Batch, Shard
 from bpnet.training.step.large_weight import large_weights
 from bpnet.training.step.perceptron import SharedArrays
 from bpnet.training.step.processes import ProcessExecutor
-from bpnet.training.step.sample_shard import SampleShard
+from bpnet.training.step.sample_shard import SampleShard, normalises
 from bpnet.training.step.threads import ThreadExecutor
 from bpnet.training.step.unit_shard import UnitShard
 from bpnet.training.step.update import Update
@@ -140,8 +140,8 @@ class Engine:
         self.executor.step(batch)
         loss_sum, correct, _ = np.add.reduce(self._reports, axis=0).tolist()
         if math.isfinite(loss_sum) and self.network.state.flat.size:
-            seen = [shard.caches(len(batch.index)) for shard in self._whole]
-            self.network.update_running([caches for caches in seen if caches is not None])
+            for shard in self._whole:
+                shard.update_running(len(batch.index))
             self._averaged.follow_state(batch.step + 1)
         return StepResult(loss_sum, int(correct))
 
@@ -169,7 +169,7 @@ def sample_shards(
     """Return shards that have some samples of each batch; they know each other's gradients."""
     count = len(totals)
     memories = [Memory(model.network.dtype, training=True) for _ in range(workers.count)]
-    if any(layer.scope == "batch" for layer in model.network.layers):
+    if normalises(model.network):
         memories = []  # the statistics of all shards are read after the step
     kind = shard_kind(model.config)
     is_whole = kind is DifferenceShard or update.clips  # no gradient is computed on its own

@@ -37,8 +37,17 @@ class Perceptron:
         """Find them.
 
         Raises:
-            ConfigError: the network is of another kind.
+            ConfigError: the network is of another kind, or batches are accumulated.
         """
+        accumulate = model.config.train.accumulate
+        if accumulate > 1:
+            raise ConfigError(
+                "shards of units compute a whole step at once, and accumulate nothing",
+                where=model.config.given.get("train.accumulate", "[train] accumulate"),
+                expected="1 with train.split = units",
+                found=accumulate,
+                hint="--set train.split=samples, or a larger train.batch_size",
+            )
         layers = model.network.layers
         linear = [place for place, layer in enumerate(layers) if type(layer) is Linear]
         if len(linear) == 2:

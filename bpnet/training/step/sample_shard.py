@@ -20,18 +20,21 @@ from bpnet.nn.sequential import Caches, Sequential, Workspace
 from bpnet.training.parameter_slice import ParameterSlice
 from bpnet.training.step.batch import Batch, Message, Phase, split_evenly
 from bpnet.training.step.feed import Feed
+from bpnet.training.step.kept_statistics import KeptStatistics, statistics
 from bpnet.training.step.large_weight import LargeWeight
 from bpnet.training.step.update import Update
 
 FEWEST_SAMPLES = 16  # of a micro-batch: with fewer, every product is slow
+MOST_SAMPLES = 512  # of a micro-batch without convolution: with more, no product is faster
 
 
 class SampleShard:
     """Compute loss and gradient of one shard of each batch, then update one span of the weights.
 
     The shards' gradients are added in order, but for those of large weights, which are computed
-    for the whole batch at once. A convolutional network takes a large shard in micro-batches,
-    unless it normalises over the shard.
+    for the whole batch at once. A large shard is taken in micro-batches, which are the same
+    whether its samples are one batch or several: so accumulated batches give the bits of a large
+    one. Batch normalisation takes its statistics from each micro-batch: the shard of one batch.
 
     Args:
         model: the network, which all shards use.
@@ -62,7 +65,9 @@ class SampleShard:
         self.totals = totals
         self.large = large
         own = -(-most // count)
-        self._micro_batch = self.samples_at_once(model.network, own)
+        train = model.config.train
+        of_batch = -(-train.batch_size // count)
+        self._micro_batch = self.samples_at_once(model.network, own, of_batch)
         names = {weight.name for weight in large}
         self._added = model.network.parameters.without(names)
         self._memory = memory or Memory(model.network.dtype, training=True)
@@ -74,13 +79,32 @@ class SampleShard:
         if self._micro_batch < own:
             self.gradients = self.of_micro_batch.like()
         self._is_summed = False
+        self._kept = None
+        self._normalises = normalises(model.network)
+        if train.accumulate > 1 and self._normalises:
+            caches = self.workspace.caches(self._micro_batch)
+            self._kept = KeptStatistics(model.network, caches, -(-own // self._micro_batch))
         self._draws = any(layer.draws for layer in model.network.layers)
         self._feed = Feed(model, samples, self._micro_batch)
 
     @staticmethod
-    def samples_at_once(network: Sequential, shard: int) -> int:
+    def samples_at_once(network: Sequential, shard: int, of_batch: int) -> int:
         """Return the size of a micro-batch."""
-        return micro_batch_size(network, shard)
+        return micro_batch_size(network, shard, of_batch)
+
+    def micro_batches(self, batch_size: int) -> list[slice]:
+        """Return which samples of a batch this shard takes after one another.
+
+        They are equally many where statistics are taken from them: those of few are poor.
+        """
+        own = split_evenly(batch_size, self.count, self.number)
+        size = own.stop - own.start
+        parts = -(-size // self._micro_batch)
+        if self._kept is not None:
+            within = [split_evenly(size, parts, part) for part in range(parts)]
+            return [slice(own.start + part.start, own.start + part.stop) for part in within]
+        starts = range(own.start, own.stop, self._micro_batch)
+        return [slice(start, min(start + self._micro_batch, own.stop)) for start in starts]
 
     def join(self, shards: Sequence[SampleShard], update: Update) -> None:
         """Get to know the other shards, whose gradients are added."""
@@ -147,12 +171,16 @@ class SampleShard:
 
     def _statistics(self, batch: Batch) -> list[NDArray[Any]]:
         """Return mean and variance of every normalisation, from which running ones are mixed."""
-        caches = self.caches(len(batch.index))
-        if caches is None:
-            return []
-        pairs = zip(self.model.network.stages, caches.stages, strict=True)
-        found = [cache for stage, cache in pairs if stage.layer.state_shapes]
-        return [array for cache in found for array in (cache.mean, cache.variance)]
+        parts = self.micro_batches(len(batch.index)) if self._normalises else []
+        if self._kept is not None:
+            return self._kept.of_first(len(parts))
+        return [
+            array
+            for samples in parts
+            for array in statistics(
+                self.model.network, self.workspace.caches(samples.stop - samples.start)
+            )
+        ]
 
     def rest(self) -> None:
         """Give memory back until the next step; what the last one left behind is lost."""
@@ -160,17 +188,17 @@ class SampleShard:
 
     def compute(self, batch: Batch) -> None:
         """Overwrite gradient, loss sum and number of right answers by those of this shard."""
-        own = split_evenly(len(batch.index), self.count, self.number)
         loss_sum, correct = 0.0, 0
-        for start in range(own.start, own.stop, self._micro_batch):
-            samples = slice(start, min(start + self._micro_batch, own.stop))
+        for number, samples in enumerate(self.micro_batches(len(batch.index))):
             loss_sum += self.differentiate(batch, samples)
             caches = self.workspace.caches(samples.stop - samples.start)
             correct += caches.loss.correct
             for weight in self.large:
                 weight.gather(caches, samples)
             if self.takes_micro_batches:
-                self.add_micro_batch(is_first=start == own.start)
+                self.add_micro_batch(is_first=number == 0)
+            if self._kept is not None:
+                self._kept.keep(number, caches)
         self.totals[self.number, :2] = loss_sum, correct
 
     def add_micro_batch(self, *, is_first: bool) -> None:
@@ -230,20 +258,22 @@ class SampleShard:
         """Return how many shards' gradients are to be added up: those that had samples."""
         return 1 if self._is_summed else min(self.count, len(batch.index))
 
-    def caches(self, batch_size: int) -> Caches | None:
-        """Return what the last step of this batch size left behind; None if it had no sample.
-
-        Of a shard in micro-batches, what the last one left behind.
-        """
-        own = split_evenly(batch_size, self.count, self.number)
-        size = own.stop - own.start
-        return self.workspace.caches((size - 1) % self._micro_batch + 1) if size else None
+    def update_running(self, batch_size: int) -> None:
+        """Mix what the last step saw, of this batch size, into the running statistics."""
+        for number, samples in enumerate(self.micro_batches(batch_size)):
+            caches = self.workspace.caches(samples.stop - samples.start)
+            if self._kept is not None:
+                self._kept.bring_back(number, caches)
+            self.model.network.update_running([caches])
 
     def kinks(self, batch_size: int) -> Sequence[NDArray[np.bool_]] | None:
         """Return on which side of its kinks the last step was; None where not all were kept."""
-        caches = self.caches(batch_size)
-        if self.takes_micro_batches or caches is None:
-            return None if self.takes_micro_batches else []
+        if self.takes_micro_batches:
+            return None
+        own = split_evenly(batch_size, self.count, self.number)
+        if own.start == own.stop:
+            return []
+        caches = self.workspace.caches(own.stop - own.start)
         pairs = zip(self.model.network.stages, caches.stages, strict=True)
         return [flags for stage, cache in pairs for flags in stage.layer.kinks(cache)]
 
@@ -253,18 +283,27 @@ class SampleShard:
         return self.gradients is not self.of_micro_batch
 
 
-def micro_batch_size(network: Sequential, shard: int) -> int:
+def normalises(network: Sequential) -> bool:
+    """Return whether a layer works across the samples of a shard."""
+    return any(layer.scope == "batch" for layer in network.layers)
+
+
+def micro_batch_size(network: Sequential, shard: int, of_batch: int) -> int:
     """Return how many samples of a shard are computed at a time.
 
     Many samples make large matrix products, and few need little memory, of which a core's own
-    cache holds more; a layer that works across the samples of a shard needs them all.
+    cache holds more; a layer that works across samples needs all that its shard has of one batch.
+
+    Args:
+        network: what computes them.
+        shard: samples of the largest shard of a step.
+        of_batch: those that it has of one batch.
     """
-    layers = network.layers
-    convolves = any(
-        len(shape) == 4 for layer in layers for shape in layer.parameter_shapes.values()
-    )
-    if not convolves or any(layer.scope == "batch" for layer in layers):
-        return shard
+    if normalises(network):
+        return min(shard, of_batch)
+    shapes = [shape for layer in network.layers for shape in layer.parameter_shapes.values()]
+    if not any(len(shape) == 4 for shape in shapes):
+        return min(shard, MOST_SAMPLES)
     fit = sizes.chosen()
     written = sum(stage.layer.activations() for stage in network.stages)
     samples = fit.micro_batch
