@@ -203,7 +203,7 @@ def _swept(
             display_for(sweep.settings) as display,
         ):
             driver = Driver(sweep.settings, trials, around, executor, display)
-            is_done = driver.run(stop)
+            is_done = driver.run(lambda: bool(stop()))
             rows = driver.journal.rows
             standings = ranked(sweep.settings, trials, rows)
             best = chosen(standings)
@@ -233,7 +233,7 @@ def _scores(
     """
     scores = None
     if is_done:
-        scores = driver.score(best.rows, stop) if best is not None else []
+        scores = driver.score(best.rows, lambda: bool(stop())) if best is not None else []
     if stop():
         ended = len(driver.journal.rows)
         raise stop.error()(

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from bpnet.cli.output import as_written, note
@@ -141,8 +142,9 @@ def safe(text: str) -> str:
 
 @contextmanager
 def display_for(settings: SweepSettings) -> Iterator[SweepLines]:
-    """Yield what shows a sweep; on a terminal it draws until the block ends."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    """Yield what shows a sweep; on a terminal it draws until the block ends, if rich is there."""
+    can_draw = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    if not can_draw or find_spec("rich") is None:
         yield SweepLines(settings)
         return
     from rich.console import Console
