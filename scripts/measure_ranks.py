@@ -119,16 +119,14 @@ def measure_link() -> None:
     from bpnet.training.ranks.joining import join
 
     ranks = join()
-    communicator = ranks.communicator  # type: ignore[attr-defined]
+    communicator = ranks.communicator
     found = {}
     for name, size, rounds in (("latency", 8, 500), ("large", 4 << 20, 30)):
         out, back = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
         times = []
         for _ in range(rounds):
             began = time.perf_counter()
-            ranks.wait(  # type: ignore[attr-defined]
-                communicator.Isendrecv(out, 1 - ranks.number, 9, back, 1 - ranks.number, 9)
-            )
+            ranks.wait(communicator.Isendrecv(out, 1 - ranks.number, 9, back, 1 - ranks.number, 9))
             times.append(time.perf_counter() - began)
         found[name] = statistics.median(times)
     found["bandwidth"] = (4 << 20) / (found["large"] - found["latency"])

@@ -68,9 +68,7 @@ def test_a_killed_rank_ends_the_run_and_leaves_the_last_checkpoint(here: Path) -
     assert process.returncode in (1, died_of(signal.SIGKILL)), err
     assert err.count("bpnet: ") <= 1
     epochs = load_checkpoint(here / "run" / "last.npz").record["progress"]["epoch"] + 1
-    resumed = run_on_ranks(
-        2, *command("train", "--resume", "run", "--epochs", epochs), cwd=here
-    )
+    resumed = run_on_ranks(2, *command("train", "--resume", "run", "--epochs", epochs), cwd=here)
     assert resumed.returncode == 0, resumed.stderr
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from bpnet.model.checkpoint import load_checkpoint
 from bpnet.training.ranks.ranks import ALONE
+from bpnet.training.run import prepare_model
 from bpnet.training.step.large_weight import large_weights
 from tests.helpers.ranks import needs_mpi, run_on_ranks
 from tests.helpers.ranks_program import CASES, config_of, train_all
 from tests.helpers.runs import assert_same_run
 from tests.helpers.tiny import draw_dataset, weights
-from bpnet.training.run import prepare_model
 
 PROGRAM = "tests.helpers.ranks_program"
 
