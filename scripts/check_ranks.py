@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
@@ -134,7 +135,8 @@ def check_kills(kills: int, epochs: int, folder: Path, data: Path) -> bool:
         time.sleep(rng.uniform(0, 5))
         began = time.perf_counter()
         if target is not None and process.poll() is None:
-            os.kill(target, rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
+            with suppress(ProcessLookupError):  # the run has just ended
+                os.kill(target, rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
         try:
             process.wait(timeout=3 * LIMIT)
         except subprocess.TimeoutExpired:

@@ -24,10 +24,11 @@ from typing import Any
 PROJECT = Path(__file__).parent.parent
 sys.path.insert(0, str(PROJECT))
 
+PLAIN = tuple(f"augment.{key}=0" for key in ("shift", "rotate", "scale", "shear", "elastic_alpha"))
 NETS = {
-    "mlp": ("mlp", "train.batch_size=512", "augment.shift=0"),
-    "mlp, samples": ("mlp", "train.batch_size=512", "augment.shift=0", "train.split=samples"),
-    "lenet5": ("lenet5", "train.batch_size=128", "augment.shift=0"),
+    "mlp": ("mlp", "train.batch_size=512", *PLAIN),
+    "mlp, samples": ("mlp", "train.batch_size=512", *PLAIN, "train.split=samples"),
+    "lenet5": ("lenet5", "train.batch_size=128", *PLAIN),
     "convnet": ("convnet", "train.batch_size=128"),
 }
 RANKS = (1, 2, 4)

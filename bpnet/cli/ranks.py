@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
 from bpnet.cli.output import note
+from bpnet.cli.signals import StopSignal
 from bpnet.errors import ConfigError
-from bpnet.launcher import launched
+from bpnet.launcher import Launched, launched
 
 if TYPE_CHECKING:
     from bpnet.library.begin_run import Wanted
@@ -26,6 +28,23 @@ def run_as_rank(run: Callable[[Ranks | None], int]) -> int:
     place = launched()
     if place is None:
         return run(None)
+    try:
+        code = _run_together(place, run)
+    except StopSignal as stop:  # it came before this rank had joined, or at the very end
+        code = stop.exit_code
+    if code:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)  # MPI's own end would wait for ranks that have not come so far
+    return 0
+
+
+def _run_together(place: Launched, run: Callable[[Ranks | None], int]) -> int:
+    """Join the others, run the command, and return the exit code of all.
+
+    Raises:
+        StopSignal: a signal came outside of the command.
+    """
     from bpnet.training.ranks.joining import join
 
     try:

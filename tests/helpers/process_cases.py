@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from bpnet.training.step.batch import Batch, Phase
+from bpnet.nn.parameters import FlatArrays
+from bpnet.training.step.batch import Batch, Message, Phase
 from bpnet.training.step.processes import ProcessExecutor
 
 Work = Callable[[int, int, Batch], None]  # shard, phase, batch
@@ -104,6 +107,11 @@ class PlainShard:
     """Compute anything as a shard of a step."""
 
     phases: Sequence[Phase]
+    messages: Sequence[Message | None] = ()
+
+    def moved(self, arrays: FlatArrays) -> list[NDArray[Any]]:
+        """Return nothing: it has no weights."""
+        return []
 
     def rest(self) -> None:
         """Do nothing: it has no memory."""
