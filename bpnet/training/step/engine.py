@@ -91,7 +91,7 @@ class Engine:
         self._averaged = averaged
         count = model.config.train.shards
         self._totals = shared_zeros(3 * count, np.float64).reshape(count, 3)
-        update = Update(optimizer, averaged)
+        update = Update(optimizer, averaged, count)
         self._whole: list[SampleShard] = []  # the shards that have whole samples, if they do
         if model.config.train.split == "units":
             shared = SharedArrays(model, samples, most, self._totals)
@@ -156,7 +156,7 @@ def sample_shards(
     if normalises(model.network):
         memories = []  # the statistics of all shards are read after the step
     kind = shard_kind(model.config)
-    is_whole = kind is DifferenceShard or update.clips  # no gradient is computed on its own
+    is_whole = kind is DifferenceShard or update.looks_first  # no gradient is computed on its own
     large = [] if is_whole else large_weights(model.network, most)
     shards = [
         kind(

@@ -118,9 +118,10 @@ class SampleShard:
 
     @property
     def phases(self) -> Sequence[Phase]:
-        """Return: loss and gradient; when clipping, sums; the update."""
-        measured = [self.add_up] if self._update.clips else []
-        return [self.compute, *measured, self.move]
+        """Return: loss and gradient; when clipping, sums; layers measured; the update."""
+        measured = [self.add_up] if self._update.looks_first else []
+        aimed = [self.aim] if self._update.measures_layers else []
+        return [self.compute, *measured, *aimed, self.move]
 
     def rest(self) -> None:
         """Give memory back until the next step; what the last one left behind is lost."""
@@ -180,14 +181,22 @@ class SampleShard:
         shards = min(self.count, len(batch.index))
         self.totals[self.number, 2] = self._update.add_up(self._slices, shards)
 
+    def aim(self, batch: Batch) -> None:
+        """Measure this shard's weights, and what moves them, for those of whole layers."""
+        if math.isfinite(np.add.reduce(self.totals[:, 0])):
+            self._update.aim(self.number, self._slices, batch, self._clipping_factor())
+
+    def _clipping_factor(self) -> float:
+        return self._update.optimizer.clipping_factor(float(self.totals[:, 2].sum()))
+
     def move(self, batch: Batch) -> None:
         """Update this shard's weights, unless the loss is not finite."""
         if not math.isfinite(np.add.reduce(self.totals[:, 0])):
             return
         update = self._update
-        if update.clips:
-            factor = update.optimizer.clipping_factor(float(self.totals[:, 2].sum()))
-            update.apply(self._slices, batch, factor)
+        if update.looks_first:
+            is_clipped = update.measures_layers  # before it was measured
+            update.apply(self._slices, batch, 1.0 if is_clipped else self._clipping_factor())
             return
         update.add_up(self._slices, min(self.count, len(batch.index)))
         update.apply(self._slices, batch)
