@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from bpnet.config.loading import load_config
 from bpnet.data.load import load_dataset
+from bpnet.errors import DivergedError
 from bpnet.machine import blas_threads
 from bpnet.training.loop import Trainer
 from bpnet.training.run import choose_workers, prepare_model
@@ -74,9 +76,10 @@ def trained(
         choose_workers(config) as workers,
     ):
         trainer = Trainer(model, dataset, Path(folder), workers, dataset.fingerprint())
-        trainer.run(lambda: reached(trainer) is not None)
+        with suppress(DivergedError):  # the rate was too high
+            trainer.run(lambda: reached(trainer) is not None)
     scores = [epoch["validation_accuracy"] for epoch in trainer.progress.history]
-    return reached(trainer), max(scores)
+    return reached(trainer), max(scores, default=0.0)
 
 
 def reached(trainer: Trainer) -> int | None:
