@@ -45,8 +45,8 @@ def main() -> None:
     make_pictures(chosen.folder, chosen.pictures)
     for preset in chosen.preset or ["lenet5"]:
         config = load_config(preset, ("data.dataset=idx", f"data.path={chosen.folder.absolute()}"))
+        seconds, memory = run_isolated(train_some, config)  # reads all: now the system has them
         ratio, _ = run_isolated(measure_speed, config, chosen.seconds)
-        seconds, memory = run_isolated(train_some, config)
         print(f"{preset}: {ratio:.3f} of the speed of pictures in memory; start and")
         print(f"  100 steps in {seconds:.0f} s, at most {memory / 1e6:.0f} MB in all processes")
 

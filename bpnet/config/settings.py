@@ -41,7 +41,8 @@ relu
 linear 10"""
 
 
-ADAM, STEP = "optimizer.name = adam | adamw", "schedule.name = step"  # keys go with these
+ADAM, STEP = "optimizer.name = adam | adamw | lamb", "schedule.name = step"  # keys go with these
+MOMENTUM = "optimizer.name = sgd | lars"
 LAYERS = ValueReader(str, "layers", form="one per line, after --set with commas")
 
 
@@ -141,14 +142,14 @@ class OptimizerConfig:
 
     name: str = setting(
         "sgd",
-        "update rule: sgd | adam | adamw | rmsprop | adagrad",
-        one_of("sgd", "adam", "adamw", "rmsprop", "adagrad"),
+        "update rule: sgd | adam | adamw | rmsprop | adagrad | lars | lamb",
+        one_of("sgd", "adam", "adamw", "rmsprop", "adagrad", "lars", "lamb"),
     )
     learning_rate: float = setting(
         0.05, "learning rate at its peak", real(above=0, most=LARGEST_REAL), "schedule.name"
     )
     momentum: float = setting(
-        0.9, "sgd: fraction of the last step that is kept", real(0, 0.9999), "optimizer.name = sgd"
+        0.9, "sgd, lars: fraction of the last step that is kept", real(0, 0.9999), MOMENTUM
     )
     nesterov: bool = setting(
         True,
@@ -167,9 +168,15 @@ class OptimizerConfig:
     )
     epsilon: float = setting(
         1e-8,
-        "adam, rmsprop, adagrad: added to the square root",
+        "adam, rmsprop, adagrad, lamb: added to the square root",
         real(above=0, most=1),
-        "optimizer.name = adam | adamw | rmsprop | adagrad",
+        "optimizer.name = adam | adamw | rmsprop | adagrad | lamb",
+    )
+    trust: float = setting(
+        1e-3,
+        "lars: how far a layer may go, as a part of its norm",
+        real(above=0, most=1),
+        "optimizer.name = lars",
     )
 
 

@@ -3,10 +3,11 @@
 from bpnet.config.settings import OptimizerConfig
 from bpnet.nn.parameters import FlatArrays
 from bpnet.training.adaptive import Adagrad, Adam, AdamW, RMSProp
+from bpnet.training.layerwise import LAMB, LARS
 from bpnet.training.optimizer import SGD, Optimizer
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
-    optimizer.name: optimizer for optimizer in (SGD, Adam, AdamW, RMSProp, Adagrad)
+    optimizer.name: optimizer for optimizer in (SGD, Adam, AdamW, RMSProp, Adagrad, LARS, LAMB)
 }
 
 

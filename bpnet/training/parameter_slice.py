@@ -15,6 +15,7 @@ class ParameterSlice:
         memories: what the optimiser remembers of them, by name.
         scratch: to work in.
         decays: whether weight decay pulls on them.
+        array: number of the array that they are of, for rules that look at each as a whole.
         others: the same gradients as the other shards found them, to be added in order.
         average: their moving average, where one is kept.
     """
@@ -24,5 +25,6 @@ class ParameterSlice:
     memories: dict[str, Array]
     scratch: Array
     decays: bool
+    array: int = 0
     others: list[Array] = field(default_factory=list)
     average: Array | None = None

@@ -85,7 +85,7 @@ def offered(monkeypatch: pytest.MonkeyPatch, *words: str) -> set[str]:
         (["data", "info", "k"], {"kanji"}),
         (["train", "mlp", "--set", "optimizer.na"], {"optimizer.name="}),
         (["train", "mlp", "--set", "optimizer.name", "=", ""], {"sgd", "adam", "adamw", *(
-            "rmsprop", "adagrad")}),
+            "rmsprop", "adagrad", "lars", "lamb")}),
         (["train", "mlp", "--set", "optimizer.name", "=", "ad"], {"adam", "adamw", "adagrad"}),
         (["train", "mlp", "--set", "augment.flip", "="], {"yes", "no"}),
         (["train", "mlp", "--set", "data.dataset", "=", "k"], {"kanji"}),

@@ -72,8 +72,8 @@ def test_every_setting_and_layer_is_told() -> None:
 def test_one_setting() -> None:
     (facts,) = explain("optimizer.name").settings
     assert facts.default == "sgd"
-    assert facts.choices == ("sgd", "adam", "adamw", "rmsprop", "adagrad")
-    assert "optimizer.beta1 (optimizer.name = adam | adamw)" in facts.used_by
+    assert facts.choices == ("sgd", "adam", "adamw", "rmsprop", "adagrad", "lars", "lamb")
+    assert "optimizer.beta1 (optimizer.name = adam | adamw | lamb)" in facts.used_by
 
 
 def test_sections_keys_and_layers() -> None:

@@ -149,7 +149,7 @@ def test_an_unknown_name_gets_its_line_and_the_nearest_one(text: str, message: s
         ("optimizer.learning_rate", "inf", "a number above 0"),
         ("optimizer.learning_rate", "fast", "a number above 0"),
         ("optimizer.nesterov", "maybe", "yes or no"),
-        ("optimizer.name", "adadelta", "one of sgd, adam, adamw, rmsprop, adagrad"),
+        ("optimizer.name", "adadelta", "one of sgd, adam, adamw, rmsprop, adagrad, lars, lamb"),
         ("schedule.name", "cosinus", 'did you mean "cosine"?'),
         ("schedule.rise", "1.5", "a number at least 0 and at most 1"),
         ("augment.rotate", "181", "a number at least 0 and at most 180"),

@@ -109,6 +109,12 @@ def test_shards_of_units_refuse_it(tmp_path: Path) -> None:
     settings = config(NETWORKS["perceptron"], 64, 4, "train.split=units")
     with pytest.raises(ConfigError, match="accumulate nothing"):
         prepare_model(settings, DATASET)
+    for rule in ("lars", "lamb"):  # nor have they a layer whole
+        settings = config(
+            NETWORKS["perceptron"], 64, 1, "train.split=units", f"optimizer.name={rule}"
+        )
+        with pytest.raises(ConfigError, match="no layer whole"):
+            prepare_model(settings, DATASET)
     message = fail(
         2,
         "train",

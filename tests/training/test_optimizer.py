@@ -109,6 +109,33 @@ def adam_rule(decay: float, *, decoupled: bool, beta1: float, beta2: float, eps:
     return rule
 
 
+def lars_rule(mu: float, trust: float, decay: float) -> Rule:
+    v = np.zeros_like(DECAYED)
+
+    def rule(w: Vector, g: Vector, rate: float) -> Vector:
+        nonlocal v
+        norms = np.linalg.norm(w[:6]), np.linalg.norm(g[:6])
+        ratio = trust * norms[0] / (norms[1] + decay * norms[0])
+        v = mu * v + rate * np.where(DECAYED, ratio * (g + decay * w), g)
+        return w - v
+
+    return rule
+
+
+def lamb_rule(decay: float, *, beta1: float, beta2: float, eps: float) -> Rule:
+    m, s, t = np.zeros_like(DECAYED), np.zeros_like(DECAYED), 0
+
+    def rule(w: Vector, g: Vector, rate: float) -> Vector:
+        nonlocal m, s, t
+        t += 1
+        m, s = beta1 * m + (1 - beta1) * g, beta2 * s + (1 - beta2) * g**2
+        u = (m / (1 - beta1**t)) / (np.sqrt(s / (1 - beta2**t)) + eps) + decay * DECAYED * w
+        ratio = np.linalg.norm(w[:6]) / np.linalg.norm(u[:6])
+        return w - rate * np.where(DECAYED, ratio, 1) * u
+
+    return rule
+
+
 GRADIENTS = [drawn(seed) for seed in range(1, STEPS + 1)]
 CASES: dict[str, tuple[OptimizerConfig, Callable[[], Rule]]] = {
     "sgd": (config(), lambda: momentum_rule(0, nesterov=False, decay=0)),
@@ -136,6 +163,18 @@ CASES: dict[str, tuple[OptimizerConfig, Callable[[], Rule]]] = {
     "adagrad with decay": (
         config(name="adagrad", weight_decay=0.3, epsilon=1e-3),
         lambda: adagrad_rule(1e-3, 0.3),
+    ),
+    "lars": (
+        config(name="lars", momentum=0.8, trust=0.3),
+        lambda: lars_rule(0.8, 0.3, 0),
+    ),
+    "lars with decay": (
+        config(name="lars", momentum=0.8, trust=0.3, weight_decay=0.3),
+        lambda: lars_rule(0.8, 0.3, 0.3),
+    ),
+    "lamb with decay": (
+        config(name="lamb", weight_decay=0.3, beta1=0.8, beta2=0.95, epsilon=1e-3),
+        lambda: lamb_rule(0.3, beta1=0.8, beta2=0.95, eps=1e-3),
     ),
 }
 
@@ -238,3 +277,12 @@ def test_nothing_is_clipped_unasked() -> None:
     parameters = FlatArrays(SHAPES, np.float64)
     move(OPTIMIZERS["sgd"](parameters, config()), np.full(len(DECAYED), 10.0), 1.0)
     np.testing.assert_array_equal(parameters.flat, -10)
+
+
+@pytest.mark.parametrize("name", ["lars", "lamb"])
+def test_where_a_norm_is_zero_a_layer_moves_by_the_plain_rule(name: str) -> None:
+    parameters = FlatArrays(SHAPES, np.float64)  # all weights are zero
+    optimizer = build_optimizer(parameters, config(name=name, weight_decay=0.3, momentum=0.5))
+    move(optimizer, GRADIENTS[0], 0.1)
+    expected = -0.1 * (GRADIENTS[0] if name == "lars" else np.sign(GRADIENTS[0]))
+    np.testing.assert_allclose(parameters.flat, expected, rtol=1e-6)

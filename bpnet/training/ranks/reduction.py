@@ -10,6 +10,7 @@ import numpy as np
 from bpnet.nn.memory import aligned_zeros
 from bpnet.training.ranks.meeting import OrderedMeeting
 from bpnet.training.step.batch import Batch, Message, Shard
+from bpnet.training.step.sample_messages import SampleMessages
 from bpnet.training.step.sample_shard import SampleShard
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class FastMeeting(OrderedMeeting):
         """Return what others read of what a shard writes, without its gradients."""
         if not isinstance(shard, SampleShard):
             return shard.messages
-        return [shard.message_without_gradient, *shard.messages[1:]]
+        return [SampleMessages(shard).without_gradient, *shard.messages[1:]]
 
     def after(self, phase: int, batch: Batch) -> None:
         """Let shards meet as ever, and add up the gradients after the phase that computes them.

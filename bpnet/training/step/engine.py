@@ -97,7 +97,7 @@ class Engine:
         self._moved = [model.network.parameters, *optimizer.memories.values()]
         if averaged.parameters is not None:
             self._moved.append(averaged.parameters)
-        update = Update(optimizer, averaged)
+        update = Update(optimizer, averaged, count)
         own = ranks.own(count)
         self._reports = self._totals
         self._whole: list[SampleShard] = []  # the shards that have whole samples, if they do
@@ -172,7 +172,7 @@ def sample_shards(
     if normalises(model.network):
         memories = []  # the statistics of all shards are read after the step
     kind = shard_kind(model.config)
-    is_whole = kind is DifferenceShard or update.clips  # no gradient is computed on its own
+    is_whole = kind is DifferenceShard or update.looks_first  # no gradient is computed on its own
     large = [] if is_whole else large_weights(model.network, most)
     shards = [
         kind(

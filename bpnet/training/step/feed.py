@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bpnet.data.dataset import Samples
 from bpnet.data.distortion.augment import Augmenter
+from bpnet.data.files.stored_array import is_stored
 from bpnet.model.inputs import to_inputs
 from bpnet.model.model import Model
 from bpnet.nn.layer import Array
@@ -41,9 +42,9 @@ class Feed:
             self._seen = np.moveaxis(np.empty((*shape, most), dtype), -1, 0)
 
     @property
-    def augments(self) -> bool:
-        """Return whether samples are distorted, which costs more than everything else here."""
-        return self._augment is not None
+    def is_costly(self) -> bool:
+        """Return whether samples are distorted or read from disk: better once for all shards."""
+        return self._augment is not None or is_stored(self._samples.inputs)
 
     def gather(self, index: NDArray[np.int64], epoch: int, out: NDArray[Any]) -> None:
         """Write the samples with these numbers, as they are seen in an epoch, to `out`."""

@@ -18,6 +18,8 @@ from bpnet.nn.layer import Array, Layer
 from bpnet.nn.linear import Linear
 from bpnet.nn.memory import shared_zeros
 from bpnet.nn.parameters import FlatArrays
+from bpnet.training.layerwise import Layerwise
+from bpnet.training.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,18 @@ class Perceptron:
         """Find them.
 
         Raises:
-            ConfigError: the network is of another kind, or batches are accumulated.
+            ConfigError: the network is of another kind, batches are accumulated, or the optimiser
+                looks at whole layers.
         """
+        rule = model.config.optimizer.name
+        if issubclass(OPTIMIZERS[rule], Layerwise):
+            raise ConfigError(
+                "shards of units have no layer whole, as this optimiser needs it",
+                where=model.config.given.get("optimizer.name", "[optimizer] name"),
+                expected="another rule with train.split = units",
+                found=rule,
+                hint="--set train.split=samples",
+            )
         accumulate = model.config.train.accumulate
         if accumulate > 1:
             raise ConfigError(

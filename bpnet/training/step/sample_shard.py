@@ -20,8 +20,9 @@ from bpnet.nn.sequential import Caches, Sequential, Workspace
 from bpnet.training.parameter_slice import ParameterSlice
 from bpnet.training.step.batch import Batch, Message, Phase, split_evenly
 from bpnet.training.step.feed import Feed
-from bpnet.training.step.kept_statistics import KeptStatistics, statistics
+from bpnet.training.step.kept_statistics import KeptStatistics
 from bpnet.training.step.large_weight import LargeWeight
+from bpnet.training.step.sample_messages import SampleMessages
 from bpnet.training.step.update import Update
 
 FEWEST_SAMPLES = 16  # of a micro-batch: with fewer, every product is slow
@@ -79,11 +80,11 @@ class SampleShard:
         if self._micro_batch < own:
             self.gradients = self.of_micro_batch.like()
         self._is_summed = False
-        self._kept = None
-        self._normalises = normalises(model.network)
-        if train.accumulate > 1 and self._normalises:
+        self.kept = None
+        self.normalises = normalises(model.network)
+        if train.accumulate > 1 and self.normalises:
             caches = self.workspace.caches(self._micro_batch)
-            self._kept = KeptStatistics(model.network, caches, -(-own // self._micro_batch))
+            self.kept = KeptStatistics(model.network, caches, -(-own // self._micro_batch))
         self._draws = any(layer.draws for layer in model.network.layers)
         self._feed = Feed(model, samples, self._micro_batch)
 
@@ -100,7 +101,7 @@ class SampleShard:
         own = split_evenly(batch_size, self.count, self.number)
         size = own.stop - own.start
         parts = -(-size // self._micro_batch)
-        if self._kept is not None:
+        if self.kept is not None:
             within = [split_evenly(size, parts, part) for part in range(parts)]
             return [slice(own.start + part.start, own.start + part.stop) for part in within]
         starts = range(own.start, own.stop, self._micro_batch)
@@ -108,7 +109,7 @@ class SampleShard:
 
     def join(self, shards: Sequence[SampleShard], update: Update) -> None:
         """Get to know the other shards, whose gradients are added."""
-        self._update = update
+        self.update = update
         gradients = [shard.gradients for shard in shards]
         self._slices: list[ParameterSlice] = []
         for span in self.spans(range(self.number, self.number + 1)):
@@ -134,53 +135,21 @@ class SampleShard:
 
     @property
     def phases(self) -> Sequence[Phase]:
-        """Return: loss and gradient; when clipping, sums; the update."""
-        measured = [self.add_up] if self._update.clips else []
-        return [self.compute, *measured, self.move]
+        """Return: loss and gradient; when clipping, sums; layers measured; the update."""
+        measured = [self.add_up] if self.update.looks_first else []
+        aimed = [self.aim] if self.update.measures_layers else []
+        return [self.compute, *measured, *aimed, self.move]
 
     @property
     def messages(self) -> Sequence[Message | None]:
-        """Return: gradient and loss; when clipping, square sums; the new weights."""
-        measured = [self.message_of_totals] if self._update.clips else []
-        return [self.message_of_gradient, *measured, self.message_of_weights]
-
-    def message_of_gradient(self, batch: Batch, readers: range) -> list[NDArray[Any]]:
-        """Return the gradient of the weights that some shards update, and all else they need."""
-        gradient = [self.gradients.flat[span] for span in self.spans(readers)]
-        return [*self.message_without_gradient(batch, readers), *gradient]
-
-    def message_without_gradient(self, batch: Batch, readers: range) -> list[NDArray[Any]]:
-        """Return loss, right answers, statistics, and what large gradients are made of."""
-        own = split_evenly(len(batch.index), self.count, self.number)
-        large = [array[:, own] for weight in self.large for array in weight.gathered]
-        return [*self.message_of_totals(batch, readers), *self._statistics(batch), *large]
-
-    def message_of_totals(self, batch: Batch, readers: range) -> list[NDArray[Any]]:
-        """Return this shard's sums."""
-        return [self.totals[self.number]]
-
-    def message_of_weights(self, batch: Batch, readers: range) -> list[NDArray[Any]]:
-        """Return the weights that this shard has updated."""
-        return self.moved(self.model.network.parameters)
+        """Return, for each phase, what shards elsewhere read of what this one writes in it."""
+        return SampleMessages(self).in_order()
 
     def moved(self, arrays: FlatArrays) -> list[NDArray[Any]]:
         """Return the elements of a flat array that this shard alone updates."""
         spans = self.spans(range(self.number, self.number + 1))
         columns = [weight.columns(arrays, self.count, self.number) for weight in self.large]
         return [*(arrays.flat[span] for span in spans), *columns]
-
-    def _statistics(self, batch: Batch) -> list[NDArray[Any]]:
-        """Return mean and variance of every normalisation, from which running ones are mixed."""
-        parts = self.micro_batches(len(batch.index)) if self._normalises else []
-        if self._kept is not None:
-            return self._kept.of_first(len(parts))
-        return [
-            array
-            for samples in parts
-            for array in statistics(
-                self.model.network, self.workspace.caches(samples.stop - samples.start)
-            )
-        ]
 
     def rest(self) -> None:
         """Give memory back until the next step; what the last one left behind is lost."""
@@ -197,8 +166,8 @@ class SampleShard:
                 weight.gather(caches, samples)
             if self.takes_micro_batches:
                 self.add_micro_batch(is_first=number == 0)
-            if self._kept is not None:
-                self._kept.keep(number, caches)
+            if self.kept is not None:
+                self.kept.keep(number, caches)
         self.totals[self.number, :2] = loss_sum, correct
 
     def add_micro_batch(self, *, is_first: bool) -> None:
@@ -237,16 +206,24 @@ class SampleShard:
 
     def add_up(self, batch: Batch) -> None:
         """Add the shards' gradients of this shard's weights and measure them."""
-        self.totals[self.number, 2] = self._update.add_up(self._slices, self._to_add(batch))
+        self.totals[self.number, 2] = self.update.add_up(self._slices, self._to_add(batch))
+
+    def aim(self, batch: Batch) -> None:
+        """Measure this shard's weights, and what moves them, for those of whole layers."""
+        if math.isfinite(np.add.reduce(self.totals[:, 0])):
+            self.update.aim(self.number, self._slices, batch, self._clipping_factor())
+
+    def _clipping_factor(self) -> float:
+        return self.update.optimizer.clipping_factor(float(self.totals[:, 2].sum()))
 
     def move(self, batch: Batch) -> None:
         """Update this shard's weights, unless the loss is not finite."""
         if not math.isfinite(np.add.reduce(self.totals[:, 0])):
             return
-        update = self._update
-        if update.clips:
-            factor = update.optimizer.clipping_factor(float(self.totals[:, 2].sum()))
-            update.apply(self._slices, batch, factor)
+        update = self.update
+        if update.looks_first:
+            is_clipped = update.measures_layers  # before it was measured
+            update.apply(self._slices, batch, 1.0 if is_clipped else self._clipping_factor())
             return
         update.add_up(self._slices, self._to_add(batch))
         update.apply(self._slices, batch)
@@ -262,8 +239,8 @@ class SampleShard:
         """Mix what the last step saw, of this batch size, into the running statistics."""
         for number, samples in enumerate(self.micro_batches(batch_size)):
             caches = self.workspace.caches(samples.stop - samples.start)
-            if self._kept is not None:
-                self._kept.bring_back(number, caches)
+            if self.kept is not None:
+                self.kept.bring_back(number, caches)
             self.model.network.update_running([caches])
 
     def kinks(self, batch_size: int) -> Sequence[NDArray[np.bool_]] | None:

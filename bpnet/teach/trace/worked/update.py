@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from bpnet.config.settings import OptimizerConfig
 from bpnet.nn.facts import factor, number
 from bpnet.teach.trace.step_trace import ParameterTrace, StepTrace
@@ -87,10 +89,32 @@ def _by_size(move: Move) -> str:
     return f"{number(move.weight)} − {step} / {below}"
 
 
+def _lars(move: Move) -> str:
+    return f"{number(move.weight)} − {factor(move.memory('velocity'))}"
+
+
+def _lamb(move: Move) -> str:
+    config, count, w = move.config, move.step.step, move.traced.before
+    mean = move.traced.memories["mean"] / (1 - config.beta1**count)
+    square = move.traced.memories["square"] / (1 - config.beta2**count)
+    u = mean / (np.sqrt(square) + config.epsilon) + move.decay * w
+    norms = float(np.linalg.norm(w)), float(np.linalg.norm(u))
+    rate = number(move.step.learning_rate)
+    if len(move.traced.shape) > 1 and all(norms):
+        rate = f"{rate} · {number(norms[0])} / {number(norms[1])}"
+    below = f"(√{number(float(square[move.place]))} + {number(config.epsilon)})"
+    text = f"{factor(float(mean[move.place]))} / {below}"
+    if move.decay:
+        text = f"({text} + {product(move.decay, move.weight)})"
+    return f"{number(move.weight)} − {rate} · {text}"
+
+
 RULES: dict[str, Callable[[Move], str]] = {
     "sgd": _sgd,
     "adam": _adam,
     "adamw": _adam,
     "rmsprop": _by_size,
     "adagrad": _by_size,
+    "lars": _lars,
+    "lamb": _lamb,
 }

@@ -1,0 +1,92 @@
+"""Count the epochs that a network takes to 99 % of the validation samples, by batch size and rule.
+
+    python scripts/measure_batches.py --data-dir DIR [--preset fast] [--rule sgd] [--batch 64] …
+
+Every rule is tried with some learning rates, and the fewest epochs count. The schedule is a cosine
+after a warm-up of a tenth of the run. Large batches accumulate: 512 samples at a time. The test set
+plays no part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from bpnet.config.loading import load_config
+from bpnet.data.load import load_dataset
+from bpnet.errors import DivergedError
+from bpnet.machine import blas_threads
+from bpnet.training.loop import Trainer
+from bpnet.training.run import choose_workers, prepare_model
+
+GOAL = 0.99
+AT_ONCE = 512  # samples of a batch; more are accumulated
+RATES = {
+    "sgd": (0.05, 0.2, 0.8),
+    "lars": (5.0, 15.0, 40.0),  # with the default trust
+    "lamb": (0.003, 0.01, 0.03),
+}
+
+
+def main() -> None:
+    """Measure what was asked for, and print a row for each rule and batch size."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--preset", default="fast")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--rule", action="append", choices=sorted(RATES))
+    parser.add_argument("--batch", action="append", type=int)
+    chosen = parser.parse_args()
+    print("| rule | batch | epochs to 99 % | best rate | best accuracy |\n|---|---|---|---|---|")
+    for batch in chosen.batch or (64, 512, 2048, 8192):
+        for rule in chosen.rule or RATES:
+            found = [(*trained(chosen, rule, batch, rate), rate) for rate in RATES[rule]]
+            reached, accuracy, rate = min(found, key=lambda one: (one[0] or 10**6, -one[1]))
+            print(
+                f"| {rule} | {batch} | {reached or '–'} | {rate:g} | {accuracy:.4f} |", flush=True
+            )
+
+
+def trained(
+    chosen: argparse.Namespace, rule: str, batch: int, rate: float
+) -> tuple[int | None, float]:
+    """Return the first epoch that reached the goal, if any did, and the best accuracy."""
+    at_once = min(batch, AT_ONCE)
+    settings = {
+        "train.batch_size": at_once,
+        "train.accumulate": batch // at_once,
+        "train.split": "samples",
+        "train.ema": 0,
+        "train.epochs": chosen.epochs,
+        "optimizer.name": rule,
+        "optimizer.learning_rate": rate,
+        "optimizer.weight_decay": 1e-4,
+        "schedule.name": "cosine",
+        "schedule.warmup": 0.1,
+        "data.validation": 5000,
+    }
+    config = load_config(chosen.preset, tuple(f"{key}={value}" for key, value in settings.items()))
+    dataset = load_dataset(config, chosen.data_dir)
+    model = prepare_model(config, dataset)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        blas_threads(config.train.blas_threads),
+        choose_workers(config) as workers,
+    ):
+        trainer = Trainer(model, dataset, Path(folder), workers, dataset.fingerprint())
+        with suppress(DivergedError):  # the rate was too high
+            trainer.run(lambda: reached(trainer) is not None)
+    scores = [epoch["validation_accuracy"] for epoch in trainer.progress.history]
+    return reached(trainer), max(scores, default=0.0)
+
+
+def reached(trainer: Trainer) -> int | None:
+    """Return the first epoch whose validation accuracy is at the goal."""
+    scores = (epoch["validation_accuracy"] for epoch in trainer.progress.history)
+    return next((number for number, one in enumerate(scores, start=1) if one >= GOAL), None)
+
+
+if __name__ == "__main__":
+    main()
