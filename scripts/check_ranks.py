@@ -141,7 +141,9 @@ def check_kills(kills: int, epochs: int, folder: Path, data: Path) -> bool:
             process.wait(timeout=3 * LIMIT)
         except subprocess.TimeoutExpired:
             process.kill()
-        longest = max(longest, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        longest = max(longest, seconds)
+        print(f"{number + 1}: {ranks} ranks, rank {victim} killed: {seconds:.2f} s", flush=True)
         try:
             digest(run_dir)
         except Exception as error:
