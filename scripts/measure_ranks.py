@@ -83,7 +83,8 @@ def measure(words: Sequence[str], workers: int, shards: int, steps: int, place: 
         timed = None
         if ranks.count > 1:
             timed = TimedMeeting(trainer.engine.meeting)
-            trainer.engine.executor.meeting = timed
+            executor: Any = trainer.engine.executor
+            executor.meeting = timed
         with trainer.engine:
             for step in range(steps):
                 start = step * size % (len(dataset.train) - size)
