@@ -24,6 +24,7 @@ from bpnet.sweep.task import INTERRUPTED, LONGEST, Outcome, Task
 from bpnet.training.observer import Observer
 from bpnet.training.run import finish_run
 
+ANSWERS = 1  # standard output: a pipe that leads to the sweep
 INTERVAL = 0.1  # seconds between two looks for a wish to stop
 PATIENCE = 600.0  # seconds for a process that still holds the run: it stops after its step
 TOLD = ("test_accuracy", "test_loss", "test_errors", "test_samples", "test_mae", "test_mse")
@@ -88,7 +89,9 @@ def main() -> None:
     wish = StopWish(Path(task.stop))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, wish.receive)
-    sys.stdout.write(json.dumps(outcome_of(task, wish)))
+    answer = json.dumps(outcome_of(task, wish))
+    with os.fdopen(os.dup(ANSWERS), "w", encoding="utf-8") as pipe:
+        pipe.write(answer)
 
 
 def outcome_of(task: Task, wish: Callable[[], bool]) -> Outcome:
