@@ -26,6 +26,8 @@ CASES: dict[str, tuple[str, ...]] = {  # with a last batch that is short, or has
     "units-not-clipped": (FOUR, "train.split=units", PERCEPTRON, "train.grad_clip=0"),
     "perceptron": (FOUR, PERCEPTRON, "optimizer.name=adam", "train.early_stopping=1"),
     "large": (FOUR, LARGE, "train.grad_clip=0"),
+    "layerwise": (FOUR, "optimizer.name=lars", "train.grad_clip=0"),
+    "accumulated": (FOUR, "train.batch_size=9", "train.accumulate=2", "optimizer.name=lamb"),
     "fast": (FOUR, "train.reduction=fast", "train.batch_size=18"),
     "fast-units": (FOUR, "train.reduction=fast", "train.split=units", PERCEPTRON),
 }
