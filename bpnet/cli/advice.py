@@ -1,4 +1,4 @@
-"""Say what to type where the words of a command are wrong."""
+"""Suggest what to type when the words of a command are wrong."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def advice(error: click.ClickException, arguments: list[str]) -> str | None:
 
 
 def command_for(error: UnknownCommandError) -> str | None:
-    """Return a command for a word that is none."""
+    """Return the command that was probably meant by an unknown word."""
     from bpnet.config.values import nearest
 
     word, rest = error.word, error.rest

@@ -1,4 +1,4 @@
-"""Say what to type where an error is about a word that is made for another command."""
+"""Suggest what to type when a word belongs to another command."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class SweepLines(SweepObserver):
         return len(self.trials) * len(self.settings.seeds)
 
     def begins(self, trials: Sequence[Trial], rows: Sequence[Row]) -> None:
-        """Tell how much has been done before."""
+        """Write how many runs ended earlier."""
         self.trials = {trial.number: trial for trial in trials}
         self.rows = {(row.trial, row.seed): row for row in rows}
         if rows:

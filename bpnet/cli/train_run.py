@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Extras:
-    """Say what else is written of a run.
+    """Hold what else is written about a run.
 
     Args:
         note: what the user says about it; None leaves the note of a resumed run.

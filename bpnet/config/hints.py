@@ -1,4 +1,4 @@
-"""Say what to write instead of a key that is none."""
+"""Suggest what to write instead of an unknown key."""
 
 import dataclasses
 

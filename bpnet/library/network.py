@@ -257,7 +257,7 @@ class Network:
         )
 
     def _workspace(self, samples: int, *, training: bool) -> Workspace:
-        """Return a workspace for so many samples, which is kept for the next call."""
+        """Return a workspace for `samples` samples, which is kept for the next call."""
         kept = self._workspaces.get(training)
         if kept is None or kept.max_batch < samples:
             kept = Workspace(self._network, samples, training=training)

@@ -31,7 +31,7 @@ TOLD = ("test_accuracy", "test_loss", "test_errors", "test_samples", "test_mae",
 
 
 class StopWish:
-    """Tell whether a run should end: the sweep ends, its process is gone, or a signal came.
+    """Return whether a run should end: the sweep ends, its process is gone, or a signal came.
 
     Args:
         path: the file that is there while runs are asked to end.
