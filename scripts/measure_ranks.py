@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 """Measure what a training step takes on 1, 2 and 4 MPI ranks, and predict it for networks.
 
-    scripts/measure_ranks.py [--net NAME]… [--ranks N]… [--steps N] [--data-dir DIR]
+    scripts/measure_ranks.py [--net NAME]… [--rounds N] [--seconds S] [--data-dir DIR]
+        [--figure FILE.png]
 
-It starts itself with `mpirun`. The drawn digits that it trains on are kept in DIR.
+It starts itself with `mpirun`, in each way to compute a net's batches. All of them stay, and take
+turns of a second: so a machine that is slower in one minute than in the next is so for all of them.
+Times are medians over the rounds of a turn's median step, and ratios medians of the rounds' ratios.
+The drawn digits that it trains on are kept in DIR.
 """
 
 from __future__ import annotations
@@ -16,13 +20,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-PROJECT = Path(__file__).parent.parent
-sys.path.insert(0, str(PROJECT))
+from scaling.drawing import draw
+from scaling.model import NETWORKS, Link, Work
 
 PLAIN = tuple(f"augment.{key}=0" for key in ("shift", "rotate", "scale", "shear", "elastic_alpha"))
 NETS = {
@@ -31,209 +34,192 @@ NETS = {
     "lenet5": ("lenet5", "train.batch_size=128", *PLAIN),
     "convnet": ("convnet", "train.batch_size=128"),
 }
-RANKS = (1, 2, 4)
-NETWORKS = {"10 Gbit/s": (25e-6, 1.25e9), "100 Gbit/s": (5e-6, 12.5e9)}  # seconds, bytes/s
 PREDICTED = (2, 4, 8, 16)
+Found = dict[str, Any]
 
 
-class TimedMeeting:
-    """Add up the time that a rank spends with others."""
-
-    def __init__(self, meeting: Any) -> None:
-        self.meeting = meeting
-        self.seconds = 0.0
-
-    def meets_after(self, phase: int) -> bool:
-        """Return what the meeting returns."""
-        return bool(self.meeting.meets_after(phase))
-
-    def after(self, phase: int, batch: Any) -> None:
-        """Let the meeting do it."""
-        began = time.perf_counter()
-        self.meeting.after(phase, batch)
-        self.seconds += time.perf_counter() - began
-
-    def collect(self, groups: Any) -> None:
-        """Let the meeting do it."""
-        self.meeting.collect(groups)
-
-
-def measure(words: Sequence[str], workers: int, shards: int, steps: int, place: Path) -> None:
-    """Take steps as one of the ranks; rank 0 writes a line of JSON."""
-    from bpnet.config.loading import load_config
-    from bpnet.data.load import load_dataset
-    from bpnet.launcher import launched
-    from bpnet.machine import blas_threads
-    from bpnet.model.workers import Workers
-    from bpnet.training.loop import Trainer
-    from bpnet.training.ranks.joining import join
-    from bpnet.training.ranks.ranks import ALONE, Ranks
-    from bpnet.training.run import prepare_model
-
-    ranks: Ranks = ALONE if launched() is None else join()
-    drawn = ("data.dataset=synthetic", "data.synthetic_train=6000", "data.synthetic_test=100")
-    more = (*drawn, "data.validation=0", "data.drawn=0", f"train.shards={shards}")
-    config = load_config(words[0], (*more, *words[1:]))
-    dataset = ranks.first(lambda: load_dataset(config, place))
-    model = prepare_model(config, dataset)
-    size = config.train.batch_size
-    times, meetings = [], []
-    with blas_threads(config.train.blas_threads), Workers(workers) as pool:
-        trainer = Trainer(model, dataset, place, pool, "", ranks)
-        timed = None
-        if ranks.count > 1:
-            timed = TimedMeeting(trainer.engine.meeting)
-            executor: Any = trainer.engine.executor
-            executor.meeting = timed
-        with trainer.engine:
-            for step in range(steps):
-                start = step * size % (len(dataset.train) - size)
-                before = 0.0 if timed is None else timed.seconds
-                began = time.perf_counter()
-                trainer.step(trainer.training[start : start + size])
-                times.append(time.perf_counter() - began)
-                meetings.append(0.0 if timed is None else timed.seconds - before)
-    sent, exchanges = 0, 0
-    if timed is not None:
-        from bpnet.training.step.batch import Batch
-
-        batch = Batch(trainer.training[:size], 0, 0, 0.0)
-        for phase in range(len(trainer.engine.shards[0].phases)):
-            if timed.meets_after(phase):
-                sent += timed.meeting.exchange(phase, batch).sent_bytes
-                exchanges += 1
-    if ranks.leads:
-        half = steps // 2
-        found = {
-            "step": statistics.median(times[half:]),
-            "meeting": statistics.median(meetings[half:]),
-            "sent_bytes": sent,
-            "exchanges": exchanges,
-            "parameters": model.network.parameters.flat.size,
-        }
-        print(json.dumps(found))
-
-
-def measure_link() -> None:
-    """Measure latency and bandwidth between two ranks; rank 0 writes a line of JSON."""
-    import numpy as np
-
-    from bpnet.training.ranks.joining import join
-
-    ranks = join()
-    communicator = ranks.communicator
-    found = {}
-    for name, size, rounds in (("latency", 8, 500), ("large", 4 << 20, 30)):
-        out, back = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
-        times = []
-        for _ in range(rounds):
-            began = time.perf_counter()
-            ranks.wait(communicator.Isendrecv(out, 1 - ranks.number, 9, back, 1 - ranks.number, 9))
-            times.append(time.perf_counter() - began)
-        found[name] = statistics.median(times)
-    found["bandwidth"] = (4 << 20) / (found["large"] - found["latency"])
-    if ranks.leads:
-        print(json.dumps(found))
-
-
-def on_ranks(ranks: int, *words: object) -> dict[str, Any]:
-    """Start this script on several ranks, and return what it has found."""
-    own = [sys.executable, __file__, *map(str, words)]
-    beside = shutil.which("mpirun", path=str(Path(sys.executable).parent))
-    mpirun = beside or shutil.which("mpirun") or "mpirun"
-    launcher = [] if ranks == 1 else [mpirun, "-n", str(ranks), "--oversubscribe"]
-    allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    done = subprocess.run(
-        [*launcher, *own], capture_output=True, text=True, env=os.environ | allowed, check=False
-    )
-    if done.returncode:
-        sys.exit(done.stderr)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-def predicted(alone: float, parts: int, found: dict[str, Any], link: tuple[float, float]) -> float:
-    """Return the time of a step, `C / parts + exchanges · latency + bytes / bandwidth`.
+class Way(NamedTuple):
+    """Hold a way to compute the shards of a batch.
 
     Args:
-        alone: C, seconds that one worker takes for the whole batch.
-        parts: how many compute at the same time.
-        found: bytes that each rank sends in a step, in how many exchanges.
-        link: latency in seconds, and bandwidth in bytes per second.
+        ranks: how many processes MPI starts.
+        workers: of each.
+        shards: of a batch.
+        reduction: how gradients are added up.
     """
-    latency, bandwidth = link
-    return float(alone / parts + found["exchanges"] * latency + found["sent_bytes"] / bandwidth)
+
+    ranks: int
+    workers: int = 1
+    shards: int = 2
+    reduction: str = "ordered"
 
 
-def scaled(found: dict[str, Any], ranks: int, *, is_units: bool) -> dict[str, Any]:
-    """Return bytes and exchanges of a step on more ranks than two, with one shard on each.
+ALONE, WORKERS, RANKS = Way(1), Way(1, workers=2), Way(2)
+WAYS = (
+    ALONE, WORKERS, RANKS, Way(2, shards=4), Way(2, shards=4, reduction="fast"),
+    Way(1, workers=2, shards=4), Way(4, shards=4),
+)  # fmt: skip
 
-    A rank then sends (N − 1)/N of all gradients and weights instead of 1/2; where it has hidden
-    units, its part of z² goes to each of the N − 1 others.
+
+class Running:
+    """Run this script on some ranks, and speak with rank 0 in lines.
+
+    Args:
+        ranks: how many.
+        words: that it is started with.
     """
-    factor = (ranks - 1) if is_units else 2 * (ranks - 1) / ranks
-    exchanges = found["exchanges"] * (ranks - 1)  # a message to each other rank, one by one
-    return {"sent_bytes": found["sent_bytes"] * factor, "exchanges": exchanges}
+
+    def __init__(self, ranks: int, *words: object) -> None:
+        own = [sys.executable, __file__, *map(str, words)]
+        beside = shutil.which("mpirun", path=str(Path(sys.executable).parent))
+        mpirun = beside or shutil.which("mpirun") or "mpirun"
+        launcher = [] if ranks == 1 else [mpirun, "-n", str(ranks), "--oversubscribe"]
+        allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+        self.process = subprocess.Popen(
+            [*launcher, *own],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | allowed,
+        )  # fmt: skip
+
+    def hear(self) -> Found:
+        """Return the next line."""
+        assert self.process.stdout is not None
+        if not (told := self.process.stdout.readline()):
+            sys.exit(f"{self.process.args!r} has ended with {self.process.wait()}")
+        found: Found = json.loads(told)
+        return found
+
+    def say(self, seconds: float) -> None:
+        """Tell it how long its next turn is."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
+
+    def take_turn(self, seconds: float) -> Found:
+        """Let it take steps, and return what they took."""
+        self.say(seconds)
+        return self.hear()
+
+    def end(self) -> None:
+        """Wait until it has ended."""
+        self.process.communicate("0\n")
+
+
+def take_turns(net: str, options: argparse.Namespace) -> dict[Way, list[Found]]:
+    """Return what each way has found in each round."""
+    running, found = {}, {}
+    for way in WAYS:
+        changes = (f"train.shards={way.shards}", f"train.reduction={way.reduction}")
+        words = ("--data-dir", options.data_dir, "--workers", way.workers)
+        running[way] = Running(way.ranks, *words, "--as-rank", *NETS[net], *changes)
+        first = running[way].hear()  # it has taken its first steps, before the next begins
+        found[way] = [first | running[way].take_turn(0.1)]
+    for _ in range(options.rounds):
+        for way, one in running.items():
+            found[way].append(found[way][0] | one.take_turn(options.seconds))
+    for one in running.values():
+        one.end()
+    return {way: rounds[1:] for way, rounds in found.items()}
+
+
+def median(rounds: Sequence[Found], key: str) -> float:
+    """Return the median of a number over the rounds."""
+    return float(statistics.median(one[key] for one in rounds))
+
+
+def speed(rounds: Sequence[Found], others: Sequence[Found]) -> float:
+    """Return how many times as fast as others a way is, as the median of the rounds' ratios."""
+    pairs = zip(rounds, others, strict=True)
+    return float(statistics.median(other["step"] / one["step"] for one, other in pairs))
+
+
+def work_of(net: str, found: Mapping[Way, Sequence[Found]]) -> Work:
+    """Return what the model has to know of a net."""
+    two = found[RANKS][0]
+    is_units = NETS[net][0] == "mlp" and "train.split=samples" not in NETS[net]
+    return Work(median(found[ALONE], "step"), two["messages"], two["sent_bytes"], is_units)
+
+
+def line(*cells: object) -> None:
+    """Print a line of a table in Markdown."""
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+def heads(*cells: str) -> None:
+    """Print the heads of a table in Markdown."""
+    print()
+    line(*cells)
+    line(*["---"] * len(cells))
+
+
+def show_steps(net: str, found: Mapping[Way, Sequence[Found]], link: Link, cores: int) -> None:
+    """Print a line for each way to compute a net's batches."""
+    work = work_of(net, found)
+    for way, rounds in found.items():
+        model = "–"
+        if way.ranks == way.shards:  # one shard on each rank, as the model has it
+            model = f"{1e3 * work.seconds(way.ranks, link, cores):.2f}"
+        line(
+            f"`{net}`" if way == ALONE else "", way.ranks, way.workers, way.shards, way.reduction,
+            f"{1e3 * median(rounds, 'step'):.2f}",
+            f"{1e3 * median(rounds, 'meeting'):.2f}" if way.ranks > 1 else "–",
+            f"{rounds[0]['sent_bytes'] / 1e3:,.0f}" if way.ranks > 1 else "–",
+            model,
+            f"{speed(rounds, found[WORKERS]):.2f}",
+        )  # fmt: skip
 
 
 def main() -> None:
-    """Measure, and print tables in Markdown."""
+    """Measure, print tables in Markdown, and draw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--net", action="append", choices=NETS)
-    parser.add_argument("--ranks", action="append", type=int)
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=0.7, help="of steps in a turn")
     parser.add_argument("--data-dir", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--figure", type=Path, help="where predictions are drawn")
     parser.add_argument("--as-rank", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("--workers", type=int, default=1, help=argparse.SUPPRESS)
-    parser.add_argument("--shards", type=int, default=2, help=argparse.SUPPRESS)
-    parser.add_argument("--link", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--link", type=int, nargs="*", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.link:
-        measure_link()
+    if given.as_rank or given.link is not None:
+        be_a_rank(given)
         return
-    if given.as_rank:
-        measure(given.as_rank, given.workers, given.shards, given.steps, given.data_dir)
-        return
-    common = ("--steps", given.steps, "--data-dir", given.data_dir)
     cores = len(os.sched_getaffinity(0))
-    found = on_ranks(2, "--link")
-    link = found["latency"], found["bandwidth"]
-    print(f"link: {1e6 * link[0]:.1f} µs, {link[1] / 1e9:.2f} GB/s; {cores} cores\n")
-    print("| net | ranks | workers in each | step, ms | with others, ms | sent, kB | model, ms |")
-    print("|---|---|---|---|---|---|---|")
-    forecasts = []
-    for net in given.net or NETS:
-        words = NETS[net]
-        for reduction in ("ordered", "fast") if net != "mlp" else ("ordered",):
-            shards = max(given.ranks or RANKS)
-            alone = 0.0
-            for ranks in given.ranks or RANKS:
-                for workers in (1, cores) if ranks == 1 and reduction == "ordered" else (1,):
-                    run = on_ranks(
-                        ranks, *common, "--workers", workers, "--shards", shards,
-                        "--as-rank", *words, f"train.reduction={reduction}",
-                    )  # fmt: skip
-                    if ranks == workers == 1:
-                        alone = run["step"]
-                    model = predicted(alone, min(cores, ranks * workers), run, link)
-                    print(
-                        f"| {net}, {reduction} | {ranks} | {workers} | {1e3 * run['step']:.2f} "
-                        f"| {1e3 * run['meeting']:.2f} | {run['sent_bytes'] / 1e3:,.0f} "
-                        f"| {1e3 * model:.2f} |",
-                        flush=True,
-                    )
-            if reduction == "ordered":
-                two = on_ranks(2, *common, "--shards", 2, "--as-rank", *words)
-                forecasts.append((net, alone, two))
-    print("\n| net | network | " + " | ".join(f"{n} ranks" for n in PREDICTED) + " |")
-    print("|---|---|" + "---|" * len(PREDICTED))
-    for net, alone, two in forecasts:
+    nets = given.net or list(NETS)
+    found = {net: take_turns(net, given) for net in nets}
+    sizes = {net: found[net][ALONE][0]["parameters"] for net in nets}
+    linking = Running(2, "--link", *sizes.values())
+    linked = linking.hear()
+    linking.end()
+    link = Link(linked["latency"], linked["bandwidth"])
+    print(f"{cores} cores; {1e6 * link.latency:.1f} µs and {link.bandwidth / 1e9:.2f} GB/s")
+    heads("net", "parameters", "MPI_Allreduce on two ranks, ms")
+    for net in nets:
+        line(f"`{net}`", f"{sizes[net]:,}", f"{1e3 * linked['allreduce'][str(sizes[net])]:.2f}")
+    heads(
+        "net", "ranks", "workers in each", "shards", "reduction", "step, ms", "with others, ms",
+        "sent, kB", "model, ms", "speed / two workers",
+    )  # fmt: skip
+    for net in nets:
+        show_steps(net, found[net], link, cores)
+    works = {net: work_of(net, found[net]) for net in nets}
+    heads("net", "network", *(f"{ranks} ranks" for ranks in PREDICTED))
+    for net, work in works.items():
         for name, network in NETWORKS.items():
-            speeds = []
-            for ranks in PREDICTED:
-                more = scaled(two, ranks, is_units=net == "mlp")
-                speeds.append(f"{alone / predicted(alone, ranks, more, network):.1f}×")
-            print(f"| {net} | {name} | " + " | ".join(speeds) + " |")
+            line(f"`{net}`", name, *(f"{work.speedup(n, network):.1f}×" for n in PREDICTED))
+    if given.figure is not None:
+        measured = {net: speed(found[net][RANKS], found[net][ALONE]) for net in nets}
+        draw(works, measured, given.figure)
+
+
+def be_a_rank(given: argparse.Namespace) -> None:
+    """Do what this script was started for on several ranks."""
+    from scaling import one_rank
+
+    if given.link is not None:
+        one_rank.measure_link(given.link)
+        return
+    preset, *changes = given.as_rank
+    one_rank.take_turns(preset, changes, given.workers, given.data_dir)
 
 
 if __name__ == "__main__":
