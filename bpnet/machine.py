@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"  # kernel, where the BLAS names none
 OPENBLAS_THREADS = "OPENBLAS_NUM_THREADS"  # read when OpenBLAS is loaded
 ACCELERATE_THREADS = "VECLIB_MAXIMUM_THREADS"  # read when macOS's own library is loaded
-M_MMAP_THRESHOLD = -3  # a number that glibc's mallopt knows
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # numbers that glibc's mallopt knows
 OWN_PAGES = 1 << 17  # bytes from which what is allocated has pages of its own: as glibc begins
+MOST_KEPT = 1 << 25  # bytes that are kept for later in one piece: the most that glibc allows
 OF_NUMPY = {"numpy", "numpy.libs"}  # folders in which its wheels keep their BLAS
 MEMORY_UNKNOWN = 1 << 62  # bytes: nothing is too much where the system does not tell
 
@@ -130,11 +131,24 @@ def return_freed_memory() -> None:
 
     It keeps as much for later as was once freed in one piece, and so does every forked process.
     """
+    _set_malloc(M_MMAP_THRESHOLD, OWN_PAGES)
+
+
+def keep_freed_memory() -> None:
+    """Keep what arrays that are freed have held for the next ones, where the C library is glibc.
+
+    A process that needs the same arrays again and again may spend half of its time on fresh pages.
+    """
+    _set_malloc(M_MMAP_THRESHOLD, MOST_KEPT)
+    _set_malloc(M_TRIM_THRESHOLD, 2 * MOST_KEPT)
+
+
+def _set_malloc(number: int, value: int) -> None:
     if sys.platform == "linux":
         from ctypes import CDLL
 
         with suppress(OSError, AttributeError):  # another C library
-            CDLL(None).mallopt(M_MMAP_THRESHOLD, OWN_PAGES)
+            CDLL(None).mallopt(number, value)
 
 
 def blas_description() -> list[dict[str, Any]]:

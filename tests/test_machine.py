@@ -13,6 +13,7 @@ from bpnet.machine import (
     blas_kernel,
     blas_threads,
     cache_bytes,
+    keep_freed_memory,
     return_freed_memory,
     single_blas_thread,
 )
@@ -168,3 +169,30 @@ def test_asking_for_that_is_harmless_anywhere(monkeypatch: pytest.MonkeyPatch) -
     for system in ("linux", "darwin", "win32"):
         monkeypatch.setattr(sys, "platform", system)
         return_freed_memory()
+        if system != "linux":  # there it would last for all tests that follow
+            keep_freed_memory()
+
+
+FAULTS = """
+import resource, sys
+from bpnet.machine import keep_freed_memory, return_freed_memory
+
+return_freed_memory()
+if sys.argv[1] == "keeps":
+    keep_freed_memory()
+
+def faults():
+    large = bytearray(b"1") * (4 << 20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+first = faults()
+print([faults() for _ in range(10)][-1] - first)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+@pytest.mark.parametrize("how", ["returns", "keeps"])
+def test_freed_memory_is_kept_for_the_next_arrays(how: str) -> None:
+    command = [sys.executable, "-c", FAULTS, how]
+    run = subprocess.run(command, env=process_environment(), capture_output=True, check=True)
+    assert (int(run.stdout) < 1000) == (how == "keeps")

@@ -93,7 +93,7 @@ class ShardPass:
         network, caches = self.network, self.workspace.caches(self.size)
         index = next(self._indices)
         outputs = network.forward(self.inputs.forward(index), caches, self._draws)
-        network.loss.forward(outputs, self.feed.targets(index), caches.loss)
+        network.loss.forward(outputs, self.feed.targets(index, 0), caches.loss)
         network.backward(network.loss.backward(outputs, caches.loss, self.size), caches)
 
 

@@ -169,13 +169,14 @@ def make_plan(name: str, source: str, overrides: tuple[str, ...], data_dir: Path
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.config.loading import load_config
     from bpnet.data.load import load_dataset
+    from bpnet.data.split import samples_per_epoch
     from bpnet.training.run import prepare_model
     from bpnet.training.shard_sizes import check_shard_sizes
 
     config = load_config(source, overrides)
     dataset = load_dataset(config, data_dir, progress=DownloadProgress())
     model = prepare_model(config, dataset)
-    check_shard_sizes(model, len(dataset.train) - config.data.validation)
+    check_shard_sizes(model, samples_per_epoch(config, dataset))
     return Plan(name, source, model, dataset)
 
 

@@ -35,7 +35,8 @@ def missing_data(config: Config, data_dir: Path | None) -> list[str]:
     """Return the note that the data were not looked at, and the command that gets them."""
     data = config.data
     if data.dataset == "synthetic":
-        return ["the digits are not drawn yet: training draws them first"]
+        which = "the digits to validate and test on" if data.is_endless else "the digits"
+        return [f"{which} are not drawn yet: training draws them first"]
     fetch = command_line("data", "fetch", data.dataset, *data_option(data_dir))
     return [f"{data.dataset} is not all here: training gets it first, and so does", f"  {fetch}"]
 

@@ -84,6 +84,8 @@ def tell_start(trainer: Trainer, data_dir: Path | None = None) -> None:
     parameters = counted(network.parameters.flat.size, "parameter", "parameters")
     samples = counted(len(trainer.training), "sample", "samples")
     name = {"idx": data.path, "table": "the table"}.get(data.dataset, data.dataset)
+    if trainer.dataset.endless is not None:
+        samples, name = f"{samples} an epoch", "endless digits"
     held_out = f" ({len(trainer.validation):,} held out)" if len(trainer.validation) else ""
     what = f"{layers} with {parameters} on {samples} of {name}{held_out}"
     note(f"{begins} {what}, in {trainer.run_dir}")

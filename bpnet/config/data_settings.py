@@ -19,6 +19,7 @@ from bpnet.config.values import (
     rows,
     shape,
     whole,
+    whole_or_zero,
     yes_or_no,
 )
 
@@ -56,7 +57,17 @@ class DataConfig:
         "train.early_stopping",
     )
     synthetic_train: int = setting(
-        60000, "drawn digits to train on", whole(10, MOST_DRAWN), SYNTHETIC
+        60000,
+        "drawn digits to train on; 0: without end, none of them twice",
+        whole_or_zero(10, MOST_DRAWN),
+        SYNTHETIC,
+    )
+    repeat: int = setting(
+        60000,
+        "digits of an epoch, where they are drawn without end",
+        whole(10, MOST_DRAWN),
+        SYNTHETIC,
+        "data.synthetic_train",
     )
     synthetic_test: int = setting(
         10000, "drawn digits to score on", whole(10, MOST_DRAWN), SYNTHETIC
@@ -87,6 +98,11 @@ class DataConfig:
     input_shape: tuple[int, ...] = setting(
         (), "table: channels, height, width of a sample", shape, TABLE, "data.inputs"
     )
+
+    @property
+    def is_endless(self) -> bool:
+        """Return whether digits to train on are drawn without end, none of them twice."""
+        return self.dataset == "synthetic" and not self.synthetic_train
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from bpnet.config.data_settings import DataConfig
 from bpnet.config.ini import Entry, Ini, Problem, read_ini
 from bpnet.config.layer_lines import LayerSpec, read_layer, unbalanced
 from bpnet.config.settings import SECTIONS, SET, Config, option_of
-from bpnet.config.values import MOST_NUMBERS, nearest, numbers
+from bpnet.config.values import MOST_DRAWN, MOST_NUMBERS, nearest, numbers
 from bpnet.disk import what_is_at
 from bpnet.errors import ConfigError, listed, quoted, shorten
 from bpnet.nn.registry import find_loss
@@ -200,6 +200,8 @@ class ConfigReader:
             report("drawn", f"drawn digits go with mnist, not with {data.dataset}")
         if data.non_digits and data.dataset != "mnist":
             report("non_digits", f"drawn pictures go with mnist, not with {data.dataset}")
+        if data.is_endless and data.validation > MOST_DRAWN:
+            report("validation", f"at most {MOST_DRAWN:,} digits are drawn to validate on")
         if data.dataset == "idx" and not data.path:
             report("dataset", "dataset = idx needs `path`, the folder that holds its four files")
         if data.dataset != "table":

@@ -57,6 +57,19 @@ def whole(least: int, most: int) -> ValueReader[int]:
     return reader
 
 
+def whole_or_zero(least: int, most: int) -> ValueReader[int]:
+    """Return a reader of whole numbers from `least` to `most`, and of 0, which says otherwise."""
+    above_zero = whole(least, most)
+
+    def read(text: str) -> int:
+        try:
+            return 0 if text == "0" else above_zero(text)
+        except ValueError as error:
+            raise ValueError(f"0, or {error}") from None
+
+    return ValueReader(read, above_zero.type, least=least, most=most, form="or 0")
+
+
 def number(least: float, below: float) -> ValueReader[float]:
     """Return a reader of numbers from `least` to below `below`."""
 

@@ -1,14 +1,19 @@
 """Hold samples with their labels, and split some off for validation."""
 
+from __future__ import annotations
+
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.files.stored_array import blocks_of
+
+if TYPE_CHECKING:
+    from bpnet.data.endless import EndlessDigits
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,11 @@ class Samples:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def followed_by(self, more: "Samples") -> "Samples":
+    def places(self, numbers: NDArray[np.int64], epoch: int) -> NDArray[np.int64]:
+        """Return the rows that hold the samples with these numbers in an epoch: the same ones."""
+        return numbers
+
+    def followed_by(self, more: Samples) -> Samples:
         """Return these samples followed by `more` of the same shape."""
         return Samples(
             np.concatenate([self.inputs, more.inputs]),
@@ -44,12 +53,15 @@ class Dataset:
         train: what training and validation may see.
         test: what only the final score may see.
         class_names: one name per class; empty if targets are numbers.
+        endless: what training takes instead of those of `train` that are not held out: digits drawn
+            without end. They are like those of `train`, by which they are measured and known.
     """
 
     name: str
     train: Samples
     test: Samples
     class_names: tuple[str, ...]
+    endless: EndlessDigits | None = None
 
     @property
     def has_no_test(self) -> bool:
@@ -77,4 +89,6 @@ class Dataset:
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             for block in blocks_of(array):
                 digest.update(np.ascontiguousarray(block).data)
+        if self.endless is not None:
+            digest.update(self.endless.description().encode())
         return digest.hexdigest()

@@ -3,10 +3,12 @@
 import dataclasses
 from pathlib import Path
 
+from bpnet.config.data_settings import DataConfig
 from bpnet.config.network import LIKE_MNIST
 from bpnet.config.settings import Config
 from bpnet.config.values import DATASETS
 from bpnet.data.dataset import Dataset
+from bpnet.data.endless import MEASURED, EndlessDigits
 from bpnet.data.files.directory import data_directory
 from bpnet.data.files.remote import DownloadObserver
 from bpnet.data.idx_folder import find_idx_folder, load_idx_folder
@@ -57,13 +59,11 @@ def load_dataset(
         return _renamed(load_table(config), data.class_names)
     drawings = data_directory(data_dir).path / "synthetic"
     if data.dataset == "synthetic":
-        drawn = load_synthetic(
-            drawings,
-            data.synthetic_train,
-            data.synthetic_test,
-            data.synthetic_seed,
-            variety=data.synthetic_variety,
-        )
+        seed, variety = data.synthetic_seed, data.synthetic_variety
+        drawn = load_synthetic(drawings, *_kept_digits(data), seed, variety=variety)
+        if data.is_endless:
+            endless = EndlessDigits(seed, variety, data.repeat)
+            drawn = dataclasses.replace(drawn, endless=endless)
         return _renamed(drawn, data.class_names)
     dataset = load_mnist(data.dataset, data_dir, mirror=mirror, progress=progress)
     dataset = _renamed(dataset, data.class_names)
@@ -74,6 +74,15 @@ def load_dataset(
     if data.non_digits:
         dataset = with_others(dataset, drawings, data.non_digits, seed, variety)
     return dataset
+
+
+def _kept_digits(data: DataConfig) -> tuple[int, int]:
+    """Return how many drawn digits are kept for training and validation, and how many for the test.
+
+    Of digits without end, those of the validation are kept, and some by which all are measured.
+    """
+    train = MEASURED + data.validation if data.is_endless else data.synthetic_train
+    return train, data.synthetic_test
 
 
 def _renamed(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
@@ -100,7 +109,7 @@ def dataset_at_hand(config: Config, data_dir: Path | None = None) -> Dataset | N
     if data.dataset not in LIKE_MNIST:
         return load_dataset(config, data_dir)
     seed, variety = data.synthetic_seed, data.synthetic_variety
-    sizes = (data.synthetic_train, data.synthetic_test)
+    sizes = _kept_digits(data)
     drawings = data_directory(data_dir).path / "synthetic"
     if data.dataset != "synthetic":
         known = mnist_at_hand(data.dataset, data_dir)

@@ -16,7 +16,10 @@ FEW = 1 << 16  # labels that are counted rather than sorted
 
 
 def split_samples(config: Config, dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the numbers of the samples to train on and of those held out for validation."""
+    """Return the numbers of the samples to train on and of those held out for validation.
+
+    Where digits are drawn without end, the former are those by which all are measured.
+    """
     held_out = config.data.validation
     if held_out >= len(dataset.train):
         raise DataError(
@@ -29,6 +32,13 @@ def split_samples(config: Config, dataset: Dataset) -> tuple[NDArray[np.int64], 
     return stratified_split(
         dataset.train.targets, held_out, derive_rng(config.train.seed, "validation")
     )
+
+
+def samples_per_epoch(config: Config, dataset: Dataset) -> int:
+    """Return how many samples training takes in an epoch."""
+    if dataset.endless is not None:
+        return dataset.endless.repeat
+    return len(dataset.train) - config.data.validation
 
 
 def stratified_split(
@@ -72,6 +82,28 @@ def _unique_counts(classes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int6
     return labels, counts[labels]
 
 
+def numbers_of_epoch(dataset: Dataset, training: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the numbers of the samples that every epoch takes.
+
+    Args:
+        dataset: what training learns from.
+        training: the samples that are not held out.
+    """
+    if dataset.endless is None:
+        return training
+    return np.arange(dataset.endless.repeat)
+
+
+def order_of_epoch(
+    dataset: Dataset, numbers: NDArray[np.int64], seed: int, epoch: int
+) -> NDArray[np.int64]:
+    """Return the numbers of the samples in the order in which an epoch takes them.
+
+    Digits that are drawn without end come as they are drawn: in random order already.
+    """
+    return shuffled(numbers, seed, epoch) if dataset.endless is None else numbers
+
+
 def shuffled(training: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
-    """Return the numbers of the training samples in the order in which an epoch takes them."""
+    """Return the numbers of the training samples in the random order of an epoch."""
     return derive_rng(seed, "shuffle", epoch).permutation(training)

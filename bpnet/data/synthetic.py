@@ -61,8 +61,7 @@ def draw_digits(
 
     def draw_block(start: int) -> int:
         part = slice(start, start + BLOCK)
-        rng = derive_rng(seed, purpose, start // BLOCK)
-        images[part] = centre_in_pictures(_write_boxes(hand, digits[part], rng))
+        images[part] = write_digits(digits[part], hand, derive_rng(seed, purpose, start // BLOCK))
         return len(images[part])
 
     for drawn in on_threads(draw_block, range(0, len(digits), BLOCK), workers):
@@ -123,6 +122,13 @@ def is_drawn(directory: Path, train_size: int, test_size: int, seed: int, variet
 def cache_name(train_size: int, test_size: int, seed: int, variety: float) -> str:
     """Return the name of the folder that keeps a drawn set."""
     return f"v{VERSION}-{train_size}-{test_size}-seed{seed}-variety{variety:g}"
+
+
+def write_digits(
+    digits: NDArray[np.int64], hand: Handwriting, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Return one picture (pictures, 28, 28) of each digit, all written at once."""
+    return centre_in_pictures(_write_boxes(hand, digits, rng))
 
 
 def _write_boxes(

@@ -104,6 +104,7 @@ def prepare(
         CheckpointError: the run was trained on other data, or none of the old weights fits.
         DataError: validation would leave nothing to train on.
     """
+    from bpnet.data.split import samples_per_epoch
     from bpnet.training.resume import demand_same_data
     from bpnet.training.run import prepare_model
     from bpnet.training.shard_sizes import check_shard_sizes
@@ -113,7 +114,7 @@ def prepare(
         observer.resumes(start.saved)
     model = prepare_model(config, dataset)
     if start.saved is None:
-        check_shard_sizes(model, len(dataset.train) - config.data.validation)
+        check_shard_sizes(model, samples_per_epoch(config, dataset))
     return model, take_weights(model, start.weights, observer)
 
 

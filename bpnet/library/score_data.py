@@ -163,6 +163,13 @@ def choose_samples(
 
     if split == "test":
         return data.test, None
+    if split == "train" and data.endless is not None:
+        raise ConfigError(
+            "the digits that the run learned from were drawn without end, and none is kept",
+            where="--split",
+            expected="test or validation",
+            found=split,
+        )
     training, validation = split_samples(config, data)
     index = training if split == "train" else validation
     if not len(index):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
-from bpnet.data.split import shuffled, split_samples
+from bpnet.data.split import numbers_of_epoch, order_of_epoch, shuffled, split_samples
 from bpnet.errors import CheckpointError, DivergedError
 from bpnet.model.checkpoint import Checkpoint
 from bpnet.model.model import Model
@@ -34,7 +34,8 @@ from bpnet.training.saving import model_record, named_arrays, save_checkpoint, w
 from bpnet.training.schedule import Schedule
 from bpnet.training.step.batch import Batch
 from bpnet.training.step.engine import Engine
-from bpnet.training.validation import mean_errors, validate
+from bpnet.training.step.supply import supply_of
+from bpnet.training.validation import epoch_metrics, mean_errors, validate
 
 PROBE = 1000  # training samples whose loss is compared before and after a run: in 0.1 s at most
 
@@ -44,7 +45,8 @@ class Trainer:
 
     Args:
         model: the network with its starting weights; trained in place.
-        dataset: training and validation samples are taken from its training part.
+        dataset: training and validation samples are taken from its training part, or training
+            takes those that are drawn without end.
         run_dir: where checkpoints and metrics are written; must exist.
         workers: what computes the shards.
         fingerprint: the data set's, stored in checkpoints.
@@ -65,13 +67,15 @@ class Trainer:
     ) -> None:
         config = model.config
         self.model = model
+        self.dataset = dataset
         self.samples = dataset.train
         self.run_dir = run_dir
         self.workers = workers
         self.ranks = ranks
         self.observer = Observer()
         self.fingerprint = fingerprint
-        self.training, self.validation = split_samples(config, dataset)
+        self.kept, self.validation = split_samples(config, dataset)
+        self.training = numbers_of_epoch(dataset, self.kept)
         self.steps_per_epoch = -(-len(self.training) // config.train.samples_per_step)
         self.progress = Progress([config.train.epochs])
         self.schedule = self._build_schedule()
@@ -79,9 +83,8 @@ class Trainer:
         self.optimizer = build_optimizer(parameters, config.optimizer, grad_clip)
         self.averaged = AveragedWeights(model.network, config.train.ema)
         most = min(config.train.samples_per_step, len(self.training))
-        self.engine = Engine(
-            model, self.samples, most, self.optimizer, self.averaged, workers, ranks
-        )
+        source = supply_of(config, dataset, most) or self.samples
+        self.engine = Engine(model, source, most, self.optimizer, self.averaged, workers, ranks)
         self.started_from: dict[str, str] | None = None  # the checkpoint that gave the weights
         self.last_loss: float | None = None  # that of `probe` when the run is finished
         self.temperature: float | None = None  # fitted after the last complete epoch
@@ -144,7 +147,7 @@ class Trainer:
             self.save()
             first = self.probe()
             self.progress.first_loss = first if math.isfinite(first) else None
-        self.engine.executor.watch(lambda: bool(should_stop()))
+        self.engine.watch(lambda: bool(should_stop()))
         with self.engine:
             finished = self._run_epochs()
         self.engine.rest()
@@ -209,7 +212,8 @@ class Trainer:
     def _run_epoch(self) -> bool:
         """Do the steps that are left in the epoch under way; return whether all were done."""
         progress = self.progress
-        order = shuffled(self.training, self.config.train.seed, progress.epoch)
+        seed = self.config.train.seed
+        order = order_of_epoch(self.dataset, self.training, seed, progress.epoch)
         size = self.config.train.samples_per_step
         self.observer.epoch_started(progress.epoch + 1, self.steps_per_epoch, progress.batch)
         began = time.perf_counter() - progress.epoch_seconds
@@ -230,7 +234,7 @@ class Trainer:
         if not math.isfinite(result.loss_sum):
             epoch, step = progress.epoch + 1, progress.step + 1
             self.engine.collect()
-            raise self._diverged(epoch, step, self.samples.inputs[index])
+            raise self._diverged(epoch, step, self.engine.stored(index, progress.epoch))
         progress.step += 1
         progress.batch += 1
         progress.loss_sum += result.loss_sum
@@ -245,21 +249,12 @@ class Trainer:
             self.engine.rest()
         score = self.validate()
         is_classes = self.samples.targets.ndim == 1 or self.model.network.loss.answers_questions
-        record = {
-            "epoch": progress.epoch + 1,
-            "step": progress.step,
-            "learning_rate": self.schedule.rate(progress.step - 1),
-            "train_loss": progress.loss_sum / progress.seen,
-            "train_accuracy": progress.correct / progress.seen if is_classes else None,
-            "validation_loss": None if score is None else score.training_loss,
-            "validation_accuracy": None if score is None else score.accuracy,
-            "seconds": progress.epoch_seconds,
-            "samples_per_second": progress.seen / progress.epoch_seconds,
-        }
+        rate = self.schedule.rate(progress.step - 1)
+        record = epoch_metrics(progress, rate, score, is_classes=is_classes)
         if not is_classes:
             with self.averaged.in_use():
                 trained = self.ranks.share(
-                    lambda: evaluate(self.model, self.samples, self.workers, self.training)
+                    lambda: evaluate(self.model, self.samples, self.workers, self.kept)
                 )
             record |= mean_errors(trained, score)
         progress.history.append(record)
@@ -287,7 +282,7 @@ class Trainer:
 
         They are always the same ones, so that the run's end can be compared with its beginning.
         """
-        some = shuffled(self.training, self.config.train.seed, 0)[:PROBE]
+        some = shuffled(self.kept, self.config.train.seed, 0)[:PROBE]
         with self.averaged.in_use():
             return evaluate(self.model, self.samples, self.workers, some).training_loss
 

@@ -18,7 +18,7 @@ from bpnet.config.settings import Config
 from bpnet.config.values import worker_choice
 from bpnet.config.writer import format_config
 from bpnet.data.dataset import Dataset
-from bpnet.data.split import split_samples
+from bpnet.data.split import samples_per_epoch, split_samples
 from bpnet.disk import FILE, what_is_at
 from bpnet.errors import CheckpointError
 from bpnet.fast import sizes
@@ -71,7 +71,7 @@ def prepare_model(config: Config, dataset: Dataset) -> Model:
     shape, names = dataset.input_shape, dataset.class_names
     preparation = learn_preparation(dataset, training)
     model = build_model(config, shape, outputs, normalization, names, preparation)
-    demand_step_memory(model, len(training), choose_workers(config).count)
+    demand_step_memory(model, samples_per_epoch(config, dataset), choose_workers(config).count)
     if config.train.split == "units":
         Perceptron.of(model)
     demand_few_parameters(model)

@@ -70,7 +70,7 @@ def step_seconds(trainer: Trainer, gradients: str) -> float:
     copy.parameters.flat[...] = network.parameters.flat
     copy.state.flat[...] = network.state.flat
     model = dataclasses.replace(trainer.model, config=config, network=copy)
-    index = trainer.training[: train.samples_per_step]
+    index = trainer.kept[: train.samples_per_step]
     optimizer = build_optimizer(copy.parameters, config.optimizer, train.grad_clip)
     averaged = AveragedWeights(copy, train.ema)
     times: list[float] = []

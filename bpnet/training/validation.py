@@ -1,8 +1,9 @@
-"""Score a network after an epoch, and fit the temperature of its probabilities."""
+"""Score a network after an epoch, fit the temperature of its probabilities, and tell both."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from bpnet.model.model import Model
 from bpnet.model.score import Score, Sums, combine, sums_of
 from bpnet.model.workers import Workers
 from bpnet.nn.layer import Array
+from bpnet.training.progress import Progress
 
 
 def validate(
@@ -43,6 +45,30 @@ def validate(
     chosen = ~drawn if not drawn.all() else drawn
     outputs = np.concatenate([outputs for _, outputs in blocks], axis=1)
     return score, fit_temperature(outputs[:, chosen], samples.targets[index[chosen]])
+
+
+def epoch_metrics(
+    progress: Progress, learning_rate: float, validated: Score | None, *, is_classes: bool
+) -> dict[str, Any]:
+    """Return the metrics of an epoch whose steps are done.
+
+    Args:
+        progress: of the run, before the epoch is closed.
+        learning_rate: of the last step.
+        validated: score on the samples held out, if there are any.
+        is_classes: whether answers are right or wrong.
+    """
+    return {
+        "epoch": progress.epoch + 1,
+        "step": progress.step,
+        "learning_rate": learning_rate,
+        "train_loss": progress.loss_sum / progress.seen,
+        "train_accuracy": progress.correct / progress.seen if is_classes else None,
+        "validation_loss": None if validated is None else validated.training_loss,
+        "validation_accuracy": None if validated is None else validated.accuracy,
+        "seconds": progress.epoch_seconds,
+        "samples_per_second": progress.seen / progress.epoch_seconds,
+    }
 
 
 def mean_errors(trained: Score, validated: Score | None) -> dict[str, float | None]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
-from bpnet.data.split import shuffled, split_samples
+from bpnet.data.split import numbers_of_epoch, order_of_epoch, split_samples
 from bpnet.errors import DivergedError
 from bpnet.nn.draws import Draws
 from bpnet.nn.layer import Array
@@ -31,6 +31,7 @@ from bpnet.training.schedule import Schedule
 from bpnet.training.shard_sizes import check_shard_sizes
 from bpnet.training.step.batch import Batch
 from bpnet.training.step.feed import Feed
+from bpnet.training.step.supply import supply_of
 
 
 class TracedRun:
@@ -49,14 +50,17 @@ class TracedRun:
         )
         train = self.config.train
         self.model = prepare_model(self.config, dataset).plain()
-        self.training, _ = split_samples(self.config, dataset)
+        self.dataset = dataset
+        self.training = numbers_of_epoch(dataset, split_samples(self.config, dataset)[0])
         self.steps_per_epoch = -(-len(self.training) // train.samples_per_step)
         self.done = 0
         network = self.model.network
         most = min(train.samples_per_step, len(self.training))
         check_shard_sizes(self.model, most)  # a short last batch is shown as it is
         self.workspace = Workspace(network, most, training=True, wants_input_gradient=True)
-        self.feed = Feed(self.model, dataset.train, most)
+        self.supply = supply_of(self.config, dataset, most)  # draws when asked: it is not entered
+        samples = dataset.train if self.supply is None else self.supply.samples
+        self.feed = Feed(self.model, samples, most)
         self.schedule = Schedule(
             config.schedule, config.optimizer.learning_rate, self.steps_per_epoch, [train.epochs]
         )
@@ -86,10 +90,14 @@ class TracedRun:
     def _batch(self) -> Batch:
         """Return samples, place and learning rate of the next step."""
         epoch, place = divmod(self.done, self.steps_per_epoch)
-        samples = shuffled(self.training, self.config.train.seed, epoch)
-        size = self.config.train.samples_per_step
+        train = self.config.train
+        samples = order_of_epoch(self.dataset, self.training, train.seed, epoch)
+        size = train.samples_per_step
         index = samples[place * size : (place + 1) * size]
-        return Batch(index, epoch, self.done, self.schedule.rate(self.done))
+        batch = Batch(index, epoch, self.done, self.schedule.rate(self.done))
+        if self.supply is not None:
+            self.supply.hand_over(batch)
+        return batch
 
     def _trace(self, batch: Batch) -> StepTrace:
         """Take the textbook's step, and find out what its numbers mean."""
@@ -144,7 +152,7 @@ class TracedRun:
         """Take the textbook's step under the eyes of a recorder."""
         inputs = self.workspace.caches(len(batch.index)).inputs
         self.feed.fill(batch.index, batch.epoch, inputs)
-        targets = self.feed.targets(batch.index)
+        targets = self.feed.targets(batch.index, batch.epoch)
         recorder = Recorder(self.workspace, inputs)
         loss = textbook.step(
             self.model.network,

@@ -23,9 +23,15 @@ class Children:
     A process that computes is waited for as long as it takes; only one that is stopped, as by
     `kill -STOP`, is given up in the end. Time counts only while this process runs: Ctrl-Z stops
     both, a laptop's sleep as well, and neither harms a run.
+
+    Args:
+        what: each of them is, for messages.
+        without: how to do without them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "a worker process", without: str = ALONE) -> None:
+        self.what = what
+        self.without = without
         self.processes: list[int] = []
         self.should_stop: Callable[[], bool] = lambda: False  # whether a signal asked for it
         self._stopped: set[int] = set()
@@ -41,10 +47,10 @@ class Children:
         for process in tuple(self.processes):
             if self._has_ended(process):
                 raise WorkerError(
-                    "a worker process has ended in the middle of a step",
+                    f"{self.what} has ended in the middle of a step",
                     where=f"process {process}",
                     found="killed, perhaps for lack of memory",
-                    hint=ALONE,
+                    hint=self.without,
                 )
         if not self._stopped:
             return
@@ -54,16 +60,20 @@ class Children:
         patience = SIGNAL_PATIENCE if self.should_stop() else STOPPED_PATIENCE
         if self._waited > patience:
             raise WorkerError(
-                "a worker process has been stopped in the middle of a step",
+                f"{self.what} has been stopped in the middle of a step",
                 where=f"process {min(self._stopped)}",
                 expected=f"that it goes on within {patience:g} s",
                 found="stopped, as by kill -STOP",
-                hint=ALONE,
+                hint=self.without,
             )
 
-    def end(self) -> None:
-        """Wait until all have ended, but not for ever, and not for those that are stopped."""
-        end = time.monotonic() + PATIENCE
+    def end(self, patience: float | None = None) -> None:
+        """Wait until all have ended, but not for ever, and not for those that are stopped.
+
+        Args:
+            patience: seconds before those that still run are killed; `PATIENCE` if None.
+        """
+        end = time.monotonic() + (PATIENCE if patience is None else patience)
         try:
             while self._some_may_end() and time.monotonic() < end:
                 time.sleep(1e-3)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, Self
+from contextlib import ExitStack
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from bpnet.training.step.large_weight import large_weights
 from bpnet.training.step.perceptron import SharedArrays
 from bpnet.training.step.processes import ProcessExecutor
 from bpnet.training.step.sample_shard import SampleShard, normalises
+from bpnet.training.step.supply import Supply
 from bpnet.training.step.threads import ThreadExecutor
 from bpnet.training.step.unit_shard import UnitShard
 from bpnet.training.step.update import Update
@@ -69,7 +71,7 @@ class Engine:
 
     Args:
         model: what is trained, in place.
-        samples: the data set's training samples.
+        samples: the data set's training samples, or what supplies them.
         most: samples of the largest batch.
         optimizer: how gradients move weights.
         averaged: what follows the weights.
@@ -83,7 +85,7 @@ class Engine:
     def __init__(
         self,
         model: Model,
-        samples: Samples,
+        samples: Samples | Supply,
         most: int,
         optimizer: Optimizer,
         averaged: AveragedWeights,
@@ -91,6 +93,8 @@ class Engine:
         ranks: Ranks = ALONE,
     ) -> None:
         self.network = model.network
+        self.supply = samples if isinstance(samples, Supply) else None
+        self._samples = samples = samples.samples if isinstance(samples, Supply) else samples
         self._averaged = averaged
         count = model.config.train.shards
         self._totals = shared_zeros(3 * count, np.float64).reshape(count, 3)
@@ -113,6 +117,7 @@ class Engine:
         self.meeting = ranks.meeting(self.shards, model.config.train.reduction)
         computed = [self.shards[number] for number in own]
         self.executor = build_executor(computed, workers, most, self.meeting)
+        self._held = ExitStack()
 
     @property
     def kind(self) -> str:
@@ -120,11 +125,21 @@ class Engine:
         return self.executor.kind
 
     def __enter__(self) -> Self:
-        self.executor.__enter__()
+        with ExitStack() as held:
+            if self.supply is not None:
+                held.enter_context(self.supply)
+            held.enter_context(self.executor)
+            self._held = held.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.executor.__exit__(*error)
+        self._held.close()
+
+    def watch(self, should_stop: Callable[[], bool]) -> None:
+        """Take notice of `should_stop` where a step cannot be finished."""
+        self.executor.watch(should_stop)
+        if self.supply is not None:
+            self.supply.watch(should_stop)
 
     def rest(self) -> None:
         """Give memory back until the next step; what the last one left behind is lost."""
@@ -137,6 +152,8 @@ class Engine:
 
     def step(self, batch: Batch) -> StepResult:
         """Take one step; where the loss is not finite, the weights stay as they are."""
+        if self.supply is not None:
+            self.supply.hand_over(batch)
         self.executor.step(batch)
         loss_sum, correct, _ = np.add.reduce(self._reports, axis=0).tolist()
         if math.isfinite(loss_sum) and self.network.state.flat.size:
@@ -144,6 +161,10 @@ class Engine:
                 shard.update_running(len(batch.index))
             self._averaged.follow_state(batch.step + 1)
         return StepResult(loss_sum, int(correct))
+
+    def stored(self, index: NDArray[np.int64], epoch: int) -> NDArray[Any]:
+        """Return the inputs of samples of the last step as they are stored."""
+        return self._samples.inputs[self._samples.places(index, epoch)]
 
     def kinks(self, batch_size: int) -> list[NDArray[np.bool_]] | None:
         """Return on which side of its kinks the last step was; None where not all were kept."""

@@ -50,11 +50,12 @@ class Feed:
         """Write the samples with these numbers, as they are seen in an epoch, to `out`."""
         if not len(index):
             return
+        rows = self._samples.places(index, epoch)
         if self._augment is None:
-            self._samples.inputs.take(index, axis=0, out=out, mode="clip")
+            self._samples.inputs.take(rows, axis=0, out=out, mode="clip")
             return
         stored = self.stored[: len(index)]
-        self._samples.inputs.take(index, axis=0, out=stored, mode="clip")
+        self._samples.inputs.take(rows, axis=0, out=stored, mode="clip")
         self._augment(stored, index, epoch, out)
 
     def convert(self, seen: NDArray[Any], out: Array) -> Array:
@@ -67,6 +68,6 @@ class Feed:
         self.gather(index, epoch, seen)
         return self.convert(seen, out)
 
-    def targets(self, index: NDArray[np.int64]) -> NDArray[np.generic]:
-        """Return what the network should answer to these samples."""
-        return self._samples.targets.take(index, axis=0)
+    def targets(self, index: NDArray[np.int64], epoch: int) -> NDArray[np.generic]:
+        """Return what the network should answer to these samples in an epoch."""
+        return self._samples.targets.take(self._samples.places(index, epoch), axis=0)

@@ -192,7 +192,7 @@ class SampleShard:
         index = batch.index[samples]
         caches = self.workspace.caches(len(index))
         inputs = self._feed.fill(index, batch.epoch, caches.inputs)
-        return caches, inputs, self._feed.targets(index)
+        return caches, inputs, self._feed.targets(index, batch.epoch)
 
     def forward(
         self, batch: Batch, samples: slice, caches: Caches, inputs: Array, targets: NDArray[Any]

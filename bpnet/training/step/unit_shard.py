@@ -209,7 +209,7 @@ class UnitShard:
         cache, loss, gradients = self.cache(batch), self.model.network.loss, self._gradients
         z = np.add.reduce(cache.sums, axis=0, out=cache.outputs)
         z = forward_through(self._tail, cache.tail, z)
-        self._loss_sum = loss.forward(z, self._feed.targets(batch.index), cache.loss)
+        self._loss_sum = loss.forward(z, self._feed.targets(batch.index, batch.epoch), cache.loss)
         self._shared.totals[self.number, :2] = self._loss_sum, cache.loss.correct
         delta = loss.backward(z, cache.loss, len(batch.index))
         delta = backward_through(self._tail, cache.tail, delta)
