@@ -58,6 +58,16 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     _flush_names(target.parent)
 
 
+def move_into_place(temporary: Path, target: Path) -> None:
+    """Give a finished file, which lies on the disk, its name; a file of that name is replaced.
+
+    Raises:
+        OSError: that is not possible.
+    """
+    _replace(target, temporary)
+    _flush_names(target.parent)
+
+
 def _replace(target: Path, temporary: Path) -> None:
     """Give a temporary file its name.
 

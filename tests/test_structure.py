@@ -21,6 +21,7 @@ LEVELS: dict[str, tuple[int, str]] = {
     "bpnet": (6, "library"),
     "bpnet.version": (0, "version"),
     "bpnet.background": (0, "background"),
+    "bpnet.cluster": (0, "cluster"),
     "bpnet.errors": (0, "errors"),
     "bpnet.disk": (0, "disk"),
     "bpnet.files": (0, "files"),
@@ -46,6 +47,7 @@ LEVELS: dict[str, tuple[int, str]] = {
     "bpnet.export": (5, "export"),
     "bpnet.foreign_weights": (5, "foreign_weights"),
     "bpnet.library": (6, "library"),
+    "bpnet.bulk": (6, "bulk"),
     "bpnet.sklearn": (6, "sklearn"),
     "bpnet.sweep": (6, "sweep"),
     "bpnet.cli": (7, "cli"),
@@ -55,6 +57,7 @@ SAME_LEVEL = {  # rooms that look at another room of their own level; the other 
     "config": {"nn"},  # a config's layer lines are those of the layers
     "export": {"report"},  # a web page holds the report's canvas
     "sweep": {"library"},  # which begins its runs
+    "bulk": {"library"},  # which reads one picture
     "foreign_weights": {"export"},  # which names arrays as PyTorch does, and is read again
 }
 OPTIONAL = {  # what a module cannot be imported without

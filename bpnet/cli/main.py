@@ -12,15 +12,12 @@ import shutil
 import signal
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from bpnet.cli.output import ReaderGoneError, guarded_streams, note, open_standard_streams
 from bpnet.cli.signals import StopAtOnce, StopSignal, handle_signals
 from bpnet.errors import BpnetError
 
-if TYPE_CHECKING:
-    from bpnet.training.ranks.ranks import Ranks
-
+JOIN_RANKS = ("train", "predict")
 COMPLETION = "_BPNET_COMPLETE"  # in the environment: what a shell's script asks
 CLICK_NEEDS = 52  # columns: on fewer, lines of its help pages are longer than the terminal
 LOOK_FOR_GARBAGE = 100_000  # objects: modules that are loaded are none
@@ -46,10 +43,10 @@ def main() -> None:
 
         arguments = expanded(arguments)
     try:
-        if arguments[:1] == ["train"]:
+        if arguments and arguments[0] in JOIN_RANKS:
             from bpnet.cli.ranks import run_as_rank
 
-            code = run_as_rank(lambda ranks: run(arguments, debug=debug, ranks=ranks))
+            code = run_as_rank(arguments[0], lambda ranks: run(arguments, debug=debug, ranks=ranks))
         else:
             code = run(arguments, debug=debug)
     except StopSignal as stop:  # it came while the last message was written
@@ -59,7 +56,7 @@ def main() -> None:
     sys.exit(code)
 
 
-def run(arguments: list[str], *, debug: bool, ranks: Ranks | None = None) -> int:
+def run(arguments: list[str], *, debug: bool, ranks: object = None) -> int:
     """Run one command and return its exit code; errors become one message each.
 
     Args:
@@ -87,7 +84,7 @@ def run(arguments: list[str], *, debug: bool, ranks: Ranks | None = None) -> int
             return 1
 
 
-def _invoke(arguments: list[str], ranks: Ranks | None) -> int:
+def _invoke(arguments: list[str], ranks: object) -> int:
     """Run one command; return its exit code, or that of wrong usage after a message."""
     import click
 

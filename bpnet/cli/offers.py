@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 CONFIG_SUFFIX, CHECKPOINT_SUFFIX = ".ini", ".npz"
 MOST = 1000  # files of a folder
+ARRAYS = (".npy", "-ubyte", "-ubyte.gz")  # ends of names
 
 
 def paths(incomplete: str, suffixes: Sequence[str] | None = None) -> list[CompletionItem]:
@@ -90,10 +91,10 @@ def configs_and_runs(incomplete: str) -> list[CompletionItem]:
 
 
 def pictures(incomplete: str) -> list[CompletionItem]:
-    """Return folders and pictures."""
+    """Return folders, pictures, and arrays of them."""
     from bpnet.cli.kinds import PICTURE_SUFFIXES
 
-    return paths(incomplete, PICTURE_SUFFIXES)
+    return paths(incomplete, (*PICTURE_SUFFIXES, *ARRAYS))
 
 
 def settings(incomplete: str) -> list[CompletionItem]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from bpnet.cli.command import MissingWordError
+from bpnet.errors import ConfigError
 from bpnet.machine import UNKNOWN
 
 if TYPE_CHECKING:
@@ -124,6 +125,22 @@ def no_nan(context: click.Context, option: click.Parameter, value: float | None)
     if value is not None and math.isnan(value):
         raise click.BadParameter("nan is not a fraction.", context, option)
     return value
+
+
+def only_one(**forms: bool) -> str:
+    """Return the form of output that was asked for, else `text`.
+
+    Raises:
+        ConfigError: there are several.
+    """
+    chosen = [form for form, is_chosen in forms.items() if is_chosen]
+    if len(chosen) > 1:
+        raise ConfigError(
+            "answers are written in one form",
+            expected="one of --json, --jsonl and --csv",
+            found=" ".join(f"--{form}" for form in chosen),
+        )
+    return chosen[0] if chosen else "text"
 
 
 def with_config(explanation: str, *, required: bool = False) -> Callable[[Function], Function]:

@@ -59,11 +59,11 @@ def show_json(document: object) -> None:
     _write(sys.stdout, json_text(document))
 
 
-def json_text(document: object, indent: int | None = 2) -> list[str]:
+def json_text(document: object) -> list[str]:
     r"""Return the lines of a JSON document, in ASCII: all else is written as `\u` and a number."""
     import json
 
-    text = json.dumps(document, indent=indent, allow_nan=False).replace("\x7f", "\\u007f")
+    text = json.dumps(document, indent=2, allow_nan=False).replace("\x7f", "\\u007f")
     return text.split("\n")
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +14,8 @@ from bpnet.cli.checkpoints import CHECKPOINT, open_checkpoint
 from bpnet.cli.command import BpnetCommand
 from bpnet.cli.output import note, show
 from bpnet.cli.signals import undivided
-from bpnet.disk import FILE, reason, what_is_at
-from bpnet.errors import ConfigError, DataError
+from bpnet.disk import FILE, what_is_at
+from bpnet.errors import DataError
 from bpnet.library.opening import described
 from bpnet.model.run_files import WEIGHTS
 
@@ -24,9 +23,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from bpnet.library.picture_reader import Answer, PictureReader, Wishes
-    from bpnet.model.model import Model
+    from bpnet.nn.layer import Shape
 
 STANDARD_INPUT = "-"
+USUAL = (".png", ".jpg", ".jpeg")  # ends of names that are no arrays'
 
 Write = Callable[[dict[str, Any]], None]
 
@@ -38,6 +38,8 @@ Write = Callable[[dict[str, Any]], None]
         "predict --checkpoint last PICTURE": "with the newest run",
         "predict --explain out.png PICTURE": "draw how the answer came about",
         "predict --top 1 --csv PICTURE": "a table for other programs",
+        "predict train-images-idx3-ubyte.gz -o answers.jsonl": "all pictures of an array",
+        "predict scans -o answers.csv --scheduler tcp://10.0.0.1:8786": "on a Dask cluster",
     },
 )
 @click.argument("images", type=options.PICTURES, nargs=-1, required=True, metavar="IMAGE…")
@@ -72,8 +74,26 @@ Write = Callable[[dict[str, Any]], None]
 )
 @options.views
 @options.as_json
-@click.option("--jsonl", is_flag=True, help="Print one JSON document per picture, each in a line.")
-@click.option("--csv", is_flag=True, help="Print a table of comma-separated values.")
+@click.option("--jsonl", is_flag=True, help="Write one JSON document per picture, each in a line.")
+@click.option("--csv", is_flag=True, help="Write a table of comma-separated values.")
+@click.option(
+    "-o",
+    "--output",
+    type=options.PathType(".jsonl", ".csv"),
+    metavar="FILE.jsonl|FILE.csv",
+    help="Write the answers there; whatever interrupts that, the same command goes on.",
+)
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace the file of --output, and answers begun with other pictures or options.",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Answer on the workers of the Dask cluster with this scheduler; they need bpnet, and the "
+    "pictures under the same path.",
+)
 def command(
     images: tuple[str, ...],
     checkpoint: Path | None,
@@ -85,17 +105,34 @@ def command(
     as_json: bool,
     jsonl: bool,
     csv: bool,
+    output: Path | None,
+    overwrite: bool,
+    scheduler: str | None,
 ) -> None:
     """Read the digit in each picture; `-` reads one from standard input.
 
     IMAGE is a file, a folder, which is searched to any depth, a pattern in quotes, such as
-    'scans/**/*.png', or a web address. Drawings, scans and photographs will do, dark on light or
-    light on dark. A blank picture gets a warning and no digit.
+    'scans/**/*.png', a web address, or an array of grey pictures: an IDX file, or .npy of unsigned
+    bytes (pictures, height, width). Drawings, scans and photographs will do, dark on light or light
+    on dark. A blank picture gets a warning and no digit. Pictures of an array that are as large as
+    those of the training go into the network as they are, many at a time.
+
+    For millions of pictures, --output keeps what is answered, and the machines of --scheduler, or
+    of `mpirun -n N bpnet predict`, share the work.
     """
     from bpnet.machine import single_blas_thread
 
-    form = only_one(json=as_json, jsonl=jsonl, csv=csv)
-    pictures = find(images)
+    if overwrite and output is None:
+        raise click.UsageError("--overwrite goes with --output.")
+    form = options.only_one(json=as_json and output is None, jsonl=jsonl, csv=csv)
+    pictures, arrays = find(images)
+    ranks = click.get_current_context().obj  # those that mpirun has started with this process
+    around = None
+    if arrays or output is not None or scheduler is not None or ranks is not None:
+        from bpnet.cli.predict_many import Surroundings
+
+        around = Surroundings(output, form, scheduler, ranks)
+        around.check(pictures, explains=explain is not None)
     if explain is not None:
         from bpnet.report.pages import check_place
 
@@ -106,69 +143,65 @@ def command(
         opened = open_checkpoint(checkpoint or WEIGHTS)
         if checkpoint is not None and form != "json":
             note(f"checkpoint {described(opened.name, opened.epoch)}")
-        many = segment or len(pictures) > FEW
+        many = segment or len(pictures) > FEW or bool(arrays)
         model = opened.checkpoint.model(fast=many)  # for few digits, the textbook is fast enough
         if checkpoint is not None:
+            from bpnet.cli.predict_form import tell_form
+
             opened.warnings.extend(tell_form(model, quiet=form == "json"))
         wishes = Wishes(segment, min_probability, min(top, len(model.class_names)), bool(explain))
-        reader = PictureReader(model, opened.checkpoint.path, views, wishes)
-        rest = {
-            "views": views,
-            "checkpoint": opened.name,
-            "epoch": opened.epoch,
-            "warnings": opened.warnings,
-        }
-        with ExitStack() as held:
-            write = held.enter_context(written(form, rest, wishes))
-            keep = held.enter_context(pages_at(explain))
-            answers = held.enter_context(closing(answers_to(pictures, reader)))
-            failure = pass_on(answers, write, keep, len(pictures))
+        named = {"checkpoint": opened.name, "epoch": opened.epoch, "warnings": opened.warnings}
+        rest = {"views": views} | named
+        work = None
+        if around is not None:
+            work = around.work(pictures, arrays, opened, model, wishes, views)
+        if work is not None and output is not None:
+            from bpnet.cli.predict_output import write_answers
+
+            failure = write_answers(work, output, rest, overwrite=overwrite, as_json=as_json)
+        else:
+            if work is None:
+                reader = PictureReader(model, opened.checkpoint.path, views, wishes)
+                answers, count = answers_to(pictures, reader), len(pictures)
+            else:
+                answers, count = work.answers(), work.pictures.count
+            failure = print_answers(answers, count, form, rest, wishes, explain)
     if views > 1 and form == "text":
         note(options.averaged_over(views))
     if failure is not None:
         raise failure
 
 
-def only_one(**forms: bool) -> str:
-    """Return the form of output that was asked for, else `text`."""
-    chosen = [form for form, is_chosen in forms.items() if is_chosen]
-    if len(chosen) > 1:
-        raise ConfigError(
-            "answers are written in one form",
-            expected="one of --json, --jsonl and --csv",
-            found=" ".join(f"--{form}" for form in chosen),
-        )
-    return chosen[0] if chosen else "text"
+def find(words: Sequence[str]) -> tuple[list[str | DataError], dict[int, Shape]]:
+    """Return what the words stand for, and the shapes of those that are arrays, by their places.
 
-
-def find(words: Sequence[str]) -> list[str | DataError]:
-    """Return the pictures that the words stand for, and the errors of those that stand for none."""
-    if all(what_is_at(Path(word)) == FILE for word in words):
-        return list(words)  # no need to know of folders, patterns and addresses
-    from bpnet.data.reading.sources import find_pictures
-
-    found = find_pictures(words)
-    if found.left_out:
-        note(f"left out: {found.left_out:,} files, by their names, or links to folders")
-    return found.pictures
-
-
-def tell_form(model: Model, *, quiet: bool) -> list[str]:
-    """Write how pictures will be prepared, and return why that may be wrong.
-
-    Raises:
-        DataError: the network cannot read pictures.
+    An error stands for a word behind which there are no pictures.
     """
-    from bpnet.library.picture_form import UNKNOWN_FORM, check_reads_pictures, form_in_words
+    if all(word.lower().endswith(USUAL) and what_is_at(Path(word)) == FILE for word in words):
+        return list(words), {}  # no need to know of folders, patterns, addresses and arrays
+    from bpnet.cli.predict_several import find_several
 
-    check_reads_pictures(model)
-    form = form_in_words(model)
-    if form is not None and not quiet:
-        note(f"pictures are prepared like those of the training: {form}")
-    if model.preparation is not None:
-        return []
-    note(f"warning: {UNKNOWN_FORM}")
-    return [UNKNOWN_FORM]
+    return find_several(words)
+
+
+def print_answers(
+    answers: Generator[Answer | DataError],
+    count: int,
+    form: str,
+    rest: Mapping[str, object],
+    wishes: Wishes,
+    explain: Path | None,
+) -> DataError | None:
+    """Write all answers as they come, and draw them there; return an error of unreadable ones."""
+    with ExitStack() as held:
+        write = held.enter_context(written(form, rest, wishes))
+        keep = None
+        if explain is not None:
+            from bpnet.report.pages import Pages
+
+            keep = held.enter_context(Pages(explain)).add
+        held.enter_context(closing(answers))
+        return pass_on(answers, write, keep, count)
 
 
 def written(form: str, rest: Mapping[str, object], wishes: Wishes) -> AbstractContextManager[Write]:
@@ -180,18 +213,6 @@ def written(form: str, rest: Mapping[str, object], wishes: Wishes) -> AbstractCo
     if form == "json":
         return formats.one_document(rest)
     return formats.json_lines() if form == "jsonl" else formats.comma_separated(wishes)
-
-
-@contextmanager
-def pages_at(path: Path | None) -> Iterator[Callable[[list[Image]], None]]:
-    """Yield what draws the rows of each answer; leaving its context writes the last page."""
-    if path is None:
-        yield lambda rows: None
-        return
-    from bpnet.report.pages import Pages
-
-    with Pages(path) as pages:
-        yield pages.add
 
 
 def tell(entry: dict[str, Any]) -> None:
@@ -207,22 +228,16 @@ def answers_to(
     pictures: Sequence[str | DataError], reader: PictureReader
 ) -> Generator[Answer | DataError]:
     """Yield the answer to each picture in order, or why it cannot be read."""
-    count = len(pictures)
-    if count == 1:
+    if len(pictures) == 1:
         yield answer_to(pictures[0], reader)
         return
-    from bpnet.library.many_pictures import on_all_cores  # one picture needs no second process
+    from bpnet.cli.predict_several import answers_to_several  # one needs no second process
 
-    def read(number: int) -> Answer | DataError:
-        return answer_to(pictures[number], reader)
-
-    with closing(on_all_cores(read, count, alone=STANDARD_INPUT in pictures)) as answers:
-        if not sys.stderr.isatty():
-            yield from answers
-            return
-        from bpnet.cli.predict_bar import with_bar
-
-        yield from with_bar(answers, count)
+    yield from answers_to_several(
+        lambda number: answer_to(pictures[number], reader),
+        len(pictures),
+        alone=STANDARD_INPUT in pictures,
+    )
 
 
 def answer_to(picture: str | DataError, reader: PictureReader) -> Answer | DataError:
@@ -235,40 +250,24 @@ def answer_to(picture: str | DataError, reader: PictureReader) -> Answer | DataE
     Raises:
         DivergedError: the network answers with numbers that are not finite.
     """
+    from bpnet.library.picture_reader import source_of
+
     if isinstance(picture, DataError):
         return picture
     try:
-        return reader.read(*opened(picture))
+        if picture == STANDARD_INPUT:
+            from bpnet.cli.standard_input import standard_picture  # what reads files needs it not
+
+            return reader.read(picture, standard_picture())
+        return reader.read(*source_of(picture))
     except DataError as error:
         return error
-
-
-def opened(picture: str) -> tuple[str, Path | BinaryIO]:
-    """Return the name of a picture as answers show it, and where its bytes come from.
-
-    Raises:
-        DataError: it cannot be downloaded, or standard input cannot be read.
-    """
-    if picture == STANDARD_INPUT:
-        from io import BytesIO
-
-        from bpnet.cli.standard_input import read_standard_input  # what reads files needs it not
-        from bpnet.data.reading.cost import MOST_BYTES
-
-        try:
-            return picture, BytesIO(read_standard_input(MOST_BYTES + 1))
-        except OSError as error:
-            what = "a picture cannot be opened"
-            raise DataError(what, where="standard input", found=reason(error)) from error
-    from bpnet.library.picture_reader import source_of
-
-    return source_of(picture)
 
 
 def pass_on(
     answers: Iterable[Answer | DataError],
     write: Write,
-    keep: Callable[[list[Image]], None],
+    keep: Callable[[list[Image]], None] | None,
     count: int,
 ) -> DataError | None:
     """Write each answer as it comes; return an error where pictures could not be read."""
@@ -277,7 +276,8 @@ def pass_on(
         if not isinstance(answer, DataError):
             with undivided():  # half an answer would spoil the document
                 write(answer.entry)
-                keep(answer.rows)
+                if keep is not None:
+                    keep(answer.rows)
         elif count == 1:
             return answer
         else:

@@ -1,4 +1,4 @@
-"""Run `bpnet train` as one of the ranks that `mpirun` has started: rank 0 speaks for all."""
+"""Run a command as one of the ranks that `mpirun` has started: rank 0 speaks for all."""
 
 from __future__ import annotations
 
@@ -7,29 +7,40 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bpnet.cli.output import note
 from bpnet.cli.signals import StopSignal
 from bpnet.errors import ConfigError
-from bpnet.launcher import Launched, launched
+from bpnet.launcher import launched
 
 if TYPE_CHECKING:
     from bpnet.library.begin_run import Wanted
-    from bpnet.training.ranks.ranks import Ranks
+
+Run = Callable[[Any], int]  # given this rank's place among all, or None; returns the exit code
 
 
-def run_as_rank(run: Callable[[Ranks | None], int]) -> int:
-    """Run the command with the other ranks, if any, and return the exit code that all have.
+def run_as_rank(command: str, run: Run) -> int:
+    """Run a command with the other ranks, if any, and return the exit code that all have.
 
     Args:
+        command: its name.
         run: the command; returns its exit code after a message.
     """
     place = launched()
     if place is None:
         return run(None)
     try:
-        code = _run_together(place, run)
+        if command == "train":
+            code = _train_together(run)
+        else:
+            from bpnet.cli.predict_ranks import answer_together
+
+            code = answer_together(run)
+    except ConfigError as error:
+        if place.rank_on_host == 0:  # the others on this host lack the same
+            note(*f"bpnet: {error}".split("\n"))
+        code = error.exit_code
     except StopSignal as stop:  # it came before this rank had joined, or at the very end
         code = stop.exit_code
     if code:
@@ -39,20 +50,16 @@ def run_as_rank(run: Callable[[Ranks | None], int]) -> int:
     return 0
 
 
-def _run_together(place: Launched, run: Callable[[Ranks | None], int]) -> int:
-    """Join the others, run the command, and return the exit code of all.
+def _train_together(run: Run) -> int:
+    """Join the others, train, and return the exit code of all.
 
     Raises:
+        ConfigError: there is no MPI.
         StopSignal: a signal came outside of the command.
     """
     from bpnet.training.ranks.joining import join
 
-    try:
-        ranks = join()
-    except ConfigError as error:
-        if place.rank_on_host == 0:  # the others on this host lack the same
-            note(*f"bpnet: {error}".split("\n"))
-        return error.exit_code
+    ranks = join()
     if ranks.leads:
         return ranks.end(run(ranks))
     told = io.StringIO()

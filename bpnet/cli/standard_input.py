@@ -6,9 +6,27 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from io import BufferedReader, BytesIO
+
+from bpnet.disk import reason
+from bpnet.errors import DataError
 
 PART = 1 << 16  # bytes
+
+
+def standard_picture() -> BytesIO:
+    """Return the picture file that comes through standard input, no longer than a file may be.
+
+    Raises:
+        DataError: standard input cannot be read.
+    """
+    from bpnet.data.reading.cost import MOST_BYTES
+
+    try:
+        return BytesIO(read_standard_input(MOST_BYTES + 1))
+    except OSError as error:
+        what = "a picture cannot be opened"
+        raise DataError(what, where="standard input", found=reason(error)) from error
 
 
 def read_standard_input(most: int) -> bytes:

@@ -153,8 +153,8 @@ class _Options:
 
 def _demand_extras(sweep: Sweep, scheduler: str | None, *, writes_report: bool) -> None:
     from bpnet.cli.report import NEEDED
+    from bpnet.cluster import demand_dask
     from bpnet.html.page import demand
-    from bpnet.sweep.executors import demand_dask
     from bpnet.sweep.halving import demand_optuna
     from bpnet.sweep.settings import ASHA
 

@@ -184,31 +184,14 @@ class PictureReader:
 
     def _entry(self, digit: DigitPicture, probabilities: Probabilities | None) -> Entry:
         """Return the most probable class, or the reason why there is none, and the `top` ones."""
-        answer: Entry = {"label": None, "probability": None, "reason": NO_DIGIT, "top": []}
+        top: list[Entry] = []
         if probabilities is not None:
             order = (-probabilities).argsort(kind="stable")[: self._wishes.top]
-            answer["top"] = [
-                {
-                    "label": self._model.class_names[place],
-                    "probability": float(probabilities[place]),
-                }
-                for place in order
+            top = [
+                {"label": self._model.class_names[n], "probability": float(probabilities[n])}
+                for n in order
             ]
-            best = answer["top"][0]
-            if best["label"] == NO_DIGIT and self._model.knows_others:
-                pass
-            elif best["probability"] < self._least:
-                answer["reason"] = NOT_SURE
-            else:
-                answer |= {"reason": None} | best
-        return answer | {"warnings": digit.warnings}
-
-    @property
-    def _least(self) -> float:
-        """Return the probability below which an answer is not sure."""
-        if self._wishes.least is not None:
-            return self._wishes.least
-        return LEAST_SURE if self._model.knows_others else 0.0
+        return verdict(top, self._model, self._wishes) | {"warnings": digit.warnings}
 
     def _drawn(self, name: str, found: Iterable[Found], entries: Iterable[Entry]) -> list[Image]:
         """Draw a row of an explanation for each digit."""
@@ -220,6 +203,25 @@ class PictureReader:
             )
             for (digit, probabilities), entry in zip(found, entries, strict=True)
         ]
+
+
+def verdict(top: list[Entry], model: Model, wishes: Wishes) -> Entry:
+    """Return the most probable class, or the reason why there is none, and the `top` ones.
+
+    Args:
+        top: labels and probabilities, the most probable first; none where nothing was found.
+        model: the network.
+        wishes: what is wanted.
+    """
+    answer: Entry = {"label": None, "probability": None, "reason": NO_DIGIT, "top": top}
+    least = wishes.least
+    if least is None:
+        least = LEAST_SURE if model.knows_others else 0.0
+    if not top or (top[0]["label"] == NO_DIGIT and model.knows_others):
+        return answer
+    if top[0]["probability"] < least:
+        return answer | {"reason": NOT_SURE}
+    return answer | {"reason": None} | top[0]
 
 
 def source_of(picture: str) -> tuple[str, Path | BinaryIO]:

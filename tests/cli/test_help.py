@@ -37,7 +37,8 @@ def commands(
 ALL = [pytest.param(words, one, id=" ".join(words)) for words, one in commands()]
 SINGLE = [param for param in ALL if not isinstance(param.values[1], click.Group)]
 EXAMPLES = [line for _, one in commands() if isinstance(one, BpnetCommand) for line in one.examples]
-RUNNING = [line for line in EXAMPLES if line.split()[0] in QUICK and "last" not in line.split()]
+ABSENT = {"last", "train-images-idx3-ubyte.gz", "tcp://10.0.0.1:8786"}  # what examples need here
+RUNNING = [line for line in EXAMPLES if line.split()[0] in QUICK and not ABSENT & set(line.split())]
 
 
 def test_usage_breaks_no_word(monkeypatch: pytest.MonkeyPatch) -> None:

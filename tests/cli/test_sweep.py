@@ -111,7 +111,7 @@ def test_what_cannot_be_swept_is_told(here: Path) -> None:
 def test_extras_are_asked_for_before_anything_is_written(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bpnet.sweep.executors.find_spec", lambda name: None)
+    monkeypatch.setattr("bpnet.cluster.find_spec", lambda name: None)
     monkeypatch.setattr("bpnet.sweep.halving.find_spec", lambda name: None)
     path = sweep_file(here)
     assert "pip install distributed" in fail(2, "sweep", path, "--scheduler", "tcp://x:1")

@@ -62,7 +62,7 @@ def test_all_runs_end_once_although_a_worker_is_killed(here: Path) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_without_workers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     distributed = pytest.importorskip("distributed", reason="needs the extra `dask`")
-    monkeypatch.setattr("bpnet.sweep.executors.PATIENCE", 0.5)
+    monkeypatch.setattr("bpnet.cluster.PATIENCE", 0.5)
     options: dict[str, Any] = {"dashboard_address": None, "silence_logs": 60}
     with (
         distributed.LocalCluster(n_workers=0, **options) as local,
@@ -74,7 +74,7 @@ def test_a_cluster_without_workers_is_told(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_an_address_where_nobody_is_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed", reason="needs the extra `dask`")
-    monkeypatch.setattr("bpnet.sweep.executors.PATIENCE", 0.2)
+    monkeypatch.setattr("bpnet.cluster.PATIENCE", 0.2)
     with pytest.raises(BpnetError, match="no scheduler answers"), cluster("tcp://127.0.0.1:9"):
         pass
     with pytest.raises(ConfigError, match="no address"), cluster("nonsense://x"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,13 +11,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpnet.data.files.disk import disk_errors
-from bpnet.data.files.idx import declared_array, read_idx
+from bpnet.data.files.idx import ELEMENT_TYPES, GZIP_MAGIC, declared_array, read_idx
 from bpnet.data.files.stored_array import CAN_STORE, StoredArray
+from bpnet.disk import FILE, what_is_at
 from bpnet.errors import DataError
 
 MOST_RESIDENT = 1 << 28  # bytes of a file: what is larger stays on disk
 PICTURES = 3  # dimensions: labels are always read
 NPY_MAGIC = b"\x93NUMPY"
+MOST_DIMENSIONS = 8  # of an IDX file that is recognised by its first bytes
+
+
+def holds_array(path: Path) -> bool:
+    """Return whether a file begins like one of IDX, gzipped or not, or like `.npy`."""
+    if what_is_at(path) != FILE:
+        return False
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(NPY_MAGIC))
+        if start.startswith(GZIP_MAGIC):
+            with gzip.open(path) as stream:
+                start = stream.read(4)
+    except (OSError, EOFError, zlib.error):
+        return False
+    is_idx = len(start) >= 4 and start[:2] == b"\0\0" and start[2] in ELEMENT_TYPES
+    return start == NPY_MAGIC or (is_idx and 0 < start[3] <= MOST_DIMENSIONS)
+
+
+def open_pictures(path: Path) -> NDArray[np.uint8]:
+    """Return the grey pictures (pictures, height, width) that a file holds, as `open_array` does.
+
+    Raises:
+        DataError: the file is missing or damaged, or holds anything else.
+    """
+    array = open_array(path)
+    if array.ndim != PICTURES or array.dtype != np.uint8 or not array.size:
+        raise DataError(
+            "this array does not hold grey pictures",
+            where=path,
+            expected="unsigned bytes of shape (pictures, height, width), no size being 0",
+            found=f"{array.dtype} of shape {array.shape}",
+        )
+    return array
 
 
 def open_array(path: Path) -> NDArray[Any]:

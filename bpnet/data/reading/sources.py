@@ -114,20 +114,26 @@ def _search(folder: str, found: Found) -> None:
     waiting = [folder]
     while waiting:
         place = waiting.pop()
+        folders: list[str] = []
+        pictures: list[str] = []
         try:
             with os.scandir(place) as entries:
-                visible = [entry for entry in entries if not entry.name.startswith(".")]
+                for entry in entries:  # paths alone are kept: there may be millions
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif _is_picture(entry):
+                        pictures.append(entry.path)
+                    else:
+                        found.left_out += 1
         except OSError as error:
             found.pictures.append(
                 DataError("a folder cannot be read", where=place, found=reason(error))
             )
             continue
-        visible.sort(key=lambda entry: entry.name)
-        folders = [entry.path for entry in visible if entry.is_dir(follow_symlinks=False)]
-        pictures = [entry.path for entry in visible if _is_picture(entry)]
-        found.pictures += pictures
-        found.left_out += len(visible) - len(folders) - len(pictures)
-        waiting += reversed(folders)
+        found.pictures += sorted(pictures)
+        waiting += sorted(folders, reverse=True)
     if len(found.pictures) == before[0]:
         others = found.left_out - before[1]
         found.pictures.append(
@@ -141,8 +147,9 @@ def _search(folder: str, found: Found) -> None:
 
 
 def _is_picture(entry: os.DirEntry[str]) -> bool:
-    """Return whether an entry is called like a picture, and is no folder or link to one."""
-    return entry.name.lower().endswith(SUFFIXES) and not Path(entry).is_dir()
+    """Return whether an entry, which is no folder, is called like a picture and leads to none."""
+    is_named = entry.name.lower().endswith(SUFFIXES)
+    return is_named and not (entry.is_symlink() and Path(entry).is_dir())
 
 
 def _match(pattern: str, found: Found) -> None:

