@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Check training on MPI ranks: the same weights on 1, 2 and 4, and what killed ranks leave.
 
-    scripts/check_ranks.py [--same] [--kills N] [--data-dir DIR]
+    scripts/check_ranks.py [--same] [--kills N [--seed N]] [--data-dir DIR]
 
 It starts `bpnet train` with `mpirun`, on drawn digits that are kept in DIR.
 """
@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
@@ -39,6 +38,8 @@ NETS = {
 }
 RANKS = ((1, 1), (1, 2), (2, 1), (2, 2), (4, 1))  # and workers in each
 LIMIT = 10.0  # seconds that a run may take to end after a kill
+LONGEST_RUN = 5.0  # seconds before a kill
+MANY = 100_000  # epochs: no run ends before it is killed
 ALLOWED = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
 
@@ -91,72 +92,94 @@ def check_same(folder: Path, data: Path) -> bool:
     return is_same
 
 
-def process_of(rank: int, run_dir: Path) -> int | None:
-    """Return the process of a rank of a run."""
+def ranks_of(run_dir: Path) -> dict[int, int]:
+    """Return the processes of the ranks of a run, by their number; those they forked aside."""
+    found: dict[int, tuple[int, int]] = {}  # process and parent
     for place in Path("/proc").glob("[0-9]*"):
         try:
-            variables = (place / "environ").read_bytes().split(b"\0")
             words = (place / "cmdline").read_bytes().split(b"\0")
+            if str(run_dir).encode() not in words or b"bpnet" not in words:
+                continue
+            variables = dict(
+                pair.partition(b"=")[::2] for pair in (place / "environ").read_bytes().split(b"\0")
+            )
+            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:  # it has ended, or belongs to somebody else
             continue
-        known = f"OMPI_COMM_WORLD_RANK={rank}".encode(), f"PMI_RANK={rank}".encode()
-        if set(known) & set(variables) and str(run_dir).encode() in words and b"bpnet" in words:
-            return int(place.name)
-    return None
+        number = variables.get(b"OMPI_COMM_WORLD_RANK", variables.get(b"PMI_RANK", b""))
+        if number.isdigit():
+            found[int(place.name)] = (int(number), parent)
+    return {rank: process for process, (rank, parent) in found.items() if parent not in found}
 
 
-def check_kills(kills: int, epochs: int, folder: Path, data: Path) -> bool:
-    """Kill random ranks at random moments; go on, on 1, 2 or 4 ranks, until the run is done."""
-    rng = random.Random(1)
-    settings = (*NETS["batch norm and dropout"], *DATA, "train.shards=4", f"train.epochs={epochs}")
-    run_dir, straight = folder / "killed", folder / "straight"
-    words = train_command(2, run_dir, data, *settings)
-    longest, lost = 0.0, 0
-    for number in range(kills):
-        ranks = rng.choice((2, 4))
-        if number:
-            resumed = ("train", "--resume", run_dir, "--data-dir", data)
-            words = command(ranks, *resumed)
-        else:
-            ranks = 2
-        process = subprocess.Popen(
-            words,
-            cwd=PROJECT,
-            env=os.environ | ALLOWED,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        target, victim = None, rng.randrange(ranks)
-        while process.poll() is None and target is None:
-            time.sleep(0.05)
-            target = process_of(victim, run_dir)
-        while not number and not (run_dir / "last.npz").exists():
-            time.sleep(0.05)
-        time.sleep(rng.uniform(0, 5))
-        began = time.perf_counter()
-        if target is not None and process.poll() is None:
-            with suppress(ProcessLookupError):  # the run has just ended
-                os.kill(target, rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
-        try:
-            process.wait(timeout=3 * LIMIT)
-        except subprocess.TimeoutExpired:
+def seconds_to_end(process: subprocess.Popen[bytes], run_dir: Path) -> float:
+    """Wait until the launcher and all ranks have ended; end those that do not."""
+    began = time.perf_counter()
+    while process.poll() is None or ranks_of(run_dir):
+        if time.perf_counter() - began > 3 * LIMIT:
             process.kill()
-        seconds = time.perf_counter() - began
-        longest = max(longest, seconds)
-        print(f"{number + 1}: {ranks} ranks, rank {victim} killed: {seconds:.2f} s", flush=True)
+            for rank in ranks_of(run_dir).values():
+                os.kill(rank, signal.SIGKILL)
+        time.sleep(0.02)
+    return time.perf_counter() - began
+
+
+def start_and_kill(
+    words: list[str], ranks: int, rng: random.Random, run_dir: Path, folder: Path
+) -> float:
+    """Start a run that goes on for ever, and signal one rank; return how long all take to end."""
+    said, victim = folder / "said", rng.randrange(ranks)
+    number = rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM))
+    with said.open("wb") as file:
+        process = subprocess.Popen(
+            words, cwd=PROJECT, env=os.environ | ALLOWED, stdout=subprocess.DEVNULL, stderr=file
+        )
+    while process.poll() is None:
+        if victim in ranks_of(run_dir) and (run_dir / "last.npz").exists():
+            break
+        time.sleep(0.05)
+    time.sleep(rng.uniform(0, LONGEST_RUN))
+    target = ranks_of(run_dir).get(victim)
+    if process.poll() is not None or target is None:
+        sys.exit(f"the run has ended by itself:\n{said.read_text(encoding='utf-8')}")
+    os.kill(target, number)
+    seconds = seconds_to_end(process, run_dir)
+    what = f"rank {victim} of {ranks}, {number.name}"
+    print(f"{what}: exit code {process.returncode} after {seconds:.2f} s", flush=True)
+    return seconds
+
+
+def check_kills(kills: int, seed: int, folder: Path, data: Path) -> bool:
+    """Kill random ranks at random moments, go on, on 2 or 4 ranks, and end as if nothing had been.
+
+    The first rank to be killed is one of a run that has written a checkpoint; all others may be
+    killed while the run begins.
+    """
+    from bpnet.model.checkpoint import load_checkpoint
+
+    rng = random.Random(seed)
+    settings = (*NETS["batch norm and dropout"], *DATA, "train.shards=4", "schedule.name=constant")
+    run_dir, straight = folder / "killed", folder / "straight"
+    words, ranks = train_command(2, run_dir, data, *settings, f"train.epochs={MANY}"), 2
+    go_on = ("train", "--resume", run_dir, "--data-dir", data)
+    longest, lost = 0.0, 0
+    for _ in range(kills):
+        longest = max(longest, start_and_kill(words, ranks, rng, run_dir, folder))
         try:
             digest(run_dir)
         except Exception as error:
             lost += 1
-            print(f"kill {number + 1}: {error}")
-    print(f"{kills} kills: the longest end took {longest:.2f} s; {lost} checkpoints lost")
-    from bpnet.model.checkpoint import load_checkpoint
-
-    epoch = load_checkpoint(run_dir / "last.npz").record["progress"]["epoch"]
-    run(command(2, "train", "--resume", run_dir, "--data-dir", data))
-    run(train_command(1, straight, data, *settings))
+            print(error)
+        ranks = rng.choice((2, 4))
+        words = command(ranks, *go_on)
+    epochs = load_checkpoint(run_dir / "last.npz").record["progress"]["epoch"] + 1
+    run(command(ranks, *go_on, "--epochs", epochs))
+    run(train_command(1, straight, data, *settings, f"train.epochs={epochs}"))
     is_same = digest(run_dir) == digest(straight)
-    print(f"last resumed after epoch {epoch}: {'same' if is_same else 'OTHER'} weights at the end")
+    print(
+        f"{kills} kills: all ranks had ended after {longest:.2f} s at most; {lost} checkpoints "
+        f"lost; resumes {'exact' if is_same else 'NOT exact'}, after {epochs} epochs"
+    )
     return is_same and not lost and longest < LIMIT
 
 
@@ -165,14 +188,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--same", action="store_true")
     parser.add_argument("--kills", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=200, help="of the run that is killed")
+    parser.add_argument("--seed", type=int, default=1, help="of who is killed, and when")
     parser.add_argument("--data-dir", type=Path, default=Path(tempfile.gettempdir()))
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         is_good = not given.same or check_same(folder, given.data_dir)
         if given.kills:
-            is_good &= check_kills(given.kills, given.epochs, folder, given.data_dir)
+            is_good &= check_kills(given.kills, given.seed, folder, given.data_dir)
     sys.exit(not is_good)
 
 

@@ -62,15 +62,16 @@ WAYS = (
 
 
 class Running:
-    """Run this script on some ranks, and speak with rank 0 in lines.
+    """Run a script on some ranks, and speak with rank 0 in lines.
 
     Args:
         ranks: how many.
         words: that it is started with.
+        script: this one, or another.
     """
 
-    def __init__(self, ranks: int, *words: object) -> None:
-        own = [sys.executable, __file__, *map(str, words)]
+    def __init__(self, ranks: int, *words: object, script: str = __file__) -> None:
+        own = [sys.executable, script, *map(str, words)]
         beside = shutil.which("mpirun", path=str(Path(sys.executable).parent))
         mpirun = beside or shutil.which("mpirun") or "mpirun"
         launcher = [] if ranks == 1 else [mpirun, "-n", str(ranks), "--oversubscribe"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpnet.cli.output import note
 from bpnet.cli.signals import StopSignal
-from bpnet.errors import ConfigError
+from bpnet.errors import ConfigError, WorkerError
 from bpnet.launcher import launched
 
 if TYPE_CHECKING:
@@ -66,14 +66,28 @@ def _train_together(run: Run) -> int:
     with redirect_stderr(told), redirect_stdout(io.StringIO()):
         code = run(ranks)
     sys.stderr.flush()
-    return ranks.end(code, told.getvalue())
+    code = ranks.end(code, told.getvalue())
+    if ranks.is_unheard:
+        note(*told.getvalue().rstrip("\n").split("\n"))
+    return code
 
 
 def take_part(wanted: Wanted) -> None:
-    """Train as a rank that writes no files, until rank 0 ends the run."""
+    """Train as a rank that writes no files, until rank 0 ends the run.
+
+    Raises:
+        BpnetError: this rank cannot go on; a signal has asked it to stop, if its code says so.
+    """
+    from bpnet.cli.run_stopped import unfinished_step
     from bpnet.cli.signals import stop_request
     from bpnet.library.begin_run import begun
     from bpnet.library.run_start import StartObserver
 
     with begun(wanted, StartObserver()) as run, stop_request() as stop:
-        run.trainer.run(stop)
+        try:
+            run.trainer.run(stop)
+        except WorkerError as error:
+            if stop():
+                place = wanted.data_dir
+                raise unfinished_step(stop.error(), error, run.trainer, place) from error
+            raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import click
 from bpnet.cli.command import MissingWordError
 from bpnet.cli.options import as_on, command_line
 from bpnet.cli.output import note
-from bpnet.errors import BpnetError, counted
+from bpnet.errors import BpnetError, counted, listed
 from bpnet.library.opening import described
 from bpnet.library.run_start import StartObserver
 
@@ -57,6 +57,10 @@ class StartNotes(StartObserver):
                 "goes on, but rounds differently; to go on as before, begin the command with "
                 f"{as_on(other)}"
             )
+
+    def sends_samples(self, ranks: Sequence[str]) -> None:
+        """Tell which ranks lack the data set, or want to be sent it."""
+        note(f"rank 0 sends samples to {'; '.join(listed(ranks))}")
 
     def weights_from(self, checkpoint: Checkpoint) -> None:
         """Tell whose weights are taken, and why not to trust them."""

@@ -52,6 +52,12 @@ if TYPE_CHECKING:
 @data_dir
 @mirror
 @click.option(
+    "--data-from",
+    type=click.Choice(("disk", "rank0")),
+    help="Under mpirun, where a rank takes its samples from; default: its own disk if the data set "
+    "is there, else rank 0.",
+)
+@click.option(
     "--run-dir",
     type=FOLDER,
     metavar="DIR",
@@ -110,6 +116,7 @@ def command(
     chosen: str | None,
     data_dir: Path | None,
     mirror: str | None,
+    data_from: str | None,
     run_dir: Path | None,
     resume: Path | None,
     weights: Path | None,
@@ -159,7 +166,10 @@ def command(
         )
     place = None if is_folder(chosen) else data_dir
     ranks = click.get_current_context().find_object(Ranks) or ALONE
-    wanted = Wanted(source, overrides, resume, weights, epochs, run_dir, place, mirror, ranks=ranks)
+    wanted = Wanted(
+        source, overrides, resume, weights, epochs, run_dir, place, mirror,
+        ranks=ranks, data_from=data_from,
+    )  # fmt: skip
     extras = Extras(note_text, writes_table, events, writes_report)
     if seeds is not None:
         check_seeds_usage(wanted, seed)

@@ -30,10 +30,9 @@ def find_idx_folder(folder: Path, data_dir: Path) -> Path:
     Raises:
         DataError: there is no such directory, or the files are in neither place.
     """
-    named = data_directory(data_dir).path
-    places = (named / folder.name, named, folder)
+    places = idx_places(folder, data_directory(data_dir).path)
     for place in places:
-        if any(_find(place, stem) for stem in STEMS):
+        if holds_some(place):
             return Path(os.path.realpath(place))
     raise DataError(
         "the data set is neither in --data-dir nor where [data] path says",
@@ -42,6 +41,16 @@ def find_idx_folder(folder: Path, data_dir: Path) -> Path:
         found="none of them",
         hint="give the folder that holds these four files as --data-dir DIR",
     )
+
+
+def idx_places(folder: Path, data_dir: Path | None) -> tuple[Path, ...]:
+    """Return where a folder of IDX files may lie, best places first; see `find_idx_folder`."""
+    return (folder,) if data_dir is None else (data_dir / folder.name, data_dir, folder)
+
+
+def holds_some(folder: Path) -> bool:
+    """Return whether a folder holds one of the four files at least."""
+    return any(_find(folder, stem) for stem in STEMS)
 
 
 def load_idx_folder(folder: Path, *, name: str = "idx", names: Sequence[str] = ()) -> Dataset:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,6 +39,7 @@ class Wanted:
         mirror: where they are downloaded from first.
         config: one that was read already, with its overrides, instead of `source`.
         ranks: who else takes part in the run.
+        data_from: where a rank takes samples from, `disk` or `rank0`; None to look what is there.
     """
 
     source: str | None = None
@@ -50,6 +52,7 @@ class Wanted:
     mirror: str | None = None
     config: Config | None = None
     ranks: Ranks = ALONE
+    data_from: str | None = None
 
     @property
     def is_in_place(self) -> bool:
@@ -124,7 +127,9 @@ def begun(
     from bpnet.background import Background
     from bpnet.data.aside import with_test_aside
     from bpnet.data.load import load_dataset, with_data_dir
+    from bpnet.data.presence import is_here
     from bpnet.fast.sizes import describe_choice
+    from bpnet.training.ranks.sources import load_on_ranks
     from bpnet.training.run_dir import claimed_run_dir
 
     ranks = wanted.ranks
@@ -138,24 +143,29 @@ def begun(
         config = start.config
         ranks.demand_shards(config.train.shards)
         if dataset is None:
-            config = with_data_dir(config, wanted.data_dir)
-            dataset = ranks.first(
-                lambda: load_dataset(
-                    config, wanted.data_dir, mirror=wanted.mirror, progress=downloads
-                )
+            place, mirror = wanted.data_dir, wanted.mirror
+            dataset = load_on_ranks(
+                ranks,
+                wanted.data_from,
+                partial(is_here, config, place),
+                partial(load_dataset, config, place, mirror=mirror, progress=downloads),
             )
+            if ranks.served:
+                observer.sends_samples([ranks.name(rank) for rank in ranks.served])
+            if ranks.number not in ranks.served:
+                config = with_data_dir(config, place)
         dataset = with_test_aside(dataset)
         fingerprint = Background(dataset.fingerprint)  # wanted later: it is kept
-        model, origin = prepare(start, config, dataset, observer)
+        model, origin = prepare(start, config, dataset, observer, ranks)
         ranks.demand_same("data set", fingerprint.result())
         ranks.demand_same("sizes for the processor", describe_choice())
         if ranks.leads and (run_dir is None or not in_place):
             run_dir = run_dir or default_run_dir(wanted.name)
             run_dir = held.enter_context(claimed_run_dir(run_dir, resumes=False))
-        place = ranks.share(lambda: run_dir)
-        assert place is not None
+        agreed = ranks.share(lambda: run_dir)
+        assert agreed is not None
         name = config_name(wanted.source, wanted.weights)
-        ready = ready_to_train(model, dataset, place, start, origin, name, ranks)
+        ready = ready_to_train(model, dataset, agreed, start, origin, name, ranks)
         yield Begun(held.enter_context(ready), dataset)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bpnet.disk import DIRECTORY, what_is_at
 from bpnet.errors import ConfigError
+from bpnet.training.ranks.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
     from bpnet.config.settings import Config
@@ -37,6 +39,9 @@ class StartObserver:
 
     def resumes(self, checkpoint: Checkpoint) -> None:
         """Receive the checkpoint from which the run goes on."""
+
+    def sends_samples(self, ranks: Sequence[str]) -> None:
+        """Receive the names of the ranks to which rank 0 will send samples."""
 
     def weights_from(self, checkpoint: Checkpoint) -> None:
         """Receive the checkpoint of another run whose weights will be taken."""
@@ -95,7 +100,11 @@ def goes_on_in_place(resume: Path | None, run_dir: Path | None) -> bool:
 
 
 def prepare(
-    start: RunStart, config: Config, dataset: Dataset, observer: StartObserver
+    start: RunStart,
+    config: Config,
+    dataset: Dataset,
+    observer: StartObserver,
+    ranks: Ranks = ALONE,
 ) -> tuple[Model, dict[str, str] | None]:
     """Build the model for a data set; return it, and where its weights come from if from a run.
 
@@ -112,7 +121,7 @@ def prepare(
     if start.saved is not None:
         demand_same_data(start.saved, dataset.fingerprint())
         observer.resumes(start.saved)
-    model = prepare_model(config, dataset)
+    model = prepare_model(config, dataset, ranks)
     if start.saved is None:
         check_shard_sizes(model, samples_per_epoch(config, dataset))
     return model, take_weights(model, start.weights, observer)

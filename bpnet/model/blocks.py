@@ -39,6 +39,7 @@ def by_blocks(
     samples: int,
     workers: Workers,
     compute: Callable[[Answers, slice], Result],
+    part: tuple[int, int] = (0, 1),
 ) -> list[Result]:
     """Return `compute(answers, block)` for every block of the samples, in order.
 
@@ -50,10 +51,14 @@ def by_blocks(
         samples: how many there are.
         workers: who computes.
         compute: given answers in memory that nobody else uses meanwhile, and where a block lies.
+        part: compute only these blocks: of so many nearly equal parts, the one of this number.
+            Their results are the same as among all.
     """
     size = block_size(ensemble)
     blocks = [slice(start, min(start + size, samples)) for start in range(0, samples, size)]
     most = min(size, samples)
+    first, last = (len(blocks) * number // part[1] for number in (part[0], part[0] + 1))
+    blocks = blocks[first:last]
     if workers.count > 1 and workers.kind != "threads" and _repays_forks(ensemble, samples):
         answers = Answers(ensemble, most)  # each process writes to a copy of its own
         with worker_settings():

@@ -33,7 +33,7 @@ from bpnet.training.resume import demand_same_data
 from bpnet.training.saving import model_record, named_arrays, save_checkpoint, write_metrics
 from bpnet.training.schedule import Schedule
 from bpnet.training.step.batch import Batch
-from bpnet.training.step.engine import Engine
+from bpnet.training.step.engine import NONE, Engine
 from bpnet.training.step.supply import supply_of
 from bpnet.training.validation import epoch_metrics, mean_errors, validate
 
@@ -74,7 +74,7 @@ class Trainer:
         self.ranks = ranks
         self.observer = Observer()
         self.fingerprint = fingerprint
-        self.kept, self.validation = split_samples(config, dataset)
+        self.kept, self.validation = ranks.share(lambda: split_samples(config, dataset))
         self.training = numbers_of_epoch(dataset, self.kept)
         self.steps_per_epoch = -(-len(self.training) // config.train.samples_per_step)
         self.progress = Progress([config.train.epochs])
@@ -218,23 +218,26 @@ class Trainer:
         self.observer.epoch_started(progress.epoch + 1, self.steps_per_epoch, progress.batch)
         began = time.perf_counter() - progress.epoch_seconds
         while progress.batch < self.steps_per_epoch:
-            start = progress.batch * size
-            loss = self.step(order[start : start + size])
+            start, end = progress.batch * size, (progress.batch + 1) * size
+            loss = self.step(order[start:end], order[end : end + size])
             progress.epoch_seconds = time.perf_counter() - began
             self.observer.step_done(loss)
             if self.ranks.stopped_by():
                 return False
         return True
 
-    def step(self, index: NDArray[np.int64]) -> float:
+    def step(self, index: NDArray[np.int64], upcoming: NDArray[np.int64] = NONE) -> float:
         """Take one step on the samples with these numbers; return the batch's mean loss."""
         progress = self.progress
         rate = self.schedule.rate(progress.step)
-        result = self.engine.step(Batch(index, progress.epoch, progress.step, rate))
+        result = self.engine.step(Batch(index, progress.epoch, progress.step, rate), upcoming)
         if not math.isfinite(result.loss_sum):
             epoch, step = progress.epoch + 1, progress.step + 1
             self.engine.collect()
-            raise self._diverged(epoch, step, self.engine.stored(index, progress.epoch))
+            looked_at = None
+            if self.ranks.leads:
+                looked_at = self.engine.stored(index, progress.epoch)
+            raise self._diverged(epoch, step, looked_at)
         progress.step += 1
         progress.batch += 1
         progress.loss_sum += result.loss_sum
@@ -269,10 +272,9 @@ class Trainer:
         """Score the weights that eval and predict would use on the held-out samples."""
         if not len(self.validation):
             return None
+        scored = self.model, self.samples, self.workers, self.validation
         with self.averaged.in_use():
-            score, self.temperature = self.ranks.share(
-                lambda: validate(self.model, self.samples, self.workers, self.validation)
-            )
+            score, self.temperature = validate(*scored, self.ranks)
         if not np.isfinite([score.loss, score.training_loss]).all():
             raise self._diverged(self.progress.epoch + 1, self.progress.step)
         return score

@@ -28,6 +28,7 @@ from bpnet.model.build import build_model
 from bpnet.model.checkpoint import Checkpoint, demand_finite, load_checkpoint
 from bpnet.model.inputs import Normalization
 from bpnet.model.model import Model
+from bpnet.model.preparation import Preparation
 from bpnet.model.run_files import (
     BEST,
     CONFIG,
@@ -55,8 +56,10 @@ from bpnet.version import __version__
 ROUNDING = 1e-3  # by which a loss may rise, as a fraction, before it counts as one that rose
 
 
-def prepare_model(config: Config, dataset: Dataset) -> Model:
+def prepare_model(config: Config, dataset: Dataset, ranks: Ranks = ALONE) -> Model:
     """Build the model for a data set, of which it looks at the training samples alone.
+
+    Rank 0 looks at them, and tells the others.
 
     Raises:
         ConfigError: the network does not fit the data or the memory of this machine, or cannot be
@@ -64,14 +67,19 @@ def prepare_model(config: Config, dataset: Dataset) -> Model:
         DataError: validation would leave nothing to train on.
     """
     sizes.chosen()  # raises before anything is written
-    training, _ = split_samples(config, dataset)
+
+    def measure() -> tuple[int, Normalization, Preparation | None]:
+        training, _ = split_samples(config, dataset)
+        normalization = Normalization.of(config.data.normalize, dataset.train.inputs, training)
+        count = samples_per_epoch(config, dataset)
+        return count, normalization, learn_preparation(dataset, training)
+
+    samples, normalization, preparation = ranks.share(measure)
     targets = dataset.train.targets
     outputs = len(dataset.class_names) if targets.ndim == 1 else targets.shape[1]
-    normalization = Normalization.of(config.data.normalize, dataset.train.inputs, training)
     shape, names = dataset.input_shape, dataset.class_names
-    preparation = learn_preparation(dataset, training)
     model = build_model(config, shape, outputs, normalization, names, preparation)
-    demand_step_memory(model, samples_per_epoch(config, dataset), choose_workers(config).count)
+    demand_step_memory(model, samples, choose_workers(config).count)
     if config.train.split == "units":
         Perceptron.of(model)
     demand_few_parameters(model)

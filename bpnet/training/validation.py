@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,12 +19,19 @@ from bpnet.model.score import Score, Sums, combine, sums_of
 from bpnet.model.workers import Workers
 from bpnet.nn.layer import Array
 from bpnet.training.progress import Progress
+from bpnet.training.ranks.ranks import ALONE, Ranks
 
 
 def validate(
-    model: Model, samples: Samples, workers: Workers, index: NDArray[np.int64]
+    model: Model,
+    samples: Samples,
+    workers: Workers,
+    index: NDArray[np.int64],
+    ranks: Ranks = ALONE,
 ) -> tuple[Score, float | None]:
     """Score a model on the samples with these numbers, which it was not trained on.
+
+    Each rank that has the data set scores some blocks; rank 0 adds them up, in order, and tells.
 
     The temperature is for pictures like those of the test set. So it is fitted without what
     was drawn to learn from besides, which are the last of all samples, unless there are no
@@ -30,13 +39,31 @@ def validate(
 
     Returns:
         The score, and the temperature; None where targets are plain numbers.
+
+    Raises:
+        RankError: another rank has failed.
     """
 
     def measure(answers: Answers, block: slice) -> tuple[Sums, Array]:
         outputs = answers.outputs(samples.inputs[index[block]])
         return sums_of(answers, outputs, samples.targets[index[block]]), outputs.copy()
 
-    blocks = by_blocks(Ensemble([model]), len(index), workers, measure)
+    found: list[tuple[Sums, Array]] = []
+    scoring = [rank for rank in range(ranks.count) if rank not in ranks.served]
+    if ranks.number in scoring:
+        part = scoring.index(ranks.number), len(scoring)
+        found = by_blocks(Ensemble([model]), len(index), workers, measure, part)
+    blocks = list(chain.from_iterable(ranks.gather(found)))
+    return ranks.share(lambda: summed_up(model, samples, index, blocks))
+
+
+def summed_up(
+    model: Model,
+    samples: Samples,
+    index: NDArray[np.int64],
+    blocks: Sequence[tuple[Sums, Array]],
+) -> tuple[Score, float | None]:
+    """Return what `validate` does, from the sums and the outputs of each block."""
     score = combine([sums for sums, _ in blocks])
     if not model.class_names or not math.isfinite(score.loss):
         return score, None

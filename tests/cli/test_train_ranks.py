@@ -5,6 +5,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from bpnet.model.checkpoint import load_checkpoint
 from tests.conftest import TINY
 from tests.helpers.ranks import (
@@ -75,7 +77,7 @@ def test_a_killed_rank_ends_the_run_and_leaves_the_last_checkpoint(here: Path) -
 @needs_mpi
 def test_a_rank_that_fails_is_told_by_rank_0_with_its_code(here: Path) -> None:
     words = command(*TRAIN, "--run-dir", "run")
-    other = [*words, "--data-dir", "nowhere"]
+    other = [*words, "--data-dir", "nowhere", "--data-from", "disk"]
     done = run_on_ranks(1, *words, ":", "-n", "1", *other, cwd=here)
     assert done.returncode == 3, done.stderr
     message = done.stderr.partition("bpnet: ")[2]
@@ -84,6 +86,20 @@ def test_a_rank_that_fails_is_told_by_rank_0_with_its_code(here: Path) -> None:
     assert "nowhere" in message
     assert done.stderr.count("bpnet: ") == 1
     assert not (here / "run" / "config.ini").exists()
+
+
+@needs_mpi
+@pytest.mark.parametrize("options", [("--data-dir", "nowhere"), ("--data-from", "rank0")])
+def test_a_rank_that_lacks_the_data_set_gets_samples_from_rank_0(
+    here: Path, options: tuple[str, str]
+) -> None:
+    words = command(*TRAIN, "--run-dir", "run", "--epochs", 2)
+    done = run_on_ranks(1, *words, ":", "-n", "1", *words, *options, cwd=here)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("rank 0 sends samples to rank 1 of 2") == 1
+    succeed(*TRAIN, "--run-dir", here / "alone", "--epochs", 2)
+    assert_same_run(here / "alone", here / "run")
+    assert_same_run(here / "alone", here / "run", "best.npz")
 
 
 @needs_mpi

@@ -24,7 +24,7 @@ ENVIRONMENT = {
 }
 needs_mpi = pytest.mark.skipif(
     MPIRUN is None or find_spec("mpi4py") is None or not CAN_FORK,
-    reason="needs mpi4py and mpirun (pip install 'bpnet[mpi]'), on Linux",
+    reason="needs mpi4py and mpirun (pip install '.[mpi]'), on Linux",
 )
 
 

@@ -11,6 +11,7 @@ from bpnet.model.workers import Workers
 from bpnet.training.loop import Trainer
 from bpnet.training.ranks.joining import join
 from bpnet.training.ranks.ranks import Ranks
+from bpnet.training.ranks.remote import DatasetFacts
 from bpnet.training.run import prepare_model
 from tests.helpers.runs import RICH
 from tests.helpers.tiny import draw_dataset, read_config
@@ -18,6 +19,7 @@ from tests.helpers.tiny import draw_dataset, read_config
 PERCEPTRON = "model.layers=flatten, linear 13, relu, dropout 0.2, tanh, linear 3"
 LARGE = "model.layers=conv 8 kernel=3, relu, flatten, linear 1024, relu, linear 3"
 FOUR = "train.shards=4"
+UNDISTORTED = ("augment.shift=0", "augment.rotate=0", "augment.elastic_alpha=0")
 CASES: dict[str, tuple[str, ...]] = {  # with a last batch that is short, or has empty shards
     "normalised": (FOUR, "train.batch_size=18"),
     "not-clipped": (FOUR, "train.batch_size=13", "train.grad_clip=0"),
@@ -25,7 +27,8 @@ CASES: dict[str, tuple[str, ...]] = {  # with a last batch that is short, or has
     "units": (FOUR, "train.split=units", PERCEPTRON),
     "units-not-clipped": (FOUR, "train.split=units", PERCEPTRON, "train.grad_clip=0"),
     "perceptron": (FOUR, PERCEPTRON, "optimizer.name=adam", "train.early_stopping=1"),
-    "large": (FOUR, LARGE, "train.grad_clip=0"),
+    "units-as-they-are": (FOUR, "train.split=units", PERCEPTRON, *UNDISTORTED),
+    "large": (FOUR, LARGE, "train.grad_clip=0", "data.validation=70"),  # in two blocks
     "layerwise": (FOUR, "optimizer.name=lars", "train.grad_clip=0"),
     "accumulated": (FOUR, "train.batch_size=9", "train.accumulate=2", "optimizer.name=lamb"),
     "fast": (FOUR, "train.reduction=fast", "train.batch_size=18"),
@@ -39,13 +42,16 @@ def config_of(case: str) -> Config:
 
 
 def train_all(folder: Path, ranks: Ranks, workers: int = 1) -> None:
-    """Train every case in a folder of its own."""
+    """Train every case in a folder of its own; rank 0 serves the last rank, if there are others."""
+    ranks.served = range(max(1, ranks.count - 1), ranks.count)
     for case in CASES:
         run_dir = folder / case
         if ranks.leads:
             run_dir.mkdir(parents=True)
         dataset, config = draw_dataset(), config_of(case)
-        model = prepare_model(config, dataset)
+        if ranks.number in ranks.served:
+            dataset = DatasetFacts.of(dataset).dataset()
+        model = prepare_model(config, dataset, ranks)
         with Workers(workers, "processes" if workers > 1 else "threads") as pool:
             Trainer(model, dataset, run_dir, pool, dataset.fingerprint(), ranks).run()
 

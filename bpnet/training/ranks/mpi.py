@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import time
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
+from bpnet.data.dataset import Samples
 from bpnet.errors import ConfigError, RankError, shorten
+from bpnet.training.ranks.delivery import Delivery, Receiver, Sender
 from bpnet.training.ranks.meeting import OrderedMeeting
+from bpnet.training.ranks.needs import Needs
 from bpnet.training.ranks.ranks import Meeting, Ranks
 from bpnet.training.ranks.reduction import FastMeeting
 from bpnet.training.step.batch import Shard
@@ -21,12 +25,13 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-SHARED, FAILED, VERDICT = 1, 2, 3  # tags: what a message is about
+SHARED, FAILED, VERDICT = 1, 2, 3  # tags: what a message is about; 4 is `SAMPLES`
 SPINS = 200  # looks before others may have the processor: some 100 µs
 YIELDING = 2e-3  # seconds of more looks before this process sleeps
 LONGEST_SLEEP = 1e-3  # seconds
 PATIENCE = 2.0  # seconds for others to come to an exchange once the run should stop, at least, and
 STEPS_OF_PATIENCE = 3  # as many times as long as the longest wait so far
+LONG_PATIENCE = 20.0  # seconds for rank 0 to validate or save, at least
 LONGEST_TOLD = 2000  # characters: such a message leaves before anybody receives it
 
 SAVED = "the last checkpoint stays as it was"
@@ -52,6 +57,7 @@ class MpiRanks(Ranks):
         self.flags = np.zeros(self.count, dtype=np.int64)  # the signal that each rank has received
         self._is_meeting = False  # a collective has begun, and has not ended
         self._longest = 0.0
+        self.is_unheard = False  # rank 0 has not answered to what this rank has told at its end
         places = communicator.allgather((socket.gethostname(), os.getpid()))
         self._hosts = [host for host, _ in places]
         here = self._hosts[self.number]
@@ -77,6 +83,12 @@ class MpiRanks(Ranks):
         """Return how the shards of all ranks meet."""
         return (FastMeeting if reduction == "fast" else OrderedMeeting)(self, shards)
 
+    def delivery(self, samples: Samples, most: int, needs: Needs) -> Delivery | None:
+        """Return what brings samples to ranks that lack them; None where this has no part in it."""
+        if self.leads and self.served:
+            return Sender(self, samples, most, needs)
+        return Receiver(self, samples, most, needs) if self.number in self.served else None
+
     def stopped_by(self) -> int:
         """Return the signal for which all ranks stop after this step; 0 to go on."""
         return int(self.flags.max())
@@ -93,6 +105,17 @@ class MpiRanks(Ranks):
                 self._send(result, rank, SHARED)
             return result
         return cast("Result", self._receive(0, SHARED))
+
+    def gather(self, value: Result) -> list[Result]:
+        """Return on rank 0 what each rank has, by its number; nothing on the others.
+
+        Raises:
+            RankError: another rank has failed.
+        """
+        if not self.leads:
+            self._send(value, 0, SHARED)
+            return []
+        return [value, *(self._receive(rank, SHARED) for rank in range(1, self.count))]
 
     def first(self, compute: Callable[[], Result]) -> Result:
         """Compute something on rank 0, then on the others, which find what it has written.
@@ -123,7 +146,7 @@ class MpiRanks(Ranks):
         else:
             raise ConfigError(
                 f"ranks have not the same {what}",
-                where=self._name(self.number),
+                where=self.name(self.number),
                 expected=f"that of rank 0: {expected}",
                 found=value,
             )
@@ -141,6 +164,11 @@ class MpiRanks(Ranks):
         else:
             self._wait_until(request.Test)
         self._is_meeting = False
+
+    @property
+    def _patience(self) -> float:
+        """Return how long others may take, in seconds, once the run should stop."""
+        return max(PATIENCE, STEPS_OF_PATIENCE * self._longest)
 
     def _send(self, message: Any, rank: int, tag: int) -> None:
         """Send an object to a rank."""
@@ -168,11 +196,11 @@ class MpiRanks(Ranks):
         while not is_done():
             self._demand_others()
             now = time.perf_counter()
-            if self._is_meeting and self.should_stop():
+            if self.should_stop():
                 asked = asked or now
-                if now - asked > max(PATIENCE, STEPS_OF_PATIENCE * self._longest):
+                if now - asked > max(self._patience, 0 if self._is_meeting else LONG_PATIENCE):
                     raise RankError(
-                        "another rank does not go on", where=self._name(self.number), hint=SAVED
+                        "another rank does not go on", where=self.name(self.number), hint=SAVED
                     )
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_SLEEP)
@@ -190,7 +218,7 @@ class MpiRanks(Ranks):
             if not _is_there(process):
                 raise RankError(
                     "a rank has ended in the middle of the run",
-                    where=self._name(rank),
+                    where=self.name(rank),
                     found="killed, perhaps for lack of memory",
                     hint=SAVED,
                 )
@@ -204,12 +232,13 @@ class MpiRanks(Ranks):
                 raise RankError(
                     "a rank has failed, which ends the run on all of them",
                     details=told.removeprefix("bpnet: ").splitlines(),
-                    where=self._name(rank),
+                    where=self.name(rank),
                     hint=SAVED,
                     exit_code=code,
                 )
 
-    def _name(self, rank: int) -> str:
+    def name(self, rank: int) -> str:
+        """Return what a rank is called in messages."""
         return f"rank {rank} of {self.count}, on {self._hosts[rank]}"
 
     def end(self, code: int, told: str = "") -> int:
@@ -219,21 +248,35 @@ class MpiRanks(Ranks):
             code: of this rank.
             told: what it would say to the person at the keyboard.
         """
+        is_asked = bool(self.should_stop())
         self.should_stop = lambda: 0
         if not self.leads:
-            return self._end_after(code, told)
+            return self._end_after(code, told, self._patience if is_asked else math.inf)
         if self._is_meeting:  # what has begun can no longer be finished
             self.communicator.Abort(code)
-        for rank in range(1, self.count):
-            self.communicator.send(code, rank, VERDICT)
+        patience, began = self._patience if code else math.inf, time.perf_counter()
+        told_to = [self.communicator.isend(code, rank, VERDICT) for rank in range(1, self.count)]
+        while told_to := [request for request in told_to if not request.test()[0]]:
+            if time.perf_counter() > began + patience:  # the launcher ends those that do not listen
+                break
+            time.sleep(LONGEST_SLEEP)
         return code
 
-    def _end_after(self, code: int, told: str) -> int:
-        """Tell rank 0 of a failure, and return the code that it ends with."""
+    def _end_after(self, code: int, told: str, patience: float) -> int:
+        """Tell rank 0 of a failure, and return the code that it ends with.
+
+        Should it have been stopped (`kill -STOP`), the launcher ends it after this rank.
+        """
+        began = time.perf_counter()
         if code:
             told = shorten(told, LONGEST_TOLD)
-            self.communicator.send((code, told), 0, FAILED)
+            request = self.communicator.isend((code, told), 0, FAILED)
         while not self.communicator.Iprobe(0, VERDICT):
+            if code and time.perf_counter() > began + patience:
+                self.is_unheard = True
+                return code
+            if code:
+                request.test()
             time.sleep(LONGEST_SLEEP)
         verdict: int = self.communicator.recv(source=0, tag=VERDICT)
         if self._is_meeting:

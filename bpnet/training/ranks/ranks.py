@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from bpnet.data.dataset import Samples
     from bpnet.nn.parameters import FlatArrays
+    from bpnet.training.ranks.delivery import Delivery
+    from bpnet.training.ranks.needs import Needs
     from bpnet.training.step.batch import Batch, Shard
 
 Result = TypeVar("Result")
@@ -38,6 +41,7 @@ class Ranks:
 
     def __init__(self) -> None:
         self.should_stop: Callable[[], int] = lambda: 0
+        self.served: Sequence[int] = ()  # ranks to which rank 0 sends samples
 
     @property
     def leads(self) -> bool:
@@ -61,6 +65,16 @@ class Ranks:
         """Return how the shards of all ranks meet; None where all are here."""
         return None
 
+    def delivery(self, samples: Samples, most: int, needs: Needs) -> Delivery | None:
+        """Return what brings samples to ranks that lack them; None where this has no part in it.
+
+        Args:
+            samples: the data set's training samples, or what stands in for them.
+            most: samples of the largest batch.
+            needs: which of a batch the shards look at.
+        """
+        return None
+
     def watch(self, should_stop: Callable[[], int]) -> None:
         """Take notice of who tells whether the run should stop, and by which signal."""
         self.should_stop = should_stop
@@ -73,9 +87,17 @@ class Ranks:
         """Return on every rank what rank 0 computes."""
         return compute()
 
+    def gather(self, value: Result) -> list[Result]:
+        """Return on rank 0 what each rank has, by its number; nothing on the others."""
+        return [value]
+
     def first(self, compute: Callable[[], Result]) -> Result:
         """Compute something on rank 0, then on the others, which find what it has written."""
         return compute()
+
+    def name(self, rank: int) -> str:
+        """Return what a rank is called in messages."""
+        return f"rank {rank} of {self.count}"
 
     def demand_same(self, what: str, value: object) -> None:
         """Make sure that every rank has the same value of something."""

@@ -20,8 +20,10 @@ from bpnet.nn.memory import Memory, shared_zeros
 from bpnet.training.averaging import AveragedWeights
 from bpnet.training.finite_differences import DifferenceShard, shard_kind
 from bpnet.training.optimizer import Optimizer
+from bpnet.training.ranks.needs import Needs
 from bpnet.training.ranks.ranks import ALONE, Meeting, Ranks
 from bpnet.training.step.batch import Batch, Shard
+from bpnet.training.step.feed import are_costly
 from bpnet.training.step.large_weight import large_weights
 from bpnet.training.step.perceptron import SharedArrays
 from bpnet.training.step.processes import ProcessExecutor
@@ -30,6 +32,8 @@ from bpnet.training.step.supply import Supply
 from bpnet.training.step.threads import ThreadExecutor
 from bpnet.training.step.unit_shard import UnitShard
 from bpnet.training.step.update import Update
+
+NONE = np.empty(0, np.int64)  # samples
 
 
 class Executor(Protocol):
@@ -102,11 +106,13 @@ class Engine:
         if averaged.parameters is not None:
             self._moved.append(averaged.parameters)
         update = Update(optimizer, averaged, count)
-        own = ranks.own(count)
+        own, needs = ranks.own(count), Needs(count)
         self._reports = self._totals
         self._whole: list[SampleShard] = []  # the shards that have whole samples, if they do
         if model.config.train.split == "units":
-            shared = SharedArrays(model, samples, most, self._totals)
+            costly = ranks.share(lambda: are_costly(model, samples))
+            needs = Needs(count, all_inputs=not costly, all_targets=True)
+            shared = SharedArrays(model, samples, most, self._totals, are_costly=costly)
             self.shards: list[Shard] = [
                 UnitShard(model, samples, number, shared, update) for number in range(count)
             ]
@@ -117,6 +123,9 @@ class Engine:
         self.meeting = ranks.meeting(self.shards, model.config.train.reduction)
         computed = [self.shards[number] for number in own]
         self.executor = build_executor(computed, workers, most, self.meeting)
+        self._delivery = None  # endless digits are drawn by every rank
+        if self.supply is None:
+            self._delivery = ranks.delivery(samples, most, needs)
         self._held = ExitStack()
 
     @property
@@ -150,10 +159,17 @@ class Engine:
         if self.meeting is not None:
             self.meeting.collect(self._moved)
 
-    def step(self, batch: Batch) -> StepResult:
-        """Take one step; where the loss is not finite, the weights stay as they are."""
+    def step(self, batch: Batch, upcoming: NDArray[np.int64] = NONE) -> StepResult:
+        """Take one step; where the loss is not finite, the weights stay as they are.
+
+        Args:
+            batch: of this step.
+            upcoming: numbers of the samples of the next one, where they are known.
+        """
         if self.supply is not None:
             self.supply.hand_over(batch)
+        if self._delivery is not None:
+            self._delivery.bring(batch.index, upcoming)
         self.executor.step(batch)
         loss_sum, correct, _ = np.add.reduce(self._reports, axis=0).tolist()
         if math.isfinite(loss_sum) and self.network.state.flat.size:

@@ -15,6 +15,11 @@ from bpnet.model.model import Model
 from bpnet.nn.layer import Array
 
 
+def are_costly(model: Model, samples: Samples) -> bool:
+    """Return whether samples are distorted or read from disk: better once for all shards."""
+    return not model.config.augment.is_identity or is_stored(samples.inputs)
+
+
 class Feed:
     """Turn numbers of samples into a network's inputs, distorted anew in every epoch.
 
@@ -40,11 +45,6 @@ class Feed:
             )
             # Batch last, as inputs are: what has to be written anew may as well be turned.
             self._seen = np.moveaxis(np.empty((*shape, most), dtype), -1, 0)
-
-    @property
-    def is_costly(self) -> bool:
-        """Return whether samples are distorted or read from disk: better once for all shards."""
-        return self._augment is not None or is_stored(self._samples.inputs)
 
     def gather(self, index: NDArray[np.int64], epoch: int, out: NDArray[Any]) -> None:
         """Write the samples with these numbers, as they are seen in an epoch, to `out`."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from bpnet.config.network import build_layer
 from bpnet.data.dataset import Samples
@@ -90,24 +89,27 @@ class SharedArrays:
         samples: the data set's training samples.
         most: samples of the largest batch.
         totals: where shards write their sums (shards, 3).
+        are_costly: whether each sample is better brought by one shard, for all of them.
     """
 
-    def __init__(self, model: Model, samples: Samples, most: int, totals: Array) -> None:
+    def __init__(
+        self, model: Model, samples: Samples, most: int, totals: Array, *, are_costly: bool
+    ) -> None:
         network = model.network
         self.place = Perceptron.of(model)
         self.most = most
         self.totals = totals
+        self.are_costly = are_costly
         self.gradients = network.parameters.like()
         self._outputs = network.layers[self.place.second].output_shape[0]
-        self.stored = shared_zeros(most * samples.inputs[0].size, samples.inputs.dtype).reshape(
-            most, *samples.inputs.shape[1:]
-        )
+        shape = most, *samples.inputs.shape[1:]
+        self.stored = shared_zeros(math.prod(shape), samples.inputs.dtype).reshape(shape)
         self._sums = shared_zeros(len(totals) * self._outputs * most, network.dtype)
 
     def sums(self, batch: int) -> Array:
         """Return what each shard adds to the outputs (shards, outputs, batch)."""
         shape = (len(self.totals), self._outputs, batch)
-        return self._sums[: int(np.prod(shape))].reshape(shape)
+        return self._sums[: math.prod(shape)].reshape(shape)
 
 
 def layers_between(model: Model, place: Perceptron, units: slice) -> list[Layer[Any]]:

@@ -118,14 +118,14 @@ class UnitShard:
     @property
     def phases(self) -> Sequence[Phase]:
         """Return: distorting; hidden units; gradient and update, which are apart when clipping."""
-        first = [self.distort] if self._feed.is_costly else []
+        first = [self.distort] if self._shared.are_costly else []
         last = [self.differentiate, self.move] if self._update.clips else [self.finish]
         return [*first, self.activate, *last]
 
     @property
     def messages(self) -> Sequence[Message | None]:
         """Return: distorted samples; what is added to the outputs; when clipping, square sums."""
-        first: list[Message | None] = [self.message_of_samples] if self._feed.is_costly else []
+        first: list[Message | None] = [self.message_of_samples] if self._shared.are_costly else []
         last = [self.message_of_totals, None] if self._update.clips else [None]
         return [*first, self.message_of_outputs, *last]
 
@@ -165,7 +165,7 @@ class UnitShard:
         Every shard converts it for itself: half of it from another core would take longer.
         """
         cache = self.cache(batch)
-        if not self._feed.is_costly:
+        if not self._shared.are_costly:
             self._feed.gather(batch.index, batch.epoch, cache.stored)
         return self._feed.convert(cache.stored, cache.inputs)
 
@@ -268,7 +268,7 @@ class UnitShard:
         blocks = row_blocks(units, in_features * batch)
         room = Room(batch, memory, wants_input_gradient=True)
         z = memory.array(units, batch)
-        stored = self._shared.stored if self._feed.is_costly else self._feed.stored
+        stored = self._shared.stored if self._shared.are_costly else self._feed.stored
         name = f"{place.first + 1}.weight"
         height = units // blocks
         return UnitCache(

@@ -1,0 +1,67 @@
+"""Whether a data set is on this machine, judged by its files alone."""
+
+from pathlib import Path
+
+import pytest
+
+from bpnet.data.files.catalogue import KNOWN
+from bpnet.data.files.names import STEMS
+from bpnet.data.load import load_dataset
+from bpnet.data.presence import is_here
+from bpnet.errors import DataError
+from tests.helpers.tiny import NET, TABLE, draw_dataset, read_config, write_idx_folder
+
+MNIST = NET.replace("dataset = idx\npath = pictures\n", "dataset = mnist\n")
+DRAWN = ("data.synthetic_train=20", "data.synthetic_test=10", "data.validation=0")
+
+
+def test_a_table_is_always_here(tmp_path: Path) -> None:
+    assert is_here(read_config(TABLE), tmp_path / "nowhere")
+
+
+def test_a_folder_of_pictures_is_here_with_its_files(tmp_path: Path) -> None:
+    config = read_config(NET, folder=tmp_path)
+    assert not is_here(config)
+    (tmp_path / "pictures").mkdir()
+    assert not is_here(config)
+    write_idx_folder(tmp_path / "pictures", draw_dataset())
+    assert is_here(config)
+    assert is_here(config, tmp_path)
+    assert not is_here(config, tmp_path / "nowhere")
+    (tmp_path / "pictures" / STEMS[2]).unlink()
+    assert is_here(config)  # loading tells what is missing
+    with pytest.raises(DataError):
+        load_dataset(config)
+
+
+def test_an_imported_data_set_is_here_by_its_name(tmp_path: Path) -> None:
+    config = read_config(NET, "data.dataset=bars")
+    assert not is_here(config, tmp_path)
+    write_idx_folder(tmp_path / "bars", draw_dataset())
+    assert is_here(config, tmp_path)
+
+
+def test_mnist_is_here_with_all_four_files(tmp_path: Path) -> None:
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    for file in KNOWN["mnist"].files:
+        assert not is_here(read_config(MNIST), tmp_path)
+        (folder / f"{file.stem}.gz").touch()
+    assert is_here(read_config(MNIST), tmp_path)
+    assert not is_here(read_config(MNIST, "data.drawn=10"), tmp_path)
+    assert not is_here(read_config(MNIST, "data.non_digits=10"), tmp_path)
+
+
+def test_drawn_digits_are_here_once_drawn(tmp_path: Path) -> None:
+    config = read_config(MNIST, "data.dataset=synthetic", *DRAWN)
+    assert not is_here(config, tmp_path)
+    load_dataset(config, tmp_path)
+    assert is_here(config, tmp_path)
+    other = read_config(MNIST, "data.dataset=synthetic", *DRAWN, "data.synthetic_seed=5")
+    assert not is_here(other, tmp_path)
+
+
+def test_a_data_directory_that_is_a_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="cannot be the data directory"):
+        is_here(read_config(MNIST), tmp_path / "file")
