@@ -61,9 +61,9 @@ def pictures_of(monkeypatch: pytest.MonkeyPatch, run_dir: Path, *overrides: str)
     seen = []
     step = Trainer.step
 
-    def watched(self: Trainer, index: Any) -> float:
+    def watched(self: Trainer, index: Any, upcoming: Any) -> float:
         epoch = self.progress.epoch
-        loss = step(self, index)
+        loss = step(self, index, upcoming)
         seen.append(self.engine.stored(index, epoch).copy())
         return loss
 
