@@ -83,7 +83,16 @@ def plain_lines(*parts: str | Table) -> list[str]:
 def aligned(row: Sequence[str], widths: Sequence[int], right: Collection[int]) -> list[str]:
     """Return the cells of a row, each as wide as its column."""
     return [
-        blanks + cell if place in right else cell + blanks
+        (flush_right if place in right else flush_left)(cell, width)
         for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        for blanks in [" " * (width - width_of(cell))]
     ]
+
+
+def flush_left(text: str, width: int) -> str:
+    """Pad a text with blanks on the right."""
+    return text + " " * (width - width_of(text))
+
+
+def flush_right(text: str, width: int) -> str:
+    """Pad a text with blanks on the left."""
+    return " " * (width - width_of(text)) + text

@@ -29,7 +29,8 @@ TESTS = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
 QUICK = (  # a minute on two cores
     *("tests/nn", "tests/model", "tests/fast/test_dropout.py", "tests/training/test_loop.py"),
     *("tests/training/test_optimizer.py", "tests/test_files.py", "tests/test_locks.py"),
-    *("tests/test_machine.py", "tests/cli/test_predict.py", "tests/cli/test_systems.py"),
+    *("tests/test_machine.py", "tests/cli/test_predict.py", "tests/cli/test_shell_words.py"),
+    *("tests/cli/test_windows.py", "tests/cli/test_macos.py", "tests/cli/test_closed_pipes.py"),
 )
 TESTED_WITH = (
     "coverage",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import sys
@@ -32,6 +33,15 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return how many processes run the tests: those that are named run in this one."""
     names_some = config.getoption("file_or_dir") or config.getoption("keyword")
     return 0 if names_some else min(ENOUGH, available_cores())
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the processes of the whole suite keep what Python compiles, even where others may not.
+
+    Without that, each of the hundreds that tests start compiles the package anew.
+    """
+    if config.getoption("numprocesses", None):
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(autouse=True)

@@ -28,6 +28,7 @@ LEVELS: dict[str, tuple[int, str]] = {
     "bpnet.launcher": (0, "launcher"),
     "bpnet.locks": (0, "locks"),
     "bpnet.machine": (0, "machine"),
+    "bpnet.packages": (0, "packages"),
     "bpnet.seeding": (0, "seeding"),
     "bpnet.text_table": (0, "text_table"),
     "bpnet.html": (1, "html"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from bpnet.disk import DIRECTORY, NOTHING, reason, remedy, what_is_at
 from bpnet.errors import ConfigError, DataError, some
 from bpnet.files import atomic_write, demand_place
 from bpnet.model.model import Model
+from bpnet.packages import demand_packages
 
 ONNX, SAFETENSORS, TEXTBOOK, WEB = "onnx", "safetensors", "textbook", "web"
 SUFFIXES = {".onnx": ONNX, ".safetensors": SAFETENSORS, ".json": TEXTBOOK, "": WEB}
@@ -78,7 +78,7 @@ def format_at(path: Path) -> str:
             found=path,
             hint=INSTEAD.get(suffix),
         )
-    demand_packages("bpnet export", *NEEDED.get(kind, ()))
+    demand_packages("the export", "bpnet export", *NEEDED.get(kind, ()))
     if found == DIRECTORY:
         _demand_own(path)
     elif kind == WEB and found != NOTHING:
@@ -103,21 +103,6 @@ def _demand_own(folder: Path) -> None:
             expected="a new or empty folder, or that of an earlier export",
             found=some(others),
             hint="choose another one with -o",
-        )
-
-
-def demand_packages(where: str, *packages: str) -> None:
-    """Make sure that packages are there which nothing else needs.
-
-    Raises:
-        ConfigError: one of them is missing.
-    """
-    missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        raise ConfigError(
-            f"this needs the package {' and '.join(missing)}",
-            where=where,
-            hint=f"pip install {' '.join(missing)}",
         )
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bpnet.disk import reason
-from bpnet.export.formats import demand_packages
 from bpnet.export.metadata import KEY, record_of
 from bpnet.foreign_weights.weights import Weights, unreadable
 from bpnet.model.archive import MOST_MEMBERS
 from bpnet.model.forms import Form
 from bpnet.model.record import RecordError
+from bpnet.packages import demand_packages
 
 LARGEST_HEADER = 8 << 20  # bytes: twice the longest config
 TYPES = {  # NumPy's names; elements that it does not have are left out
@@ -35,7 +35,7 @@ def open_safetensors(path: Path) -> Iterator[Weights]:
         ConfigError: the package is missing.
         CheckpointError: the file is damaged, too large, or holds elements that NumPy has not.
     """
-    demand_packages("bpnet import", "safetensors")
+    demand_packages("reading the file", "bpnet import", "safetensors")
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -9,12 +9,12 @@ import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpnet.errors import ConfigError, DataError
 from bpnet.files import demand_place, write_text
+from bpnet.packages import demand_packages
 from bpnet.version import __version__
 
 if TYPE_CHECKING:
@@ -105,13 +105,7 @@ def demand(where: str, *packages: str) -> None:
     Raises:
         ConfigError: one of them is missing.
     """
-    missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        raise ConfigError(
-            f"the page needs {' and '.join(missing)}",
-            where=where,
-            hint=f"pip install {' '.join(missing)}",
-        )
+    demand_packages("the page", where, *packages)
 
 
 def write_page(path: Path, page: str, option: str | None) -> None:

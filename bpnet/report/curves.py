@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from bpnet.errors import BpnetError, CheckpointError, ConfigError, DataError
 from bpnet.files import atomic_write, demand_place
 from bpnet.model.model import Model
 from bpnet.model.run_files import CONFIG, METRICS, demand_file, read_text
+from bpnet.packages import demand_packages
 from bpnet.report.text_chart import FEWEST, WIDTH, Curve, draw_chart
 
 LABELS = {  # what metrics.jsonl holds, the most telling first
@@ -227,10 +227,7 @@ def check_picture(path: Path) -> None:
             "this is not the name of a picture", where="-o", expected=expected, found=path
         )
     demand_place(path, "picture")
-    if find_spec("matplotlib") is None:
-        raise ConfigError(
-            "drawing a picture needs matplotlib", where="-o", hint="pip install matplotlib"
-        )
+    demand_packages("drawing a picture", "-o", "matplotlib")
 
 
 def draw_picture(comparison: Comparison, path: Path) -> None:

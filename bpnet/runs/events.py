@@ -11,12 +11,12 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpnet.disk import DIRECTORY, NOTHING, reason, what_is_at
-from bpnet.errors import CheckpointError, ConfigError, DataError
+from bpnet.errors import CheckpointError, DataError
+from bpnet.packages import demand_packages
 from bpnet.training.observer import Observer
 
 if TYPE_CHECKING:
@@ -52,12 +52,7 @@ def demand_events(folder: Path, run_dir: Path | None, *, resumes: bool) -> None:
         DataError: there can be no folder here.
         CheckpointError: another run's curves are where those of this one would be.
     """
-    if find_spec("tensorboardX") is None:
-        raise ConfigError(
-            "TensorBoard's event files need tensorboardX",
-            where=OPTION,
-            hint="pip install tensorboardX",
-        )
+    demand_packages("writing TensorBoard's event files", OPTION, "tensorboardX")
     if (found := what_is_at(folder)) not in (DIRECTORY, NOTHING):
         raise DataError("there can be no event files here", where=folder, found=found)
     if run_dir is not None and not resumes and event_files(folder / run_dir.name):

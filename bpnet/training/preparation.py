@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,11 +140,17 @@ def keeps_aspect(
         box: see `Preparation`.
         orientation: likewise.
     """
-    drawn = draw_digits(np.resize(np.arange(10), DRAWN), seed=1)[0]
-    usual, seen = usual_aspect(measures(MNIST.strength(drawn))), usual_aspect(found)
+    usual, seen = drawn_aspect(), usual_aspect(found)
     if orientation[0]:
         usual = -usual
     return abs(seen - usual) < abs(seen - usual - math.log(box[1] / box[0]))
+
+
+@lru_cache(maxsize=1)
+def drawn_aspect() -> float:
+    """Return the `usual_aspect` of drawn digits."""
+    drawn, _ = draw_digits(np.resize(np.arange(10), DRAWN), seed=1)
+    return usual_aspect(measures(MNIST.strength(drawn)))
 
 
 def usual_aspect(found: NDArray[np.float64]) -> float:
@@ -199,9 +206,7 @@ def orientation_of_digits(
     shown = [number for number in np.unique(labels).tolist() if class_names[number] in set(DIGITS)]
     if len(shown) < 3:  # of fewer, most look alike in several orientations
         return UPRIGHT
-    digits = np.array([int(class_names[number]) for number in shown])
-    drawn, drawn_digits = draw_digits(np.resize(digits, DRAWN), seed=1)
-    models = [drawn[drawn_digits == digit].mean(axis=0, dtype=np.float32) for digit in digits]
+    models = drawn_means(tuple(int(class_names[number]) for number in shown))
     found = differences([strength[labels == number].mean(axis=0) for number in shown])
     best, highest = UPRIGHT, LIKE
     for transposed, flipped, mirrored in itertools.product((False, True), repeat=3):
@@ -211,6 +216,13 @@ def orientation_of_digits(
         if likeness > highest:
             best, highest = orientation, likeness
     return best
+
+
+@lru_cache(maxsize=4)  # the runs of a sweep ask again and again
+def drawn_means(digits: tuple[int, ...]) -> list[Floats]:
+    """Return the mean picture of each of these digits as they are drawn."""
+    drawn, found = draw_digits(np.resize(digits, DRAWN), seed=1)
+    return [drawn[found == digit].mean(axis=0, dtype=np.float32) for digit in digits]
 
 
 def differences(means: Sequence[Floats]) -> Floats:

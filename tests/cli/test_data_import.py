@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from bpnet.data.files.catalogue import KNOWN, MNIST
 from bpnet.data.files.idx import content_sha256
 from bpnet.data.idx_folder import load_idx_folder
 from tests.helpers.idx_files import ARRAYS, put
+from tests.helpers.places import PROJECT
 from tests.helpers.tiny import draw_dataset, fail, succeed, write_idx_folder
 
 NAMES = ("low", "middle", "top, nearly")
@@ -191,3 +193,28 @@ def test_a_folder_of_other_files_of_these_names_is_a_data_set_of_its_own(folder:
 @pytest.mark.parametrize("size", ["28", "0x5", "5x", "axb", "5x10000"])
 def test_a_size_has_two_sides(folder: Path, size: str) -> None:
     assert "HEIGHTxWIDTH" in fail(2, "data", "import", folder, "--size", size)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the cache is told by XDG_CACHE_HOME")
+def test_nothing_is_kept_but_runs_and_a_cache_that_can_be_cleaned(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, folder in {"XDG_CACHE_HOME": "cache", "HOME": "home", "TMPDIR": "tmp"}.items():
+        (here / folder).mkdir()
+        monkeypatch.setenv(name, str(here / folder))
+    before = {*here.rglob("*")}
+    sizes = ("data.synthetic_train=100", "data.synthetic_test=20", "data.validation=20")
+    small = [word for size in sizes for word in ("--set", size)]
+    for words in (
+        ("train", "--config", "quickstart", "--epochs", "1", *small),
+        ("predict", PROJECT / "bpnet" / "assets" / "seven.jpg"),
+        ("draw", "--no-open"),
+        ("trace", "chain"),
+        ("curves", "chain"),
+    ):
+        succeed(*words)
+    kept = {path for path in {*here.rglob("*")} - before if path.is_file()}
+    assert {path.relative_to(here).parts[0] for path in kept} == {"runs", "cache"}
+    assert str(here / "cache" / "bpnet") in succeed("data", "info").out
+    succeed("data", "clean")
+    assert not [path for path in (here / "cache").rglob("*") if path.is_file()]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from bpnet.export import formats
 from tests.conftest import Run
 from tests.helpers.forged import arrays_of, forge
 from tests.helpers.tiny import TABLE, call, fail, succeed
@@ -100,7 +99,7 @@ def test_what_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_package_that_is_missing_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
-    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    monkeypatch.setattr("bpnet.packages.find_spec", lambda name: None)
     message = fail(2, "export", "digits", "-o", tmp_path / f"a{suffix}")
     assert f"pip install {NEEDED[suffix]}" in message
     assert not list(tmp_path.iterdir())

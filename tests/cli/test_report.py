@@ -226,7 +226,7 @@ def test_what_is_missing_is_said_before_anything_is_computed(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(util, "find_spec", lambda name: None)
-    monkeypatch.setattr("bpnet.html.page.find_spec", lambda name: None)
+    monkeypatch.setattr("bpnet.packages.find_spec", lambda name: None)
     message = fail(2, "train", "--config", TINY, "--run-dir", "r", "--report")
     assert "pip install jinja2 matplotlib" in message
     assert not (here / "r").exists()

@@ -71,13 +71,13 @@ def test_a_missing_folder_is_named_before_the_work(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("_untraced")
 def test_a_page_needs_jinja2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bpnet.html.page.find_spec", lambda name: None)
+    monkeypatch.setattr("bpnet.packages.find_spec", lambda name: None)
     message = fail(2, "trace", "chain", "--html", tmp_path / "a.html")
     assert "the page needs jinja2" in message
 
 
 def test_text_and_latex_need_no_jinja2(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bpnet.html.page.find_spec", lambda name: None)
+    monkeypatch.setattr("bpnet.packages.find_spec", lambda name: None)
     assert "−4800" in succeed("trace", "chain").out
     assert "-4800" in succeed("trace", "chain", "--latex").out
 

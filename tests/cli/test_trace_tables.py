@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from bpnet.config.presets import example_paths
-from bpnet.teach.trace.layout import Cell, Row, Table, columns, words
+from bpnet.teach.trace.number_table import Cell, NumberTable, Row
+from bpnet.teach.trace.number_text import words
+from bpnet.text_table import width_of
 from tests.helpers.tiny import config_file, succeed
 from tests.teach.trace.test_trace import CHAIN, PICTURES, SIGMOID, TABLE
 
@@ -34,7 +36,7 @@ def test_no_line_is_wider_than_the_terminal(
     monkeypatch.setenv("COLUMNS", str(width))
     words = ("--set", setting, "--set", "optimizer.weight_decay=0.1")
     lines = succeed("trace", config_file(tmp_path, text), *words).out.splitlines()
-    assert max(map(columns, lines)) <= max(width, 80)
+    assert max(map(width_of, lines)) <= max(width, 80)
 
 
 HEADINGS = {
@@ -66,7 +68,7 @@ def test_every_table_of_an_example_has_its_headings(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     text = succeed("trace", name).out
-    assert max(map(columns, text.splitlines())) <= width
+    assert max(map(width_of, text.splitlines())) <= width
     found = sections(text)
     for section, (titles, cells) in HEADINGS.items():
         assert lacks_headings(found[section], titles, cells) == [], section
@@ -80,7 +82,7 @@ def test_a_table_without_headings_is_found() -> None:
 
 def test_a_long_formula_is_broken_beside_its_numbers() -> None:
     rows = (Row(("loss", "a formula that is long"), (words("3"),)),)
-    table = Table(("layer", "formula"), ("output",), rows)
+    table = NumberTable(("layer", "formula"), ("output",), rows)
     assert table.lines(40) == [
         "  layer  formula                 output",
         "  loss   a formula that is long       3",

@@ -66,8 +66,13 @@ def report_page(runs: Sequence[Examined]) -> str:
     charts = learning_charts(runs)
     numbers = sum(run.model.network.parameters.flat.size for run in able)
     wanted = min(MOST_WEIGHTS, int(numbers * USUAL_BITS * CHARACTERS))
+    parts = [part_of(run, f"run-{number}") for number, run in enumerate(runs)]
     for detail in DETAILS:
-        page = page_without_weights(runs, able, charts, detail)
+        detailed = [
+            part | samples_of(run, part["id"], detail, len(runs))
+            for run, part in zip(runs, parts, strict=True)
+        ]
+        page = page_without_weights(runs, able, charts, detailed)
         if len(page) + wanted <= MOST_CHARACTERS:
             break
     if not able:
@@ -79,7 +84,10 @@ def report_page(runs: Sequence[Examined]) -> str:
 
 
 def page_without_weights(
-    runs: Sequence[Examined], able: Sequence[Examined], charts: Sequence[Markup], detail: Detail
+    runs: Sequence[Examined],
+    able: Sequence[Examined],
+    charts: Sequence[Markup],
+    parts: Sequence[dict[str, Any]],
 ) -> str:
     """Return the page with a mark where the networks will stand.
 
@@ -87,13 +95,11 @@ def page_without_weights(
         runs: all of them.
         able: those that can answer on the canvas.
         charts: of their learning curves.
-        detail: how much is shown.
+        parts: what is shown of each run.
     """
     values: dict[str, Any] = {
         "title": ", ".join(run.name for run in runs),
-        "runs": [
-            part_of(run, f"run-{number}", detail, len(runs)) for number, run in enumerate(runs)
-        ],
+        "runs": parts,
         "facts": list(dict.fromkeys(fact for run in runs for fact in facts_of(run))),
         "charts": charts,
         "series": SERIES,
@@ -104,14 +110,12 @@ def page_without_weights(
     return render(HERE, "report.html", values, draw_page.parts().scripts if able else ())
 
 
-def part_of(run: Examined, run_id: str, detail: Detail, count: int) -> dict[str, Any]:
-    """Return what the template shows of one run.
+def part_of(run: Examined, run_id: str) -> dict[str, Any]:
+    """Return what the template shows of one run, but for samples with their answers.
 
     Args:
         run: the network that answered.
         run_id: different from those of all others.
-        detail: how much the page shows.
-        count: how many runs share it.
     """
     part: dict[str, Any] = {
         "id": run_id,
@@ -129,10 +133,38 @@ def part_of(run: Examined, run_id: str, detail: Detail, count: int) -> dict[str,
         "weights": first_weights(run.model) if run.has_pictures else None,
     }
     if not run.has_classes:
-        return part | {"largest_errors": largest_errors(run, detail.listed), "maps": []}
-    part |= answers_of(run, run_id, detail.in_cells // count, detail.listed)
-    has_maps = run.has_pictures and detail.has_maps
-    return part | (inside_of(run) if has_maps else {"maps": []})
+        return part | {"maps": []}
+    part |= answers_of(run, run_id)
+    return part | (inside_of(run) if run.has_pictures else {"maps": []})
+
+
+def samples_of(run: Examined, run_id: str, detail: Detail, count: int) -> dict[str, Any]:
+    """Return what the template shows of one run that depends on how much the page shows.
+
+    Args:
+        run: the network that answered.
+        run_id: begins the ids of the cells of its confusion matrix.
+        detail: how much the page shows.
+        count: how many runs share it.
+    """
+    if not run.has_classes:
+        return {"largest_errors": largest_errors(run, detail.listed)}
+    lists = [
+        ("The worst mistakes", "The right class got the least probability.", run.worst()),
+        (
+            "Labels that may be wrong",
+            "The network is as sure of another class as it usually is of samples of that class.",
+            run.suspects(),
+        ),
+        ("The least sure answers", "They may be right or wrong.", run.least_sure()),
+    ]
+    found = {
+        "confusion": Confusion(run, run_id, detail.in_cells // count),
+        "lists": [
+            (title, what, shown(run, samples[: detail.listed])) for title, what, samples in lists
+        ],
+    }
+    return found if detail.has_maps else found | {"maps": []}
 
 
 def facts_of(run: Examined) -> dict[str, str]:
@@ -154,32 +186,14 @@ def facts_of(run: Examined) -> dict[str, str]:
     return facts
 
 
-def answers_of(run: Examined, run_id: str, in_cells: int, listed: int) -> dict[str, Any]:
-    """Return how good the answers with classes are, and where they go wrong.
-
-    Args:
-        run: the network that answered.
-        run_id: begins the ids of the cells of its confusion matrix.
-        in_cells: samples of all these cells.
-        listed: samples of a list.
-    """
+def answers_of(run: Examined, run_id: str) -> dict[str, Any]:
+    """Return how good the answers with classes are."""
     assert run.score.correct is not None
     assert run.score.confusion is not None
-    lists = [
-        ("The worst mistakes", "The right class got the least probability.", run.worst()),
-        (
-            "Labels that may be wrong",
-            "The network is as sure of another class as it usually is of samples of that class.",
-            run.suspects(),
-        ),
-        ("The least sure answers", "They may be right or wrong.", run.least_sure()),
-    ]
     return {
         "interval": wilson_interval(run.score.correct, run.score.samples),
         "per_class": per_class(run.score.confusion, run.model.class_names),
-        "confusion": Confusion(run, run_id, in_cells),
         "calibration": calibration(f"{run_id}-calibration", run.answers, run.targets),
-        "lists": [(title, what, shown(run, samples[:listed])) for title, what, samples in lists],
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bpnet.nn.facts import number
-from bpnet.teach.trace.layout import LOST
+from bpnet.teach.trace.number_text import LOST
 from bpnet.teach.trace.paths import MOST_LISTED, MOST_PATHS, ElementPaths
 from bpnet.teach.trace.step_trace import StepTrace
 from bpnet.training.optimizers import OPTIMIZERS

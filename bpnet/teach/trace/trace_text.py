@@ -9,12 +9,9 @@ import numpy as np
 from bpnet.nn.facts import factor, number
 from bpnet.teach.trace.equations import NABLA, Equation
 from bpnet.teach.trace.jacobian import ELEMENT, IDENTITY, MIXED
-from bpnet.teach.trace.layout import (
+from bpnet.teach.trace.number_table import Cell, NumberTable, Row, paragraph
+from bpnet.teach.trace.number_text import (
     MOST_SHOWN,
-    Cell,
-    Row,
-    Table,
-    paragraph,
     parameter,
     samples,
     size,
@@ -136,7 +133,7 @@ class StepText:
         heading = "backward: local derivative · δ = product, passed to the layer before"
         yield from self._paragraph(heading)
         headings = ("local derivative", "δ = ∂C/∂output", "product")
-        yield from self._lines(Table(("layer", "formula"), headings, tuple(rows)))
+        yield from self._lines(NumberTable(("layer", "formula"), headings, tuple(rows)))
         if held is not None:
             for sentence in cancelling(step):
                 yield from self._paragraph(sentence, indent=2)
@@ -192,9 +189,9 @@ class StepText:
         if not self.selection.has_formulas:
             titles = titles[:-1]
             rows = [Row(row.title[:-1], row.cells) for row in rows]
-        yield from self._lines(Table(tuple(titles), tuple(headings), tuple(rows)))
+        yield from self._lines(NumberTable(tuple(titles), tuple(headings), tuple(rows)))
 
-    def _lines(self, table: Table) -> list[str]:
+    def _lines(self, table: NumberTable) -> list[str]:
         """Return a table, measured as the page shows it."""
         return table.written(self.write).lines(self.width)
 
@@ -206,7 +203,7 @@ class StepText:
         ]
         if rows:
             yield "running statistics"
-            yield from self._lines(Table(("name", "shape"), ("before", "after"), tuple(rows)))
+            yield from self._lines(NumberTable(("name", "shape"), ("before", "after"), tuple(rows)))
 
     def _equations(self) -> Iterator[str]:
         if self.step.equations:

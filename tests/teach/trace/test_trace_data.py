@@ -11,9 +11,10 @@ import pytest
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset
 from bpnet.errors import ConfigError
-from bpnet.teach.trace.layout import MOST_SHOWN, columns, parameter, samples
+from bpnet.teach.trace.number_text import MOST_SHOWN, parameter, samples
 from bpnet.teach.trace.step_trace import StepTrace
 from bpnet.teach.trace.trace import trace
+from bpnet.text_table import width_of
 from tests.conftest import Run
 from tests.helpers.places import MNIST_FILES, PROJECT, needs_data
 from tests.helpers.tiny import LAYERS, after, draw_dataset, fail, read_config, succeed, train
@@ -132,7 +133,7 @@ def test_a_reader_gets_sums_and_the_four_equations(
     monkeypatch.setenv("COLUMNS", str(width))
     text = succeed("trace", "net.ini").out
     words = " ".join(text.split())
-    assert max(map(columns, text.splitlines())) <= max(width, 80)
+    assert max(map(width_of, text.splitlines())) <= max(width, 80)
     assert f"arrays of more than {MOST_SHOWN} numbers are summarised: --json has them all" in words
     assert "7×1×8×8 numbers from " in text
     assert words.count("5×64 numbers from ") == 5  # before, gradient, velocity, after; BP4

@@ -10,7 +10,7 @@ from typing import Any
 from bpnet.nn.layer import Layer, Shape
 from bpnet.nn.residual import link
 from bpnet.teach.trace.as_json import as_json_values
-from bpnet.teach.trace.layout import size
+from bpnet.teach.trace.number_text import size
 from bpnet.teach.trace.step_trace import StepTrace
 from bpnet.teach.trace.worked.layer_step import windows
 

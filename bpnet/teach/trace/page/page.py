@@ -13,7 +13,7 @@ from bpnet.errors import escaped
 from bpnet.html.page import render
 from bpnet.nn.facts import number
 from bpnet.nn.layer import Layer
-from bpnet.teach.trace.layout import size
+from bpnet.teach.trace.number_text import size
 from bpnet.teach.trace.page.arrays import ArrayForms
 from bpnet.teach.trace.page.drawing import drawing, layers_as_json
 from bpnet.teach.trace.page.step_data import StepData

@@ -9,7 +9,7 @@ from typing import Any
 from bpnet.nn.facts import factor, number
 from bpnet.nn.layer import Array, Layer
 from bpnet.teach.trace.jacobian import ELEMENT, IDENTITY, MIXED
-from bpnet.teach.trace.layout import parameter, samples, size, told_apart
+from bpnet.teach.trace.number_text import parameter, samples, size, told_apart
 from bpnet.teach.trace.paths import ElementPaths
 from bpnet.teach.trace.step_trace import LayerTrace, StepTrace
 from bpnet.teach.trace.step_words import cancelling, clipping, counted, memories

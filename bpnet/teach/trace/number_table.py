@@ -1,47 +1,17 @@
-"""Lay numbers out in aligned columns that never run over the width of a page."""
+"""Tables whose cells hold rows of numbers, aligned, and never wider than a page.
+
+`bpnet/text_table.py` has the plain ones, with one text in a cell.
+"""
 
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
+from bpnet.text_table import GAP, flush_left, flush_right, width_of
 
-from bpnet.nn.facts import number
-from bpnet.nn.layer import Array
-
-GAP = "  "
-LOST = "lost"  # a number without digits, in a trace that tells why
-MOST_SHOWN = 96  # numbers of an array: what a page of 80 columns shows in a dozen lines
 NARROWEST = 16  # columns of a formula that is broken over several lines
-
-
-def told_apart(one: float, other: float) -> tuple[str, str]:
-    """Return two numbers, with more digits than usual where they would look the same."""
-    pairs = [(number(one, digits), number(other, digits)) for digits in range(6, 18)]
-    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])
-
-
-def size(shape: Sequence[int]) -> str:
-    """Return a shape as it is spoken: `2×3`."""
-    return "×".join(map(str, shape))
-
-
-def columns(text: str) -> int:
-    """Return how many columns a text takes; the hat of x̂ takes none."""
-    return sum(not unicodedata.combining(character) for character in text)
-
-
-def left(text: str, width: int) -> str:
-    """Pad a text with blanks on the right."""
-    return text + " " * (width - columns(text))
-
-
-def right(text: str, width: int) -> str:
-    """Pad a text with blanks on the left."""
-    return " " * (width - columns(text)) + text
 
 
 def paragraph(text: str, width: int, indent: int = 0, hang: int = 2) -> list[str]:
@@ -81,10 +51,10 @@ class Cell:
     def within(self, width: int) -> list[str]:
         """Return the rows broken so that they fit: some columns of all rows, then the next."""
         whole = self.lines()
-        if all(columns(line) <= width for line in whole):
+        if all(width_of(line) <= width for line in whole):
             return whole
-        label = max((columns(name) for name, numbers in self.rows if numbers), default=0)
-        widest = max((columns(text) for _, numbers in self.rows for text in numbers), default=1)
+        label = max((width_of(name) for name, numbers in self.rows if numbers), default=0)
+        widest = max((width_of(text) for _, numbers in self.rows for text in numbers), default=1)
         each = max(1, (width - label) // (widest + len(GAP)))
         longest = max(len(numbers) for _, numbers in self.rows)
         starts = range(0, longest, each)
@@ -106,10 +76,10 @@ class Cell:
 def aligned(cells: Sequence[Cell]) -> list[list[str]]:
     """Return the lines of cells that stand below each other: the n-th numbers of all align."""
     rows = [row for cell in cells for row in cell.rows if row[1]]
-    label = max((columns(name) for name, _ in rows), default=0)
+    label = max((width_of(name) for name, _ in rows), default=0)
     label += len(GAP) if label else 0
     sizes = [
-        max(columns(numbers[place]) for _, numbers in rows if place < len(numbers))
+        max(width_of(numbers[place]) for _, numbers in rows if place < len(numbers))
         for place in range(max((len(numbers) for _, numbers in rows), default=0))
     ]
     return [[_line(name, numbers, label, sizes) for name, numbers in cell.rows] for cell in cells]
@@ -118,56 +88,7 @@ def aligned(cells: Sequence[Cell]) -> list[list[str]]:
 def _line(name: str, numbers: Sequence[str], label: int, sizes: Sequence[int]) -> str:
     if not numbers:
         return name
-    return left(name, label) + GAP.join(map(right, numbers, sizes))
-
-
-def words(text: str) -> Cell:
-    """Return a cell that holds a word or two."""
-    return Cell(((text, ()),))
-
-
-def samples(values: Array, labels: Sequence[str]) -> Cell:
-    """Return a cell for an array (samples, *shape): vectors a line each, matrices row by row.
-
-    Where there are more than `MOST_SHOWN` numbers, it sums them up.
-
-    Args:
-        values: the numbers.
-        labels: names of the samples, shown where there are several.
-    """
-    if values.size > MOST_SHOWN:
-        return words(summary(values if len(values) > 1 else values[0]))
-    names = list(labels) if len(labels) > 1 else [""] * len(values)
-    if values.ndim == 2:
-        return Cell(tuple((name, _texts(row)) for name, row in zip(names, values, strict=True)))
-    rows: list[tuple[str, tuple[str, ...]]] = []
-    for name, array in zip(names, values, strict=True):
-        for index in np.ndindex(array.shape[:-2]):
-            place = f"[{','.join(str(i + 1) for i in index)}]" if array[..., 0, 0].size > 1 else ""
-            heading = f"{name} {place}".strip()
-            rows += [(heading, ())] if heading else []
-            rows += [("", _texts(line)) for line in array[index]]
-    return Cell(tuple(rows))
-
-
-def summary(values: Array) -> str:
-    """Return what is said of an array instead of its numbers."""
-    known = values[np.isfinite(values)]
-    if not known.size:
-        return f"{size(values.shape)} numbers, all {LOST}"
-    least, mean, most = (number(float(value)) for value in (known.min(), known.mean(), known.max()))
-    missing = values.size - known.size
-    lost = f", {missing} {LOST}" if missing else ""
-    return f"{size(values.shape)} numbers from {least} to {most}, mean {mean}{lost}"
-
-
-def parameter(values: Array) -> Cell:
-    """Return a cell for a parameter: a row for a bias, a matrix, or a matrix for each filter."""
-    return samples(values[None], [""])
-
-
-def _texts(row: Array) -> tuple[str, ...]:
-    return tuple(number(value) if np.isfinite(value) else LOST for value in row)
+    return flush_left(name, label) + GAP.join(map(flush_right, numbers, sizes))
 
 
 @dataclass(frozen=True)
@@ -179,7 +100,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class NumberTable:
     """Hold rows below their headings.
 
     Args:
@@ -192,13 +113,14 @@ class Table:
     cells: tuple[str, ...]
     rows: tuple[Row, ...]
 
-    def written(self, write: Callable[[str], str]) -> Table:
+    def written(self, write: Callable[[str], str]) -> NumberTable:
         """Return the table with every text as `write` spells it, before it is measured."""
         rows = (
             Row(tuple(map(write, row.title)), tuple(cell.written(write) for cell in row.cells))
             for row in self.rows
         )
-        return Table(tuple(map(write, self.titles)), tuple(map(write, self.cells)), tuple(rows))
+        titles, cells = (tuple(map(write, names)) for names in (self.titles, self.cells))
+        return NumberTable(titles, cells, tuple(rows))
 
     def lines(self, width: int) -> list[str]:
         """Return the table: words and numbers side by side if they fit, else below each other.
@@ -207,10 +129,10 @@ class Table:
         """
         blocks = self._blocks()
         titles = [
-            max(map(columns, [heading, *(row.title[place] for row in self.rows)]))
+            max(map(width_of, [heading, *(row.title[place] for row in self.rows)]))
             for place, heading in enumerate(self.titles)
         ]
-        cells = [columns(lines[0]) for lines in blocks[0]]
+        cells = [width_of(lines[0]) for lines in blocks[0]]
         room = width - sum(titles[:-1] + cells) - len(GAP) * len(titles + cells)
         if min(titles[-1], max(NARROWEST, self._longest_word())) <= room:
             return list(self._side_by_side(blocks, [*titles[:-1], min(titles[-1], room)]))
@@ -222,7 +144,7 @@ class Table:
     def _longest_word(self) -> int:
         """Return the columns of what cannot be broken in the last title."""
         texts = [self.titles[-1], *(row.title[-1] for row in self.rows)]
-        return max(columns(word) for text in texts for word in [*text.split(), ""])
+        return max(width_of(word) for text in texts for word in [*text.split(), ""])
 
     def _sums_up(self) -> bool:
         """Return whether words stand in for numbers, which would look like one more title."""
@@ -233,19 +155,22 @@ class Table:
         blocks = []
         for place, heading in enumerate(self.cells):
             cells = aligned([row.cells[place] for row in self.rows])
-            own = max(columns(line) for lines in cells for line in lines)
-            width = max(columns(heading), own)
-            column = [[right(left(line, own), width) for line in lines] for lines in cells]
-            blocks.append([[right(heading, width)], *column])
+            own = max(width_of(line) for lines in cells for line in lines)
+            width = max(width_of(heading), own)
+            column = [
+                [flush_right(flush_left(line, own), width) for line in lines] for lines in cells
+            ]
+            blocks.append([[flush_right(heading, width)], *column])
         return [list(row) for row in zip(*blocks, strict=True)]
 
     def _side_by_side(self, blocks: list[list[list[str]]], widths: list[int]) -> Iterator[str]:
         titles = [self.titles, *(row.title for row in self.rows)]
         for title, cells in zip(titles, blocks, strict=True):
-            *words, last = map(left, title, widths)
-            broken = paragraph(title[-1], widths[-1]) if columns(last) > widths[-1] else [last]
+            *words, last = map(flush_left, title, widths)
+            broken = paragraph(title[-1], widths[-1]) if width_of(last) > widths[-1] else [last]
             words_of = [[word] for word in words]
-            for parts in _beside([*words_of, [left(line, widths[-1]) for line in broken], *cells]):
+            formula = [flush_left(line, widths[-1]) for line in broken]
+            for parts in _beside([*words_of, formula, *cells]):
                 yield _join(parts)
 
     def _under_titles(self, blocks: list[list[list[str]]], width: int) -> Iterator[str]:
@@ -268,7 +193,7 @@ class Table:
                     yield from (GAP * 2 + line for line in lines)
                     continue
                 together = f"{GAP * 2}{heading}{GAP}{lines[0].strip()}"
-                if len(lines) == 1 and columns(together) <= width:
+                if len(lines) == 1 and width_of(together) <= width:
                     yield together
                 else:
                     yield f"{GAP * 2}{heading}"
@@ -285,7 +210,7 @@ def _join(parts: Sequence[str]) -> str:
 
 def _beside(cells: Sequence[Sequence[str]]) -> Iterator[list[str]]:
     """Yield the lines of cells that stand side by side."""
-    blanks = [" " * columns(lines[0]) for lines in cells]
+    blanks = [" " * width_of(lines[0]) for lines in cells]
     for line in range(max(map(len, cells))):
         pairs = zip(cells, blanks, strict=True)
         yield [lines[line] if line < len(lines) else blank for lines, blank in pairs]
