@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -41,6 +42,7 @@ def connected(address: str) -> Iterator[Client]:
     demand_dask()
     from distributed import Client
 
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # we say what is lost
     try:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (ValueError, TypeError) as error:

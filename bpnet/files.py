@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from bpnet.disk import DEVICE_NAME, DIRECTORY, FILE, NOTHING, NUL, what_is_at
-from bpnet.errors import DataError
+from bpnet.errors import BpnetError, DataError
 from bpnet.locks import Owner, host_name, is_at, try_lock
 
 TEMPORARY = re.compile(r"\.bpnet-(\d+)-(.+)-[a-z0-9_]{8}\.tmp")
@@ -86,23 +86,24 @@ def _replace(target: Path, temporary: Path) -> None:
         time.sleep(INTERVAL)
 
 
-def demand_place(path: Path, thing: str) -> None:
+def demand_place(path: Path, thing: str, kind: type[BpnetError] = DataError) -> None:
     """Make sure, before anything is computed for it, that a file can be there.
 
     Args:
         path: of the file, which may exist.
         thing: what it will be, for the message.
+        kind: of the error, by which the exit code follows.
 
     Raises:
-        DataError: there is no such folder, or something that is no file is there.
+        BpnetError: there is no such folder, or something that is no file is there.
     """
     found = what_is_at(path.parent)
     if found != DIRECTORY:
-        raise DataError(
+        raise kind(
             "there is no such folder", where=path.parent, found=found, hint="create it first"
         )
     if (found := what_is_at(path)) not in (FILE, NOTHING):
-        raise DataError(f"there can be no {thing} here", where=path, found=found)
+        raise kind(f"there can be no {thing} here", where=path, found=found)
 
 
 def write_text(path: Path, text: str) -> None:

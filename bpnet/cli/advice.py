@@ -109,7 +109,6 @@ def place_of(error: ExtraWordsError, arguments: list[str]) -> str | None:
     from bpnet.config.other_names import meant_by
 
     context = error.ctx
-    is_end = arguments[len(arguments) - len(error.words) :] == error.words
     if context is None:
         return None
     options = options_of(context.command)
@@ -135,7 +134,17 @@ def place_of(error: ExtraWordsError, arguments: list[str]) -> str | None:
     if kind == PRESET and context.info_name == "train":
         given = [text for text in context.params.values() if isinstance(text, str)]
         return command_line("curves", *given[:1], *error.words) + " (it trains each, and compares)"
-    return command_line(*arguments[: len(arguments) - len(error.words)]) if is_end else None
+    return without(error.words, arguments)
+
+
+def without(words: list[str], arguments: list[str]) -> str | None:
+    """Return the command without some of its words; None where it is not clear which these are."""
+    end = len(arguments) - len(words)
+    if arguments[end:] == words:
+        return command_line(*arguments[:end])
+    if any(arguments.count(word) > 1 for word in words):
+        return None
+    return command_line(*(argument for argument in arguments if argument not in words))
 
 
 def is_output(word: str, command: click.Command) -> bool:

@@ -14,7 +14,7 @@ from bpnet.cli.narrow import fitted_text
 from bpnet.cli.options import A_CONFIG, A_NAME, PathType, as_json, command_line
 from bpnet.cli.output import encoding_of, note, show, show_json
 from bpnet.cli.tables import show_table
-from bpnet.disk import NOTHING, what_is_at
+from bpnet.disk import NOTHING, reason, remedy, what_is_at
 from bpnet.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -95,8 +95,16 @@ def write_config(source: str | None, output: Path | None) -> None:
         )
     from bpnet.files import demand_place, write_text
 
-    demand_place(output, "the config")
-    write_text(output, text)
+    demand_place(output, "config", ConfigError)
+    try:
+        write_text(output, text)
+    except OSError as error:
+        raise ConfigError(
+            "the config cannot be written",
+            where=output,
+            found=reason(error),
+            hint=remedy(error, "choose another place with -o"),
+        ) from error
     note(f"config: {output}", f"train with it: {command_line('train', output)}")
 
 

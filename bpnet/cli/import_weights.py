@@ -145,8 +145,7 @@ def place_of(file: Path, output: Path | None) -> Path:
 
     Raises:
         ConfigError: the name is that of a file of another kind.
-        CheckpointError: there is something.
-        DataError: nothing can be there.
+        CheckpointError: there is something, or nothing can be there.
     """
     if output is not None and what_is_at(output) != DIRECTORY:
         _demand_checkpoint_name(output)
@@ -166,7 +165,7 @@ def place_of(file: Path, output: Path | None) -> Path:
             hint="choose another place with -o",
         )
     if output is not None and what_is_at(output) != DIRECTORY:
-        demand_place(output, "checkpoint")
+        demand_place(output, "checkpoint", CheckpointError)
     return path
 
 

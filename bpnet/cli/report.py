@@ -1,4 +1,4 @@
-"""Write the page of one run, or of several side by side."""
+"""Write the page of one run, of several side by side, or of a sweep."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ NEEDED = ("jinja2", "matplotlib")
         "report last": "the newest run",
         "report digits -o digits.html": "the weights that ship with bpnet",
         "report last --open": "and open the page in a browser",
+        "report runs/rates": "the folder of a sweep: its trials, and what came of each",
     },
 )
 @click.argument(
-    "checkpoints", nargs=-1, required=True, type=CHECKPOINT, metavar="RUN_DIR|CHECKPOINT…"
+    "checkpoints", nargs=-1, required=True, type=CHECKPOINT, metavar="RUN_DIR|CHECKPOINT|SWEEP…"
 )
 @click.option(
     "-o",
@@ -61,19 +62,40 @@ def command(
     The page is one file that needs no network. It holds learning curves, the confusion matrix
     with the pictures of each of its cells, calibration, the worst mistakes, what the layers look
     for, and a canvas on which the network reads what is drawn. Several runs stand side by side.
+    The page of a sweep compares its trials by validation, in a table and in charts.
     """
+    from bpnet.cli.sweep_page import write_sweep_page
     from bpnet.html.page import check_place, demand, open_page
+    from bpnet.sweep.place import is_sweep
 
     path = output or default_place(checkpoints)
     check_place(path, "-o")
     demand("bpnet report", *NEEDED)
-    write_report(checkpoints, Question(dataset, split, data_dir), path, "-o")
+    sweeps = [place for place in checkpoints if is_sweep(place)]
+    if sweeps:
+        _demand_sweep_alone(checkpoints, dataset, split)
+        write_sweep_page(sweeps[0], path, "-o")
+    else:
+        write_report(checkpoints, Question(dataset, split, data_dir), path, "-o")
     if as_json:
         show_json({"report": str(path.absolute())})
     else:
         show(str(path.absolute()))
     if opens and not open_page(path):
         note("no browser was found: open the page in one")
+
+
+def _demand_sweep_alone(places: Sequence[Path], dataset: str | None, split: str) -> None:
+    """Refuse what the page of a sweep cannot show.
+
+    Raises:
+        UsageError: something else is to stand beside it, or samples are named.
+    """
+    if len(places) > 1:
+        raise click.UsageError("a sweep has a page of its own: name one sweep, or runs.")
+    if dataset is not None or split != "test":
+        message = "the page of a sweep shows held-out scores: leave --dataset and --split out."
+        raise click.UsageError(message)
 
 
 def default_place(checkpoints: Sequence[Path]) -> Path:

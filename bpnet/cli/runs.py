@@ -28,7 +28,9 @@ SORT_KEYS = (  # bpnet.runs.listing.SORT_KEYS, repeated to keep `--help` fast
     *("started", "name", "config", "dataset", "seed", "epochs"),
     *("validation", "test", "seconds", "size", "state", "note"),
 )
-STATES = ("finished", "interrupted", "running", "damaged")  # bpnet.runs.entry.STATES, likewise
+STATES = (  # bpnet.runs.entry.STATES, likewise
+    *("finished", "interrupted", "running", "stopped", "diverged", "imported", "damaged"),
+)
 HEADERS = (
     *("run", "config", "seed", "epochs", "validation", "test"),
     *("started", "took", "size", "state", "note"),
@@ -217,10 +219,10 @@ def score(run: RunEntry, samples: str) -> str:
 
 
 def tell_rest(listing: Listing, runs: list[RunEntry], left_out: int) -> None:
-    """Write to standard error what the table does not show, and what is wrong with damaged runs."""
+    """Write to standard error what the table does not show, and what went wrong with which run."""
     for run in runs:
-        if run.problem is not None:
-            note(f"{run.name} is damaged: {run.problem}")
+        if run.problem is not None and run.state != "stopped":
+            note(f"{run.name}{' is damaged' * (run.state == 'damaged')}: {run.problem}")
     if not listing.runs:
         note(f"there is no run in {listing.folder}; to make one:")
         note(f"  {command_line('train', 'quickstart')}")

@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from bpnet.cli.command import BpnetCommand
-from bpnet.cli.options import FOLDER, PATH, as_json
+from bpnet.cli.options import FOLDER, PathType, as_json
 from bpnet.cli.output import json_text, note, show
-from bpnet.errors import counted
+from bpnet.errors import ConfigError, counted
+
+SUFFIXES = CSV, JSON = (".csv", ".json")
 
 
 @click.command(
@@ -26,9 +28,9 @@ from bpnet.errors import counted
 @click.option(
     "-o",
     "--output",
-    type=PATH,
-    metavar="FILE",
-    help="Write there instead of to standard output; a name that ends in .json asks for JSON.",
+    type=PathType(*SUFFIXES),
+    metavar="FILE.csv|FILE.json",
+    help="Write there instead of to standard output: CSV or JSON, as the name ends.",
 )
 @click.option(
     "--per-epoch", is_flag=True, help="A row for each epoch of each run, with all its metrics."
@@ -46,8 +48,8 @@ def command(folder: Path | None, output: Path | None, per_epoch: bool, as_json: 
     from bpnet.runs.table import epoch_rows, epochs_csv, full_row, runs_csv
 
     if output is not None:
+        as_json = is_json(output, as_json=as_json)
         demand_place(output, "table")
-        as_json = as_json or output.suffix.lower() == ".json"
     listing = listed_below(folder)
     if as_json:
         rows = epoch_rows(listing.runs) if per_epoch else list(map(full_row, listing.runs))
@@ -67,3 +69,23 @@ def command(folder: Path | None, output: Path | None, per_epoch: bool, as_json: 
             hint="choose another place with -o",
         ) from error
     note(f"{counted(len(listing.runs), 'run', 'runs')} in {output.absolute()}")
+
+
+def is_json(output: Path, *, as_json: bool) -> bool:
+    """Return whether a file of this name holds JSON.
+
+    Raises:
+        ConfigError: neither JSON nor CSV goes by this name, or not what `--json` asks for.
+    """
+    suffix = output.suffix.lower()
+    if suffix not in SUFFIXES or (as_json and suffix != JSON):
+        ends = JSON if as_json else " or ".join(SUFFIXES)
+        hint = "spreadsheets open .csv files" if suffix.startswith((".xls", ".ods")) else None
+        raise ConfigError(
+            "the table is not written in this format",
+            where="-o",
+            expected=f"a name that ends in {ends}",
+            found=output,
+            hint=hint,
+        )
+    return suffix == JSON

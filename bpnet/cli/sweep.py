@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from bpnet.cli.command import BpnetCommand
 from bpnet.cli.options import FOLDER, Offered, as_json, command_line, data_dir, mirror
 from bpnet.cli.output import note, show_json
 from bpnet.cli.report import PAGE
+from bpnet.cli.sweep_options import SweepOptions, demand_alone
 from bpnet.errors import BpnetError, CheckFailedError, DivergedError, counted
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from bpnet.cli.signals import StopRequest
     from bpnet.sweep.driver import Driver
-    from bpnet.sweep.journal import Row
     from bpnet.sweep.ranking import Standing
     from bpnet.sweep.settings import Sweep
     from bpnet.sweep.task import Outcome
@@ -87,6 +87,7 @@ def command(
     from bpnet.sweep.place import find_sweep
     from bpnet.sweep.trials import trials_of
 
+    demand_alone()
     if jobs is not None and scheduler is not None:
         message = "--jobs counts runs on this machine; those of a cluster are its workers' threads."
         raise click.UsageError(message)
@@ -99,8 +100,8 @@ def command(
 
         show_plan(sweep, trials, as_json=as_json)
         return
-    _demand_extras(sweep, scheduler, writes_report=writes_report)
-    options = _Options(jobs, scheduler, data_dir, mirror, writes_report)
+    options = SweepOptions(jobs, scheduler, data_dir, mirror, writes_report)
+    options.demand(sweep)
     if scheduler is None:
         _fetch_data(sweep, options)
     with options.executor() as executor:
@@ -108,62 +109,13 @@ def command(
         result, failure = _swept(sweep, trials, place, options, executor, as_json=as_json)
     if as_json:
         show_json(result)
+    if writes_report:  # behind all else: no failure of the page may hide a score
+        from bpnet.cli.sweep_page import write_sweep_page
+
+        page = Path(result["report"])
+        note(f"report: {write_sweep_page(page.parent, page)}")
     if failure is not None:
         raise failure
-
-
-class _Options:
-    """Hold the options that say where and with what runs are trained."""
-
-    def __init__(
-        self,
-        jobs: int | None,
-        scheduler: str | None,
-        data_dir: Path | None,
-        mirror: str | None,
-        report: bool,
-    ) -> None:
-        self.jobs, self.scheduler = jobs, scheduler
-        self.data_dir, self.mirror = data_dir, mirror
-        self.report = report
-
-    @property
-    def words(self) -> list[object]:
-        """Return them as they stand in a command."""
-        given: dict[str, object] = {"--jobs": self.jobs, "--scheduler": self.scheduler}
-        given |= {"--data-dir": self.data_dir, "--mirror": self.mirror}
-        words = [w for name, value in given.items() if value is not None for w in (name, value)]
-        return [*words, *(["--report"] if self.report else [])]
-
-    def executor(self) -> AbstractContextManager[Executor]:
-        """Return what computes the runs."""
-        from bpnet.sweep.executors import cluster, local
-
-        return local(self.jobs) if self.scheduler is None else cluster(self.scheduler)
-
-    @property
-    def workers(self) -> int:
-        """Return how many workers each run has, where its config leaves that open."""
-        from bpnet.machine import available_cores
-
-        if self.jobs is None or self.scheduler is not None:
-            return 1
-        return max(1, available_cores() // self.jobs)
-
-
-def _demand_extras(sweep: Sweep, scheduler: str | None, *, writes_report: bool) -> None:
-    from bpnet.cli.report import NEEDED
-    from bpnet.cluster import demand_dask
-    from bpnet.html.page import demand
-    from bpnet.sweep.halving import demand_optuna
-    from bpnet.sweep.settings import ASHA
-
-    if sweep.settings.method == ASHA:
-        demand_optuna(sweep.source)
-    if scheduler is not None:
-        demand_dask()
-    if writes_report:
-        demand("--report", *NEEDED)
 
 
 def _default_folder(path: str) -> Path:
@@ -176,7 +128,7 @@ def _swept(
     sweep: Sweep,
     trials: list[Trial],
     place: Path,
-    options: _Options,
+    options: SweepOptions,
     executor: Executor,
     *,
     as_json: bool,
@@ -188,7 +140,7 @@ def _swept(
     """
     from bpnet.cli.signals import stop_request
     from bpnet.cli.sweep_display import display_for
-    from bpnet.cli.sweep_text import document, result_lines, show_result
+    from bpnet.cli.sweep_text import document, show_result, tell_failed
     from bpnet.sweep.driver import Driver, Surroundings
     from bpnet.sweep.place import claimed_folder
     from bpnet.sweep.ranking import chosen, ranked
@@ -200,27 +152,21 @@ def _swept(
         with (
             _told_how_to_go_on(folder, options),
             stop_request() as stop,
-            display_for(sweep.settings) as display,
+            display_for(sweep.settings, folder) as display,
         ):
             driver = Driver(sweep.settings, trials, around, executor, display)
+            if driver.journal.is_torn:
+                note(f"warning: the last line of {driver.journal.path} is torn, and left out")
             is_done = driver.run(lambda: bool(stop()))
-            rows = driver.journal.rows
-            standings = ranked(sweep.settings, trials, rows)
+            standings = ranked(sweep.settings, trials, driver.journal.rows)
             best = chosen(standings)
             scores = _scores(driver, best, is_done, stop, folder)
-    page = folder / PAGE if options.report else None
     result = document(sweep, folder, standings, best, scores)
-    result["report"] = None if page is None else str(page)
-    if page is not None:
-        from bpnet.html.page import write_page
-        from bpnet.sweep.page.page import sweep_page
-
-        told = result_lines(best, scores)
-        write_page(page, sweep_page(sweep, folder.name, standings, told), None)
-        note(f"report: {page}")
+    result["report"] = str(folder / PAGE) if options.report else None
     if not as_json:
         show_result(sweep, folder, standings, best, scores, options.words)
-    return result, _failure(standings, best, folder)
+    tell_failed(standings, folder, options.words)
+    return result, _failure(standings, best, scores, folder)
 
 
 def _scores(
@@ -233,6 +179,8 @@ def _scores(
     """
     scores = None
     if is_done:
+        if best is not None:
+            _tell_scored(driver, best)
         scores = driver.score(best.rows, lambda: bool(stop())) if best is not None else []
     if stop():
         ended = len(driver.journal.rows)
@@ -245,8 +193,23 @@ def _scores(
     return scores
 
 
+def _tell_scored(driver: Driver, best: Standing) -> None:
+    """Warn where runs of other trials have read the test set, before the sweep grew or by hand."""
+    from bpnet.model.run_files import RESULT
+
+    numbers = {
+        row.trial
+        for row in driver.journal.rows.values()
+        if row.trial != best.trial.number
+        and (driver.around.folder / row.run_dir / RESULT).is_file()
+    }
+    if numbers:
+        trials = ", ".join(map(str, sorted(numbers)))
+        note(f"warning: the test set was read before, by trial {trials}: it is no longer unseen")
+
+
 @contextmanager
-def _told_how_to_go_on(folder: Path, options: _Options) -> Iterator[None]:
+def _told_how_to_go_on(folder: Path, options: SweepOptions) -> Iterator[None]:
     """Add to what ends a sweep early by which command it goes on."""
     from bpnet.cli.signals import StopSignal
 
@@ -261,7 +224,7 @@ def _told_how_to_go_on(folder: Path, options: _Options) -> Iterator[None]:
         raise stop.error(str(stop), where=folder, hint=hint) from stop
 
 
-def _fetch_data(sweep: Sweep, options: _Options) -> None:
+def _fetch_data(sweep: Sweep, options: SweepOptions) -> None:
     """Fetch or draw the data set once, before several runs want it at the same time."""
     from bpnet.cli.download_progress import DownloadProgress
     from bpnet.config.loading import load_config
@@ -272,13 +235,20 @@ def _fetch_data(sweep: Sweep, options: _Options) -> None:
     load_dataset(config, options.data_dir, mirror=options.mirror, progress=DownloadProgress())
 
 
-def _failure(standings: list[Standing], best: Standing | None, folder: Path) -> BpnetError | None:
-    """Return the error for a sweep of which no trial can be chosen."""
+def _failure(
+    standings: list[Standing], best: Standing | None, scores: list[Outcome], folder: Path
+) -> BpnetError | None:
+    """Return the error for a sweep of which no trial can be chosen, or the chosen one scored."""
     from bpnet.sweep.journal import DIVERGED
 
-    if best is not None:
-        return None
-    rows: list[Row] = [row for one in standings for row in one.rows]
-    kind = DivergedError if any(row.state == DIVERGED for row in rows) else CheckFailedError
-    found = next((row.error for row in rows if row.error), None)
-    return kind("no trial has finished all of its runs", where=folder, found=found)
+    if best is None:
+        what = "no trial has finished all of its runs"
+        ends = [(row.state, row.error) for one in standings for row in one.rows]
+    else:
+        what = "the chosen trial could not be scored"
+        unscored = [score for score in scores if score.get("test_loss") is None]
+        ends = [(score["state"], score["error"]) for score in unscored]
+        if not unscored:
+            return None
+    kind = DivergedError if any(state == DIVERGED for state, _ in ends) else CheckFailedError
+    return kind(what, where=folder, found=next((error for _, error in ends if error), None))

@@ -6,17 +6,19 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpnet.cli.output import as_written, note
 from bpnet.cli.runs_text import duration
 from bpnet.errors import escaped
 from bpnet.library.figures import loss_text, percent
-from bpnet.sweep.driver import SweepObserver
-from bpnet.sweep.settings import ACCURACY
+from bpnet.model.run_files import LOCK, METRICS
+from bpnet.sweep.driver import SweepObserver, run_name
+from bpnet.sweep.goal import Goal
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -83,12 +85,15 @@ class SweepTable(SweepLines):
 
     Args:
         settings: of the sweep.
+        folder: likewise; the metrics in it tell how far runs have come.
         live: what draws.
     """
 
-    def __init__(self, settings: SweepSettings, live: Live) -> None:
+    def __init__(self, settings: SweepSettings, folder: Path, live: Live) -> None:
         super().__init__(settings)
+        self._folder = folder
         self._live = live
+        self._under_way: dict[int, list[str]] = {}  # by trial
         self._drawn = 0.0
         self._began = time.monotonic()
 
@@ -98,14 +103,29 @@ class SweepTable(SweepLines):
         if row.epochs is None:
             what = f"{self.trials[row.trial].words}, seed {row.seed}"
             self._live.console.print(safe(f"{what}: {outcome_text(row)}"), markup=False)
-        self._drawn = 0.0
-        self.waits()
+        self._under_way.pop(row.trial, None)
+        self._live.update(self.table(), refresh=True)
 
-    def waits(self) -> None:
+    def waits(self, runs: Iterable[tuple[Trial, int]]) -> None:
         """Draw the table from time to time."""
         if time.monotonic() - self._drawn > INTERVAL:
             self._drawn = time.monotonic()
+            self._under_way = {}
+            for trial, seed in runs:
+                if (epochs := self._epochs_of(trial.number, seed)) is not None:
+                    told = f"seed {seed}: epoch {epochs} of {trial.epochs}"
+                    self._under_way.setdefault(trial.number, []).append(told)
             self._live.update(self.table(), refresh=True)
+
+    def _epochs_of(self, trial: int, seed: int) -> int | None:
+        """Return how many epochs a run has had that has begun and not ended."""
+        run_dir = self._folder / run_name(trial, seed)
+        if (trial, seed) in self.rows or not (run_dir / LOCK).exists():
+            return None
+        try:
+            return (run_dir / METRICS).read_bytes().count(b"\n")
+        except OSError:  # it has just begun
+            return 0
 
     def table(self) -> Table:
         """Return the table as it is now."""
@@ -119,20 +139,19 @@ class SweepTable(SweepLines):
         ended = f"{len(self.rows):,} of {self.runs:,} runs"
         table = Table(box=None, pad_edge=False, title_justify="left")
         table.title = Text(f"{ended}, {duration(time.monotonic() - self._began)}", "bold")
-        for header in ("trial", "settings", "runs", self.settings.goal.replace("_", " "), "state"):
+        goal = Goal(self.settings)
+        for header in ("trial", "settings", "runs", goal.label, "state"):
             table.add_column(Text(header), justify="left" if header == "settings" else "right")
-        for one in [one for one in standings if one.rows][:room]:
-            mean = "–" if one.spread is None else goal_text(self.settings, one.spread.mean)
+        under_way = [one for one in standings if one.trial.number in self._under_way]
+        others = [one for one in standings if one.rows and one not in under_way]
+        for one in [*others[: max(3, room - len(under_way))], *under_way]:
+            mean = goal.text(None if one.spread is None else one.spread.mean)
             states = sorted({row.state for row in one.rows})
+            states += self._under_way.get(one.trial.number, [])
             runs = f"{len(one.rows)}/{len(self.settings.seeds)}"
             cells: list[Any] = [str(one.trial.number), one.trial.words, runs, mean]
             table.add_row(*(Text(safe(cell)) for cell in [*cells, ", ".join(states)]))
         return table
-
-
-def goal_text(settings: SweepSettings, value: float) -> str:
-    """Return a value of what decides."""
-    return percent(value) if settings.goal == ACCURACY else loss_text(value)
 
 
 def safe(text: str) -> str:
@@ -141,7 +160,7 @@ def safe(text: str) -> str:
 
 
 @contextmanager
-def display_for(settings: SweepSettings) -> Iterator[SweepLines]:
+def display_for(settings: SweepSettings, folder: Path) -> Iterator[SweepLines]:
     """Yield what shows a sweep; on a terminal it draws until the block ends, if rich is there."""
     can_draw = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     if not can_draw or find_spec("rich") is None:
@@ -152,4 +171,4 @@ def display_for(settings: SweepSettings) -> Iterator[SweepLines]:
 
     console = Console(file=sys.stderr, no_color=bool(os.environ.get("NO_COLOR")))
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        yield SweepTable(settings, live)
+        yield SweepTable(settings, folder, live)

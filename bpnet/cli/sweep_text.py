@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from bpnet.cli.options import command_line
 from bpnet.cli.output import note, show, show_json
 from bpnet.cli.seeds_text import spread_text
-from bpnet.cli.sweep_display import goal_text
 from bpnet.cli.tables import show_table
 from bpnet.errors import counted
 from bpnet.runs.seeds import spread_of
+from bpnet.sweep.goal import Goal
 
 if TYPE_CHECKING:
     from bpnet.sweep.ranking import Standing
@@ -90,9 +90,10 @@ def show_result(
     options: Sequence[object],
 ) -> None:
     """Print the trials, the best first, the test score of that one, and commands to try next."""
-    headers = ("trial", *sweep.varied, sweep.settings.goal.replace("_", " "), "runs", "epochs", "")
+    spreads = ("± s.e.", "s.d.") if len(sweep.settings.seeds) > 1 else ()
+    headers = ("trial", *sweep.varied, Goal(sweep.settings).label, *spreads, "runs", "epochs", "")
     rows = [_cells(sweep, one) for one in standings[:MOST_SHOWN]]
-    numbers = [0, *range(len(headers) - 4, len(headers) - 1)]
+    numbers = [0, *range(1 + len(sweep.varied), len(headers) - 1)]
     show_table(headers, rows, right=numbers)
     if len(standings) > MOST_SHOWN:
         note(f"{len(standings) - MOST_SHOWN:,} other trials are in {folder / 'sweep.jsonl'}")
@@ -125,21 +126,18 @@ def _data(options: Sequence[object]) -> list[object]:
 
 
 def _cells(sweep: Sweep, one: Standing) -> list[str]:
-    settings = sweep.settings
-    value = "–"
-    if one.spread is not None:
-        value = goal_text(settings, one.spread.mean)
-        if one.spread.standard_error is not None:
-            factor, form = (100, ".2f") if settings.maximizes else (1, ".4f")
-            value = f"{value.removesuffix(' %')} ± {one.spread.standard_error * factor:{form}}"
-            value += " %" if settings.maximizes else ""
+    goal, spread, seeds = Goal(sweep.settings), one.spread, len(sweep.settings.seeds)
+    values = [goal.text(None if spread is None else spread.mean)]
+    if seeds > 1:
+        around = None if spread is None else (spread.standard_error, spread.standard_deviation)
+        values += map(goal.width, around or (None, None))
     epochs = {row.epochs for row in one.rows if row.epochs is not None}
     states = {row.state for row in one.rows} - {"finished"}
     return [
         str(one.trial.number),
         *(_in_line(text) for text in one.trial.settings.values()),
-        value,
-        f"{len(one.rows)}/{len(settings.seeds)}",
+        *values,
+        f"{len(one.rows)}/{seeds}",
         str(max(epochs)) if epochs else "–",
         ", ".join(sorted(states)),
     ]
@@ -147,3 +145,12 @@ def _cells(sweep: Sweep, one: Standing) -> list[str]:
 
 def _in_line(text: str) -> str:
     return ", ".join(text.split("\n"))
+
+
+def tell_failed(standings: Sequence[Standing], folder: Path, options: Sequence[object]) -> None:
+    """Write to standard error how many runs failed, and which command tries them again."""
+    rows = [row for one in standings for row in one.rows]
+    failed = sum(row.state == "failed" for row in rows)
+    if failed:
+        again = command_line("sweep", folder, *options)
+        note(f"{counted(failed, 'run', 'runs')} failed; to try again: {again}")

@@ -37,13 +37,16 @@ MAY_DIFFER = ("train.workers", "data.path")  # neither changes a result
 
 
 def check_seeds_usage(wanted: Wanted, seed: int | None) -> None:
-    """Refuse options that name one run alone.
+    """Refuse what goes with one run alone.
 
     Raises:
-        UsageError: there are some.
+        UsageError: something does.
     """
     if seed is not None:
         raise click.UsageError("--seed is the seed of one run, and --seeds those of several.")
+    if wanted.ranks.count > 1:
+        message = "mpirun divides one run among its ranks, and --seeds trains one after the other: "
+        raise click.UsageError(f"{message}leave mpirun out, or start a run for each --seed.")
     if wanted.resume is not None:
         message = "--seeds does not resume a run; to go on with several, give --seeds again, with "
         raise click.UsageError(f"{message}the folder that holds them as --run-dir.")
@@ -134,22 +137,13 @@ def _folder(wanted: Wanted) -> Path:
     Raises:
         CheckpointError: it is a run itself, or cannot be made.
     """
-    from bpnet.library.run_place import default_run_dir
-    from bpnet.runs.listing import is_run
-    from bpnet.training.saving import writing
+    from bpnet.library.run_place import default_run_dir, demand_no_run
+    from bpnet.training.claim import RUNS, made
 
-    folder = wanted.run_dir
-    if folder is None:
+    if wanted.run_dir is None:
         return default_run_dir(wanted.name).absolute()
-    if is_run(folder):
-        raise CheckpointError(
-            "with --seeds, --run-dir is a folder for several runs, but this is one run",
-            where=folder,
-            hint="choose another --run-dir",
-        )
-    with writing("the folder of the runs", folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    return folder.absolute()
+    demand_no_run(wanted.run_dir, "with --seeds, --run-dir is a folder for several runs")
+    return made(wanted.run_dir, RUNS)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from bpnet.errors import ConfigError, listed, quoted, shorten
 from bpnet.nn.registry import find_loss
 
 MOST_LAYERS = 1_000
+OF_SWEEPS = ("sweep", "settings", "vary")  # sections of their files
 
 
 class ConfigReader:
@@ -97,6 +98,8 @@ class ConfigReader:
                 line = ini.section_lines[name]
                 if line > 0:
                     hint = f"did you mean [{near}]?" if near else f"known are {', '.join(known)}"
+                    if name in OF_SWEEPS:
+                        hint = "this is the file of a sweep, which `bpnet sweep` trains"
                     self._report(Problem(line, f"{unknown}; {hint}"))
                     continue
                 for key, entry in ini.sections[name].items():  # an option's

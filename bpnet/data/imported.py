@@ -54,4 +54,4 @@ def imported_folder(name: str, data_dir: Path | None) -> Path:
 
 def is_name(name: str) -> bool:
     """Return whether an imported data set may have this name."""
-    return DATASET_NAME.fullmatch(name) is not None and name not in DATASETS
+    return DATASET_NAME.fullmatch(name) is not None and name not in (*DATASETS, *GIVEN)

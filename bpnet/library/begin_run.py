@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from bpnet.errors import CheckpointError, DivergedError
 from bpnet.library.run_place import config_name, default_run_dir
 from bpnet.library.run_start import RunStart, StartObserver, goes_on_in_place, prepare, settle
 from bpnet.training.ranks.ranks import ALONE, Ranks
@@ -200,4 +201,17 @@ def ready_to_train(
         trainer.started_from = trainer.started_from or origin
         if ranks.leads:
             describe_run(run_dir, trainer, name, None if saved is None else saved.path.parent)
-        yield trainer
+        try:
+            yield trainer
+        except DivergedError as error:
+            if ranks.leads:
+                _note_divergence(run_dir, error)
+            raise
+
+
+def _note_divergence(run_dir: Path, error: DivergedError) -> None:
+    """Note for those who list runs that one diverged; a full disk hides no other error."""
+    from bpnet.runs.ending import DIVERGED, Ending, write_ending
+
+    with suppress(CheckpointError):
+        write_ending(run_dir, Ending(DIVERGED, f"{error.what} ({error.parts['where']})"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from bpnet.errors import CheckpointError
+
 
 def default_run_dir(source: str) -> Path:
     """Make a directory, new to this run, named after the config and the time."""
@@ -40,3 +42,21 @@ def config_name(source: str | None, weights: Path | None = None) -> str | None:
     if path is None:
         return None
     return origin_of(path if path.is_dir() else path.parent).get("config")
+
+
+def demand_no_run(path: Path, why: str) -> None:
+    """Make sure that a folder which is to hold runs is not one itself.
+
+    Args:
+        path: the folder; it need not be there.
+        why: begins the message.
+
+    Raises:
+        CheckpointError: it is one.
+    """
+    from bpnet.runs.listing import is_run
+
+    if is_run(path):
+        raise CheckpointError(
+            f"{why}, but this is one run", where=path, hint="choose another --run-dir"
+        )

@@ -58,7 +58,10 @@ class MaxPoolCache:
 
 
 def keep_largest(
-    places: Sequence[Array], y: Array, is_maximum: Sequence[NDArray[np.bool_]], found: Array
+    places: Sequence[Array],
+    y: Array,
+    is_maximum: Sequence[NDArray[np.bool_]],
+    found: NDArray[np.bool_],
 ) -> Array:
     """Write the largest value of all places to `y`, and where it was first, for backward.
 

@@ -17,7 +17,7 @@ from bpnet.disk import DIRECTORY, NOTHING, what_is_at
 from bpnet.errors import CheckpointError, ConfigError
 from bpnet.model.run_files import CONFIG, ENVIRONMENT, demand_file, read_object
 from bpnet.model.score import wilson_interval
-from bpnet.runs.entry import DAMAGED, RunEntry, read_entry, without_derived
+from bpnet.runs.entry import DAMAGED, IMPORTED, RunEntry, read_entry, without_derived
 
 OWN = ("started", "config")  # of every run; neither is a reason for another result
 Bounds = tuple[float, float]
@@ -96,12 +96,12 @@ def _read(path: Path) -> RunEntry:
             found=found,
         )
     run = read_entry(path.absolute(), path.resolve().name)
-    if run.state == DAMAGED:
+    if run.state in (DAMAGED, IMPORTED):
         raise CheckpointError(
             "the run cannot be read",
             where=path,
             expected="a run directory of `bpnet train`",
-            found=run.problem,
+            found=run.problem or "imported weights, which were trained elsewhere",
         )
     return run
 

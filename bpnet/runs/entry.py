@@ -28,10 +28,12 @@ from bpnet.model.run_files import (
     read_object,
     read_text,
 )
+from bpnet.runs.ending import DIVERGED, STOPPED, read_ending
 from bpnet.runs.note import read_note
 
 FINISHED, INTERRUPTED, RUNNING, DAMAGED = "finished", "interrupted", "running", "damaged"
-STATES = (FINISHED, INTERRUPTED, RUNNING, DAMAGED)
+IMPORTED = "imported"  # weights that were trained elsewhere
+STATES = (FINISHED, INTERRUPTED, RUNNING, STOPPED, DIVERGED, IMPORTED, DAMAGED)
 NAMED = re.compile(r"(.+)-(\d{8}-\d{6})(?:-\d+)?")  # a run directory that `train` has named
 DRAWN_BY = "data.synthetic_seed"
 CLOCK = "%Y%m%d-%H%M%S"
@@ -47,7 +49,7 @@ class RunEntry:
         name: the directory, as seen from the folder that was listed.
         path: the directory, absolute.
         state: one of `STATES`; a running one is locked by the process that trains it.
-        problem: why it counts as damaged.
+        problem: why it counts as damaged, diverged or stopped.
         config: the name of the preset or config that was trained.
         settings: the texts of all settings, by `section.key`.
         epochs: how many are complete.
@@ -108,6 +110,8 @@ def read_entry(path: Path, name: str) -> RunEntry:
     try:
         known |= _origin(path, _object_if_there(path / ENVIRONMENT))
         known["note"] = read_note(path)
+        if (settings := _settings_of_import(path)) is not None and not is_running:
+            return RunEntry(name, path, IMPORTED, settings=settings, **known)
         settings = known["settings"] = read_settings(path)
         history = read_metrics(path / METRICS)
         known["epochs"] = _last_epoch(history)
@@ -118,9 +122,12 @@ def read_entry(path: Path, name: str) -> RunEntry:
         planned = _whole(settings.get("train.epochs"))
         is_done = bool(result) or (planned is not None and known["epochs"] >= planned)
         is_done = is_done or (_can_stop_early(settings) and _has_stopped_early(path / LAST))
+        ending = None if is_running else read_ending(path)
     except BpnetError as error:
         state = RUNNING if is_running else DAMAGED  # a run writes its files one after the other
         return RunEntry(name, path, state, None if is_running else brief(error), **known)
+    if ending is not None:
+        return RunEntry(name, path, ending.state, ending.why, **known)
     state = RUNNING if is_running else FINISHED if is_done else INTERRUPTED
     return RunEntry(name, path, state, **known)
 
@@ -137,7 +144,12 @@ def read_settings(path: Path) -> dict[str, str]:
     Raises:
         CheckpointError: its config cannot be read.
     """
-    ini = read_ini(read_text(path / CONFIG))
+    return _texts(read_text(path / CONFIG), path)
+
+
+def _texts(config: str, path: Path) -> dict[str, str]:
+    """Return the texts of all settings of a config."""
+    ini = read_ini(config)
     if ini.problems or not ini.sections:
         found = ini.problems[0].message if ini.problems else "no settings"
         raise CheckpointError("the run's config.ini cannot be read", where=path, found=found)
@@ -257,6 +269,16 @@ def number_of(value: object) -> float | None:
 
 def _whole(text: str | None) -> int | None:
     return int(text) if text is not None and re.fullmatch(r"\d{1,19}", text) else None
+
+
+def _settings_of_import(path: Path) -> dict[str, str] | None:
+    """Return the settings of weights that were trained elsewhere; None where a run was trained."""
+    if not (path / BEST).is_file() or any((path / one).exists() for one in (LAST, METRICS, CONFIG)):
+        return None
+    from bpnet.model.checkpoint import load_record  # slow to import, and seldom needed
+
+    record = load_record(path / BEST)
+    return _texts(record["config"], path) if record.get("progress") is None else None
 
 
 def _can_stop_early(settings: Mapping[str, str]) -> bool:

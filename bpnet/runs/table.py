@@ -8,7 +8,7 @@ from typing import Any
 
 from bpnet.errors import CheckpointError
 from bpnet.model.run_files import METRICS, read_metrics
-from bpnet.runs.entry import DAMAGED, RunEntry, without_derived
+from bpnet.runs.entry import DAMAGED, IMPORTED, RunEntry, without_derived
 from bpnet.training.metrics_table import columns_of, csv_text
 
 SCORES = tuple(
@@ -64,14 +64,14 @@ def runs_csv(runs: Sequence[RunEntry]) -> str:
 def epoch_rows(runs: Sequence[RunEntry]) -> list[Row]:
     """Return a row for each epoch of each run: its name, then what `metrics.jsonl` holds.
 
-    Damaged runs are left out.
+    Damaged runs and imported weights are left out.
 
     Raises:
         CheckpointError: the metrics of another run cannot be read.
     """
     rows: list[Row] = []
     for run in runs:
-        if run.state == DAMAGED:
+        if run.state in (DAMAGED, IMPORTED):
             continue
         try:
             records = read_metrics(run.path / METRICS)

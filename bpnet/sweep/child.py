@@ -18,7 +18,7 @@ from bpnet.library.begin_run import Wanted, begun
 from bpnet.library.run_start import StartObserver
 from bpnet.locks import is_held
 from bpnet.model.run_files import LAST, LOCK, RESULT, RUN_FILES, read_object
-from bpnet.runs.note import write_note
+from bpnet.runs.note import read_note, write_note
 from bpnet.sweep.journal import DIVERGED, FAILED, FINISHED, STOPPED
 from bpnet.sweep.task import INTERRUPTED, LONGEST, Outcome, Task
 from bpnet.training.observer import Observer
@@ -34,11 +34,11 @@ class StopWish:
     """Return whether a run should end: the sweep ends, its process is gone, or a signal came.
 
     Args:
-        path: the file that is there while runs are asked to end.
+        permit: the file that is there as long as the run may go on.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, permit: Path) -> None:
+        self.permit = permit
         self.is_wished = False
         self._looked = 0.0
 
@@ -47,7 +47,7 @@ class StopWish:
         now = time.monotonic()
         if not self.is_wished and now - self._looked > INTERVAL:
             self._looked = now
-            self.is_wished = self.path.exists() or _is_alone()
+            self.is_wished = not self.permit.exists() or _is_alone()
         return self.is_wished
 
     def receive(self, number: int, frame: object) -> None:
@@ -86,7 +86,7 @@ class RestAfter(Observer):
 def main() -> None:
     """Do a task."""
     task = Task(**json.loads(_first_line()))
-    wish = StopWish(Path(task.stop))
+    wish = StopWish(Path(task.permit))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, wish.receive)
     answer = json.dumps(outcome_of(task, wish))
@@ -128,7 +128,8 @@ def train_until(task: Task, wish: Callable[[], bool]) -> Outcome:
         return {"state": INTERRUPTED, "error": None}
     rest = RestAfter(task.until)
     with begun(_wanted(task, run_dir), StartObserver()) as (trainer, dataset):
-        write_note(run_dir, task.note)
+        if read_note(run_dir) is None:  # else it is there, or the user has written another one
+            write_note(run_dir, task.note)
         trainer.observer = rest
         is_done = trainer.progress.finished
         if not is_done and (task.until is None or trainer.progress.epoch < task.until):
@@ -136,12 +137,15 @@ def train_until(task: Task, wish: Callable[[], bool]) -> Outcome:
                 is_done = trainer.run(wish)
             except RestReachedError:
                 is_done = trainer.progress.finished
+                if trainer.config.checkpoint.every > 1:  # then this epoch may not be saved yet
+                    trainer.save()
         epochs = trainer.progress.epoch
         if not is_done and (task.until is None or epochs < task.until):
             return {"state": INTERRUPTED, "error": None}
-        outcome: Outcome = {"state": FINISHED if is_done else STOPPED, "error": None}
-        outcome |= {"seconds": trainer.progress.seconds}
-        outcome |= {"epochs": epochs, "history": brief(trainer.progress.history[: task.until])}
+        is_whole = is_done and (task.until is None or epochs <= task.until)
+        outcome: Outcome = {"state": FINISHED if is_whole else STOPPED, "error": None}
+        outcome |= {"seconds": trainer.progress.seconds, "epochs": epochs}
+        outcome |= {"history": brief(trainer.progress.history[: task.until])}
         if task.scores:
             if not (run_dir / RESULT).is_file():  # the test set is read once
                 finish_run(trainer, dataset)

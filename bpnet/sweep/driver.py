@@ -6,17 +6,17 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bpnet.config.loading import load_config
-from bpnet.config.values import LARGEST_REAL
-from bpnet.errors import shorten
+from bpnet.errors import CheckpointError, counted, shorten
 from bpnet.model.run_files import CONFIG
+from bpnet.runs.ending import STOPPED, Ending, write_ending
 from bpnet.sweep.halving import judge_for, rungs
-from bpnet.sweep.journal import FAILED, FINISHED, STOPPED, Journal, Row
-from bpnet.sweep.place import STOP
-from bpnet.sweep.settings import ACCURACY, ASHA, SweepSettings
+from bpnet.sweep.journal import FAILED, FINISHED, History, Journal, Row, best_epoch, with_history
+from bpnet.sweep.place import new_permit
+from bpnet.sweep.settings import ASHA, GOALS, SweepSettings
 from bpnet.sweep.task import INTERRUPTED, LONGEST, Outcome, Task, do
 from bpnet.sweep.trials import Trial
 
@@ -33,8 +33,12 @@ class SweepObserver:
     def run_ended(self, row: Row) -> None:
         """Receive what has come of a run; it is written down."""
 
-    def waits(self) -> None:
-        """Do what is to be done several times a second."""
+    def waits(self, runs: Iterable[tuple[Trial, int]]) -> None:
+        """Do what is to be done several times a second.
+
+        Args:
+            runs: trials and seeds of those that have not ended.
+        """
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,12 @@ class Driver:
         self.executor = executor
         self.observer = observer
         self.journal = Journal(around.folder)
+        self._demand_own_rows()
+        self.permit = new_permit(around.folder)
         self.judge = judge_for(settings, len(trials))
         self._futures: dict[Future[Outcome], tuple[Trial, int, int]] = {}
         self._resting: dict[int, dict[int, Outcome]] = {}  # by trial and seed, at their rung
-        base = load_config(str(around.folder / CONFIG))
-        self._follows = base.data.synthetic_seed == base.train.seed
-        self._is_auto = base.train.workers == "auto"
+        self._is_auto = load_config(str(around.folder / CONFIG)).train.workers == "auto"
 
     def run(self, should_stop: Callable[[], bool]) -> bool:
         """Train what is left, until all is done or `should_stop` says so; return whether all is.
@@ -107,7 +111,7 @@ class Driver:
                 done, _ = wait(self._futures, LOOK, FIRST_COMPLETED)
                 for future in [one for one in self._futures if one in done]:  # in their order
                     self._ended(*self._futures.pop(future), _outcome_of(future))
-                self.observer.waits()
+                self.observer.waits((trial, seed) for trial, seed, _ in self._futures.values())
         finally:
             self._rest(self._futures)
         return all(run in self.journal.rows for run in runs)
@@ -120,7 +124,7 @@ class Driver:
             if should_stop():
                 self._rest(futures)
                 return None
-            self.observer.waits()
+            self.observer.waits(())
         return [_outcome_of(future) for future in futures]
 
     def task(self, trial: Trial, seed: int, until: int | None, *, scores: bool = False) -> Task:
@@ -128,8 +132,6 @@ class Driver:
         around = self.around
         overrides = [f"{key}={text}" for key, text in trial.settings.items()]
         overrides.append(f"train.seed={seed}")
-        if self._follows and "data.synthetic_seed" not in trial.settings:
-            overrides.append(f"data.synthetic_seed={seed}")
         if self._is_auto and around.workers and "train.workers" not in trial.settings:
             overrides.append(f"train.workers={around.workers}")
         return Task(
@@ -137,12 +139,28 @@ class Driver:
             config=str(around.folder / CONFIG),
             overrides=tuple(overrides),
             until=until,
-            note=trial.words,
-            stop=str(around.folder / STOP),
+            note=trial.note,
+            permit=str(self.permit),
             data_dir=None if around.data_dir is None else str(around.data_dir.absolute()),
             mirror=around.mirror,
             scores=scores,
         )
+
+    def _demand_own_rows(self) -> None:
+        """Make sure that the rows in the folder are those of these trials.
+
+        Raises:
+            CheckpointError: a row has other settings than its trial.
+        """
+        for row in self.journal.rows.values():
+            trial = self.trials.get(row.trial)
+            if trial is not None and dict(row.settings) != dict(trial.settings):
+                raise CheckpointError(
+                    "a line is of another sweep",
+                    where=self.journal.path,
+                    expected=f"trial {row.trial}: {trial.words}",
+                    found=" ".join(f"{key}={text}" for key, text in row.settings.items()),
+                )
 
     def _rungs(self, trial: Trial) -> list[int]:
         """Return the epochs after which a trial is compared, and its last one."""
@@ -163,7 +181,7 @@ class Driver:
                 if row is None or not row.is_final:
                     self._send(trial, seed, rung)
         elif rows is not None and all(row.has_come_to(rung) for row in rows):
-            self._compare(trial, rung, [row.curve[:rung] for row in rows])
+            self._compare(trial, rung, [row.history[:rung] for row in rows])
         elif rows is None or self.settings.method != ASHA:  # what it has stopped stays stopped
             for seed in self.settings.seeds:
                 self._send(trial, seed, rung)
@@ -185,15 +203,15 @@ class Driver:
         resting[seed] = outcome
         if len(resting) == len(self.settings.seeds):
             sound = all(one["state"] in (FINISHED, STOPPED) for one in resting.values())
-            curves = [self._curve(one) if sound else [] for one in resting.values()]
-            self._compare(trial, rung, curves)
+            histories = [one["history"] if sound else [] for one in resting.values()]
+            self._compare(trial, rung, histories)
 
-    def _compare(self, trial: Trial, rung: int, curves: Sequence[Sequence[float]]) -> None:
+    def _compare(self, trial: Trial, rung: int, histories: Sequence[History]) -> None:
         """Let those go on which are worth it, and write down the others."""
         if self.judge is None or rung == self._rungs(trial)[-1]:
             return
-        values = [self.settings.best_of(curve) if curve else math.nan for curve in curves]
-        decisions = self.judge.rested(trial.number, rung, statistics.fmean(values))
+        value = statistics.fmean(self._value(history) for history in histories)
+        decisions = self.judge.rested(trial.number, rung, value)
         for number, goes_on in decisions.items():
             one = self.trials[number]
             outcomes = self._resting.pop(number, {})
@@ -204,11 +222,12 @@ class Driver:
                 for seed, outcome in outcomes.items():
                     self._note(one, seed, outcome)
 
-    def _curve(self, outcome: Outcome) -> list[float]:
-        """Return the goal after each epoch; the worst value stands for what is not finite."""
-        place = 0 if self.settings.goal == ACCURACY else 1
-        worst = 0.0 if self.settings.maximizes else LARGEST_REAL
-        return [worst if one[place] is None else one[place] for one in outcome.get("history", [])]
+    def _value(self, history: History) -> float:
+        """Return the goal of the epoch whose weights are kept; NaN where there is none."""
+        if not history:
+            return math.nan
+        value = history[best_epoch(history) - 1][GOALS.index(self.settings.goal)]
+        return math.nan if value is None else value
 
     def _note(self, trial: Trial, seed: int, outcome: Outcome) -> None:
         """Write the row of a run."""
@@ -219,30 +238,22 @@ class Driver:
             state=outcome["state"],
             run_dir=run_name(trial.number, seed),
             error=outcome["error"],
+            seconds=outcome.get("seconds"),
         )
-        if curve := self._curve(outcome):
-            best = curve.index(self.settings.best_of(curve))
-            accuracy, loss = outcome["history"][best]
-            row = replace(
-                row,
-                epochs=len(curve),
-                best_epoch=best + 1,
-                validation_accuracy=accuracy,
-                validation_loss=loss,
-                curve=curve,
-                seconds=outcome["seconds"],
-            )
+        row = with_history(row, outcome.get("history", ()))
         self.journal.add(row)
+        if row.state == STOPPED and outcome["epochs"] < trial.epochs:
+            epochs = counted(outcome["epochs"], "epoch", "epochs")
+            why = f"other trials did better within {epochs}"
+            write_ending(self.around.folder / row.run_dir, Ending(STOPPED, why))
         self.observer.run_ended(row)
 
     def _rest(self, futures: Iterable[Future[Outcome]]) -> None:
         """Let the runs that are under way save and end, and wait for them."""
         left = [future for future in futures if not future.cancel()]  # those that have begun
         if left:
-            stop = self.around.folder / STOP
-            stop.touch()
-            if not wait(left, PATIENCE).not_done:  # else they find the file when they look
-                stop.unlink(missing_ok=True)
+            self.permit.unlink(missing_ok=True)
+            wait(left, PATIENCE)
 
 
 def run_name(trial: int, seed: int) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,22 +14,27 @@ from bpnet.config.ini import read_ini
 from bpnet.config.loading import load_config
 from bpnet.config.writer import format_config
 from bpnet.disk import FILE, what_is_at
-from bpnet.errors import CheckpointError, ConfigError, listed
+from bpnet.errors import ConfigError, listed
 from bpnet.files import remove_leftovers, write_text
-from bpnet.library.run_place import config_name
-from bpnet.locks import owner_of, take_lock
-from bpnet.model.run_files import CONFIG, ENVIRONMENT, LOCK, read_text
+from bpnet.library.run_place import config_name, demand_no_run
+from bpnet.model.run_files import CONFIG, ENVIRONMENT, read_text
 from bpnet.runs.comparison import differing
-from bpnet.runs.listing import is_run
+from bpnet.runs.entry import DRAWN_BY
 from bpnet.sweep.example_files import example_sweeps
 from bpnet.sweep.reader import read_sweep
 from bpnet.sweep.settings import Sweep
 from bpnet.sweep.writer import format_sweep
+from bpnet.training.claim import A_SWEEP, held
 from bpnet.training.saving import writing
 
 SWEEP = "sweep.ini"
-STOP = "stop"  # there while a sweep is being ended: its runs look for it
+PERMIT = ".under-way-"  # how the name of a file begins without which no run goes on
 MAY_GROW = ("sweep.trials", "sweep.seeds")  # more of them change no run that was trained
+
+
+def is_sweep(path: Path) -> bool:
+    """Return whether a path leads to the folder of a sweep."""
+    return what_is_at(path / SWEEP) == FILE and what_is_at(path / CONFIG) == FILE
 
 
 def find_sweep(path: Path) -> tuple[Sweep, Path | None]:
@@ -56,6 +63,8 @@ def find_sweep(path: Path) -> tuple[Sweep, Path | None]:
 def claimed_folder(folder: Path, sweep: Sweep) -> Iterator[Path]:
     """Hold the folder of a sweep during the block; make it, or go on with what it holds.
 
+    Runs that a killed sweep has left on a cluster end meanwhile: they have lost their permit.
+
     Returns:
         Its absolute path.
 
@@ -63,32 +72,32 @@ def claimed_folder(folder: Path, sweep: Sweep) -> Iterator[Path]:
         CheckpointError: it is a run's, another process works there, or it cannot be written.
         ConfigError: another sweep was begun there.
     """
-    if is_run(folder):
-        raise CheckpointError(
-            "a sweep needs a folder for its runs, but this is one run",
-            where=folder,
-            hint="choose another --run-dir",
-        )
-    with writing("the folder of the sweep", folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        folder = folder.absolute()
-        lock = take_lock(folder / LOCK)
-    if lock is None:
-        raise CheckpointError(
-            "another process works at this sweep",
-            where=folder,
-            found=owner_of(folder / LOCK) or "a lock that is held",
-            hint="wait until it ends",
-        )
-    try:
-        with writing("the folder of the sweep", folder):
-            lock.sign()
-            remove_leftovers(folder)
-            (folder / STOP).unlink(missing_ok=True)
-        _settle(folder, sweep)
-        yield folder
-    finally:
-        lock.release()
+    demand_no_run(folder, "a sweep needs a folder for its runs")
+    with held(folder, A_SWEEP) as place:
+        with writing(A_SWEEP.name, place):
+            remove_leftovers(place)
+            _withdraw_permits(place)
+        _settle(place, sweep)
+        try:
+            yield place
+        finally:
+            _withdraw_permits(place)
+
+
+def new_permit(folder: Path) -> Path:
+    """Make the file that allows runs to go on, wherever they are computed, as long as it is there.
+
+    No other has its name, so that no other machine can remember that it was missing.
+    """
+    permit = folder / f"{PERMIT}{os.getpid()}-{secrets.token_hex(8)}"
+    with writing(A_SWEEP.name, folder):
+        permit.touch()
+    return permit
+
+
+def _withdraw_permits(folder: Path) -> None:
+    for permit in folder.glob(f"{PERMIT}*"):
+        permit.unlink(missing_ok=True)
 
 
 def _settle(folder: Path, sweep: Sweep) -> None:
@@ -97,17 +106,25 @@ def _settle(folder: Path, sweep: Sweep) -> None:
     Raises:
         ConfigError: it is not.
     """
-    config = format_config(load_config(sweep.base, sweep.overrides(sweep.fixed)))
-    text = format_sweep(sweep)
+    config, text = _shared_config(sweep), format_sweep(sweep)
     if what_is_at(folder / SWEEP) == FILE:
         _demand_same(folder, text, config)
     name = config_name(sweep.base)
     environment = {"config": name, "started": datetime.now().astimezone().isoformat()}
-    with writing("the folder of the sweep", folder):
+    with writing(A_SWEEP.name, folder):
         if what_is_at(folder / SWEEP) != FILE:
             write_text(folder / ENVIRONMENT, json.dumps(environment, indent=2) + "\n")
             write_text(folder / CONFIG, config)
         write_text(folder / SWEEP, text)
+
+
+def _shared_config(sweep: Sweep) -> str:
+    """Return what all runs share; the seed of drawn digits is left to follow that of each run."""
+    config = load_config(sweep.base, sweep.overrides(sweep.fixed))
+    lines = format_config(config).splitlines(keepends=True)
+    follows = DRAWN_BY not in config.given
+    key = DRAWN_BY.partition(".")[2]
+    return "".join(line for line in lines if not (follows and line.startswith(f"{key} =")))
 
 
 def _demand_same(folder: Path, text: str, config: str) -> None:
@@ -116,8 +133,12 @@ def _demand_same(folder: Path, text: str, config: str) -> None:
     others: dict[str, list[str]] = {}
     for pair in zip(stored, wanted, strict=True):
         others |= {key: row for key, row in differing(pair).items() if key not in MAY_GROW}
-    if others:
-        details = [f"{key} is {row[0]} there, but {row[1]} now" for key, row in others.items()]
+    details = [f"{key} is {row[0]} there, but {row[1]} now" for key, row in others.items()]
+    orders = [[key for key in one if key.startswith("vary.")] for one in (stored[0], wanted[0])]
+    if not details and orders[0] != orders[1]:  # by which trials are numbered, and drawn
+        there, now = (", ".join(key.removeprefix("vary.") for key in keys) for keys in orders)
+        details = [f"[vary] lists {there} there, but {now} now"]
+    if details:
         raise ConfigError(
             "the sweep in this folder was begun with other settings",
             details=listed(details),

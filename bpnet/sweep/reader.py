@@ -13,6 +13,7 @@ from bpnet.config.loading import read_text
 from bpnet.config.other_names import setting_readers
 from bpnet.config.reader import raise_problems
 from bpnet.config.setting import ValueReader
+from bpnet.config.settings import SECTIONS as OF_CONFIGS
 from bpnet.config.values import nearest
 from bpnet.disk import FILE, what_is_at
 from bpnet.errors import quoted, shorten
@@ -69,6 +70,10 @@ class SweepReader:
                 self._report(entry.line, f"[vary] {key} is in [settings], too: keep one of them")
             elif (values := self._values(key, entry, readers[key], settings)) is not None:
                 varied[key] = values
+        if settings.method != GRID and not ini.sections.get("vary"):
+            line = ini.section_lines.get("vary", 1)
+            message = f"[vary] is empty: method = {settings.method} draws from what it lists"
+            self._report(line, message)
         if not settings.config and base is None and not self.problems:
             self._report(1, "[sweep] config is missing: name a preset, an example or a file")
         raise_problems(str(self.path), self.problems)
@@ -83,6 +88,10 @@ class SweepReader:
             if name not in SECTIONS:
                 near = nearest(name, SECTIONS)
                 hint = f"did you mean [{near}]?" if near else f"known are {', '.join(SECTIONS)}"
+                if name in OF_CONFIGS:
+                    hint = (
+                        "a config has it: name the config in [sweep], and write `section.key` here"
+                    )
                 self._report(line, f"[{shorten(name, 80)}] is unknown in a sweep; {hint}")
 
     def _settings(self, entries: dict[str, Entry]) -> SweepSettings:
@@ -137,16 +146,16 @@ class SweepReader:
         if not any(values):
             self._report(entry.line, f"[vary] {key} expects values: a list, or a range")
             return None
-        for text in values:
-            try:
-                reader(text)
-            except ValueError as error:
-                self._report(entry.line, f"[vary] {key} expects {error}")
-                return None
-        twice = [text for text in values if values.count(text) > 1]
-        if twice:
-            self._report(entry.line, f"[vary] {key} holds {quoted(twice[0])} twice")
+        try:
+            meant = [reader(text) for text in values]
+        except ValueError as error:
+            self._report(entry.line, f"[vary] {key} expects {error}")
             return None
+        for place, value in enumerate(meant):
+            if value in meant[:place]:  # 0.1 and 1e-1 are the same
+                message = f"[vary] {key} holds {quoted(values[meant.index(value)])} twice"
+                self._report(entry.line, message)
+                return None
         return Choices(tuple(values))
 
     def _span(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,8 @@ def _seeds(text: str) -> tuple[int, ...]:
     try:
         return tuple(read_seeds(text))
     except ConfigError as error:
-        raise ValueError(f"seeds such as 1-5 or 1,3,7-9, found {quoted(text)}") from error
+        what = f"seeds such as 1-5 or 1,3,7-9, found {quoted(text)}; {error.details[0]}"
+        raise ValueError(what) from error
 
 
 def _name(text: str) -> str:
@@ -63,10 +64,6 @@ class SweepSettings:
     def maximizes(self) -> bool:
         """Return whether the highest value is the best."""
         return self.goal == ACCURACY
-
-    def best_of(self, values: Sequence[float]) -> float:
-        """Return the best of some values."""
-        return max(values) if self.maximizes else min(values)
 
 
 @dataclass(frozen=True)

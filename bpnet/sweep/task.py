@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bpnet.errors import shorten
+from bpnet.locks import host_name
 from bpnet.sweep.journal import FAILED
 
 TRIES = 3  # of a run whose process is killed; it goes on from its last checkpoint
@@ -35,7 +36,7 @@ class Task:
         overrides: `section.key=value` each.
         until: the epoch after which the run rests; None trains to the end.
         note: what `bpnet runs` shows beside the run.
-        stop: the file that is there while runs are asked to end.
+        permit: the file that is there as long as the run may go on.
         data_dir: where data sets lie.
         mirror: where they are downloaded from first.
         scores: read the test set, once the run is finished.
@@ -46,7 +47,7 @@ class Task:
     overrides: tuple[str, ...]
     until: int | None
     note: str
-    stop: str
+    permit: str
     data_dir: str | None = None
     mirror: str | None = None
     scores: bool = False
@@ -58,13 +59,17 @@ Outcome = dict[str, Any]  # `state`, `error`, and what a row holds
 def do(task: Task) -> Outcome:
     """Train a run until its epoch, and return what has come of it; a killed process is replaced."""
     outcome: Outcome = {}
+    permit = Path(task.permit)
+    if not permit.parent.is_dir():
+        text = f"there is no {permit.parent} on {host_name()}: all machines need it"
+        return {"state": FAILED, "error": shorten(text, LONGEST)}
     for _ in range(TRIES):
-        if Path(task.stop).exists():
+        if not permit.exists():
             return {"state": INTERRUPTED, "error": None}
         outcome = _in_a_process(task)
         if outcome["state"] not in (KILLED, INTERRUPTED):
             return outcome
-    if Path(task.stop).exists():
+    if not permit.exists():
         return {"state": INTERRUPTED, "error": None}
     if outcome["state"] == INTERRUPTED:
         outcome["error"] = "it was asked to end again and again"

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 
 from bpnet.config.loading import load_config
 from bpnet.config.settings import Config
+from bpnet.data.table import load_table
 from bpnet.errors import ConfigError
+from bpnet.nn.registry import find_loss
 from bpnet.seeding import derive_rng
-from bpnet.sweep.settings import GRID, MOST_RUNS, Choices, Span, Sweep
+from bpnet.sweep.settings import ACCURACY, GRID, MOST_RUNS, Choices, Span, Sweep
+
+MOST_DRAWS = 100  # for each trial that is wanted, before those that differ count as few
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,17 @@ class Trial:
     @property
     def words(self) -> str:
         """Return its settings in one line."""
-        lines = (f"{key}={', '.join(text.split(chr(10)))}" for key, text in self.settings.items())
-        return " ".join(lines) or "as it is"
+        return self._line(self.settings)
+
+    @property
+    def note(self) -> str:
+        """Return the same with the last words of the names, where these tell them apart."""
+        short = {key.partition(".")[2]: text for key, text in self.settings.items()}
+        return self._line(short if len(short) == len(self.settings) else self.settings)
+
+    def _line(self, settings: Mapping[str, str]) -> str:
+        told = (f"{key}={text.replace(chr(10), ', ')}" for key, text in settings.items())
+        return " ".join(told) or "as it is"
 
 
 def trials_of(sweep: Sweep) -> list[Trial]:
@@ -54,6 +67,7 @@ def trials_of(sweep: Sweep) -> list[Trial]:
     for number, settings in enumerate(_combinations(sweep), start=1):
         config = load_config(sweep.base, sweep.overrides({**sweep.fixed, **settings}))
         _demand_validation(sweep, config)
+        _demand_accuracy(sweep, config)
         found.append(Trial(number, settings, config.train.epochs))
     return found
 
@@ -72,11 +86,34 @@ def _combinations(sweep: Sweep) -> Iterator[dict[str, str]]:
         for values in itertools.product(*lists):
             yield dict(zip(sweep.varied, values, strict=True))
         return
-    for number in range(sweep.settings.trials):
-        yield {
+    yield from _draws(sweep)
+
+
+def _draws(sweep: Sweep) -> Iterator[dict[str, str]]:
+    """Yield different combinations: what is drawn again is passed over.
+
+    Raises:
+        ConfigError: there are fewer than wanted.
+    """
+    wanted = sweep.settings.trials
+    known: set[tuple[str, ...]] = set()
+    for number in range(MOST_DRAWS * wanted):
+        drawn = {
             key: _drawn(values, sweep.settings.draw_seed, number, place)
             for place, (key, values) in enumerate(sweep.varied.items())
         }
+        if (texts := tuple(drawn.values())) not in known:
+            known.add(texts)
+            yield drawn
+        if len(known) == wanted:
+            return
+    raise ConfigError(
+        "there are fewer different trials than are to be drawn",
+        where=sweep.source,
+        expected=f"[sweep] trials = {len(known)}, or less",
+        found=f"trials = {wanted}",
+        hint="method = grid trains every combination of listed values once",
+    )
 
 
 def _drawn(values: Choices | Span, seed: int, trial: int, place: int) -> str:
@@ -109,4 +146,23 @@ def _demand_validation(sweep: Sweep, config: Config) -> None:
             expected="data.validation above 0",
             found="data.validation = 0",
             hint="write data.validation = 5000, for example, in [settings]",
+        )
+
+
+def _demand_accuracy(sweep: Sweep, config: Config) -> None:
+    """Make sure that trials which are compared by accuracy have one.
+
+    Raises:
+        ConfigError: they learn numbers, and no classes.
+    """
+    if sweep.settings.goal != ACCURACY or config.data.dataset != "table":
+        return
+    has_classes = load_table(config).train.targets.ndim == 1
+    loss = find_loss(config.train.loss)
+    assert loss is not None
+    if not (has_classes or loss.answers_questions):
+        raise ConfigError(
+            "a sweep compares trials by validation_accuracy, but these learn numbers",
+            where=sweep.source,
+            hint="write goal = validation_loss in [sweep]",
         )

@@ -32,6 +32,7 @@ from bpnet.model.preparation import Preparation
 from bpnet.model.run_files import (
     BEST,
     CONFIG,
+    ENDING,
     ENVIRONMENT,
     LAST,
     METRICS_TABLE,
@@ -137,6 +138,7 @@ def describe_run(
                 write_metrics_table(run_dir, trainer.progress.history)
         write_text(run_dir / CONFIG, format_config(trainer.config))
         write_text(run_dir / ENVIRONMENT, json.dumps(environment, indent=2) + "\n")
+        (run_dir / ENDING).unlink(missing_ok=True)
         if not trainer.progress.finished:
             (run_dir / RESULT).unlink(missing_ok=True)
 

@@ -48,7 +48,7 @@ def test_a_file_is_written_and_nothing_replaced(here: Path) -> None:
     assert "/opt/bpnet train my.ini" in answer.err
     assert load_config("my.ini") == load_config("mlp")
     assert "would replace something" in fail(2, "config", "mlp", "-o", "my.ini")
-    assert "no such file or directory" in fail(3, "config", "-o", "none/my.ini")
+    assert "no such file or directory" in fail(2, "config", "-o", "none/my.ini")
 
 
 def test_a_config_of_ones_own_is_explained_too(here: Path) -> None:

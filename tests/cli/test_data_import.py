@@ -64,7 +64,7 @@ def test_nothing_is_overwritten_and_nothing_is_left(folder: Path) -> None:
     succeed("data", "import", folder, "--name", "mine")
     assert "choose another name" in fail(3, "data", "import", folder, "mine")
     assert "two names" in fail(2, "data", "import", folder, "aa", "--name", "bb")
-    for name in ("idx", "table", "synthetic", "a/b", "..", ""):
+    for name in ("idx", "table", "synthetic", "arrays", "scikit-learn", "a/b", "..", ""):
         assert "cannot have this name" in fail(2, "data", "import", folder, "--name", name)
     (folder / "train" / ("n" * 150)).mkdir()
     Image.new("L", (8, 8)).save(folder / "train" / ("n" * 150) / "0.png")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bpnet.export import formats
 from tests.conftest import Run
 from tests.helpers.forged import arrays_of, forge
 from tests.helpers.tiny import TABLE, call, fail, succeed

@@ -118,8 +118,8 @@ def test_nothing_is_overwritten(weights: Path) -> None:
     Path("run").mkdir()
     Path("run/metrics.jsonl").write_text("", encoding="utf-8")
     assert "metrics.jsonl" in fail(4, *words, "run")
-    assert "there is no such folder" in fail(3, *words, "none/a.npz")
-    assert "there is no such folder" in fail(3, *words, "none/run")
+    assert "there is no such folder" in fail(4, *words, "none/a.npz")
+    assert "there is no such folder" in fail(4, *words, "none/run")
 
 
 def test_options_that_do_not_fit_are_refused(weights: Path) -> None:

@@ -106,6 +106,18 @@ def test_runs_are_filtered_and_sorted(runs: Path) -> None:
     assert "3 other runs in" in succeed("runs", "--seed", 7).err
 
 
+def test_diverged_runs_are_told_until_they_go_on(here: Path) -> None:
+    words = ("--set", "optimizer.learning_rate=1e30", "--set", "schedule.name=constant")
+    fail(5, "train", "--config", "tiny.ini", "--run-dir", "runs/a", *words)
+    answer = succeed("runs")
+    assert " diverged" in answer.out
+    assert "a: training diverged" in answer.err
+    assert "(epoch 1, step " in answer.err
+    assert names("--state", "diverged") == ["a"]
+    fail(5, "train", "--resume", "runs/a")
+    assert listed()["runs"][0]["state"] == "diverged"
+
+
 def test_the_choices_are_those_of_the_library() -> None:
     assert tuple(listing.SORT_KEYS) == SORT_KEYS
     assert entry.STATES == STATES
@@ -237,6 +249,12 @@ def test_epochs_are_exported_as_they_were_recorded(runs: Path) -> None:
     assert [row["validation_accuracy"] for row in table[3:6]] == ["0.5", "0.9", "0.8"]
     found = json.loads(succeed("runs", "export", "--per-epoch", "--json").out)
     assert [(row["name"], row["epoch"]) for row in found[:2]] == [("lenet5-b", 1), ("lenet5-b", 2)]
+
+
+@pytest.mark.parametrize("words", [("runs.xlsx",), ("runs",), ("-",), ("runs.csv", "--json")])
+def test_a_table_has_a_name_that_tells_its_format(here: Path, words: tuple[str, ...]) -> None:
+    assert "a name that ends in ." in fail(2, "runs", "export", "-o", *words)
+    assert not (here / words[0]).exists()
 
 
 def test_nothing_to_export_is_a_table_without_rows(here: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_reader_gets_a_table_and_commands_that_run_as_they_stand(here: Path) -
     head, *rows = answer.out.partition("\n\n")[0].splitlines()
     assert head.split()[:3] == ["trial", "optimizer.learning_rate", "train.batch_size"]
     assert len(rows) == 4
-    assert "±" in rows[0]
+    assert "validation accuracy, %  ± s.e." in head
     assert "\nchosen: trial " in answer.out
     assert "\ntest accuracy " in answer.out
     assert "\nrun 8 of 8: optimizer.learning_rate=0.1 train.batch_size=16, seed 2: " in answer.err
@@ -68,7 +68,7 @@ def test_a_reader_gets_a_table_and_commands_that_run_as_they_stand(here: Path) -
     listed = json.loads(succeed("runs", "out", "--json").out)["runs"]
     assert len(listed) == 8
     assert {one["config"] for one in listed} == {"tiny"}
-    assert "optimizer.learning_rate=0.01 train.batch_size=8" in {one["note"] for one in listed}
+    assert "learning_rate=0.01 batch_size=8" in {one["note"] for one in listed}
 
 
 def test_a_dry_run_lists_the_runs_and_writes_nothing(here: Path) -> None:
@@ -115,7 +115,9 @@ def test_extras_are_asked_for_before_anything_is_written(
     monkeypatch.setattr("bpnet.sweep.halving.find_spec", lambda name: None)
     path = sweep_file(here)
     assert "pip install distributed" in fail(2, "sweep", path, "--scheduler", "tcp://x:1")
-    assert "pip install optuna" in fail(2, "sweep", sweep_file(here, more="method = asha"))
+    assert "pip install optuna" in fail(
+        2, "sweep", sweep_file(here, more="method = asha\ntrials = 2")
+    )
     assert not (here / "runs").exists()
 
 
@@ -201,8 +203,9 @@ def test_a_run_whose_process_is_killed_goes_on_in_another(here: Path) -> None:
 @pytest.mark.parametrize(
     ("vary", "more", "charts"),
     [
-        (RATES, "seeds = 1-2", 3),
+        (RATES, "seeds = 1-2", 4),
         ("optimizer.learning_rate = 0.01 to 0.1 log\n", "method = random\ntrials = 3", 2),
+        ("", "seeds = 1-2", 2),
     ],
 )
 def test_a_page_shows_all_trials(here: Path, vary: str, more: str, charts: int) -> None:
@@ -213,7 +216,9 @@ def test_a_page_shows_all_trials(here: Path, vary: str, more: str, charts: int) 
     assert page.count("<svg") == charts
     assert page.count('<th scope="row">') == len(found["trials"])
     assert f"chosen: trial {found['chosen']['trial']}," in page
-    assert ("validation_accuracy by optimizer.learning_rate and" in page) == (charts == 3)
+    assert ("validation accuracy by optimizer.learning_rate and" in page) == (charts == 4)
+    again = succeed("report", "out", "-o", "again.html").out.strip()
+    assert Path(again).read_text(encoding="utf-8") == page
 
 
 class Terminal(io.StringIO):
@@ -236,3 +241,75 @@ def test_on_a_terminal_a_table_follows_the_sweep(
     last = text[text.rindex("8 of 8 runs") :]
     assert "optimizer.learning_rate=0.1 train.batch_size=16" in last
     assert "run 8 of 8:" not in text
+
+
+@pytest.mark.usefixtures("in_here")
+def test_a_sweep_that_has_not_ended_has_a_page_too(here: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra `report`")
+    sizes = "train.batch_size = 8, 16\n"
+    succeed("sweep", sweep_file(here, sizes), "--jobs", 1, "--run-dir", "out")
+    journal = here / "out" / "sweep.jsonl"
+    lines = journal.read_text(encoding="utf-8").splitlines(keepends=True)
+    for kept in (3, 0):
+        journal.write_text("".join(lines[:kept]), encoding="utf-8")
+        page = Path(json.loads(succeed("report", "out", "--json").out)["report"])
+        assert page == here / "out" / "report.html"
+        assert f"{kept} of 4 runs have ended" in page.read_text(encoding="utf-8")
+    assert "a page of its own" in fail(2, "report", "out", "digits")
+    assert "shows held-out scores" in fail(2, "report", "out", "--dataset", "mnist")
+    answer = succeed("sweep", "out", "--jobs", 1)
+    assert "chosen: trial " in answer.out
+
+
+@pytest.mark.usefixtures("in_here")
+def test_a_torn_line_is_told_and_its_run_looked_at_again(here: Path) -> None:
+    first = swept(sweep_file(here, "train.batch_size = 8\n"), "--run-dir", "out")
+    journal = here / "out" / "sweep.jsonl"
+    text = journal.read_text(encoding="utf-8")
+    journal.write_text(text[:-20], encoding="utf-8")
+    answer = succeed("sweep", "out", "--jobs", 1, "--json")
+    assert "is torn" in answer.err
+    assert json.loads(answer.out) == first
+    assert journal.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.usefixtures("in_here")
+def test_where_a_grown_sweep_chooses_another_trial_the_test_set_is_no_longer_unseen(
+    here: Path,
+) -> None:
+    words = ("--jobs", 1, "--run-dir", "out")
+    vary = "optimizer.learning_rate = 1e-4, 0.1\n"
+    succeed("sweep", sweep_file(here, vary, "method = random\ntrials = 1"), *words)
+    answer = succeed(
+        "sweep", sweep_file(here, vary, "method = random\ntrials = 2"), *words, "--json"
+    )
+    found = json.loads(answer.out)
+    rates = {one["trial"]: one["settings"]["optimizer.learning_rate"] for one in found["trials"]}
+    assert found["chosen"]["trial"] == (2 if rates[2] == "0.1" else 1)
+    assert ("the test set was read before, by trial 1" in answer.err) == (rates[2] == "0.1")
+
+
+def test_a_test_score_that_fails_is_told_after_the_table(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(task: Task) -> Outcome:
+        return {"state": "failed", "error": "no memory"} if task.scores else do_here(task)
+
+    monkeypatch.setattr(driver, "do", fails)
+    answer = call("sweep", sweep_file(here), "--jobs", 1, "--run-dir", "out")
+    assert answer.code == 1
+    assert "the chosen trial could not be scored" in answer.err
+    assert "no memory" in answer.err
+    assert "chosen: trial " in answer.out
+
+
+def test_failed_runs_are_told_with_the_command_that_tries_them_again(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(task: Task) -> Outcome:
+        is_last = task.run_dir.endswith("trial004-seed2")
+        return {"state": "failed", "error": "no memory"} if is_last else do_here(task)
+
+    monkeypatch.setattr(driver, "do", fails)
+    answer = succeed("sweep", sweep_file(here), "--jobs", 1, "--run-dir", "out")
+    assert f"1 run failed; to try again: /opt/bpnet sweep {here / 'out'} --jobs 1" in answer.err

@@ -116,3 +116,12 @@ def test_without_mpi4py_the_extra_is_named(here: Path) -> None:
     done = bpnet(*TRAIN, cwd=here, PYTHONPATH=f"{here}", **rank)
     assert done.returncode == 2
     assert "pip install" in done.stderr
+
+
+@needs_mpi
+def test_what_would_be_trained_by_each_rank_is_refused_once(here: Path) -> None:
+    for words in ((*TRAIN, "--seeds", "1-2"), ("sweep", "learning-rate")):
+        done = run_on_ranks(2, *command(*words), cwd=here)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.count("leave mpirun out") == 1
+        assert not (here / "runs").exists()

@@ -32,4 +32,4 @@ def sweep_file(folder: Path, vary: str = RATES, more: str = "seeds = 1-2", fixed
 
 def do_here(task: Task) -> Outcome:
     """Do a task in this process, where it takes milliseconds."""
-    return outcome_of(task, Path(task.stop).exists)
+    return outcome_of(task, lambda: not Path(task.permit).exists())

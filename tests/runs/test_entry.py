@@ -2,12 +2,15 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from bpnet.cli.runs_text import when
 from bpnet.locks import take_lock
+from bpnet.model.checkpoint import load_checkpoint
+from bpnet.runs.ending import DIVERGED, Ending, write_ending
 from bpnet.runs.entry import (
     DAMAGED,
     FINISHED,
@@ -20,6 +23,7 @@ from bpnet.runs.entry import (
 )
 from bpnet.runs.listing import sort_runs
 from bpnet.training.run_dir import claimed_run_dir
+from bpnet.training.saving import model_record, named_arrays, save_checkpoint
 from tests.conftest import Run
 from tests.helpers.run_folders import epoch_record, scored, write_run
 from tests.helpers.tiny import after, read_config, train
@@ -175,3 +179,25 @@ def test_the_name_of_a_directory_tells_what_older_runs_did_not_write(tmp_path: P
     environment = {"config": "fast", "started": "2026-05-06T07:08:09+02:00"}
     known = entry(write_run(tmp_path / "mlp-20260102-030405", environment=environment))
     assert known.config == "fast"
+
+
+def test_a_run_that_ended_for_good_says_why(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "a", [0.5])
+    write_ending(path, Ending("diverged", "in epoch 2"))
+    assert (entry(path).state, entry(path).problem) == (DIVERGED, "in epoch 2")
+    with claimed_run_dir(path, resumes=True):
+        assert entry(path).state == RUNNING
+    for content in ("{", "{}", '{"state": "gone", "why": ""}', '{"state": "stopped", "why": 1}'):
+        (path / "ending.json").write_text(content)
+        assert entry(path).state == DAMAGED
+
+
+def test_imported_weights_are_not_a_damaged_run(tiny_run: Run, tmp_path: Path) -> None:
+    model = load_checkpoint(tiny_run.path / "best.npz").model()
+    (tmp_path / "a").mkdir()
+    arrays = named_arrays({"parameters": model.network.parameters, "state": model.network.state})
+    save_checkpoint(tmp_path / "a" / "best.npz", model_record(model), arrays)
+    run = entry(tmp_path / "a")
+    assert (run.state, run.problem, run.planned) == ("imported", None, 3)
+    shutil.copyfile(tiny_run.path / "best.npz", tmp_path / "a" / "best.npz")
+    assert entry(tmp_path / "a").state == DAMAGED  # what is left of a run

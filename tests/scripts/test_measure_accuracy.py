@@ -32,15 +32,19 @@ class FakeBench:
         monkeypatch.setattr(script, "bpnet", self.bpnet)
         monkeypatch.setattr(script, "commit", lambda: self.commit)
 
-    def bpnet(self, command: str, *words: str) -> dict[str, Any]:
-        if command == "train":
-            self.seed = int(words[words.index("--seed") + 1])
-            self.trained.append((self.seed, "--workers" not in words))
-            run_dir = Path(words[words.index("--run-dir") + 1])
-            run_dir.mkdir()
-            (run_dir / "best.npz").write_text(f"weights of seed {self.seed}")
-            return {"epochs": 2, "samples_per_second": 1000.0}
-        return {"samples": 10000, "accuracy": 0.99 + self.seed / 1e5 + self.shift}
+    def bpnet(self, command: str, *words: object) -> dict[str, Any]:
+        if command == "eval":
+            return {"samples": 500, "accuracy": 0.5}
+        seed = words[words.index("--seed") + 1]
+        assert isinstance(seed, int)
+        self.trained.append((seed, "--workers" not in words))
+        run_dir = Path(str(words[words.index("--run-dir") + 1]))
+        run_dir.mkdir(parents=True)
+        result = {"epochs": 2, "samples_per_second": 1000.0, "test_samples": 10000}
+        result["test_accuracy"] = 0.99 + seed / 1e5 + self.shift
+        (run_dir / "result.json").write_text(json.dumps(result))
+        (run_dir / "environment.json").write_text(json.dumps({"cpu": "a"}))
+        return result
 
 
 @pytest.fixture
@@ -53,22 +57,20 @@ def run(script: Any, monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
     script.main()
 
 
-def test_every_result_is_kept_and_none_measured_twice(
+def test_every_run_is_kept_and_none_measured_twice(
     script: Any,
     fake: FakeBench,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    path = tmp_path / "new" / "results.jsonl"
-    words = ("--results", path, "mlp", "--seeds")
+    words = ("--runs", tmp_path / "new", "mlp", "--seeds")
     run(script, monkeypatch, *words, "101-103")
+    half = tmp_path / "new" / fake.commit / "mlp" / "seed104"
+    half.mkdir()  # as a killed run leaves it
     run(script, monkeypatch, *words, "101-110")
     assert fake.trained == [(seed, True) for seed in range(101, 111)]
-    records = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [record["seed"] for record in records] == list(range(101, 111))
-    assert {record["commit"] for record in records} == {fake.commit}
-    assert all(record["date"].startswith("20") for record in records)
+    assert len(list(half.parent.iterdir())) == 10
     last = capsys.readouterr().out.splitlines()
     assert any(fake.commit in line for line in last)
     cells = [cell.strip() for cell in last[-1].strip("|").split("|")]
@@ -76,18 +78,24 @@ def test_every_result_is_kept_and_none_measured_twice(
     assert cells[8] == "1,000"
 
 
-def test_another_commit_setting_or_data_set_is_measured_anew(
-    script: Any, fake: FakeBench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_another_commit_or_setting_is_measured_anew_and_another_data_set_scored(
+    script: Any,
+    fake: FakeBench,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = ("--results", tmp_path / "results.jsonl", "mlp", "--seeds", "7")
+    words = ("--runs", tmp_path, "mlp", "--seeds", "7")
     run(script, monkeypatch, *words)
     run(script, monkeypatch, *words, "--set", "train.epochs=3")
+    assert len(fake.trained) == 2
+    capsys.readouterr()
     run(script, monkeypatch, *words, "--dataset", "fashion_mnist")
+    assert "| 50.00 |" in capsys.readouterr().out
+    assert len(fake.trained) == 2
     fake.commit, fake.shift = "b" * 40, 0.001
     run(script, monkeypatch, *words)
-    assert len(fake.trained) == 4
-    run(script, monkeypatch, *words)
-    assert len(fake.trained) == 4
+    assert len(fake.trained) == 3
 
 
 def test_side_by_side_measures_accuracy_alone(
@@ -97,10 +105,9 @@ def test_side_by_side_measures_accuracy_alone(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(script, "ThreadPoolExecutor", lambda count: Pool())
-    words = ("--results", tmp_path / "results.jsonl", "mlp", "--seeds")
+    words = ("--runs", tmp_path, "mlp", "--seeds")
     run(script, monkeypatch, *words, "1-10", "--side-by-side")
-    assert fake.trained == [(seed, False) for seed in range(1, 11)]
+    assert sorted(fake.trained) == [(seed, False) for seed in range(1, 11)]
     assert capsys.readouterr().out.rstrip().endswith("| – | – |")
     run(script, monkeypatch, *words, "1-2")
     assert fake.trained[10:] == [(1, True), (2, True)]
@@ -109,48 +116,11 @@ def test_side_by_side_measures_accuracy_alone(
     assert " (2) | 1,000 |" in capsys.readouterr().out.splitlines()[-1]
 
 
-class Pool:
-    """Run one after the other: the fake remembers a single seed."""
-
-    def __enter__(self) -> "Pool":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    map = staticmethod(map)
-
-
-def test_weights_are_kept_where_that_is_asked_for(
-    script: Any, fake: FakeBench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    kept, results = tmp_path / "kept", tmp_path / "results.jsonl"
-    run(script, monkeypatch, "--results", results, "--keep", kept, "mlp", "--seeds", "101-102")
-    assert (kept / "mlp-102.npz").read_text() == "weights of seed 102"
-    assert len(list(kept.iterdir())) == len(fake.trained) == 2
-    (kept / "mlp-101.npz").unlink()  # a result without its weights is measured again
-    run(script, monkeypatch, "--results", results, "--keep", kept, "mlp", "--seeds", "101-102")
-    assert (kept / "mlp-101.npz").exists()
-    assert [seed for seed, _ in fake.trained] == [101, 102, 101]
-
-
-def test_results_that_lack_a_condition_are_of_other_conditions(
-    script: Any, fake: FakeBench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    results = tmp_path / "results.jsonl"
-    run(script, monkeypatch, "--results", results, "mlp", "--seeds", "101")
-    old = json.loads(results.read_text())
-    del old["sizes"]
-    results.write_text(json.dumps(old) + "\n")
-    run(script, monkeypatch, "--results", results, "mlp", "--seeds", "101")
-    assert [seed for seed, _ in fake.trained] == [101, 101]
-
-
 def test_changed_files_are_refused_unless_asked_for(
     script: Any, fake: FakeBench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     fake.commit += "-dirty"
-    words = ("--results", tmp_path / "results.jsonl", "mlp", "--seeds", "1")
+    words = ("--runs", tmp_path, "mlp", "--seeds", "1")
     with pytest.raises(SystemExit) as caught:
         run(script, monkeypatch, *words)
     assert caught.value.code == 2
@@ -163,28 +133,28 @@ def test_changed_files_are_refused_unless_asked_for(
 def test_a_commit_made_meanwhile_is_refused(
     script: Any, fake: FakeBench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    path = tmp_path / "results.jsonl"
     commits = iter(["a" * 40, "b" * 40])
     monkeypatch.setattr(script, "commit", lambda: next(commits))
     with pytest.raises(SystemExit, match="changed since"):
-        run(script, monkeypatch, "--results", path, "mlp", "--seeds", "1")
-    assert not path.exists()
+        run(script, monkeypatch, "--runs", tmp_path, "mlp", "--seeds", "1")
+    assert not list(tmp_path.rglob("result.json"))
 
 
 def test_the_same_seed_must_give_the_same_accuracy(
     script: Any, fake: FakeBench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    words = ("--results", tmp_path / "results.jsonl", "mlp", "--seeds", "1")
+    words = ("--runs", tmp_path, "mlp", "--seeds", "1")
     run(script, monkeypatch, *words, "--side-by-side")
     fake.shift = 0.001
     with pytest.raises(SystemExit, match="before"):
         run(script, monkeypatch, *words)
 
 
-def results(count: int, **changes: Any) -> list[dict[str, Any]]:
+def results(count: int, cpu: str = "a") -> list[dict[str, Any]]:
     """Return results of several seeds."""
-    common = {"commit": "a", "epochs": 1, "samples": 10000, "wall": 2.0, "samples_per_second": 5.0}
-    return [common | {"accuracy": 0.99 + 0.001 * (seed % 2)} | changes for seed in range(count)]
+    common = {"epochs": 1, "test_samples": 10000, "wall": 2.0, "samples_per_second": 5.0}
+    common["environment"] = {"cpu": cpu}  # type: ignore[assignment]
+    return [common | {"test_accuracy": 0.99 + 0.001 * (seed % 2)} for seed in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -198,9 +168,9 @@ def test_few_runs_have_no_spread(script: Any, preset: str, runs: int, spread: bo
         assert "99.05 ± 0.05 | 0.017 |" in text
 
 
-def test_two_commits_are_never_in_one_row(script: Any) -> None:
-    with pytest.raises(ValueError, match="2 commits"):
-        script.row("mlp", results(5) + results(5, commit="b"))
+def test_two_machines_are_never_in_one_row(script: Any) -> None:
+    with pytest.raises(ValueError, match="differ in cpu: a, b"):
+        script.row("mlp", results(5) + results(5, "b"))
 
 
 def test_seeds_are_ranges_and_lists(script: Any) -> None:

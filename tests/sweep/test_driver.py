@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from bpnet.errors import CheckpointError
 from bpnet.model.checkpoint import load_checkpoint
+from bpnet.runs.listing import list_runs
+from bpnet.runs.note import read_note, write_note
 from bpnet.sweep import driver as driver_module
 from bpnet.sweep.driver import Driver, Surroundings, SweepObserver
 from bpnet.sweep.journal import Row
@@ -55,8 +58,8 @@ def sweep(
     return is_done, observer.rows, driver
 
 
-def curves(rows: Sequence[Row]) -> dict[tuple[int, int], list[float]]:
-    return {(row.trial, row.seed): list(row.curve) for row in rows}
+def curves(rows: Sequence[Row]) -> dict[tuple[int, int], list[float | None]]:
+    return {(row.trial, row.seed): row.curve("validation_accuracy") for row in rows}
 
 
 def test_each_run_is_the_one_that_train_gives(here: Path) -> None:
@@ -104,7 +107,8 @@ def test_halving_stops_all_but_the_best_whatever_interrupts_it(here: Path) -> No
     assert sorted(row.epochs or 0 for row in rows) == [1] * 6 + [2] * 4 + [3] * 2
     best = max(row.trial for row in rows if row.state == "finished")
     at_first = {
-        number: sum(row.curve[0] for row in rows if row.trial == number) for number in range(1, 7)
+        number: sum(row.history[0][0] or 0 for row in rows if row.trial == number)
+        for number in range(1, 7)
     }
     assert at_first[best] >= sorted(at_first.values())[3]
     asked = iter([False] * 5)
@@ -163,3 +167,57 @@ def test_failed_runs_are_tried_again_and_diverged_ones_are_not(
     assert len(driver.journal.rows) == 8
     standings = ranked(driver.settings, list(driver.trials.values()), driver.journal.rows)
     assert standings[-1].trial.number == 1  # of which a seed diverged
+
+
+def test_listed_runs_say_that_others_did_better(here: Path) -> None:
+    vary = "optimizer.learning_rate = 0.0001, 0.001, 0.01, 0.1\n"
+    more = "method = halving\ntrials = 4\nkeep_one_of = 2"
+    _, rows, _ = sweep(sweep_file(here, vary, more), here / "out")
+    listed = list_runs(here / "out").runs
+    assert [run.state for run in listed] == [
+        next(row.state for row in rows if row.run_dir == run.name) for run in listed
+    ]
+    assert sorted(run.state for run in listed) == ["finished", "stopped", "stopped", "stopped"]
+    assert {run.problem for run in listed} >= {"other trials did better within 1 epoch"}
+
+
+def test_a_run_rests_with_its_state_however_seldom_it_saves(here: Path) -> None:
+    vary, fixed = "train.batch_size = 8, 16\n", "checkpoint.every = 3\nschedule.name = constant"
+    path = sweep_file(here, vary, "method = halving\ntrials = 2\nkeep_one_of = 2", fixed)
+    _, rows, _ = sweep(path, here / "out")
+    (stopped,) = (row for row in rows if row.state == "stopped")
+    record = load_checkpoint(here / "out" / stopped.run_dir / "last.npz").record
+    assert record["progress"]["epoch"] == 1
+
+
+def test_a_note_of_the_user_stays(here: Path) -> None:
+    path = sweep_file(here, "train.batch_size = 8\n", "")
+    _, (row,), _ = sweep(path, here / "out")
+    run_dir = here / "out" / row.run_dir
+    assert read_note(run_dir) == "batch_size=8"
+    write_note(run_dir, "mine")
+    read = read_sweep(path)
+    with claimed_folder(here / "out", read) as place, ThreadPoolExecutor(1) as executor:
+        around = Surroundings(place)
+        driver = Driver(read.settings, trials_of(read), around, executor, SweepObserver())
+        scores = driver.score([row], lambda: False)
+    assert scores is not None
+    assert scores[0]["test_accuracy"] is not None
+    assert read_note(run_dir) == "mine"
+
+
+def test_rows_of_another_sweep_are_refused(here: Path) -> None:
+    path = sweep_file(here, "train.batch_size = 8\n", "")
+    sweep(path, here / "out")
+    journal = here / "out" / "sweep.jsonl"
+    journal.write_text(journal.read_text("utf-8").replace('"8"', '"4"'), "utf-8")
+    with pytest.raises(CheckpointError, match="of another sweep") as raised:
+        sweep(path, here / "out")
+    assert raised.value.parts["expected"] == "trial 1: train.batch_size=8"
+
+
+def test_drawn_digits_follow_the_seed_unless_theirs_is_given(here: Path) -> None:
+    for fixed, told in (("", "synthetic_seed"), ("data.synthetic_seed = 1", "nothing")):
+        folder = here / told
+        with claimed_folder(folder, read_sweep(sweep_file(here, fixed=fixed))):
+            assert ("synthetic_seed" in (folder / "config.ini").read_text("utf-8")) == bool(fixed)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bpnet.config.loading import load_config
 from bpnet.errors import ConfigError
 from bpnet.sweep.example_files import example_sweeps
 from bpnet.sweep.reader import read_sweep
@@ -60,6 +61,12 @@ def test_all_errors_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
     assert "line 14: [vary] train.ema expects values" in told
 
 
+def test_a_config_and_a_sweep_are_told_apart(tmp_path: Path) -> None:
+    assert "name the config in [sweep]" in problems_of(tmp_path, "[train]\nepochs = 3\n")
+    with pytest.raises(ConfigError, match="`bpnet sweep` trains"):
+        load_config(str(example_sweeps()["halving"]))
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -68,6 +75,8 @@ def test_all_errors_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
         ("model.init = he to zeros", "model.init is no number"),
         ("optimizer.momentum = 0.5 to 2", "expects a number at least 0 and at most"),
         ("train.epochs = 1, 2", "halving compares runs of the same length"),
+        ("optimizer.momentum = 0.5, 0.9, 5e-1", 'optimizer.momentum holds "0.5" twice'),
+        ("; nothing", "[vary] is empty"),
     ],
 )
 def test_ranges_are_checked(tmp_path: Path, line: str, said: str) -> None:

@@ -9,6 +9,7 @@ from bpnet.errors import ConfigError
 from bpnet.sweep.reader import read_sweep
 from bpnet.sweep.trials import Trial, trials_of
 from tests.helpers.sweeps import sweep_file
+from tests.helpers.tiny import TABLE
 
 
 def trials(folder: Path, vary: str, more: str = "", fixed: str = "") -> list[Trial]:
@@ -53,3 +54,22 @@ def test_there_must_be_samples_to_compare_by(here: Path) -> None:
 def test_too_many_runs_are_refused(here: Path) -> None:
     with pytest.raises(ConfigError, match="too many runs"):
         trials(here, "train.batch_size = 8\n", "method = random\ntrials = 5001\nseeds = 1-2")
+
+
+def test_nothing_is_drawn_twice(here: Path) -> None:
+    vary = "train.batch_size = 8 to 10\nmodel.init = he, glorot\n"
+    found = trials(here, vary, "method = random\ntrials = 6")
+    assert len({tuple(one.settings.values()) for one in found}) == 6
+    assert found[:3] == trials(here, vary, "method = random\ntrials = 3")
+    with pytest.raises(ConfigError, match="fewer different trials") as raised:
+        trials(here, vary, "method = random\ntrials = 7")
+    assert raised.value.parts["expected"] == "[sweep] trials = 6, or less"
+
+
+def test_numbers_have_no_accuracy_to_compare_by(here: Path) -> None:
+    (here / "tiny.ini").write_text(TABLE, "utf-8")
+    fixed = "data.validation = 1"
+    with pytest.raises(ConfigError, match="learn numbers"):
+        trials(here, "train.batch_size = 1, 2\n", fixed=fixed)
+    found = trials(here, "train.batch_size = 1, 2\n", "goal = validation_loss", fixed)
+    assert len(found) == 2

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bpnet.config.values import DATASET_NAME, DATASETS
+from bpnet.config.values import DATASET_NAME, DATASETS, GIVEN
 from bpnet.data.classes import CLASSES_FILE
 from bpnet.data.dataset import Dataset
 from bpnet.data.files.directory import data_directory
@@ -33,11 +33,12 @@ def check_name(name: str) -> None:
     Raises:
         ConfigError: it may not.
     """
-    if not DATASET_NAME.fullmatch(name) or name in DATASETS:
+    taken = (*DATASETS, *GIVEN)
+    if not DATASET_NAME.fullmatch(name) or name in taken:
         raise ConfigError(
             "a data set of yours cannot have this name",
             where="--name",
-            expected="at most 64 letters, digits and . _ -, but none of " + ", ".join(DATASETS),
+            expected="at most 64 letters, digits and . _ -, but none of " + ", ".join(taken),
             found=name,
         )
 
@@ -51,7 +52,7 @@ def name_for(source: Path) -> str:
         r"(^|[-_. ]+)(idx\d-)?(ubyte|train(ing)?|test(ing)?|t10k|images?|labels?)\b", "", stem
     )
     name = re.sub("[^A-Za-z0-9._-]+", "-", stem).strip("._-")[:50] or "data"
-    return f"{OWN}{name}" if name in DATASETS else name
+    return f"{OWN}{name}" if name in (*DATASETS, *GIVEN) else name
 
 
 @contextmanager

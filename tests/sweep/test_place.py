@@ -1,0 +1,75 @@
+"""The folder of a sweep: whose it is, and for how long its runs may go on."""
+
+from pathlib import Path
+
+import pytest
+
+from bpnet.errors import CheckpointError, ConfigError
+from bpnet.sweep.child import outcome_of
+from bpnet.sweep.place import claimed_folder, new_permit
+from bpnet.sweep.reader import read_sweep
+from bpnet.sweep.task import Task, do
+from tests.helpers.run_folders import write_run
+from tests.helpers.sweeps import sweep_file
+
+
+def test_the_order_of_what_is_varied_must_stay(here: Path) -> None:
+    rates, sizes = "optimizer.learning_rate = 0.01, 0.1\n", "train.batch_size = 8, 16\n"
+    with claimed_folder(here / "out", read_sweep(sweep_file(here, rates + sizes))):
+        pass
+    with claimed_folder(here / "out", read_sweep(sweep_file(here, rates + sizes))):
+        pass
+    with (
+        pytest.raises(ConfigError, match="other settings") as raised,
+        claimed_folder(here / "out", read_sweep(sweep_file(here, sizes + rates))),
+    ):
+        pass
+    assert "lists optimizer.learning_rate, train.batch_size there" in str(raised.value)
+
+
+def test_one_process_works_at_a_sweep(here: Path) -> None:
+    sweep = read_sweep(sweep_file(here))
+    write_run(here / "run")
+    with (
+        claimed_folder(here / "out", sweep) as folder,
+        pytest.raises(CheckpointError, match="another process works at this sweep"),
+        claimed_folder(folder, sweep),
+    ):
+        pass
+    with (
+        pytest.raises(CheckpointError, match="this is one run"),
+        claimed_folder(here / "run", sweep),
+    ):
+        pass
+
+
+def task_of(folder: Path, permit: Path) -> Task:
+    where = (str(folder / "trial001-seed1"), str(folder / "config.ini"))
+    return Task(*where, ("train.seed=1",), None, "", permit=str(permit))
+
+
+def test_runs_of_a_killed_sweep_lose_their_permit(here: Path) -> None:
+    sweep = read_sweep(sweep_file(here))
+    with claimed_folder(here / "out", sweep) as folder:
+        permit = new_permit(folder)
+    assert not permit.exists()
+    left = new_permit(folder)  # as a killed sweep leaves it
+    with claimed_folder(folder, sweep):
+        assert do(task_of(folder, left))["state"] == "interrupted"
+        assert not (folder / "trial001-seed1").exists()
+        mine = new_permit(folder)
+        steps = iter(range(5))
+
+        def wish() -> bool:
+            if next(steps, None) is None:
+                mine.unlink(missing_ok=True)
+            return not mine.exists()
+
+        assert outcome_of(task_of(folder, mine), wish)["state"] == "interrupted"
+    assert (folder / "trial001-seed1" / "last.npz").exists()
+
+
+def test_a_machine_without_the_folder_says_so(here: Path) -> None:
+    outcome = do(task_of(here / "none", here / "none" / "permit"))
+    assert outcome["state"] == "failed"
+    assert f"there is no {here / 'none'} on " in outcome["error"]
