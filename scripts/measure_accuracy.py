@@ -170,9 +170,9 @@ def main() -> None:
         if not options.dirty:
             parser.error("files have changed since the last commit: commit them, or give --dirty")
         shutil.rmtree(options.runs / code, ignore_errors=True)  # of files that were other ones
-    blas, sizes = f"BLAS kernels {blas_kernel()}", f"sizes for {this_processor()}"
-    print(f"{datetime.now(UTC):%Y-%m-%d}, commit {code}, {cpu_name()}, {blas}, {sizes}, ", end="")
-    print(f"NumPy {np.__version__}\n")
+    sizes = f"BLAS kernels {blas_kernel()}, sizes for {this_processor()}"
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    print(f"{today}, commit {code}, {cpu_name()}, {sizes}, NumPy {np.__version__}\n")
     print("| preset | epochs | test accuracy, % (mean ± s.d.) | s.e. of the mean | runs | range "
           "| binomial s.e. | wall time, s | samples/s |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|", flush=True)

@@ -57,6 +57,7 @@ def told(code: int, line: str) -> str:
         ("train mlp --momentum -1", "--set optimizer.momentum=-1"),
         ("curves mlp --lr 0.1", "--set optimizer.learning_rate=0.1"),
         ("train mlp -lr 0.1", "--set optimizer.learning_rate=0.1"),
+        ("export digits last -o a.onnx", "bpnet export digits -o a.onnx"),
         ("train mlp -e 5", "--set train.epochs=5"),
         ("train mlp -b=32", "--set train.batch_size=32"),
         ("train mlp --set train.epochs 5", "--set train.epochs=5"),
