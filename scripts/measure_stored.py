@@ -1,9 +1,10 @@
 """Train on more pictures than fit in memory: measure the memory of all processes, and the speed.
 
-    python scripts/measure_stored.py FOLDER [--pictures 8000000] [--preset lenet5] [--seconds 20]
+    python scripts/measure_stored.py FOLDER [--pictures 8000000] [--preset mlp]… [--rounds 5]
 
 FOLDER gets a data set of drawn digits, repeated, unless it holds one. Batches of these pictures on
-disk and of some in memory take turns, so that both speeds suffer alike from what else runs.
+disk and of some in memory take turns of two seconds, so that both speeds suffer alike from what
+else runs. A turn is that long since pictures are read ahead for many batches.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from __future__ import annotations
 import argparse
 import struct
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bpnet.background import Background
 from bpnet.bench.isolated import run_isolated
+from bpnet.bench.load import Load, LoadMeter
 from bpnet.bench.speed import open_trainer
-from bpnet.bench.work import bare, batches
+from bpnet.bench.work import bare
 from bpnet.config.loading import load_config
 from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset, Samples
@@ -31,7 +32,8 @@ from bpnet.training.loop import Trainer
 
 DRAWN = 20_000  # different pictures
 RESIDENT = 60_000  # pictures in memory, as MNIST has
-IN_TURN = 20  # steps
+IN_TURN = 2.0  # seconds
+PRESETS = ("mlp", "lenet5", "convnet")
 
 
 def main() -> None:
@@ -40,15 +42,25 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--pictures", type=int, default=8_000_000)
     parser.add_argument("--preset", action="append")
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
     make_pictures(chosen.folder, chosen.pictures)
-    for preset in chosen.preset or ["lenet5"]:
+    print("| preset | MB at most | start and 100 steps, s | speed | of its rounds | others |")
+    print("|---|---|---|---|---|---|")
+    for preset in chosen.preset or PRESETS:
         config = load_config(preset, ("data.dataset=idx", f"data.path={chosen.folder.absolute()}"))
         seconds, memory = run_isolated(train_some, config)  # reads all: now the system has them
-        ratio, _ = run_isolated(measure_speed, config, chosen.seconds)
-        print(f"{preset}: {ratio:.3f} of the speed of pictures in memory; start and")
-        print(f"  100 steps in {seconds:.0f} s, at most {memory / 1e6:.0f} MB in all processes")
+        (ratios, load), _ = run_isolated(measure_speed, config, chosen.rounds)
+        numbers = f"{memory / 1e6:.0f} | {seconds:.0f} | {np.median(ratios):.3f}"
+        spread = f"{min(ratios):.3f} – {max(ratios):.3f}"
+        print(f"| `{preset}` | {numbers} | {spread} | {describe(load)} |", flush=True)
+
+
+def describe(load: Load) -> str:
+    """Return what others, and the machine beneath, took of the processors."""
+    if load.others is None or load.stolen is None:
+        return "unknown"
+    return f"{100 * (load.others + load.stolen):.0f} %"
 
 
 def make_pictures(folder: Path, count: int) -> None:
@@ -72,43 +84,45 @@ def train_some(config: Config) -> float:
     """Load, look at all pictures as a run does, and take some steps; return the seconds."""
     began = time.perf_counter()
     dataset = load_idx_folder(Path(config.data.path))
-    dataset.fingerprint()
+    fingerprint = Background(dataset.fingerprint)
     with open_trainer(config, dataset) as trainer:
-        order = steps(trainer)
+        fingerprint.result()
         with trainer.engine:
-            for _ in range(100):
-                trainer.step(next(order))
+            take_steps(trainer, 100, np.random.default_rng(1))
             trainer.validate()
     return time.perf_counter() - began
 
 
-def measure_speed(config: Config, seconds: float) -> float:
-    """Return the speed of steps on stored pictures, divided by that on pictures in memory."""
+def measure_speed(config: Config, rounds: int) -> tuple[list[float], Load]:
+    """Return the speed on stored pictures as a part of that in memory, and what others took."""
     stored = load_idx_folder(Path(config.data.path))
     some = Samples(stored.train.inputs[:RESIDENT], stored.train.targets[:RESIDENT])
     resident = Dataset("idx", some, stored.test, stored.class_names)
+    rng = np.random.default_rng(1)
     with ExitStack() as stack:
         trainers = [
             stack.enter_context(open_trainer(bare(config), data)) for data in (stored, resident)
         ]
-        orders = [steps(trainer) for trainer in trainers]
-        times: list[list[float]] = [[], []]
-        end = time.perf_counter() + seconds
         for trainer in trainers:
             stack.enter_context(trainer.engine)
-        while time.perf_counter() < end:
-            for trainer, order, taken in zip(trainers, orders, times, strict=True):
-                began = time.perf_counter()
-                for _ in range(IN_TURN):
-                    trainer.step(next(order))
-                taken.append(time.perf_counter() - began)
-    return float(np.median(np.divide(times[1], times[0])))
+            take_steps(trainer, 10, rng)
+        count = max(2, round(IN_TURN * 10 / take_steps(trainers[1], 10, rng)))
+        meter = LoadMeter()
+        ratios = []
+        for _ in range(rounds):
+            first, second = (take_steps(trainer, count, rng) for trainer in trainers)
+            ratios.append(second / first)
+        return ratios, meter.read()
 
 
-def steps(trainer: Trainer) -> Iterator[NDArray[np.int64]]:
-    """Yield batch after batch in random order."""
+def take_steps(trainer: Trainer, count: int, rng: np.random.Generator) -> float:
+    """Take some steps on batches in random order, as a run does; return the seconds."""
     size = trainer.config.train.samples_per_step
-    return batches(len(trainer.samples), min(size, len(trainer.samples)))
+    order = rng.integers(0, len(trainer.samples), count * size)
+    began = time.perf_counter()
+    for start in range(0, len(order), size):
+        trainer.step(order[start : start + size], order[start + size :])
+    return time.perf_counter() - began
 
 
 if __name__ == "__main__":

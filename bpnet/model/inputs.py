@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bpnet.nn.layer import Array
 
-COUNTED = 1 << 18  # bytes whose greys are counted at a time
+COUNTED = 1 << 19  # bytes whose greys are counted at a time
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,22 @@ def mean_and_deviation(values: NDArray[Any], index: NDArray[np.int64]) -> tuple[
 def grey_counts(values: NDArray[np.uint8], index: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how often each of the 256 greys occurs in the chosen samples.
 
-    Two neighbouring bytes are counted as one number of 16 bits, which takes half the time. A block
-    of samples stays in the processor's cache, since counting turns each number into 64 bits.
+    Two neighbouring bytes are counted as one number of 16 bits, which takes half the time. Where
+    eight look like the first eight, which are paper, they are counted together: a third less.
     """
     size = math.prod(values.shape[1:])
-    pairs = np.zeros((256, 256), dtype=np.int64)
+    pairs = np.zeros(1 << 16, dtype=np.int64)
     single = np.zeros(256, dtype=np.int64)
     for block in np.array_split(index, max(1, len(index) * size // COUNTED)):
         chosen = values[block].reshape(-1)
-        even = len(chosen) // 2 * 2
-        pairs += np.bincount(chosen[:even].view(np.uint16), minlength=1 << 16).reshape(256, 256)
-        single += np.bincount(chosen[even:], minlength=256)
-    single += pairs.sum(axis=0)
-    single += pairs.sum(axis=1)
+        words = chosen[: len(chosen) // 8 * 8].view(np.uint64)
+        others = words[words != words[:1]]
+        pairs += np.bincount(others.view(np.uint16), minlength=1 << 16)
+        like_first = len(words) - len(others)
+        single += like_first * np.bincount(words[:1].view(np.uint8), minlength=256)
+        single += np.bincount(chosen[words.nbytes :], minlength=256)
+    for axis in (0, 1):
+        single += pairs.reshape(256, 256).sum(axis=axis)
     return single
 
 

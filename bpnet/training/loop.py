@@ -33,8 +33,8 @@ from bpnet.training.resume import demand_same_data
 from bpnet.training.saving import model_record, named_arrays, save_checkpoint, write_metrics
 from bpnet.training.schedule import Schedule
 from bpnet.training.step.batch import Batch
-from bpnet.training.step.engine import NONE, Engine
-from bpnet.training.step.supply import supply_of
+from bpnet.training.step.engine import Engine
+from bpnet.training.step.supply import NONE, supply_of
 from bpnet.training.validation import epoch_metrics, mean_errors, validate
 
 PROBE = 1000  # training samples whose loss is compared before and after a run: in 0.1 s at most
@@ -83,7 +83,7 @@ class Trainer:
         self.optimizer = build_optimizer(parameters, config.optimizer, grad_clip)
         self.averaged = AveragedWeights(model.network, config.train.ema)
         most = min(config.train.samples_per_step, len(self.training))
-        source = supply_of(config, dataset, most) or self.samples
+        source = supply_of(config, dataset, most, ranks) or self.samples
         self.engine = Engine(model, source, most, self.optimizer, self.averaged, workers, ranks)
         self.started_from: dict[str, str] | None = None  # the checkpoint that gave the weights
         self.last_loss: float | None = None  # that of `probe` when the run is finished
@@ -219,7 +219,7 @@ class Trainer:
         began = time.perf_counter() - progress.epoch_seconds
         while progress.batch < self.steps_per_epoch:
             start, end = progress.batch * size, (progress.batch + 1) * size
-            loss = self.step(order[start:end], order[end : end + size])
+            loss = self.step(order[start:end], order[end:])
             progress.epoch_seconds = time.perf_counter() - began
             self.observer.step_done(loss)
             if self.ranks.stopped_by():

@@ -18,7 +18,7 @@ from tests.helpers.process_cases import lives, no_hanging
 from tests.helpers.runs import assert_same_run, resume
 from tests.helpers.tiny import after, new_trainer, read_config, train
 
-SUPPLY = "bpnet.training.step.supply"
+SUPPLY = "bpnet.training.step.drawn_ahead"
 AUGMENT = ("augment.shift=1", "augment.rotate=10", "augment.elastic_alpha=5")
 UNITS = ("train.split=units",)
 needs_forks = pytest.mark.skipif(not CAN_FORK, reason="this system cannot fork safely")

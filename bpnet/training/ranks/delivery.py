@@ -28,7 +28,7 @@ class Delivery(Protocol):
 
         Args:
             index: numbers of this batch's samples.
-            upcoming: those of the next one; empty where it is not known yet.
+            upcoming: those of the batches after it; none where they are not known yet.
 
         Raises:
             RankError: another rank has failed.
@@ -99,6 +99,7 @@ class Sender:
         Raises:
             RankError: another rank has failed.
         """
+        upcoming = upcoming[: len(index)]
         if not self._is_ahead:
             self._send(index)
         if len(upcoming):
@@ -150,7 +151,8 @@ class Receiver:
         rows = self._rows(len(index))
         self._inputs.hold(index[inputs], rows.inputs)
         self._targets.hold(index[targets], rows.targets)
-        self._request = self._expect(len(upcoming)) if len(upcoming) else None
+        following = min(len(index), len(upcoming))
+        self._request = self._expect(following) if following else None
 
     def _expect(self, batch_size: int) -> MPI.Request:
         """Begin to receive a batch of this size."""

@@ -28,12 +28,10 @@ from bpnet.training.step.large_weight import large_weights
 from bpnet.training.step.perceptron import SharedArrays
 from bpnet.training.step.processes import ProcessExecutor
 from bpnet.training.step.sample_shard import SampleShard, normalises
-from bpnet.training.step.supply import Supply
+from bpnet.training.step.supply import NONE, Supply
 from bpnet.training.step.threads import ThreadExecutor
 from bpnet.training.step.unit_shard import UnitShard
 from bpnet.training.step.update import Update
-
-NONE = np.empty(0, np.int64)  # samples
 
 
 class Executor(Protocol):
@@ -97,8 +95,8 @@ class Engine:
         ranks: Ranks = ALONE,
     ) -> None:
         self.network = model.network
-        self.supply = samples if isinstance(samples, Supply) else None
-        self._samples = samples = samples.samples if isinstance(samples, Supply) else samples
+        self.supply = None if isinstance(samples, Samples) else samples
+        self._samples = samples = samples if isinstance(samples, Samples) else samples.samples
         self._averaged = averaged
         count = model.config.train.shards
         self._totals = shared_zeros(3 * count, np.float64).reshape(count, 3)
@@ -123,7 +121,7 @@ class Engine:
         self.meeting = ranks.meeting(self.shards, model.config.train.reduction)
         computed = [self.shards[number] for number in own]
         self.executor = build_executor(computed, workers, most, self.meeting)
-        self._delivery = None  # endless digits are drawn by every rank
+        self._delivery = None  # where every rank draws or reads samples for itself
         if self.supply is None:
             self._delivery = ranks.delivery(samples, most, needs)
         self._held = ExitStack()
@@ -164,10 +162,10 @@ class Engine:
 
         Args:
             batch: of this step.
-            upcoming: numbers of the samples of the next one, where they are known.
+            upcoming: numbers of the samples of those after it, in order, where they are known.
         """
         if self.supply is not None:
-            self.supply.hand_over(batch)
+            self.supply.hand_over(batch, upcoming)
         if self._delivery is not None:
             self._delivery.bring(batch.index, upcoming)
         self.executor.step(batch)

@@ -1,157 +1,96 @@
-"""Have endless digits drawn ahead of the steps that learn from them."""
+"""Choose what hands over the samples of each batch, where they do not lie in memory."""
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable
-from functools import partial
-from typing import Self
+from typing import TYPE_CHECKING, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bpnet.config.settings import Config
 from bpnet.config.values import worker_choice
 from bpnet.data.dataset import Dataset, Samples
-from bpnet.data.synthetic import on_threads
-from bpnet.machine import available_cores, keep_freed_memory
-from bpnet.model.forks import fork, may_fork
-from bpnet.training.step.batch import Batch
-from bpnet.training.step.children import Children
-from bpnet.training.step.ring import Ring
+from bpnet.data.files.stored_array import is_stored
+from bpnet.machine import available_cores
+from bpnet.training.ranks.needs import Needs
+from bpnet.training.ranks.ranks import ALONE, Ranks
 
-PAUSE = 4e-3  # seconds between two looks of a process for which the ring has no room
-MOST = 16  # processes: the ring has room for two blocks of each
-SHORTEST_WAIT, LONGEST_WAIT = 1e-4, 2e-3  # seconds between two looks for a block that is wanted
+if TYPE_CHECKING:
+    from bpnet.training.step.batch import Batch
+
+NONE = np.empty(0, np.int64)  # samples
+MOST = 16  # processes, which draw or read more than steps take
 WITHOUT = "--workers threads needs no further process"
 
 
-class Supply:
-    """Hand over the samples of each batch: digits that processes of their own draw ahead.
-
-    Each process takes the next block that nobody has taken, draws it, and goes on as long as the
-    ring has room; so all of them work while digits are missing, and sleep while there are enough.
-    Pictures follow from their numbers, so it does not matter who draws them. Without processes, the
-    blocks that a batch lacks are drawn when it comes, in threads.
-
-    Use it as a context: leaving it ends the processes, and should this one die, they end on their
-    own. Batches come in the order of their numbers from the first one on.
+class Supply(Protocol):
+    """Hand over the samples of each batch; used as a context.
 
     Args:
-        ring: where the digits lie.
-        count: processes, or threads.
+        count: processes that draw or read, or threads.
         forks: whether there may be processes.
     """
 
-    def __init__(self, ring: Ring, count: int, *, forks: bool) -> None:
-        self.ring = ring
-        self.count = count
-        self.forks = forks
-        self._children = Children("a drawing process", WITHOUT)
-        self._numbers: int | None = None  # a file, in which processes count the blocks they take
+    count: int
+    forks: bool
+
+    @property
+    def children(self) -> list[int]:
+        """Return the processes that draw or read."""
 
     @property
     def samples(self) -> Samples:
         """Return the samples, of which those of the batch handed over last are there."""
-        return self.ring.samples
 
-    @property
-    def children(self) -> list[int]:
-        """Return the processes that draw."""
-        return self._children.processes
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
 
     def watch(self, should_stop: Callable[[], bool]) -> None:
         """Wait less long for stopped processes once `should_stop` says that the run should end."""
-        self._children.should_stop = should_stop
 
-    def __enter__(self) -> Self:
-        self.ring.clear()
-        self.ring.digits.prepare()
-        if self.forks and may_fork():
-            self._numbers = os.memfd_create("blocks")
-            try:
-                while len(self.children) < self.count:
-                    self.children.append(fork(partial(self._serve, os.getpid())))
-            except BaseException:
-                self.__exit__()
-                raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """End the processes at once: nothing of what they hold is wanted."""
-        self._children.end(patience=0.0)
-        if self._numbers is not None:
-            os.close(self._numbers)
-            self._numbers = None
-
-    def hand_over(self, batch: Batch) -> None:
+    def hand_over(self, batch: Batch, upcoming: NDArray[np.int64] = NONE) -> None:
         """Wait until the samples of a batch are there; those before it may be replaced.
 
+        Args:
+            batch: whose samples are wanted.
+            upcoming: numbers of those that will be wanted then, in order, where they are known.
+
         Raises:
+            DataError: they cannot be read.
             WorkerError: a process has been killed or stopped.
         """
-        ring = self.ring
-        blocks = ring.blocks_of(batch.index, batch.epoch)
-        if self._numbers is not None and ring.first < 0:
-            os.lseek(self._numbers, blocks[0], os.SEEK_SET)
-        ring.want_from(blocks[0])
-        if self._numbers is None:
-            self._draw_here(blocks)
-            return
-        for block in blocks:
-            if not ring.has(block):
-                self._wait_for(block)
-
-    def _draw_here(self, blocks: range) -> None:
-        """Draw the blocks that are missing, and so many after them that all threads draw."""
-        missing = [block for block in blocks if not self.ring.has(block)]
-        if not missing:
-            return
-        stop = max(missing[-1] + 1, missing[0] + self.count)
-        wanted = [block for block in range(missing[0], stop) if self.ring.has_room(block)]
-
-        def draw(block: int) -> int:
-            self.ring.draw(block)
-            return block
-
-        for _ in on_threads(draw, wanted, self.count):
-            pass
-
-    def _wait_for(self, block: int) -> None:
-        pause = SHORTEST_WAIT
-        while not self.ring.has(block):
-            self._children.demand()
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_WAIT)
-
-    def _serve(self, parent: int) -> None:
-        """Draw in a process of its own, until its parent ends it or dies."""
-        numbers = self._numbers
-        assert numbers is not None
-
-        def claim() -> int:
-            return os.lseek(numbers, 1, os.SEEK_CUR) - 1
-
-        def pause() -> None:
-            if os.getppid() != parent:
-                os._exit(0)
-            time.sleep(PAUSE)
-
-        keep_freed_memory()  # drawing takes twice as long otherwise
-        self.ring.draw_without_end(claim, pause)
 
 
-def supply_of(config: Config, dataset: Dataset, most: int) -> Supply | None:
-    """Return what supplies a run with endless digits; None where its samples end.
+def supply_of(config: Config, dataset: Dataset, most: int, ranks: Ranks = ALONE) -> Supply | None:
+    """Return what supplies a run; None where its samples lie in memory.
 
-    As many draw as there are processors: while the ring is full they sleep, so they take no more
-    time than they must. A number of workers in the config is one of drawing processes as well.
+    As many processes draw or read as there are processors: with enough ahead they sleep, so they
+    take no more time than they must. A number of workers in the config is one of these as well.
 
     Args:
         config: of the run.
         dataset: what it learns from.
         most: samples of the largest batch.
+        ranks: who else takes part; one that sends samples to others takes them itself from disk.
     """
-    if dataset.endless is None:
-        return None
     count, kind = worker_choice(config.train.workers)
-    ring = Ring(dataset.endless, most)
-    return Supply(ring, min(count or available_cores(), MOST), forks=kind != "threads")
+    count, forks = min(count or available_cores(), MOST), kind != "threads"
+    if dataset.endless is not None:
+        from bpnet.training.step.drawn_ahead import DrawnAhead
+        from bpnet.training.step.ring import Ring
+
+        return DrawnAhead(Ring(dataset.endless, most), count, forks=forks)
+    if is_stored(dataset.train.inputs) and not ranks.served:
+        from bpnet.training.step.read_ahead import ReadAhead
+
+        shards = config.train.shards
+        sees_all = config.train.split == "units"
+        needs = Needs(shards, all_inputs=sees_all, all_targets=sees_all)
+
+        def needed(size: int) -> slice:
+            return needs.of(ranks.own(shards), size)[0]
+
+        return ReadAhead(dataset.train, most, count, forks=forks, needed=needed)
+    return None

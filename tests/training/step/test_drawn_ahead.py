@@ -16,8 +16,9 @@ from bpnet.model.forks import CAN_FORK
 from bpnet.training.step import children as children_module
 from bpnet.training.step import ring as ring_module
 from bpnet.training.step.batch import Batch
+from bpnet.training.step.drawn_ahead import DrawnAhead
 from bpnet.training.step.ring import Ring
-from bpnet.training.step.supply import MOST, Supply, supply_of
+from bpnet.training.step.supply import MOST, supply_of
 from tests.helpers.endless import few_digits
 from tests.helpers.process_cases import eventually, exit_code, fork, lives, no_hanging, status
 from tests.helpers.tiny import draw_dataset
@@ -33,15 +34,15 @@ def _no_hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def supply(count: int = 2, *, forks: bool = True, most: int = 100) -> Supply:
-    return Supply(Ring(DIGITS, most), count, forks=forks)
+def supply(count: int = 2, *, forks: bool = True, most: int = 100) -> DrawnAhead:
+    return DrawnAhead(Ring(DIGITS, most), count, forks=forks)
 
 
 def batch(start: int, stop: int, epoch: int = 0) -> Batch:
     return Batch(np.arange(start, stop), epoch, 0, 0.1)
 
 
-def assert_handed_over(supplied: Supply, wanted: Batch) -> None:
+def assert_handed_over(supplied: DrawnAhead, wanted: Batch) -> None:
     """Compare the samples of a batch with what is drawn for their numbers."""
     supplied.hand_over(wanted)
     samples = supplied.samples
@@ -103,7 +104,7 @@ def test_no_more_is_drawn_ahead_than_there_is_room_for(monkeypatch: pytest.Monke
     ring = Ring(DIGITS, most=100)
     assert ring.slots == 4  # a batch of 100 lies in two blocks at most
     assert len(ring.samples.inputs) == 4 * BLOCK
-    with Supply(ring, 3, forks=True) as supplied:
+    with DrawnAhead(ring, 3, forks=True) as supplied:
         for first in range(3):
             supplied.hand_over(batch(first * BLOCK, first * BLOCK + 50))
             assert eventually(lambda: all(map(ring.has, range(first, first + 4))))  # noqa: B023
