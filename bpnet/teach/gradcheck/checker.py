@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,7 @@ class Gradient:
         pattern: on which side of every kink the last loss was; None where it is not watched.
         alone: gives the same gradient of other numbers: the layer's own outputs, weighted at
             random; None where there is none.
+        known: what `here` returns, where another gradient has found it already.
     """
 
     part: str
@@ -63,6 +65,15 @@ class Gradient:
     unit: float
     pattern: Callable[[], Pattern] | None = None
     alone: Callable[[np.random.Generator], Gradient] | None = None
+    known: Pattern | None = None
+
+    @cached_property
+    def here(self) -> Pattern:
+        """Return on which side of every kink the loss is before `at` is moved."""
+        if self.known is not None or self.pattern is None:
+            return self.known or []
+        self.loss()
+        return self.pattern()
 
 
 @dataclass(frozen=True)
@@ -214,12 +225,10 @@ def _try(gradient: Gradient, direction: NDArray[np.float64]) -> _Trial:
     """
     closest, shortest_crossing, is_conclusive = None, math.inf, False
     slope = abs(float(np.vdot(direction, gradient.values)))
-    gradient.loss()
-    here = gradient.pattern() if gradient.pattern else []
     for step in WIDE_FIRST if slope < NEAR_0 * gradient.unit else STEPS:
         if step > shortest_crossing:
             continue
-        found = _compare(gradient, direction, step, here)
+        found = _compare(gradient, direction, step)
         if found is None:
             shortest_crossing = step
             continue
@@ -231,11 +240,9 @@ def _try(gradient: Gradient, direction: NDArray[np.float64]) -> _Trial:
     return _Trial(closest, shortest_crossing < math.inf, is_conclusive)
 
 
-def _compare(
-    gradient: Gradient, direction: NDArray[np.float64], step: float, here: Pattern
-) -> Comparison | None:
+def _compare(gradient: Gradient, direction: NDArray[np.float64], step: float) -> Comparison | None:
     """Compare both slopes along a direction; None where that leaves this side of a kink."""
-    watch = gradient.pattern or list
+    here, watch = gradient.here, gradient.pattern or list
     crossed = False
 
     def watched() -> float:

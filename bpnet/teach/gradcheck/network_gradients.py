@@ -78,15 +78,17 @@ class NetworkGradients:
         def pattern() -> Pattern:
             return self.plain.pattern(position)
 
-        yield Gradient(
+        by_input = Gradient(
             *(part, title, "input", layer.input_shape, x, passes.gradients[number]),
             *(loss, self.unit, pattern),
         )
+        yield by_input
         for role, shape in layer.parameter_shapes.items():
             name = f"{position + 1}.{role}"
             at, values = self.plain.network.parameters.views[name], passes.parameters.views[name]
             found = Gradient(part, title, name, shape, at, values, loss, self.unit, pattern)
-            yield dataclasses.replace(found, alone=partial(self._alone, probe, number, x, found))
+            alone = partial(self._alone, probe, number, x, found)
+            yield dataclasses.replace(found, alone=alone, known=by_input.here)
 
     def _alone(
         self, probe: Probe, number: int, x: Array, gradient: Gradient, rng: np.random.Generator

