@@ -91,7 +91,7 @@ class ShardPass:
     def run(self) -> None:
         """Compute loss and gradient of the next samples."""
         network, caches = self.network, self.workspace.caches(self.size)
-        index = next(self._indices)
+        index, _ = next(self._indices)
         outputs = network.forward(self.inputs.forward(index), caches, self._draws)
         network.loss.forward(outputs, self.feed.targets(index, 0), caches.loss)
         network.backward(network.loss.backward(outputs, caches.loss, self.size), caches)

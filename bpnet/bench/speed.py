@@ -67,7 +67,7 @@ def steps(trainer: Trainer) -> Callable[[], float]:
     """Return a function that takes the next training step at each call."""
     size = min(trainer.config.train.samples_per_step, len(trainer.samples))
     indices = batches(len(trainer.samples), size)
-    return lambda: trainer.step(next(indices))
+    return lambda: trainer.step(*next(indices))
 
 
 def time_inference(

@@ -51,12 +51,15 @@ def samples_for(config: Config) -> Dataset:
     return Dataset(config.data.dataset, train, test, tuple(map(str, range(classes))))
 
 
-def batches(samples: int, size: int) -> Iterator[NDArray[np.int64]]:
-    """Yield numbers of samples in random order, full batch after full batch, without end."""
+def batches(samples: int, size: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield numbers of samples in random order, full batch after full batch, without end.
+
+    Beside each batch stand the numbers that follow it.
+    """
     order = np.random.default_rng(1).permutation(samples)
     while True:
         for start in range(0, max(1, samples - size + 1), size):
-            yield order[start : start + size]
+            yield order[start : start + size], order[start + size :]
 
 
 def repeat(action: Callable[[], object], seconds: float) -> list[float]:

@@ -166,6 +166,8 @@ def command(
         )
     place = None if is_folder(chosen) else data_dir
     ranks = click.get_current_context().find_object(Ranks) or ALONE
+    if data_from is not None and ranks.count == 1:
+        raise click.UsageError("--data-from goes with several ranks, which mpirun starts")
     wanted = Wanted(
         source, overrides, resume, weights, epochs, run_dir, place, mirror,
         ranks=ranks, data_from=data_from,

@@ -60,7 +60,7 @@ def load_dataset(
     drawings = data_directory(data_dir).path / "synthetic"
     if data.dataset == "synthetic":
         seed, variety = data.synthetic_seed, data.synthetic_variety
-        drawn = load_synthetic(drawings, *_kept_digits(data), seed, variety=variety)
+        drawn = load_synthetic(drawings, *kept_digits(data), seed, variety=variety)
         if data.is_endless:
             endless = EndlessDigits(seed, variety, data.repeat)
             drawn = dataclasses.replace(drawn, endless=endless)
@@ -76,7 +76,7 @@ def load_dataset(
     return dataset
 
 
-def _kept_digits(data: DataConfig) -> tuple[int, int]:
+def kept_digits(data: DataConfig) -> tuple[int, int]:
     """Return how many drawn digits are kept for training and validation, and how many for the test.
 
     Of digits without end, those of the validation are kept, and some by which all are measured.
@@ -109,7 +109,7 @@ def dataset_at_hand(config: Config, data_dir: Path | None = None) -> Dataset | N
     if data.dataset not in LIKE_MNIST:
         return load_dataset(config, data_dir)
     seed, variety = data.synthetic_seed, data.synthetic_variety
-    sizes = _kept_digits(data)
+    sizes = kept_digits(data)
     drawings = data_directory(data_dir).path / "synthetic"
     if data.dataset != "synthetic":
         known = mnist_at_hand(data.dataset, data_dir)

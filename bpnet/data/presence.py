@@ -11,7 +11,7 @@ from bpnet.data.files.catalogue import KNOWN
 from bpnet.data.files.directory import data_directory, named_directory
 from bpnet.data.files.names import find_file
 from bpnet.data.idx_folder import holds_some, idx_places
-from bpnet.data.load import FEWEST
+from bpnet.data.load import FEWEST, kept_digits
 from bpnet.data.mnist import dataset_folder
 from bpnet.disk import NOTHING, what_is_at
 
@@ -39,7 +39,7 @@ def is_here(config: Config, data_dir: Path | None = None) -> bool:
         return holds_some(directory.path / data.dataset)
     seed, variety, drawings = data.synthetic_seed, data.synthetic_variety, directory.path
     drawings /= "synthetic"
-    sizes, drawn = (data.synthetic_train, data.synthetic_test), []
+    sizes, drawn = kept_digits(data), []
     if data.dataset != "synthetic":
         known, sizes = KNOWN[data.dataset], (data.drawn, FEWEST)
         folder = dataset_folder(known, directory)

@@ -151,7 +151,7 @@ def begun(
                 partial(is_here, config, place),
                 partial(load_dataset, config, place, mirror=mirror, progress=downloads),
             )
-            if ranks.served:
+            if ranks.served and dataset.endless is None:
                 observer.sends_samples([ranks.name(rank) for rank in ranks.served])
             if ranks.number not in ranks.served:
                 config = with_data_dir(config, place)

@@ -57,32 +57,6 @@ class MaxPoolCache:
     grad_input: Array
 
 
-def keep_largest(
-    places: Sequence[Array],
-    y: Array,
-    is_maximum: Sequence[NDArray[np.bool_]],
-    found: NDArray[np.bool_],
-) -> Array:
-    """Write the largest value of all places to `y`, and where it was first, for backward.
-
-    Args:
-        places: one array per place of a block.
-        y: the maxima, of the same shape.
-        is_maximum: one mask per place; none outside training.
-        found: scratch: where an earlier place was as large.
-    """
-    np.copyto(y, places[0])
-    for place in places[1:]:
-        np.maximum(y, place, out=y)
-    if is_maximum:
-        found.fill(False)
-        for place, mask in zip(places, is_maximum, strict=True):
-            np.equal(place, y, out=mask)
-            np.greater(mask, found, out=mask)  # only where no earlier place was as large
-            np.logical_or(found, mask, out=found)
-    return y
-
-
 def _every_place(layer: Any, grad_output: Array, cache: Any) -> Array:
     for mask in cache.is_maximum:
         mask.fill(True)
@@ -115,7 +89,17 @@ class MaxPool(Pool[MaxPoolCache]):
     def forward(self, x: Array, cache: MaxPoolCache) -> Array:
         """Return the maxima, shape (channels, rows, columns, batch)."""
         places = self._places(x)
-        return keep_largest(places, cache.output, cache.is_maximum, cache.found)
+        y = cache.output
+        np.copyto(y, places[0])
+        for place in places[1:]:
+            np.maximum(y, place, out=y)
+        if cache.is_maximum:
+            cache.found.fill(False)
+            for place, mask in zip(places, cache.is_maximum, strict=True):
+                np.equal(place, y, out=mask)
+                np.greater(mask, cache.found, out=mask)  # only where no earlier place was as large
+                np.logical_or(cache.found, mask, out=cache.found)
+        return y
 
     def backward(self, grad_output: Array, cache: MaxPoolCache) -> Array:
         """Return `∂x = δ` at the maximum of each block and 0 elsewhere."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bpnet.nn.facts import MOST_PIXELS, Formulas, Mistake, Option
 from bpnet.nn.layer import Array, Cache, Layer, Shape, ShapeError
 from bpnet.nn.memory import Room
-from bpnet.nn.pool import MaxPool, keep_largest
+from bpnet.nn.pool import MaxPool
 
 
 class SlidingPool(Layer[Cache]):
@@ -155,7 +155,17 @@ class SlidingMaxPool(SlidingPool[SlidingMaxPoolCache]):
     def forward(self, x: Array, cache: SlidingMaxPoolCache) -> Array:
         """Return the maxima, shape (channels, rows, columns, batch)."""
         places = self._places(self._pad(x, cache.padded))
-        return keep_largest(places, cache.output, cache.is_maximum, cache.found)
+        y = cache.output
+        np.copyto(y, places[0])
+        for place in places[1:]:
+            np.maximum(y, place, out=y)
+        if cache.is_maximum:
+            cache.found.fill(False)
+            for place, mask in zip(places, cache.is_maximum, strict=True):
+                np.equal(place, y, out=mask)
+                np.greater(mask, cache.found, out=mask)  # only where no earlier place was as large
+                np.logical_or(cache.found, mask, out=cache.found)
+        return y
 
     def backward(self, grad_output: Array, cache: SlidingMaxPoolCache) -> Array:
         """Return `∂x = Σ δ` over the windows whose maximum x is."""

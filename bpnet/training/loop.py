@@ -34,7 +34,7 @@ from bpnet.training.saving import model_record, named_arrays, save_checkpoint, w
 from bpnet.training.schedule import Schedule
 from bpnet.training.step.batch import Batch
 from bpnet.training.step.engine import Engine
-from bpnet.training.step.supply import NONE, supply_of
+from bpnet.training.step.supply import NO_SAMPLES, supply_of
 from bpnet.training.validation import epoch_metrics, mean_errors, validate
 
 PROBE = 1000  # training samples whose loss is compared before and after a run: in 0.1 s at most
@@ -226,7 +226,7 @@ class Trainer:
                 return False
         return True
 
-    def step(self, index: NDArray[np.int64], upcoming: NDArray[np.int64] = NONE) -> float:
+    def step(self, index: NDArray[np.int64], upcoming: NDArray[np.int64] = NO_SAMPLES) -> float:
         """Take one step on the samples with these numbers; return the batch's mean loss."""
         progress = self.progress
         rate = self.schedule.rate(progress.step)
@@ -235,7 +235,9 @@ class Trainer:
             epoch, step = progress.epoch + 1, progress.step + 1
             self.engine.collect()
             looked_at = None
-            if self.ranks.leads:
+            if self.ranks.leads and self.dataset.endless is None:
+                looked_at = self.samples.inputs[index]
+            elif self.ranks.leads:
                 looked_at = self.engine.stored(index, progress.epoch)
             raise self._diverged(epoch, step, looked_at)
         progress.step += 1
@@ -282,7 +284,8 @@ class Trainer:
     def probe(self) -> float:
         """Return the mean loss of some training samples as they are, neither distorted nor dropped.
 
-        They are always the same ones, so that the run's end can be compared with its beginning.
+        They are always the same ones, so that the run's end can be compared with its beginning; with
+        endless digits, of those that are kept.
         """
         some = shuffled(self.kept, self.config.train.seed, 0)[:PROBE]
         with self.averaged.in_use():

@@ -61,6 +61,17 @@ def test_drawn_digits_are_here_once_drawn(tmp_path: Path) -> None:
     assert not is_here(other, tmp_path)
 
 
+def test_endless_digits_are_here_with_those_that_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bpnet.data.load.MEASURED", 20)
+    endless = ("data.synthetic_train=0", "data.synthetic_test=10", "data.validation=10")
+    config = read_config(MNIST, "data.dataset=synthetic", *endless)
+    assert not is_here(config, tmp_path)
+    load_dataset(config, tmp_path)
+    assert is_here(config, tmp_path)
+
+
 def test_a_data_directory_that_is_a_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot be the data directory"):

@@ -1,11 +1,15 @@
 """Train tiny networks on several ranks: what `mpirun` starts in the tests of equal bits."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bpnet.config.settings import Config
+from bpnet.data.dataset import Dataset, Samples
+from bpnet.data.files.stored_array import StoredArray
 from bpnet.errors import ConfigError
 from bpnet.model.workers import Workers
 from bpnet.training.loop import Trainer
@@ -31,6 +35,8 @@ CASES: dict[str, tuple[str, ...]] = {  # with a last batch that is short, or has
     "large": (FOUR, LARGE, "train.grad_clip=0", "data.validation=70"),  # in two blocks
     "layerwise": (FOUR, "optimizer.name=lars", "train.grad_clip=0"),
     "accumulated": (FOUR, "train.batch_size=9", "train.accumulate=2", "optimizer.name=lamb"),
+    "stored": (FOUR, "train.batch_size=18"),
+    "stored-units": (FOUR, "train.split=units", PERCEPTRON),
     "fast": (FOUR, "train.reduction=fast", "train.batch_size=18"),
     "fast-units": (FOUR, "train.reduction=fast", "train.split=units", PERCEPTRON),
 }
@@ -41,6 +47,15 @@ def config_of(case: str) -> Config:
     return read_config(RICH, "train.epochs=2", *CASES[case])
 
 
+def on_disk(dataset: Dataset, place: Path) -> Dataset:
+    """Return a data set whose pictures stay in a file."""
+    inputs = dataset.train.inputs
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(inputs.tobytes())
+    stored: Any = StoredArray(place, 0, inputs.shape, inputs.dtype)
+    return replace(dataset, train=Samples(stored, dataset.train.targets))
+
+
 def train_all(folder: Path, ranks: Ranks, workers: int = 1) -> None:
     """Train every case in a folder of its own; rank 0 serves the last rank, if there are others."""
     ranks.served = range(max(1, ranks.count - 1), ranks.count)
@@ -49,6 +64,8 @@ def train_all(folder: Path, ranks: Ranks, workers: int = 1) -> None:
         if ranks.leads:
             run_dir.mkdir(parents=True)
         dataset, config = draw_dataset(), config_of(case)
+        if case.startswith("stored"):
+            dataset = on_disk(dataset, folder / f"{case}-{ranks.number}")
         if ranks.number in ranks.served:
             dataset = DatasetFacts.of(dataset).dataset()
         model = prepare_model(config, dataset, ranks)

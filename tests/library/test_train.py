@@ -108,10 +108,10 @@ def test_an_interrupt_in_the_middle_of_a_step_leaves_the_last_checkpoint(
 
     take, steps = Engine.step, 0
 
-    def interrupted(engine: Engine, batch: Any) -> Any:
+    def interrupted(engine: Engine, *batch: Any) -> Any:
         nonlocal steps
         steps += 1
-        result = take(engine, batch)
+        result = take(engine, *batch)
         if steps == 7:
             raise KeyboardInterrupt
         return result

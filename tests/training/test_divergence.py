@@ -34,8 +34,8 @@ def poisoned(monkeypatch: pytest.MonkeyPatch, step: int, name: str, value: float
     """Fill a parameter with a number after the step of this number."""
     original = Trainer.step
 
-    def wrong(self: Trainer, index: Any) -> float:
-        loss = original(self, index)
+    def wrong(self: Trainer, *index: Any) -> float:
+        loss = original(self, *index)
         if self.progress.step == step:
             self.model.network.parameters.views[name].fill(value)
         return loss
@@ -145,9 +145,9 @@ def test_every_executor_and_split_tells_of_it_and_moves_no_weight(
     trainer: list[Trainer] = []
     step = Trainer.step
 
-    def watched(self: Trainer, index: Any) -> float:
+    def watched(self: Trainer, *index: Any) -> float:
         trainer[:] = [self]
-        return step(self, index)
+        return step(self, *index)
 
     monkeypatch.setattr(Trainer, "step", watched)
     with pytest.raises(DivergedError) as caught:

@@ -18,7 +18,6 @@ from tests.helpers.process_cases import lives, no_hanging
 from tests.helpers.runs import assert_same_run, resume
 from tests.helpers.tiny import after, new_trainer, read_config, train
 
-SUPPLY = "bpnet.training.step.drawn_ahead"
 AUGMENT = ("augment.shift=1", "augment.rotate=10", "augment.elastic_alpha=5")
 UNITS = ("train.split=units",)
 needs_forks = pytest.mark.skipif(not CAN_FORK, reason="this system cannot fork safely")
@@ -33,8 +32,8 @@ def _no_hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def let_draw(monkeypatch: pytest.MonkeyPatch, drawers: int) -> None:
     """Let as many processes draw, or this one where there is to be none."""
-    monkeypatch.setattr(f"{SUPPLY}.available_cores", lambda: drawers or 1)
-    monkeypatch.setattr(f"{SUPPLY}.may_fork", lambda: drawers > 0)
+    monkeypatch.setattr("bpnet.training.step.supply.available_cores", lambda: drawers or 1)
+    monkeypatch.setattr("bpnet.training.step.ahead.may_fork", lambda: drawers > 0)
 
 
 # --- The same bits

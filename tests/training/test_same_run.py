@@ -169,9 +169,9 @@ def test_every_epoch_shows_every_training_sample_once(
     seen: list[list[int]] = []
     step = Trainer.step
 
-    def watched(self: Trainer, index: Any) -> float:
+    def watched(self: Trainer, index: Any, upcoming: Any) -> float:
         seen.append(index.tolist())
-        return step(self, index)
+        return step(self, index, upcoming)
 
     monkeypatch.setattr(Trainer, "step", watched)
     trainer = train(read_config(NET + TRAIN), tmp_path)

@@ -192,13 +192,16 @@ class StoredArray:
         file, size, first = self._file, self._row, int(numbers[0])
         reach = int(numbers[-1]) - first + 1
         if reach <= SPARSE * len(numbers):
-            content = os.pread(file, reach * size, self._offset + first * size)
-            self._demand(len(content) == reach * size)
-            return np.frombuffer(content, np.uint8).reshape(-1, size)[numbers - first]
+            span = self._span(first, first + reach).reshape(reach, -1).view(np.uint8)
+            return span[numbers - first]
         places = (numbers * size + self._offset).tolist()
         content = b"".join(map(os.pread, repeat(file), repeat(size), places))
-        self._demand(len(content) == len(places) * size)
-        return np.frombuffer(content, np.uint8).reshape(-1, size)
+        if len(content) == len(places) * size:
+            return np.frombuffer(content, np.uint8).reshape(-1, size)
+        rows = [
+            self._span(number, number + 1) for number in numbers.tolist()
+        ]  # the system was short
+        return np.concatenate(rows).reshape(len(rows), -1).view(np.uint8)
 
     def is_far(self, row: int) -> bool:
         """Return whether the system would have to read a row from the disk."""

@@ -8,10 +8,7 @@ from bpnet.data.dataset import Dataset
 from bpnet.training.ranks.ranks import Ranks
 from bpnet.training.ranks.remote import DatasetFacts
 
-DISK, RANK_0 = (
-    "disk",
-    "rank0",
-)  # where a rank's samples come from, if it is not left to what is there
+SOURCES = DISK, _ = "disk", "rank0"  # where a rank's samples may be told to come from
 
 
 def load_on_ranks(

@@ -14,7 +14,7 @@ PATIENCE = 10.0  # seconds that a process has to end before it is killed
 STOPPED_PATIENCE = 30.0  # seconds for a stopped process: whoever stopped it may let it go on
 SIGNAL_PATIENCE = 2.0  # the same once the run should stop: `kill` and `fg` wake processes in turn
 LONGEST_LOOK = 0.1  # seconds: more than that between two looks, and this process did not run
-ALONE = "--workers 1 needs no further process"
+ALONE = "--workers threads needs no further process"
 
 
 class Children:

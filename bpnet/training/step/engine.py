@@ -28,7 +28,7 @@ from bpnet.training.step.large_weight import large_weights
 from bpnet.training.step.perceptron import SharedArrays
 from bpnet.training.step.processes import ProcessExecutor
 from bpnet.training.step.sample_shard import SampleShard, normalises
-from bpnet.training.step.supply import NONE, Supply
+from bpnet.training.step.supply import NO_SAMPLES, Supply
 from bpnet.training.step.threads import ThreadExecutor
 from bpnet.training.step.unit_shard import UnitShard
 from bpnet.training.step.update import Update
@@ -157,7 +157,7 @@ class Engine:
         if self.meeting is not None:
             self.meeting.collect(self._moved)
 
-    def step(self, batch: Batch, upcoming: NDArray[np.int64] = NONE) -> StepResult:
+    def step(self, batch: Batch, upcoming: NDArray[np.int64] = NO_SAMPLES) -> StepResult:
         """Take one step; where the loss is not finite, the weights stay as they are.
 
         Args:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Self, cast
 
 import numpy as np
@@ -15,16 +12,12 @@ from numpy.typing import NDArray
 from bpnet.data.dataset import Samples
 from bpnet.data.files.stored_array import StoredArray
 from bpnet.errors import DataError
-from bpnet.model.forks import fork, may_fork
 from bpnet.nn.memory import shared_zeros
+from bpnet.training.step.ahead import Preparers
 from bpnet.training.step.batch import Batch
-from bpnet.training.step.children import Children
-from bpnet.training.step.supply import NONE, WITHOUT
+from bpnet.training.step.supply import NO_SAMPLES
 
-MOST_BYTES = 1 << 24  # of a window's pictures
-FEWEST = 4  # batches of a window
-PAUSE = 2e-3  # seconds between two looks of a process that has nothing to read
-SHORTEST_WAIT, LONGEST_WAIT = 1e-4, 2e-3  # seconds between two looks for what is being read
+MOST_BYTES = 1 << 24  # of a window's pictures, or a batch where it has more
 
 Choice = Callable[[int], slice]
 
@@ -37,7 +30,7 @@ class WindowSamples(Samples):
         rows: of each sample of the data set, the row here that holds it, if one does (samples,).
     """
 
-    rows: NDArray[np.int32]
+    rows: NDArray[np.int64]
 
     def __len__(self) -> int:
         """Return how many samples the data set has."""
@@ -45,10 +38,10 @@ class WindowSamples(Samples):
 
     def places(self, numbers: NDArray[np.int64], epoch: int) -> NDArray[np.int64]:
         """Return the rows that hold the samples with these numbers."""
-        return self.rows.take(numbers).astype(np.int64)
+        return self.rows.take(numbers)
 
 
-class ReadAhead:
+class ReadAhead(Preparers):
     """Hand over the samples of each batch, which processes of their own read from disk.
 
     The order of an epoch is known, so many batches are read at once, a window: one after the other
@@ -71,54 +64,36 @@ class ReadAhead:
     def __init__(
         self, samples: Samples, most: int, count: int, *, forks: bool, needed: Choice
     ) -> None:
+        super().__init__("a reading process", count, forks=forks)
         self._stored = cast("StoredArray", samples.inputs)
         self._all_targets = samples.targets
-        self.count = count
-        self.forks = forks
         self._needed = needed
         own = needed(most)
-        self._batches = max(FEWEST, MOST_BYTES // (most * samples.inputs[:1].nbytes))
+        self._batches = max(1, MOST_BYTES // (most * samples.inputs[:1].nbytes))
         self._room = self._batches * (own.stop - own.start + 1)  # a shorter batch may give one more
         self.samples = WindowSamples(
             _shared((2 * self._room, *self._stored.shape[1:]), self._stored.dtype),
             _shared((2 * self._room, *samples.targets.shape[1:]), samples.targets.dtype),
-            shared_zeros(len(samples), np.int32).view(np.int32),
+            shared_zeros(len(samples), np.int64).view(np.int64),
         )
         self._numbers = shared_zeros(self._room, np.int64).view(np.int64)  # to be read
         self._request = shared_zeros(3, np.int64).data.cast("B").cast("q")  # which, how many, where
         self._done = shared_zeros(count, np.int64).data.cast("B").cast("q")  # −n: n has failed
-        self._children = Children("a reading process", WITHOUT)
-        self._left = self._following = NONE  # of the window in use, and of the one being read
+        self._left = self._following = NO_SAMPLES  # of the window in use, and of the one being read
         self._half = 0  # that the window in use lies in
 
-    @property
-    def children(self) -> list[int]:
-        """Return the processes that read."""
-        return self._children.processes
-
-    def watch(self, should_stop: Callable[[], bool]) -> None:
-        """Wait less long for stopped processes once `should_stop` says that the run should end."""
-        self._children.should_stop = should_stop
-
     def __enter__(self) -> Self:
-        self._left = self._following = NONE
+        self._left = self._following = NO_SAMPLES
         self._request[0] = 0
         for number in range(self.count):
             self._done[number] = 0
-        if self.forks and may_fork():
-            try:
-                for number in range(self.count):
-                    self.children.append(fork(partial(self._serve, number, os.getpid())))
-            except BaseException:
-                self.__exit__()
-                raise
+        self.start(self._serve)
         return self
 
     def __exit__(self, *error: object) -> None:
-        """End the processes at once: nothing of what they hold is wanted."""
-        self._children.end(patience=0.0)
+        self.end()
 
-    def hand_over(self, batch: Batch, upcoming: NDArray[np.int64] = NONE) -> None:
+    def hand_over(self, batch: Batch, upcoming: NDArray[np.int64] = NO_SAMPLES) -> None:
         """Wait until the samples of a batch are there; those before it may be replaced.
 
         Args:
@@ -136,7 +111,7 @@ class ReadAhead:
                 window = self._batches * size
                 self._begin(np.concatenate([batch.index, upcoming[: window - size]]), size)
             self._finish()
-            self._left, self._following = self._following, NONE
+            self._left, self._following = self._following, NO_SAMPLES
             self._half = 1 - self._half
             self._begin(upcoming[len(self._left) - size :][: self._batches * size], size)
         self._left = self._left[size:]
@@ -163,12 +138,8 @@ class ReadAhead:
         if not len(self._following):
             return
         number, count, first = self._request.tolist()
-        for reader in range(len(self.children)):
-            pause = SHORTEST_WAIT
-            while abs(self._done[reader]) < number:
-                self._children.demand()
-                time.sleep(pause)
-                pause = min(2 * pause, LONGEST_WAIT)
+        if self.children:
+            self.wait_until(lambda: all(abs(done) == number for done in self._done))
         if not self.children or min(self._done.tolist()) < 0:
             self._read(0, 1)  # where it failed, it fails here, and can be told
             for reader in range(self.count):
@@ -178,19 +149,17 @@ class ReadAhead:
         self.samples.rows[numbers] = rows
 
     def _read(self, part: int, parts: int) -> None:
-        """Read one of several parts of the window, in the order of their places."""
+        """Read one of several parts of the window."""
         count, first = self._request[1], self._request[2]
-        numbers = self._numbers[:count]
-        order = np.argsort(numbers)[part * count // parts : (part + 1) * count // parts]
-        self._stored.scatter(numbers[order], self.samples.inputs, first + order)
+        start, stop = part * count // parts, (part + 1) * count // parts
+        rows = np.arange(first + start, first + stop)
+        self._stored.scatter(self._numbers[start:stop], self.samples.inputs, rows)
 
-    def _serve(self, number: int, parent: int) -> None:
+    def _serve(self, number: int, pause: Callable[[], None]) -> None:
         """Read in a process of its own, until its parent ends it or dies."""
         while True:
             while self._request[0] == abs(self._done[number]):
-                if os.getppid() != parent:
-                    os._exit(0)
-                time.sleep(PAUSE)
+                pause()
             asked = self._request[0]
             try:
                 self._read(number, self.count)

@@ -14,7 +14,7 @@ from bpnet.data.placement import PICTURE
 from bpnet.nn.memory import shared_zeros
 
 AHEAD = 32  # blocks beyond those of a batch: 6 MB of pictures, a pause of an epoch's end long
-NONE = -1  # the first block that is wanted, while none is
+NO_BLOCK = -1  # the first block that is wanted, while none is
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ class Ring:
 
     def clear(self) -> None:
         """Hold no block, and want none."""
-        self._first[0] = NONE
+        self._first[0] = NO_BLOCK
         for slot in range(self.slots):
-            self._noted[slot] = NONE
+            self._noted[slot] = NO_BLOCK
 
     @property
     def first(self) -> int:
-        """Return the first block that is still wanted; `NONE` before any is."""
+        """Return the first block that is still wanted; `NO_BLOCK` before any is."""
         return self._first[0]
 
     def blocks_of(self, numbers: NDArray[np.int64], epoch: int) -> range:
@@ -86,7 +86,7 @@ class Ring:
 
     def has_room(self, block: int) -> bool:
         """Return whether a block may be drawn now: its slot holds none that is wanted."""
-        return self.first != NONE and block < self.first + self.slots
+        return self.first != NO_BLOCK and block < self.first + self.slots
 
     def has(self, block: int) -> bool:
         """Return whether a block is there."""
@@ -109,7 +109,7 @@ class Ring:
             pause: waits a little, and ends the process when nobody wants digits any more.
         """
         while True:
-            while self.first == NONE:
+            while self.first == NO_BLOCK:
                 pause()
             block = claim()
             while not self.has_room(block):

@@ -19,9 +19,8 @@ from bpnet.training.ranks.ranks import ALONE, Ranks
 if TYPE_CHECKING:
     from bpnet.training.step.batch import Batch
 
-NONE = np.empty(0, np.int64)  # samples
+NO_SAMPLES = np.empty(0, np.int64)  # samples
 MOST = 16  # processes, which draw or read more than steps take
-WITHOUT = "--workers threads needs no further process"
 
 
 class Supply(Protocol):
@@ -50,7 +49,7 @@ class Supply(Protocol):
     def watch(self, should_stop: Callable[[], bool]) -> None:
         """Wait less long for stopped processes once `should_stop` says that the run should end."""
 
-    def hand_over(self, batch: Batch, upcoming: NDArray[np.int64] = NONE) -> None:
+    def hand_over(self, batch: Batch, upcoming: NDArray[np.int64] = NO_SAMPLES) -> None:
         """Wait until the samples of a batch are there; those before it may be replaced.
 
         Args:
@@ -66,14 +65,14 @@ class Supply(Protocol):
 def supply_of(config: Config, dataset: Dataset, most: int, ranks: Ranks = ALONE) -> Supply | None:
     """Return what supplies a run; None where its samples lie in memory.
 
-    As many processes draw or read as there are processors: with enough ahead they sleep, so they
-    take no more time than they must. A number of workers in the config is one of these as well.
+    As many processes draw or read as there are processors, or workers where the config gives their
+    number, but at most `MOST`: with enough ahead they sleep.
 
     Args:
         config: of the run.
         dataset: what it learns from.
         most: samples of the largest batch.
-        ranks: who else takes part; one that sends samples to others takes them itself from disk.
+        ranks: who else takes part; rank 0 that sends samples to others takes all of them from disk.
     """
     count, kind = worker_choice(config.train.workers)
     count, forks = min(count or available_cores(), MOST), kind != "threads"
@@ -82,7 +81,7 @@ def supply_of(config: Config, dataset: Dataset, most: int, ranks: Ranks = ALONE)
         from bpnet.training.step.ring import Ring
 
         return DrawnAhead(Ring(dataset.endless, most), count, forks=forks)
-    if is_stored(dataset.train.inputs) and not ranks.served:
+    if is_stored(dataset.train.inputs) and not (ranks.leads and ranks.served):
         from bpnet.training.step.read_ahead import ReadAhead
 
         shards = config.train.shards

@@ -16,11 +16,12 @@ from bpnet.data.files.stored_array import StoredArray
 from bpnet.errors import DataError, WorkerError
 from bpnet.model.forks import CAN_FORK
 from bpnet.training.ranks.ranks import Ranks
+from bpnet.training.step import children as children_module
 from bpnet.training.step import read_ahead as module
 from bpnet.training.step.batch import Batch, split_evenly
 from bpnet.training.step.read_ahead import ReadAhead
 from bpnet.training.step.supply import supply_of
-from tests.helpers.process_cases import eventually, lives, no_hanging
+from tests.helpers.process_cases import eventually, exit_code, fork, lives, no_hanging, status
 
 COUNT, SIZE = 500, 20
 needs_forks = pytest.mark.skipif(not CAN_FORK, reason="this system cannot fork safely")
@@ -156,4 +157,36 @@ def test_a_killed_process_is_told_and_leaves_none_behind(
         os.kill(seen[0], signal.SIGKILL)
         for order in orders():
             take(two, order, pictures)
+    assert eventually(lambda: not any(map(lives, seen)))
+
+
+@needs_forks
+def test_a_stopped_process_is_given_up_and_killed(
+    samples: Samples, pictures: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children_module, "STOPPED_PATIENCE", 0.2)
+    with reading(samples) as two:
+        seen = list(two.children)
+        os.kill(seen[1], signal.SIGSTOP)
+        assert eventually(lambda: status(seen[1]) == "T")
+        with pytest.raises(WorkerError, match="reading process has been stopped"):
+            take(two, next(orders()), pictures)
+    assert eventually(lambda: not any(map(lives, seen)))
+
+
+@needs_forks
+def test_processes_end_when_their_parent_is_killed(samples: Samples) -> None:
+    receiving, writing = os.pipe()
+
+    def task() -> None:
+        with reading(samples) as two:
+            two.hand_over(Batch(np.arange(SIZE), 0, 0, 0.1))
+            os.write(writing, " ".join(map(str, two.children)).encode() + b"\n")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert exit_code(fork(task)) == -signal.SIGKILL
+    os.close(writing)
+    with os.fdopen(receiving) as pipe:
+        seen = list(map(int, pipe.readline().split()))
+    assert len(seen) == 2
     assert eventually(lambda: not any(map(lives, seen)))
