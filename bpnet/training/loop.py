@@ -284,8 +284,8 @@ class Trainer:
     def probe(self) -> float:
         """Return the mean loss of some training samples as they are, neither distorted nor dropped.
 
-        They are always the same ones, so that the run's end can be compared with its beginning; with
-        endless digits, of those that are kept.
+        They are always the same ones, so that the run's end can be compared with its beginning; of
+        endless digits, some that are kept.
         """
         some = shuffled(self.kept, self.config.train.seed, 0)[:PROBE]
         with self.averaged.in_use():
