@@ -25,6 +25,7 @@ sys.path.insert(0, str(PROJECT))
 
 DATA = ("data.dataset=synthetic", "data.synthetic_train=3000", "data.synthetic_test=200",
         "data.validation=300", "data.drawn=0", "data.non_digits=0")  # fmt: skip
+FEW = ("data.synthetic_train=1000",)  # a run that is killed saves after each short epoch
 SHORT = (*DATA, "train.epochs=1", "train.shards=4")
 NORMALISED = (
     "model.layers=conv 8 kernel=3, batchnorm, relu, maxpool 2, flatten, dropout 0.3, linear 10"
@@ -40,13 +41,18 @@ RANKS = ((1, 1), (1, 2), (2, 1), (2, 2), (4, 1))  # and workers in each
 LIMIT = 10.0  # seconds that a run may take to end after a kill
 LONGEST_RUN = 5.0  # seconds before a kill
 MANY = 100_000  # epochs: no run ends before it is killed
-ALLOWED = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+SETTINGS = {  # of Open MPI: as root, and with more ranks than processors
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+}
 
 
 def command(ranks: int, *words: object) -> list[str]:
     """Return the command line of bpnet on several ranks."""
     beside = shutil.which("mpirun", path=str(Path(sys.executable).parent))
-    mpirun = [beside or shutil.which("mpirun") or "mpirun", "-n", str(ranks), "--oversubscribe"]
+    mpirun = [beside or shutil.which("mpirun") or "mpirun", "-n", str(ranks)]
     own = [sys.executable, "-m", "bpnet", *map(str, words)]
     return own if ranks == 1 else [*mpirun, *own]
 
@@ -61,7 +67,7 @@ def train_command(ranks: int, run_dir: Path, data: Path, *settings: str) -> list
 def run(words: list[str]) -> None:
     """Run a command that must succeed."""
     done = subprocess.run(
-        words, cwd=PROJECT, env=os.environ | ALLOWED, capture_output=True, text=True, check=False
+        words, cwd=PROJECT, env=os.environ | SETTINGS, capture_output=True, text=True, check=False
     )
     if done.returncode:
         sys.exit(done.stderr)
@@ -132,7 +138,7 @@ def start_and_kill(
     number = rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM))
     with said.open("wb") as file:
         process = subprocess.Popen(
-            words, cwd=PROJECT, env=os.environ | ALLOWED, stdout=subprocess.DEVNULL, stderr=file
+            words, cwd=PROJECT, env=os.environ | SETTINGS, stdout=subprocess.DEVNULL, stderr=file
         )
     while process.poll() is None:
         if victim in ranks_of(run_dir) and (run_dir / "last.npz").exists():
@@ -158,7 +164,8 @@ def check_kills(kills: int, seed: int, folder: Path, data: Path) -> bool:
     from bpnet.model.checkpoint import load_checkpoint
 
     rng = random.Random(seed)
-    settings = (*NETS["batch norm and dropout"], *DATA, "train.shards=4", "schedule.name=constant")
+    net = NETS["batch norm and dropout"]
+    settings = (*net, *DATA, *FEW, "train.shards=4", "schedule.name=constant")
     run_dir, straight = folder / "killed", folder / "straight"
     words, ranks = train_command(2, run_dir, data, *settings, f"train.epochs={MANY}"), 2
     go_on = ("train", "--resume", run_dir, "--data-dir", data)

@@ -35,6 +35,12 @@ NETS = {
     "convnet": ("convnet", "train.batch_size=128"),
 }
 PREDICTED = (2, 4, 8, 16)
+SETTINGS = {  # of Open MPI: as root, and with more ranks than processors
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+}
 Found = dict[str, Any]
 
 
@@ -74,11 +80,10 @@ class Running:
         own = [sys.executable, script, *map(str, words)]
         beside = shutil.which("mpirun", path=str(Path(sys.executable).parent))
         mpirun = beside or shutil.which("mpirun") or "mpirun"
-        launcher = [] if ranks == 1 else [mpirun, "-n", str(ranks), "--oversubscribe"]
-        allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+        launcher = [] if ranks == 1 else [mpirun, "-n", str(ranks)]
         self.process = subprocess.Popen(
             [*launcher, *own],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | allowed,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | SETTINGS,
         )  # fmt: skip
 
     def hear(self) -> Found:

@@ -67,7 +67,7 @@ def test_a_killed_rank_ends_the_run_and_leaves_the_last_checkpoint(here: Path) -
         assert process.poll() is None
     os.kill(process_of(1, here), signal.SIGKILL)
     _, err = process.communicate(timeout=QUICK)
-    assert process.returncode in (1, died_of(signal.SIGKILL)), err
+    assert process.returncode in {1, *died_of(signal.SIGKILL)}, err
     assert err.count("bpnet: ") <= 1
     epochs = load_checkpoint(here / "run" / "last.npz").record["progress"]["epoch"] + 1
     resumed = run_on_ranks(2, *command("train", "--resume", "run", "--epochs", epochs), cwd=here)
@@ -125,3 +125,27 @@ def test_what_would_be_trained_by_each_rank_is_refused_once(here: Path) -> None:
         assert done.returncode == 2, done.stderr
         assert done.stderr.count("leave mpirun out") == 1
         assert not (here / "runs").exists()
+
+
+@needs_mpi
+def test_a_signal_ends_a_run_whose_rank_0_is_stopped(here: Path) -> None:
+    lone = ("--set", "data.validation=0", "--set", f"checkpoint.every={MANY}")  # steps, and no more
+    options = ("--run-dir", "run", "--epochs", MANY, *CONSTANT, *lone)
+    process = start_on_ranks(2, *command(*TRAIN, *options), cwd=here)
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("epoch 2/"):
+        assert process.poll() is None
+    os.kill(process_of(0, here), signal.SIGSTOP)
+    os.kill(process_of(1, here), signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    assert "bpnet: ended in the middle of a step: another rank does not go on" in err
+    assert load_checkpoint(here / "run" / "last.npz").record["progress"]["step"] == 0
+
+
+@needs_mpi
+def test_a_dry_run_on_ranks_is_shown_once(here: Path) -> None:
+    done = run_on_ranks(2, *command(*TRAIN, "--dry-run", "--run-dir", "run"), cwd=here)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("linear 3") == 1
+    assert not (here / "run").exists()

@@ -70,6 +70,6 @@ def process_of(rank: int, folder: Path) -> int:
     raise LookupError(f"no rank {rank}")
 
 
-def died_of(number: signal.Signals) -> int:
-    """Return the exit code of a launcher whose rank a signal has killed."""
-    return 128 + number
+def died_of(number: signal.Signals) -> set[int]:
+    """Return the exit codes of Open MPI's and MPICH's launcher whose rank a signal has killed."""
+    return {128 + number, int(number)}

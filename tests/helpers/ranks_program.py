@@ -11,6 +11,7 @@ from bpnet.config.settings import Config
 from bpnet.data.dataset import Dataset, Samples
 from bpnet.data.files.stored_array import StoredArray
 from bpnet.errors import ConfigError
+from bpnet.machine import blas_threads
 from bpnet.model.workers import Workers
 from bpnet.training.loop import Trainer
 from bpnet.training.ranks.joining import join
@@ -69,7 +70,8 @@ def train_all(folder: Path, ranks: Ranks, workers: int = 1) -> None:
         if ranks.number in ranks.served:
             dataset = DatasetFacts.of(dataset).dataset()
         model = prepare_model(config, dataset, ranks)
-        with Workers(workers, "processes" if workers > 1 else "threads") as pool:
+        kind = "processes" if workers > 1 else "threads"
+        with blas_threads(config.train.blas_threads), Workers(workers, kind) as pool:
             Trainer(model, dataset, run_dir, pool, dataset.fingerprint(), ranks).run()
 
 
