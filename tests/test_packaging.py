@@ -4,7 +4,8 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -57,9 +58,15 @@ def imported(folder: Path) -> Iterator[str]:
                 )
 
 
+@cache
+def packages_by_module() -> Mapping[str, list[str]]:
+    """Return which installed packages offer a module; it takes a second to look."""
+    return packages_distributions()
+
+
 def packages_of(folder: Path) -> set[str]:
     """Return the packages from which a folder imports, by their names in registries."""
-    offered = packages_distributions()
+    offered = packages_by_module()
     spelled = {"PIL": "pillow", "sklearn": "scikit-learn", "axe_core_python": "axe-core-python"}
     found = set()
     for module in set(imported(folder)) - sys.stdlib_module_names - {"bpnet", "tests", "scripts"}:

@@ -51,6 +51,7 @@ class Checkpoint:
     path: Path
     record: dict[str, Any]
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    _config: tuple[str, Config] | None = field(default=None, init=False, repr=False, compare=False)
 
     def config(self) -> Config:
         """Return the effective config of the run.
@@ -58,14 +59,18 @@ class Checkpoint:
         Raises:
             CheckpointError: the record holds no config that this program understands.
         """
+        text = str(self.record["config"])
+        if self._config is not None and self._config[0] == text:
+            return self._config[1]
         reader = ConfigReader(str(self.path), self.path.parent)
-        config = reader.read(str(self.record["config"]))
+        config = reader.read(text)
         if reader.problems:
             raise CheckpointError(
                 "the checkpoint's config is not understood",
                 where=self.path,
                 found=listed(reader.problems),
             )
+        self._config = text, config
         return config
 
     def model(self, *, averaged: bool = True, fast: bool = True) -> Model:

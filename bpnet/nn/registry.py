@@ -71,10 +71,12 @@ def file_names() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(bpnet.nn.__path__)))
 
 
-def _kinds(name: str) -> Iterator[type[Any]]:
-    """Yield the layers and losses that a file of this folder defines."""
+@cache
+def _kinds(name: str) -> tuple[type[Any], ...]:
+    """Return the layers and losses that a file of this folder defines."""
     module = import_module(f"bpnet.nn.{name}")
-    for found in vars(module).values():
-        is_own = isinstance(found, type) and found.__module__ == module.__name__
-        if is_own and issubclass(found, (Layer, Loss)) and "kind" in vars(found):
-            yield found
+    types = (found for found in vars(module).values() if isinstance(found, type))
+    own = (found for found in types if found.__module__ == module.__name__)
+    return tuple(
+        found for found in own if issubclass(found, (Layer, Loss)) and "kind" in vars(found)
+    )

@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 
 from bpnet.config.presets import example_paths
-from bpnet.teach.trace.number_table import Cell, NumberTable, Row
-from bpnet.teach.trace.number_text import words
 from bpnet.text_table import width_of
 from tests.helpers.tiny import config_file, succeed
 from tests.teach.trace.test_trace import CHAIN, PICTURES, SIGMOID, TABLE
@@ -78,28 +76,3 @@ def test_a_table_without_headings_is_found() -> None:
     titles, cells = HEADINGS["forward"]
     assert lacks_headings(["   output", "  input  1", "        1"], titles, cells) == [*titles]
     assert lacks_headings(["  layer  shape  formula", "  input  1"], titles, cells) == ["output"]
-
-
-def test_a_long_formula_is_broken_beside_its_numbers() -> None:
-    rows = (Row(("loss", "a formula that is long"), (words("3"),)),)
-    table = NumberTable(("layer", "formula"), ("output",), rows)
-    assert table.lines(40) == [
-        "  layer  formula                 output",
-        "  loss   a formula that is long       3",
-    ]
-    assert table.lines(33) == [
-        "  layer  formula           output",
-        "  loss   a formula that         3",
-        "           is long",
-    ]
-
-
-def test_wide_rows_are_broken_between_numbers() -> None:
-    row = Cell((("", ("1", "22", "333", "4")),))
-    assert row.within(20) == ["1  22  333  4"]
-    assert row.within(11) == ["  1  22", "333   4"]
-    matrix = Cell((("a", ("1", "2", "3")), ("b", ("44", "55", "66"))))
-    assert matrix.within(11) == [
-        *("columns 1–2", "a   1   2", "b  44  55"),
-        *("columns 3–3", "a   3", "b  66"),
-    ]
