@@ -8,6 +8,7 @@ import platform
 import re
 import stat
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
 NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe would wait
 LONGEST_SIGNATURE = 1000  # bytes
+TRIES = 20  # to learn who holds a lock: it may be signed, or released, a moment later
+INTERVAL = 0.05  # seconds between them
 SIGNATURE = re.compile(r"process (\d{1,18}) on (.+)\n")
 
 if sys.platform == "win32":
@@ -154,6 +157,54 @@ def take_lock(path: Path) -> Lock | None:
         return lock
     lock.close()
     return None
+
+
+class HeldError(Exception):
+    """Report that another process holds a lock, or may hold it.
+
+    Args:
+        owner: who signed the file, if anybody did.
+        hint: what the user can do about it.
+    """
+
+    def __init__(self, owner: Owner | None, hint: str = "wait until it ends") -> None:
+        super().__init__(str(owner))
+        self.owner = owner or "a lock that is held"
+        self.hint = hint
+
+
+def claim_lock(path: Path) -> Lock:
+    """Return the lock of that file, signed; that of a killed process is taken over.
+
+    Where the file system has no locks, the signature decides.
+
+    Raises:
+        HeldError: another process holds it, or nobody can tell from here whether it does.
+        OSError: the file cannot be made or written, or something else is there.
+    """
+    for _ in range(TRIES):
+        lock = take_lock(path)
+        owner = owner_of(path) if lock is None else lock.left_by
+        may_run = owner is not None and owner.may_be_running()
+        if lock is not None or may_run:
+            break
+        time.sleep(INTERVAL)
+    if lock is None:
+        raise HeldError(owner)
+    if may_run and not lock.is_certain:
+        lock.close()
+        raise HeldError(owner, f"if it has ended, remove {path}")
+    try:
+        lock.sign()
+    except OSError:  # a full disk: nothing is left there
+        lock.release()
+        raise
+    if not lock.is_certain:
+        time.sleep(INTERVAL)  # another process may have looked and signed at the same moment
+        if (owner := owner_of(path)) != Owner(os.getpid(), host_name()):
+            lock.close()
+            raise HeldError(owner)
+    return lock
 
 
 def _is_ours(descriptor: int) -> bool:

@@ -65,7 +65,7 @@ class TestWithoutLocks:
         def meanwhile(seconds: float) -> None:
             (tmp_path / ".lock").write_text("process 1 on this\n")
 
-        monkeypatch.setattr("bpnet.training.claim.time.sleep", meanwhile)
+        monkeypatch.setattr("bpnet.locks.time.sleep", meanwhile)
         with (
             pytest.raises(CheckpointError, match="process 1 on this"),
             claimed_run_dir(tmp_path, resumes=True),

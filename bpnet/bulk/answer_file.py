@@ -11,16 +11,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
-from bpnet.bulk.lines import Lines
+from bpnet.bulk.lines import HEAD_BEGINS, Lines
 from bpnet.bulk.work_record import WorkRecord
-from bpnet.disk import NOTHING, reason, remedy, what_is_at
+from bpnet.disk import FILE, NOTHING, reason, remedy, what_is_at
 from bpnet.errors import BpnetError, DataError
 from bpnet.files import demand_place, move_into_place, write_text
-from bpnet.locks import owner_of, take_lock
+from bpnet.locks import HeldError, Lock, claim_lock
 
 FLUSH = 5.0  # seconds of work that a loss of power may cost
 TORN = b"\0"  # what file systems leave where a loss of power has torn a line; no answer holds it
@@ -31,13 +31,13 @@ class AnswerFile:
     """Append answers to a file, of which the first ones may be there.
 
     Args:
-        file: at its end.
+        file: at its end; unbuffered, so that closing it writes nothing more.
         path: of the unfinished file.
         done: how many pictures are answered.
         unreadable: how many of these could not be read.
     """
 
-    def __init__(self, file: BinaryIO, path: Path, done: int, unreadable: int) -> None:
+    def __init__(self, file: FileIO, path: Path, done: int, unreadable: int) -> None:
         self.path = path
         self.done = done
         self.unreadable = unreadable
@@ -56,8 +56,9 @@ class AnswerFile:
             DataError: the disk is full or cannot be written.
         """
         with _errors(self.path):
-            self._file.write(content)
-            self._file.flush()
+            rest = memoryview(content)
+            while rest:  # a disk that is nearly full takes a part
+                rest = rest[self._file.write(rest) :]
             if time.monotonic() - self._flushed > FLUSH:
                 os.fsync(self._file.fileno())
                 self._flushed = time.monotonic()
@@ -85,36 +86,59 @@ def growing_file(
     """
     demand_place(path, "file of answers")
     target = Path(os.path.realpath(path))
-    if not overwrite and what_is_at(target) != NOTHING:
-        hint = "--overwrite replaces them; or choose another --output"
-        raise DataError("these answers are there already", where=path, hint=hint)
+    if not overwrite:
+        _demand_free(target)
     part, beside, lock_file = (
         target.with_name(f"{target.name}.part{end}") for end in ("", ".json", ".lock")
     )
     with _errors(part):
-        lock = take_lock(lock_file)
-    if lock is None:
-        raise DataError(
-            "another process writes these answers",
-            where=path,
-            found=owner_of(lock_file) or "a lock that is held",
-            hint="wait until it ends, or choose another --output",
-        )
+        lock = _claim(lock_file, path)
     try:
+        if not overwrite:
+            _demand_free(target)  # another process may have come to its end meanwhile
         with _errors(part):
-            lock.sign()
             _settle(part, beside, record, overwrite=overwrite)
-            file = part.open("ab+")
-        with file:
-            answers = _open_answers(file, part, record, lines)
-            yield answers
+            file = FileIO(part, "a+")
+        try:
+            yield _open_answers(file, part, record, lines)
             with _errors(part):
                 os.fsync(file.fileno())
+        finally:
+            with suppress(OSError):  # all that matters has been written by then
+                file.close()
         with _errors(part):
             move_into_place(part, target)
             beside.unlink(missing_ok=True)
     finally:
         lock.release()
+
+
+def _demand_free(target: Path) -> None:
+    """Make sure that nothing is replaced.
+
+    Raises:
+        DataError: something is there.
+    """
+    if (found := what_is_at(target)) != NOTHING:
+        hint = "--overwrite replaces them; or choose another --output"
+        raise DataError("these answers are there already", where=target, found=found, hint=hint)
+
+
+def _claim(lock_file: Path, path: Path) -> Lock:
+    """Return the lock of the answers.
+
+    Raises:
+        DataError: another process holds it, or may hold it.
+    """
+    try:
+        return claim_lock(lock_file)
+    except HeldError as error:
+        raise DataError(
+            "another process writes these answers",
+            where=path,
+            found=error.owner,
+            hint=f"{error.hint}, or choose another --output",
+        ) from None
 
 
 def _settle(part: Path, beside: Path, record: WorkRecord, *, overwrite: bool) -> None:
@@ -124,13 +148,25 @@ def _settle(part: Path, beside: Path, record: WorkRecord, *, overwrite: bool) ->
         ConfigError: they depend on something else.
         DataError: nobody can tell.
     """
-    if what_is_at(part) != NOTHING:
-        if not overwrite:
+    if (found := what_is_at(part)) != NOTHING:
+        is_begun = found != FILE or _holds_answers(part, beside)
+        if is_begun and not overwrite:
             record.demand_same(beside)
         if _is_same(record, beside):
             return
         part.unlink()
     write_text(beside, record.text())
+
+
+def _holds_answers(part: Path, beside: Path) -> bool:
+    """Return whether an unfinished file holds an answer, or may be something else."""
+    if what_is_at(beside) == NOTHING:
+        return part.stat().st_size > 0
+    with part.open("rb") as file:
+        line = file.readline()
+        if line.startswith(HEAD_BEGINS):
+            line = file.readline()
+    return line.endswith(b"\n")
 
 
 def _is_same(record: WorkRecord, beside: Path) -> bool:
@@ -140,14 +176,14 @@ def _is_same(record: WorkRecord, beside: Path) -> bool:
         return False
 
 
-def _open_answers(file: BinaryIO, part: Path, record: WorkRecord, lines: Lines) -> AnswerFile:
+def _open_answers(file: FileIO, part: Path, record: WorkRecord, lines: Lines) -> AnswerFile:
     """Cut off what is no whole line, and return the file at its end.
 
     Raises:
         DataError: it cannot be read or written, or holds too much.
     """
     with _errors(part):
-        size, done, unreadable = _whole_lines(file, lines)
+        size, done, unreadable = _whole_lines(part, lines)
         if done > record.pictures:
             raise DataError(
                 "the unfinished file holds more answers than there are pictures",
@@ -163,19 +199,19 @@ def _open_answers(file: BinaryIO, part: Path, record: WorkRecord, lines: Lines) 
     return answers
 
 
-def _whole_lines(file: BinaryIO, lines: Lines) -> tuple[int, int, int]:
+def _whole_lines(part: Path, lines: Lines) -> tuple[int, int, int]:
     """Return the bytes of the whole lines, how many these are, and of unreadable pictures."""
     head = lines.head
-    file.seek(0)
-    if file.read(len(head)) != head:
-        return 0, 0, 0
-    size, done, unreadable = len(head), 0, 0
-    for line in file:
-        if not line.endswith(b"\n") or TORN in line:
-            break
-        size += len(line)
-        done += 1
-        unreadable += lines.tells_unreadable(line)
+    with part.open("rb") as file:
+        if file.read(len(head)) != head:
+            return 0, 0, 0
+        size, done, unreadable = len(head), 0, 0
+        for line in file:
+            if not line.endswith(b"\n") or TORN in line:
+                break
+            size += len(line)
+            done += 1
+            unreadable += lines.tells_unreadable(line)
     return size, done, unreadable
 
 

@@ -151,7 +151,7 @@ class Answerer:
         if not isinstance(pictures, Rows):
             yield from map(self._answer, pictures)
             return
-        pixels = open_once(pictures.path)[pictures.start : pictures.stop]
+        pixels = _pixels(pictures)
         if pixels.shape[1:] in self.rows():
             yield from (Answer(entry, []) for entry in self._rows.read(pictures, pixels))
             return
@@ -174,6 +174,24 @@ class Answerer:
         except DataError as error:
             error.parts["where"] = name
             return error
+
+
+def _pixels(rows: Rows) -> NDArray[np.uint8]:
+    """Return pictures of an array (pictures, height, width).
+
+    Raises:
+        DataError: it cannot be read, or is another one than that which was divided into chunks.
+    """
+    array = open_once(rows.path)
+    if len(array) < rows.stop:
+        raise DataError(
+            "the array is another one here than where the command was started",
+            where=rows.path,
+            expected=f"at least {rows.stop:,} pictures",
+            found=f"{len(array):,}",
+            hint="leave the file as it is until all is answered",
+        )
+    return array[rows.start : rows.stop]
 
 
 _held = threading.local()  # the answerer of each thread: workers may have several

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 JSONL, CSV = "jsonl", "csv"
 ROWS = " / "  # stands between the rows of digits of a picture
+HEAD_BEGINS = b"image,"  # in every table, and in no line of JSON
 UNREADABLE = "unreadable"  # the reason why a picture has no answer at all
 _TOLD = f'"reason": "{UNREADABLE}"'.encode()  # no text holds it: its quotes would be escaped
 

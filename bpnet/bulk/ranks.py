@@ -33,7 +33,7 @@ class RankPool:
         """Load MPI, which meets the other ranks.
 
         Raises:
-            ConfigError: mpi4py, or the MPI library that it needs, is missing.
+            ConfigError: mpi4py, or its MPI library, is missing, or is not the launcher's.
         """
         return cls(load_mpi("answering", "multiple"))
 

@@ -33,7 +33,7 @@ class WorkRecord:
     Args:
         pictures: how many there are.
         names: SHA-256 of their names, in order.
-        checkpoint: SHA-256 of the checkpoint's file.
+        checkpoint: SHA-256 of the weights and of the record beside them.
         form: of the lines.
         views: how many views of a picture are averaged.
         top: how many of the most probable classes are told.

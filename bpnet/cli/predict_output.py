@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import sys
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bpnet.bulk.answer_file import AnswerFile, growing_file
 from bpnet.bulk.lines import CSV, JSONL, Lines, in_words
 from bpnet.bulk.work_record import WorkRecord
 from bpnet.cli.output import note, show, show_json
 from bpnet.cli.signals import StopSignal, undivided
-from bpnet.errors import BpnetError, ConfigError, DataError
+from bpnet.errors import BpnetError, ConfigError, DataError, DivergedError
+from bpnet.model.checkpoint import content_digest
+from bpnet.model.forms import RECORD
 
 if TYPE_CHECKING:
     from bpnet.bulk.answering import Done
     from bpnet.cli.predict_many import ManyPictures
+    from bpnet.model.checkpoint import Checkpoint
 
 FORMS = {".jsonl": JSONL, ".csv": CSV}
 GOES_ON = "the same command goes on after the last answer"
@@ -76,7 +81,8 @@ def write_answers(
         except StopSignal as stop:
             raise stop.error(str(stop), where=answers.path, hint=GOES_ON) from stop
         except BpnetError as error:
-            error.parts["try"] = error.parts["try"] or GOES_ON
+            if not isinstance(error, (ConfigError, DivergedError)):  # these would come again
+                error.parts["try"] = error.parts["try"] or GOES_ON
             raise
     place = str(output.absolute())
     if as_json:
@@ -96,18 +102,26 @@ def write_answers(
 def _record(many: ManyPictures, form: str) -> WorkRecord:
     """Return what the answers depend on."""
     job = many.answerer.job
-    with job.checkpoint.path.open("rb") as file:
-        checkpoint = hashlib.file_digest(file, "sha256").hexdigest()
     return WorkRecord(
         pictures=many.pictures.count,
         names=many.pictures.fingerprint(),
-        checkpoint=checkpoint,
+        checkpoint=_digest(job.checkpoint),
         form=form,
         views=job.views,
         top=job.wishes.top,
         segment=job.wishes.segment,
         min_probability=job.wishes.least,
     )
+
+
+def _digest(checkpoint: Checkpoint) -> str:
+    """Return the SHA-256 of the weights and the record that are in memory.
+
+    Their file may have been replaced since they were read.
+    """
+    record = json.dumps(checkpoint.record, sort_keys=True).encode()
+    loaded = checkpoint.arrays | {RECORD: np.frombuffer(record, dtype=np.uint8)}
+    return content_digest(loaded).hex()
 
 
 def _go_on(many: ManyPictures, answers: AnswerFile) -> None:

@@ -73,7 +73,7 @@ def command(
     demand("bpnet report", *NEEDED)
     sweeps = [place for place in checkpoints if is_sweep(place)]
     if sweeps:
-        _demand_sweep_alone(checkpoints, dataset, split)
+        _demand_sweep_alone(checkpoints, Question(dataset, split, data_dir))
         write_sweep_page(sweeps[0], path, "-o")
     else:
         write_report(checkpoints, Question(dataset, split, data_dir), path, "-o")
@@ -85,7 +85,7 @@ def command(
         note("no browser was found: open the page in one")
 
 
-def _demand_sweep_alone(places: Sequence[Path], dataset: str | None, split: str) -> None:
+def _demand_sweep_alone(places: Sequence[Path], question: Question) -> None:
     """Refuse what the page of a sweep cannot show.
 
     Raises:
@@ -93,8 +93,9 @@ def _demand_sweep_alone(places: Sequence[Path], dataset: str | None, split: str)
     """
     if len(places) > 1:
         raise click.UsageError("a sweep has a page of its own: name one sweep, or runs.")
-    if dataset is not None or split != "test":
-        message = "the page of a sweep shows held-out scores: leave --dataset and --split out."
+    if question != Question():
+        options_of_samples = "--dataset, --split and --data-dir"
+        message = f"the page of a sweep shows held-out scores: leave {options_of_samples} out."
         raise click.UsageError(message)
 
 

@@ -230,7 +230,7 @@ class Driver:
         return math.nan if value is None else value
 
     def _note(self, trial: Trial, seed: int, outcome: Outcome) -> None:
-        """Write the row of a run."""
+        """Write why a run has stopped, then its row, after which nobody looks at it again."""
         row = Row(
             trial=trial.number,
             seed=seed,
@@ -241,11 +241,11 @@ class Driver:
             seconds=outcome.get("seconds"),
         )
         row = with_history(row, outcome.get("history", ()))
-        self.journal.add(row)
         if row.state == STOPPED and outcome["epochs"] < trial.epochs:
             epochs = counted(outcome["epochs"], "epoch", "epochs")
             why = f"other trials did better within {epochs}"
             write_ending(self.around.folder / row.run_dir, Ending(STOPPED, why))
+        self.journal.add(row)
         self.observer.run_ended(row)
 
     def _rest(self, futures: Iterable[Future[Outcome]]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
-from bpnet.errors import ConfigError
+from bpnet.packages import demand_packages
 from bpnet.sweep.settings import ASHA, HALVING, SweepSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from optuna.trial import Trial
 
 
@@ -114,12 +115,10 @@ class Asha:
         return {trial: not self._trials[trial].should_prune()}
 
 
-def demand_optuna(where: object) -> None:
+def demand_optuna(where: Path) -> None:
     """Make sure that Optuna is there.
 
     Raises:
         ConfigError: it is not.
     """
-    if find_spec("optuna") is None:
-        hint = "pip install optuna, or method = halving"
-        raise ConfigError("method = asha needs optuna", where=where, hint=hint)
+    demand_packages("method = asha", str(where), "optuna")

@@ -114,12 +114,14 @@ class Journal:
         self.path = folder / JOURNAL
         self.rows: dict[tuple[int, int], Row] = {}
         self.is_torn = False
-        lines = read_text(self.path).splitlines() if self.path.exists() else []
+        text = read_text(self.path) if self.path.exists() else ""
+        lines = text.splitlines()
         for number, line in enumerate(lines, start=1):
             try:
                 row = _row(json.loads(line))
             except (ValueError, RecursionError) as error:
-                self.is_torn = number == len(lines)
+                is_cut = isinstance(error, json.JSONDecodeError) or not text.endswith("\n")
+                self.is_torn = is_cut and number == len(lines)
                 if not self.is_torn:
                     raise self._damaged(number, error) from error
             else:

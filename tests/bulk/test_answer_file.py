@@ -1,6 +1,9 @@
 """A file of answers grows by whole lines, goes on after anything, and belongs to one work."""
 
+import errno
+import os
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,12 @@ from bpnet.bulk.lines import CSV, JSONL, Lines
 from bpnet.bulk.work_record import WorkRecord
 from bpnet.errors import ConfigError, DataError
 from bpnet.library.picture_reader import Wishes
+from bpnet.locks import Lock, claim_lock
 
 WISHES = Wishes(False, None, top=1, rows=False)
 RECORD = WorkRecord(5, "names", "weights", JSONL, 1, 1, False, None)
 ANSWERS = [f'{{"image": "{number}"}}\n'.encode() for number in range(5)]
+ROOM = 2 * len(ANSWERS[0]) + 3  # bytes on a full disk
 
 
 class CrashError(Exception):
@@ -96,6 +101,26 @@ def test_other_work_does_not_go_on_in_the_file(
     assert write(path, record=other, overwrite=True) == 0
 
 
+@pytest.mark.parametrize("form", [JSONL, CSV])
+@pytest.mark.parametrize("torn", [b"", b"{", b"image"])
+def test_a_file_without_an_answer_keeps_nobody_from_other_work(
+    tmp_path: Path, form: str, torn: bytes
+) -> None:
+    path = tmp_path / "answers"
+    with pytest.raises(CrashError):
+        write(path, 0, replace(RECORD, form=form))
+    part = tmp_path / "answers.part"
+    part.write_bytes(part.read_bytes() + torn)
+    assert write(path, record=replace(RECORD, views=2)) == 0
+    assert left(tmp_path) == {"answers"}
+    assert path.read_bytes() == b"".join(ANSWERS)
+
+
+def test_an_empty_file_without_a_record_is_written_to(tmp_path: Path) -> None:
+    (tmp_path / "answers.part").write_bytes(b"")
+    assert write(tmp_path / "answers") == 0
+
+
 def test_overwriting_goes_on_with_the_same_work(tmp_path: Path) -> None:
     path = tmp_path / "answers"
     path.write_text("old", encoding="utf-8")
@@ -139,16 +164,73 @@ def test_one_process_writes_at_a_time(tmp_path: Path) -> None:
     assert path.read_bytes() == b"".join(ANSWERS)
 
 
-def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
+def test_answers_that_another_process_has_just_finished_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "answers"
 
-    monkeypatch.setattr("bpnet.bulk.answer_file.FLUSH", -1.0)
+    def claimed(lock_file: Path) -> Lock:
+        path.write_text("theirs", encoding="utf-8")
+        return claim_lock(lock_file)
+
+    monkeypatch.setattr("bpnet.bulk.answer_file.claim_lock", claimed)
+    with pytest.raises(DataError, match="there already"):
+        write(path)
+    assert path.read_text(encoding="utf-8") == "theirs"
+    assert left(tmp_path) == {"answers"}
+
+
+def test_where_there_are_no_locks_nobody_writes_beside_another_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bpnet.locks.try_lock", lambda descriptor: None)
+    lock = tmp_path / "answers.part.lock"
+    lock.write_text("process 7 on another\n", encoding="utf-8")
+    with pytest.raises(DataError, match="process 7 on another") as caught:
+        write(tmp_path / "answers")
+    assert f"remove {lock}" in str(caught.value)
+    assert left(tmp_path) == {"answers.part.lock"}
+    lock.unlink()
+    assert write(tmp_path / "answers") == 0
+    assert left(tmp_path) == {"answers"}
+
+
+class FullDisk(FileIO):
+    """Take a few bytes, the last of them in part, and no more."""
+
+    def write(self, content: Any) -> int:
+        room = ROOM - self.seek(0, os.SEEK_END)
+        if room <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(memoryview(content)[:room])
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "answers"
     with monkeypatch.context() as patch:
-        lines = Lines(JSONL, WISHES)
-        patch.setattr("bpnet.bulk.answer_file.os.fsync", full)
-        with (
-            pytest.raises(DataError, match="No space left"),
-            growing_file(tmp_path / "answers", replace(RECORD), lines, overwrite=False),
-        ):
-            pass
+        patch.setattr("bpnet.bulk.answer_file.FileIO", FullDisk)
+        with pytest.raises(DataError, match="No space left") as caught:
+            write(path)
+    assert "free some disk space" in str(caught.value)
+    assert left(tmp_path) == {"answers.part", "answers.part.json"}
+    assert (tmp_path / "answers.part").stat().st_size == ROOM
+    assert write(path) == 2
+    assert path.read_bytes() == b"".join(ANSWERS)
+
+
+def test_a_disk_that_fails_to_keep_them_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "answers"
+
+    def fails(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def append() -> None:
+        with growing_file(path, RECORD, Lines(JSONL, WISHES), overwrite=False) as answers:
+            monkeypatch.setattr("bpnet.bulk.answer_file.FLUSH", -1.0)
+            monkeypatch.setattr("bpnet.bulk.answer_file.os.fsync", fails)
+            answers.append(ANSWERS[0], 1, 0)
+
+    with pytest.raises(DataError, match="Input/output error"):
+        append()

@@ -19,14 +19,15 @@ from tests.helpers.bars import bars
 from tests.helpers.tiny import call, fail, succeed
 
 KILLED_AFTER = 3  # chunks
-SLOW = 9 * FILES
+SLOW = 5 * FILES
+QUICK = 2_100  # more than a chunk
 
 
 @pytest.fixture
 def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     np.save("slow.npy", bars(SLOW, side=40))
-    np.save("quick.npy", bars(6_000))
+    np.save("quick.npy", bars(QUICK))
     Image.fromarray(bars(1)[0]).save("one.png")
     Path("damaged.png").write_bytes(b"no picture")
     return tmp_path
@@ -56,7 +57,7 @@ def test_a_cluster_answers_as_one_machine_does_although_a_worker_is_killed(
         address = ("--scheduler", local.scheduler_address)
         answer = call(*words, "one.png", "-o", "cluster.jsonl", *address)
         assert answer.code == 3
-        assert f"1 of {SLOW + 6_002:,} pictures" in answer.err
+        assert f"1 of {SLOW + QUICK + 2:,} pictures" in answer.err
         printed = succeed("predict", "--checkpoint", digit_run.path, "one.png", *address).out
     assert len(chunks) > KILLED_AFTER
     assert Path("cluster.jsonl").read_bytes() == Path("alone.jsonl").read_bytes()
@@ -64,7 +65,7 @@ def test_a_cluster_answers_as_one_machine_does_although_a_worker_is_killed(
 
 
 def test_dask_is_asked_for(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bpnet.cluster.find_spec", lambda name: None)
+    monkeypatch.setattr("bpnet.packages.find_spec", lambda name: None)
     message = fail(2, "predict", "one.png", "--scheduler", "tcp://x:1", "-o", "out.csv")
     assert "pip install distributed" in message
     assert not list(rows.glob("out*"))

@@ -13,14 +13,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bpnet.bulk.answer_file import AnswerFile
 from bpnet.bulk.picture_list import FILES
+from bpnet.cli.checkpoints import open_checkpoint
+from bpnet.cli.predict_many import ManyPictures
+from bpnet.errors import BpnetError, ConfigError, DataError, DivergedError
+from bpnet.library.opening import Opened
+from bpnet.model.run_files import WEIGHTS
 from tests.conftest import Run
 from tests.helpers.bars import bars
 from tests.helpers.process_cases import eventually
 from tests.helpers.started import start_process
 from tests.helpers.tiny import Answer, bpnet, call, command, fail, succeed
 
-COUNT = 9 * FILES + 5  # pictures that are read one by one
+COUNT = 5 * FILES + 5  # pictures that are read one by one
 
 
 @pytest.fixture
@@ -103,7 +109,7 @@ def predict_record(run: Run, *words: str) -> str:
 
 def test_other_options_do_not_go_on(digit_run: Run, pictures: Path) -> None:
     record = predict_record(digit_run, "rows.npy")
-    Path("out.jsonl.part").write_bytes(b"")
+    Path("out.jsonl.part").write_bytes(b'{"image": "rows.npy[0]"}\n')
     Path("out.jsonl.part.json").write_text(record, encoding="utf-8")
     for words, told in (
         (("rows.npy", "--top", "2"), "--top is 3 there, but 2 now"),
@@ -118,6 +124,47 @@ def test_other_options_do_not_go_on(digit_run: Run, pictures: Path) -> None:
     succeed("predict", "rows.npy", "-o", "out.jsonl", "--overwrite")
     assert "there already" in fail(3, "predict", "rows.npy", "-o", "out.jsonl")
     succeed("predict", "rows.npy", "-o", "out.jsonl", "--overwrite")
+
+
+def test_a_checkpoint_that_is_replaced_while_it_answers_is_known_by_what_was_loaded(
+    digit_run: Run, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("mine.npz").write_bytes((digit_run.path / "best.npz").read_bytes())
+    words = ("predict", "--checkpoint", "mine.npz", "rows.npy", "-o", "out.jsonl")
+
+    def replaced(many: ManyPictures, answers: AnswerFile) -> None:
+        answers.append(b'{"image": "rows.npy[0]"}\n', 1, 0)
+        raise DataError("the disk has gone")
+
+    def opened(given: Path) -> Opened:
+        found = open_checkpoint(given)
+        given.write_bytes(WEIGHTS.read_bytes())
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bpnet.cli.predict.open_checkpoint", opened)
+        patch.setattr("bpnet.cli.predict_output._go_on", replaced)
+        assert "the disk has gone" in fail(3, *words)
+    assert "the SHA-256 of the checkpoint" in fail(2, *words)
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_told"), [(DataError, True), (ConfigError, False), (DivergedError, False)]
+)
+def test_to_try_again_is_advised_where_it_can_help(
+    digit_run: Run,
+    pictures: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[BpnetError],
+    is_told: bool,
+) -> None:
+    def fails(many: ManyPictures, answers: AnswerFile) -> None:
+        raise kind("no luck")
+
+    monkeypatch.setattr("bpnet.cli.predict_output._go_on", fails)
+    said = predict(digit_run, "rows.npy", "-o", "out.jsonl")
+    assert (said.code, "no luck" in said.err) == (kind.exit_code, True)
+    assert ("the same command goes on" in said.err) is is_told
 
 
 def test_usage(digit_run: Run, pictures: Path) -> None:
@@ -141,7 +188,7 @@ def test_kills_at_any_moment_cost_no_answer_and_double_none(digit_run: Run, pict
     done = bpnet(*words, "-o", "straight.jsonl", cwd=pictures)
     assert done.returncode == 3, done.stderr
     part = pictures / "out.jsonl.part"
-    for chunks, number in ((1, signal.SIGKILL), (3, signal.SIGKILL), (5, signal.SIGTERM)):
+    for chunks, number in ((1, signal.SIGKILL), (2, signal.SIGKILL), (3, signal.SIGTERM)):
         process = start_process(command(*words, "-o", "out.jsonl"), pictures)
 
         def has_come(chunks: int = chunks) -> bool:

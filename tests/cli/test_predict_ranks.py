@@ -14,7 +14,7 @@ from tests.helpers.process_cases import eventually
 from tests.helpers.ranks import needs_mpi, process_of, run_on_ranks, start_on_ranks
 from tests.helpers.tiny import bpnet, command
 
-SLOW = 10 * FILES  # pictures that are read one by one
+SLOW = 3 * FILES  # pictures that are read one by one
 
 
 @pytest.fixture
@@ -67,3 +67,17 @@ def test_without_mpi4py_the_extra_is_named(tmp_path: Path) -> None:
     done = bpnet("predict", "x.png", cwd=tmp_path, PYTHONPATH=f"{tmp_path}", **rank)
     assert done.returncode == 2
     assert "pip install" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("predict", "x.png"), ("train", "tiny.ini")])
+def test_ranks_that_do_not_meet_are_told(tmp_path: Path, words: tuple[str, ...]) -> None:
+    package = tmp_path / "mpi4py"  # found before the library
+    package.mkdir()
+    (package / "__init__.py").write_text("rc = type('rc', (), {})()\n", "utf-8")
+    world = "COMM_WORLD = type('World', (), {'Get_size': lambda world: 1})()\n"
+    (package / "MPI.py").write_text(world, "utf-8")
+    rank = {"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "2"}
+    done = bpnet(*words, cwd=tmp_path, PYTHONPATH=f"{tmp_path}", **rank)
+    assert done.returncode == 2
+    assert "the ranks do not meet" in done.stderr
+    assert "2 ranks" in done.stderr

@@ -11,11 +11,12 @@ import pytest
 
 from bpnet.errors import CheckpointError
 from bpnet.model.checkpoint import load_checkpoint
+from bpnet.model.run_files import ENDING
 from bpnet.runs.listing import list_runs
 from bpnet.runs.note import read_note, write_note
 from bpnet.sweep import driver as driver_module
 from bpnet.sweep.driver import Driver, Surroundings, SweepObserver
-from bpnet.sweep.journal import Row
+from bpnet.sweep.journal import Journal, Row
 from bpnet.sweep.place import claimed_folder
 from bpnet.sweep.ranking import chosen, ranked
 from bpnet.sweep.reader import read_sweep
@@ -169,7 +170,16 @@ def test_failed_runs_are_tried_again_and_diverged_ones_are_not(
     assert standings[-1].trial.number == 1  # of which a seed diverged
 
 
-def test_listed_runs_say_that_others_did_better(here: Path) -> None:
+def test_listed_runs_say_that_others_did_better(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = Journal.add
+
+    def watched(journal: Journal, row: Row) -> None:
+        assert (journal.path.parent / row.run_dir / ENDING).exists() is (row.state == "stopped")
+        add(journal, row)
+
+    monkeypatch.setattr(Journal, "add", watched)
     vary = "optimizer.learning_rate = 0.0001, 0.001, 0.01, 0.1\n"
     more = "method = halving\ntrials = 4\nkeep_one_of = 2"
     _, rows, _ = sweep(sweep_file(here, vary, more), here / "out")

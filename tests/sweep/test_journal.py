@@ -44,6 +44,14 @@ def test_a_torn_last_line_counts_as_missing(tmp_path: Path, end: str) -> None:
     assert not Journal(tmp_path).is_torn
 
 
+def test_a_whole_last_line_that_is_wrong_is_not_torn(tmp_path: Path) -> None:
+    path, _ = journal(tmp_path)
+    path.write_text(path.read_text("utf-8") + '{"trial": 2}\n', "utf-8")
+    with pytest.raises(CheckpointError, match="not that of a sweep's run") as raised:
+        Journal(tmp_path)
+    assert raised.value.parts["where"] == f"{path}:2"
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

@@ -198,7 +198,12 @@ def learning(sweep: Sweep, standings: Sequence[Standing]) -> Markup | None:
     for one, _ in valued(standings)[:SERIES]:
         of_runs = [row.curve(sweep.settings.goal) for row in one.rows]
         epochs = range(1, 1 + min(map(len, of_runs)))
-        means = [statistics.fmean(curve[n - 1] or 0.0 for curve in of_runs) for n in epochs]
+        means = [statistics.fmean(_drawn(curve[n - 1]) for curve in of_runs) for n in epochs]
         scaled = [goal.factor * mean for mean in means]
         curves.append(Curve(f"trial {one.trial.number}", list(epochs), scaled, len(curves)))
     return chart_of("learning", goal.label, curves) if curves else None
+
+
+def _drawn(value: float | None) -> float:
+    """Return a value as a chart takes it: a missing one leaves a gap."""
+    return math.nan if value is None else value
