@@ -39,7 +39,7 @@ Write = Callable[[dict[str, Any]], None]
         "predict --explain out.png PICTURE": "draw how the answer came about",
         "predict --top 1 --csv PICTURE": "a table for other programs",
         "predict train-images-idx3-ubyte.gz -o answers.jsonl": "all pictures of an array",
-        "predict scans -o answers.csv --scheduler tcp://10.0.0.1:8786": "on a Dask cluster",
+        "predict scans --scheduler tcp://10.0.0.1:8786": "on a Dask cluster",
     },
 )
 @click.argument("images", type=options.PICTURES, nargs=-1, required=True, metavar="IMAGE…")

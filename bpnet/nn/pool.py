@@ -57,35 +57,6 @@ class MaxPoolCache:
     grad_input: Array
 
 
-<<<<<<< ours
-=======
-def keep_largest(
-    places: Sequence[Array],
-    y: Array,
-    is_maximum: Sequence[NDArray[np.bool_]],
-    found: NDArray[np.bool_],
-) -> Array:
-    """Write the largest value of all places to `y`, and where it was first, for backward.
-
-    Args:
-        places: one array per place of a block.
-        y: the maxima, of the same shape.
-        is_maximum: one mask per place; none outside training.
-        found: scratch: where an earlier place was as large.
-    """
-    np.copyto(y, places[0])
-    for place in places[1:]:
-        np.maximum(y, place, out=y)
-    if is_maximum:
-        found.fill(False)
-        for place, mask in zip(places, is_maximum, strict=True):
-            np.equal(place, y, out=mask)
-            np.greater(mask, found, out=mask)  # only where no earlier place was as large
-            np.logical_or(found, mask, out=found)
-    return y
-
-
->>>>>>> theirs
 def _every_place(layer: Any, grad_output: Array, cache: Any) -> Array:
     for mask in cache.is_maximum:
         mask.fill(True)
