@@ -157,13 +157,17 @@ def heads(*cells: str) -> None:
     line(*["---"] * len(cells))
 
 
-def show_steps(net: str, found: Mapping[Way, Sequence[Found]], link: Link, cores: int) -> None:
-    """Print a line for each way to compute a net's batches."""
+def show_steps(net: str, found: Mapping[Way, Sequence[Found]], link: Link) -> None:
+    """Print a line for each way to compute a net's batches, beside what the model says.
+
+    On one machine ranks compute as its workers do, and send each other what these need not.
+    """
     work = work_of(net, found)
     for way, rounds in found.items():
         model = "–"
-        if way.ranks == way.shards:  # one shard on each rank, as the model has it
-            model = f"{1e3 * work.seconds(way.ranks, link, cores):.2f}"
+        if way.ranks == way.shards and way.reduction == "ordered":  # as the model has it
+            computing = median(found[Way(1, workers=2, shards=way.shards)], "step")
+            model = f"{1e3 * work.seconds(way.ranks, link, computing):.2f}"
         line(
             f"`{net}`" if way == ALONE else "", way.ranks, way.workers, way.shards, way.reduction,
             f"{1e3 * median(rounds, 'step'):.2f}",
@@ -206,7 +210,7 @@ def main() -> None:
         "sent, kB", "model, ms", "speed / two workers",
     )  # fmt: skip
     for net in nets:
-        show_steps(net, found[net], link, cores)
+        show_steps(net, found[net], link)
     works = {net: work_of(net, found[net]) for net in nets}
     heads("net", "network", *(f"{ranks} ranks" for ranks in PREDICTED))
     for net, work in works.items():

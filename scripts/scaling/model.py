@@ -1,6 +1,6 @@
 """Predict what a training step takes on several ranks.
 
-    T(N) = C / min(N, cores) + m L + B / W
+    T(N) = C / N + m L + B / W
 
 with C the seconds that one worker takes for the whole batch, m messages that a rank sends one after
 the other, each after a latency of L seconds, and B bytes over a link of W bytes per second.
@@ -56,17 +56,18 @@ class Work:
         factor = (ranks - 1) if self.is_units else 2 * (ranks - 1) / ranks
         return self.sent_by_two * factor
 
-    def seconds(self, ranks: int, link: Link, cores: int | None = None) -> float:
+    def seconds(self, ranks: int, link: Link, computing: float | None = None) -> float:
         """Return T(N).
 
         Args:
             ranks: N.
             link: between any two of them.
-            cores: on which all of them compute; as many as there are ranks if None.
+            computing: what takes the place of C / N where ranks share a machine: seconds that its
+                workers take for the whole batch; None where each rank has a machine of its own.
         """
-        at_once = ranks if cores is None else min(ranks, cores)
-        waiting = self.messages(ranks) * link.latency + self.sent(ranks) / link.bandwidth
-        return self.compute / at_once + waiting
+        if computing is None:
+            computing = self.compute / ranks
+        return computing + self.messages(ranks) * link.latency + self.sent(ranks) / link.bandwidth
 
     def speedup(self, ranks: int, link: Link) -> float:
         """Return how many times as fast as one worker N ranks are."""
