@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from bpnet.errors import BpnetError, ConfigError
-from bpnet.packages import demand_packages
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -23,7 +23,9 @@ def demand_dask() -> None:
     Raises:
         ConfigError: it is not.
     """
-    demand_packages("a cluster", "--scheduler", "distributed")
+    if find_spec("distributed") is None:
+        hint = "pip install distributed"
+        raise ConfigError("a cluster needs dask", where="--scheduler", hint=hint)
 
 
 @contextmanager

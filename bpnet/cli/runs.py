@@ -120,7 +120,12 @@ def command() -> None:
 )
 @click.option("--finished", is_flag=True, help="Only finished runs.")
 @click.option(
-    "--state", "states", multiple=True, type=click.Choice(STATES), help="Only runs in this state."
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(STATES),
+    metavar="STATE",
+    help=f"Only runs in this state: {', '.join(STATES)}.",
 )
 @click.option(
     "--note", "word", metavar="WORD", help="Only runs in whose note this stands, in any case."

@@ -147,5 +147,5 @@ def test_a_signal_ends_a_run_whose_rank_0_is_stopped(here: Path) -> None:
 def test_a_dry_run_on_ranks_is_shown_once(here: Path) -> None:
     done = run_on_ranks(2, *command(*TRAIN, "--dry-run", "--run-dir", "run"), cwd=here)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("linear 3") == 1
+    assert done.stdout.count("5.linear") == 1
     assert not (here / "run").exists()

@@ -109,7 +109,7 @@ def test_a_rank_reads_its_own_samples_alone(
     scatter = StoredArray.scatter
 
     def watched(self: StoredArray, index: NDArray[np.int64], *rest: Any) -> None:
-        seen.append(index)
+        seen.append(index.copy())  # it is memory that is used again
         scatter(self, index, *rest)
 
     monkeypatch.setattr(StoredArray, "scatter", watched)
