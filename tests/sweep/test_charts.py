@@ -23,7 +23,7 @@ def test_an_epoch_without_a_loss_leaves_a_gap(here: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("bpnet.sweep.page.charts.chart_of", chart_of)
     sweep = read_sweep(sweep_file(here, more="goal = validation_loss"))
-    history = [[0.5, 0.9], [0.6, None], [0.7, 0.5]]
+    history: list[list[float | None]] = [[0.5, 0.9], [0.6, None], [0.7, 0.5]]
     row = with_history(Row(1, 1, {}, "finished", "trial001-seed1"), history)
     learning(sweep, ranked(sweep.settings, [Trial(1, {}, 3)], {(1, 1): row}))
     (curve,) = drawn
