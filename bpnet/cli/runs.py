@@ -108,7 +108,8 @@ def command() -> None:
     default="started",
     show_default=True,
     metavar="KEY",
-    help=f"One of {', '.join(SORT_KEYS)}: the newest, best or largest first, names from A to Z.",
+    help=f"One of {', '.join(SORT_KEYS)}: the newest, the best or largest first, "
+    "names from A to Z.",
 )
 @click.option("--reverse", is_flag=True, help="Turn the order round.")
 @click.option(

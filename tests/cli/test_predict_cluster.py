@@ -65,7 +65,7 @@ def test_a_cluster_answers_as_one_machine_does_although_a_worker_is_killed(
 
 
 def test_dask_is_asked_for(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bpnet.packages.find_spec", lambda name: None)
+    monkeypatch.setattr("bpnet.cluster.find_spec", lambda name: None)
     message = fail(2, "predict", "one.png", "--scheduler", "tcp://x:1", "-o", "out.csv")
     assert "pip install distributed" in message
     assert not list(rows.glob("out*"))

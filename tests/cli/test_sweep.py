@@ -113,7 +113,8 @@ def test_what_cannot_be_swept_is_told(here: Path) -> None:
 def test_extras_are_asked_for_before_anything_is_written(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bpnet.packages.find_spec", lambda name: None)
+    for module in ("cluster", "packages"):
+        monkeypatch.setattr(f"bpnet.{module}.find_spec", lambda name: None)
     path = sweep_file(here)
     assert "pip install distributed" in fail(2, "sweep", path, "--scheduler", "tcp://x:1")
     assert "pip install optuna" in fail(
