@@ -36,6 +36,10 @@ class Samples:
         """Return the rows that hold the samples with these numbers in an epoch: the same ones."""
         return numbers
 
+    def targets_of(self, numbers: NDArray[np.int64], epoch: int) -> NDArray[np.generic]:
+        """Return what a network should answer to the samples with these numbers in an epoch."""
+        return self.targets.take(self.places(numbers, epoch), axis=0)
+
     def followed_by(self, more: Samples) -> Samples:
         """Return these samples followed by `more` of the same shape."""
         return Samples(

@@ -70,4 +70,4 @@ class Feed:
 
     def targets(self, index: NDArray[np.int64], epoch: int) -> NDArray[np.generic]:
         """Return what the network should answer to these samples in an epoch."""
-        return self._samples.targets.take(self._samples.places(index, epoch), axis=0)
+        return self._samples.targets_of(index, epoch)

@@ -24,10 +24,10 @@ Choice = Callable[[int], slice]
 
 @dataclass(frozen=True)
 class WindowSamples(Samples):
-    """Hold those samples of a data set on disk that the next batches learn from.
+    """Hold those inputs of a data set on disk that the next batches learn from, and all targets.
 
     Args:
-        rows: of each sample of the data set, the row here that holds it, if one does (samples,).
+        rows: of each sample of the data set, the row of the inputs here, if it has one (samples,).
     """
 
     rows: NDArray[np.int64]
@@ -39,6 +39,10 @@ class WindowSamples(Samples):
     def places(self, numbers: NDArray[np.int64], epoch: int) -> NDArray[np.int64]:
         """Return the rows that hold the samples with these numbers."""
         return self.rows.take(numbers)
+
+    def targets_of(self, numbers: NDArray[np.int64], epoch: int) -> NDArray[np.generic]:
+        """Return what a network should answer: also to samples whose inputs are not here."""
+        return self.targets.take(numbers, axis=0)
 
 
 class ReadAhead(Preparers):
@@ -58,7 +62,7 @@ class ReadAhead(Preparers):
         most: samples of the largest batch.
         count: processes.
         forks: whether there may be processes.
-        needed: which of a batch of some size are looked at here.
+        needed: whose inputs of a batch of some size are looked at here.
     """
 
     def __init__(
@@ -66,14 +70,13 @@ class ReadAhead(Preparers):
     ) -> None:
         super().__init__("a reading process", count, forks=forks)
         self._stored = cast("StoredArray", samples.inputs)
-        self._all_targets = samples.targets
         self._needed = needed
         own = needed(most)
         self._batches = max(1, MOST_BYTES // (most * samples.inputs[:1].nbytes))
         self._room = self._batches * (own.stop - own.start + 1)  # a shorter batch may give one more
         self.samples = WindowSamples(
             _shared((2 * self._room, *self._stored.shape[1:]), self._stored.dtype),
-            _shared((2 * self._room, *samples.targets.shape[1:]), samples.targets.dtype),
+            samples.targets,
             shared_zeros(len(samples), np.int64).view(np.int64),
         )
         self._numbers = shared_zeros(self._room, np.int64).view(np.int64)  # to be read
@@ -144,9 +147,7 @@ class ReadAhead(Preparers):
             self._read(0, 1)  # where it failed, it fails here, and can be told
             for reader in range(self.count):
                 self._done[reader] = number
-        numbers, rows = self._numbers[:count], np.arange(first, first + count)
-        self.samples.targets[rows] = self._all_targets.take(numbers, axis=0)
-        self.samples.rows[numbers] = rows
+        self.samples.rows[self._numbers[:count]] = np.arange(first, first + count)
 
     def _read(self, part: int, parts: int) -> None:
         """Read one of several parts of the window."""

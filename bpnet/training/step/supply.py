@@ -85,8 +85,9 @@ def supply_of(config: Config, dataset: Dataset, most: int, ranks: Ranks = ALONE)
         from bpnet.training.step.read_ahead import ReadAhead
 
         shards = config.train.shards
-        sees_all = config.train.split == "units"
-        needs = Needs(shards, all_inputs=sees_all, all_targets=sees_all)
+        # Shards of hidden units see every picture; they distort a part each for the others.
+        sees_all = config.train.split == "units" and config.augment.is_identity
+        needs = Needs(shards, all_inputs=sees_all)
 
         def needed(size: int) -> slice:
             return needs.of(ranks.own(shards), size)[0]

@@ -72,7 +72,7 @@ def take(
         supplied.hand_over(Batch(index, 0, 0, 0.1), upcoming)
         rows = supplied.samples.places(index, 0)
         np.testing.assert_array_equal(supplied.samples.inputs[rows], pictures[index])
-        np.testing.assert_array_equal(supplied.samples.targets[rows], index % 10)
+        np.testing.assert_array_equal(supplied.samples.targets_of(index, 0), index % 10)
 
 
 @both
@@ -102,8 +102,15 @@ def test_steps_may_come_otherwise_than_expected(
         take(supplied, next(epochs), pictures)
 
 
+@pytest.mark.parametrize(
+    ("preset", "augmentation"), [("lenet5", ()), ("mlp", ("augment.shift=1",))]
+)
 def test_a_rank_reads_its_own_samples_alone(
-    samples: Samples, pictures: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+    samples: Samples,
+    pictures: NDArray[np.uint8],
+    monkeypatch: pytest.MonkeyPatch,
+    preset: str,
+    augmentation: tuple[str, ...],
 ) -> None:
     seen: list[NDArray[np.int64]] = []
     scatter = StoredArray.scatter
@@ -118,7 +125,8 @@ def test_a_rank_reads_its_own_samples_alone(
     class Second(Ranks):
         number, count = 1, 2
 
-    config = load_config("lenet5", ("train.batch_size=20", "train.workers=threads"))
+    settings = ("train.batch_size=20", "train.workers=threads", *augmentation)
+    config = load_config(preset, settings)
     dataset = Dataset("idx", samples, samples, tuple("0123456789"))
     supplied = supply_of(config, dataset, SIZE, Second())
     assert isinstance(supplied, ReadAhead)
@@ -129,7 +137,23 @@ def test_a_rank_reads_its_own_samples_alone(
         own.append(index[split_evenly(len(index), 2, 1)])
         rows = supplied.samples.places(own[-1], 0)
         np.testing.assert_array_equal(supplied.samples.inputs[rows], pictures[own[-1]])
+        np.testing.assert_array_equal(supplied.samples.targets_of(index, 0), index % 10)
     np.testing.assert_array_equal(np.sort(np.concatenate(seen)), np.sort(np.concatenate(own)))
+
+
+def test_hidden_units_see_whole_batches(samples: Samples, pictures: NDArray[np.uint8]) -> None:
+    class Second(Ranks):
+        number, count = 1, 2
+
+    untouched = (f"augment.{name}=0" for name in ("shift", "rotate", "scale", "shear"))
+    settings = ("train.batch_size=20", "train.workers=threads", *untouched)
+    config = load_config("mlp", settings)
+    assert config.train.split == "units"
+    assert config.augment.is_identity
+    dataset = Dataset("idx", samples, samples, tuple("0123456789"))
+    supplied = supply_of(config, dataset, SIZE, Second())
+    assert isinstance(supplied, ReadAhead)
+    take(supplied, next(orders(3)), pictures)
 
 
 def test_a_rank_that_sends_samples_takes_them_as_they_are_asked_for(samples: Samples) -> None:
