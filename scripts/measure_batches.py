@@ -2,16 +2,20 @@
 
     python scripts/measure_batches.py --data-dir DIR [--preset fast] [--rule sgd] [--batch 64] …
 
-Every rule is tried with some learning rates, and the fewest epochs count. The schedule is a cosine
-after a warm-up of a tenth of the run. Large batches accumulate: 512 samples at a time. The test set
-plays no part.
+Every rule begins with one learning rate, which is halved or doubled as long as that helps, so that
+the best one has a worse one on either side; the fewest epochs count, then the best accuracy. The
+schedule is a cosine after a warm-up of a tenth of the run. Large batches accumulate: 512 samples at
+a time. The test set plays no part.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from bpnet.config.loading import load_config
@@ -21,13 +25,11 @@ from bpnet.machine import blas_threads
 from bpnet.training.loop import Trainer
 from bpnet.training.run import choose_workers, prepare_model
 
+Score = tuple[float, float]  # −(epochs to the goal), −∞ without; the best accuracy until then
+
 GOAL = 0.99
 AT_ONCE = 512  # samples of a batch; more are accumulated
-RATES = {
-    "sgd": (0.05, 0.2, 0.8),
-    "lars": (5.0, 15.0, 40.0),  # with the default trust
-    "lamb": (0.003, 0.01, 0.03),
-}
+FIRST_RATES = {"sgd": 0.05, "lars": 5.0, "lamb": 0.005}  # LARS has the default trust
 
 
 def main() -> None:
@@ -36,23 +38,35 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--rule", action="append", choices=sorted(RATES))
+    parser.add_argument("--rule", action="append", choices=sorted(FIRST_RATES))
     parser.add_argument("--batch", action="append", type=int)
     chosen = parser.parse_args()
-    print("| rule | batch | epochs to 99 % | best rate | best accuracy |\n|---|---|---|---|---|")
+    print("| rule | batch | epochs to 99 % | best rate | best accuracy | rates tried |")
+    print("|---|---|---|---|---|---|")
     for batch in chosen.batch or (64, 512, 2048, 8192):
-        for rule in chosen.rule or RATES:
-            found = [(*trained(chosen, rule, batch, rate), rate) for rate in RATES[rule]]
-            reached, accuracy, rate = min(found, key=lambda one: (one[0] or 10**6, -one[1]))
+        for rule in chosen.rule or FIRST_RATES:
+            scores = search(partial(trained, chosen, rule, batch), FIRST_RATES[rule])
+            rate = max(scores, key=scores.__getitem__)
+            epochs, accuracy = scores[rate]
+            tried = ", ".join(f"{one:g}" for one in sorted(scores))
+            reached = f"{-epochs:g}" if epochs > -math.inf else "–"
             print(
-                f"| {rule} | {batch} | {reached or '–'} | {rate:g} | {accuracy:.4f} |", flush=True
+                f"| {rule} | {batch} | {reached} | {rate:g} | {accuracy:.4f} | {tried} |",
+                flush=True,
             )
 
 
-def trained(
-    chosen: argparse.Namespace, rule: str, batch: int, rate: float
-) -> tuple[int | None, float]:
-    """Return the first epoch that reached the goal, if any did, and the best accuracy."""
+def search(score: Callable[[float], Score], first: float) -> dict[float, Score]:
+    """Return the scores of rates around the best: halved, or else doubled, as long as it helps."""
+    scores = {rate: score(rate) for rate in (first, first / 2, first * 2)}
+    for factor in (0.5, 2.0):
+        while (best := max(scores, key=scores.__getitem__)) * factor not in scores:
+            scores[best * factor] = score(best * factor)
+    return scores
+
+
+def trained(chosen: argparse.Namespace, rule: str, batch: int, rate: float) -> Score:
+    """Train with a rate until the goal is reached; more is better in both numbers."""
     at_once = min(batch, AT_ONCE)
     settings = {
         "train.batch_size": at_once,
@@ -79,7 +93,7 @@ def trained(
         with suppress(DivergedError):  # the rate was too high
             trainer.run(lambda: reached(trainer) is not None)
     scores = [epoch["validation_accuracy"] for epoch in trainer.progress.history]
-    return reached(trainer), max(scores, default=0.0)
+    return -(reached(trainer) or math.inf), max(scores, default=0.0)
 
 
 def reached(trainer: Trainer) -> int | None:
