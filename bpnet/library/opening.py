@@ -63,7 +63,7 @@ def named_unless_config(source: str, tell: Tell = str) -> Path:
     return Path(source)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Opened:
     """Hold a checkpoint with what a user must know about it.
 

@@ -59,7 +59,7 @@ class Wishes:
     rows: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Answer:
     """Hold the answer for one picture.
 

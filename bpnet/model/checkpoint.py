@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bpnet.model.preparation import Preparation
 
 
-@dataclass
+@dataclass(eq=False)
 class Checkpoint:
     """Hold what a file said.
 

@@ -30,7 +30,7 @@ Ask = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
 Prepare = Callable[[DigitPicture], DigitPicture]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Read:
     """Hold what was found and what the network answers.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bpnet.model.preparation import Preparation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """Hold a network with all that is needed to use it.
 

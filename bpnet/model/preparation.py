@@ -123,10 +123,9 @@ class Preparation:
         Args:
             picture: colours (height, width, 3) of 0–1.
         """
-        levels = picture[:, :, 0] * 255
-        is_grey = np.ptp(picture, axis=2).max() * 255 <= WHOLE_GREY
-        if levels.shape != self.frame or not is_grey:
+        if picture.shape[:2] != self.frame or np.ptp(picture, axis=2).max() * 255 > WHOLE_GREY:
             return None
+        levels = picture[:, :, 0] * 255
         pixels: Pixels = np.rint(levels).astype(np.uint8)
         if self.paper is None:
             return pixels

@@ -25,7 +25,7 @@ class Elementwise(Layer[Cache]):
         super().__init__(input_shape, input_shape)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ActivationCache:
     """Keep the output, from which the derivative follows, and the arrays that a call writes."""
 
@@ -45,7 +45,7 @@ class Activation(Elementwise[ActivationCache]):
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ReLUCache:
     """Keep where the input was positive."""
 

@@ -14,7 +14,7 @@ from bpnet.nn.layer import Array, Layer, Shape, ShapeError
 from bpnet.nn.memory import Room
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ConvCache:
     """Keep the unrolled input and the arrays that a call writes.
 

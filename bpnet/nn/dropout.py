@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bpnet.nn.draws import Draws
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class DropoutCache:
     """Keep which activations stayed on; in evaluation there is nothing to keep.
 

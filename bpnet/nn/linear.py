@@ -11,7 +11,7 @@ from bpnet.nn.layer import Array, Layer, Shape, ShapeError
 from bpnet.nn.memory import Room
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class LinearCache:
     """Keep what backward needs and the arrays that a call writes.
 

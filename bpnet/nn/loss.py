@@ -18,7 +18,7 @@ from bpnet.nn.memory import Room
 from bpnet.nn.softmax import softmax
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class LossCache:
     """Keep what backward and the metrics read.
 

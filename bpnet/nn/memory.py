@@ -143,7 +143,7 @@ class Memory:
         return block[:size].reshape(shape)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Room:
     """Give a layer everything that its calls with one number of samples write to.
 

@@ -11,7 +11,7 @@ from bpnet.nn.layer import Array, Cache, Layer, Shape
 from bpnet.nn.memory import Room
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class BatchNormCache:
     """Keep the normalised input, the statistics of this shard and the arrays that a call writes."""
 

@@ -47,7 +47,7 @@ class Pool(Layer[Cache]):
         return room.for_backward(*self.input_shape)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class MaxPoolCache:
     """Keep which place of each block held its maximum."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bpnet.nn.draws import Draws
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Caches:
     """Hold one cache per stage, and the loss's, for calls with one number of samples.
 

@@ -9,7 +9,7 @@ from bpnet.machine import memory_bytes
 from bpnet.nn.layer import Array, Layer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stage:
     """Hold what computes one or several layers that follow one another.
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bpnet.data.reading.morphology import within
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Components:
     """Hold the connected pieces of a mask, numbered from 0 in reading order.
 

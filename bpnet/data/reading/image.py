@@ -50,7 +50,7 @@ class Box:
         return self.right - self.left
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DigitPicture:
     """Hold a digit found in a picture and the stages by which it was found.
 

@@ -34,7 +34,7 @@ AREA_COUNTS = 0.25  # measured: without it wide gaps between strokes win, with 0
 PALEST = 0.02  # contrast below which no pixel is ink
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ink:
     """Hold how much ink lies on each pixel.
 

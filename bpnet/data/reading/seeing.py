@@ -24,7 +24,7 @@ DARK = 0.2  # contrast of ink beside which a thin bar is an edge, and no other i
 LIFTED = 1 / 100  # of the longer side: half of the gap that a pale stroke is broken by
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Seen:
     """Hold what one way to look at a picture takes for ink.
 
