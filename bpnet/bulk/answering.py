@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bpnet.bulk.lines import Lines
 from bpnet.bulk.picture_list import Chunk, Picture, Rows, open_once
 from bpnet.bulk.row_reader import RowReader
-from bpnet.disk import NOTHING, what_is_at
 from bpnet.errors import BpnetError, DataError
 from bpnet.library.picture_reader import Answer, PictureReader, Wishes, source_of
 from bpnet.library.pictures import NamedPicture
@@ -67,7 +66,7 @@ class Done:
         answers: one for each picture; none where lines are wanted.
         content: the lines of all pictures.
         errors: why pictures could not be read, by their places in the chunk.
-        missing: files that are not there, on the host.
+        unopened: files that cannot be opened on the host, and why.
     """
 
     count: int
@@ -75,7 +74,7 @@ class Done:
     answers: list[Answer | DataError] = field(default_factory=list)
     content: bytes = b""
     errors: dict[int, DataError] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
+    unopened: dict[str, str] = field(default_factory=dict)
 
     def without(self, first: int) -> Done:
         """Return the answers but for some of the first ones, in lines."""
@@ -83,7 +82,7 @@ class Done:
             return self
         rest = self.content.split(b"\n", first)[first]
         errors = {place: error for place, error in self.errors.items() if place >= first}
-        return Done(self.count - first, self.host, [], rest, errors, self.missing)
+        return Done(self.count - first, self.host, [], rest, errors, self.unopened)
 
 
 class Answerer:
@@ -142,8 +141,9 @@ class Answerer:
                 for one in found
             )
         done.errors = {n: one for n, one in enumerate(found) if isinstance(one, DataError)}
-        names = [str(error.parts["where"]) for error in done.errors.values()]
-        done.missing = [name for name in names if what_is_at(Path(name)) == NOTHING]
+        for error in done.errors.values():
+            if not os.access(name := str(error.parts["where"]), os.R_OK):
+                done.unopened[name] = str(error.parts["found"])
         return done
 
     def _answers(self, chunk: Chunk) -> Iterator[Answer | DataError]:
@@ -224,17 +224,16 @@ def answer_elsewhere(job: Job, chunk: Chunk) -> Done:
 
 
 def demand_shared(done: Done) -> None:
-    """Make sure that a worker sees the pictures that are here.
+    """Make sure that a worker can open the pictures that can be opened here.
 
     Raises:
-        DataError: it lacks one.
+        DataError: it cannot open one.
     """
-    for name in done.missing:
-        if (found := what_is_at(Path(name))) != NOTHING:
+    for name, found in done.unopened.items():
+        if os.access(name, os.R_OK):
             raise DataError(
-                "a worker lacks a picture that is here",
+                "a worker cannot open a picture that can be opened here",
                 where=f"{name}, on {done.host}",
-                expected=found,
-                found=NOTHING,
+                found=found,
                 hint=SHARED,
             )

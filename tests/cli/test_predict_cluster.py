@@ -71,9 +71,11 @@ def test_dask_is_asked_for(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not list(rows.glob("out*"))
 
 
-def test_a_picture_that_a_worker_lacks_ends_the_work(rows: Path) -> None:
-    demand_shared(Done(1, "elsewhere", missing=[str(rows / "nowhere.png")]))
-    with pytest.raises(DataError, match="a worker lacks a picture") as caught:
-        demand_shared(Done(1, "elsewhere", missing=[str(rows / "one.png")]))
+@pytest.mark.parametrize("found", ["No such file or directory", "Permission denied"])
+def test_a_picture_that_a_worker_cannot_open_ends_the_work(rows: Path, found: str) -> None:
+    demand_shared(Done(1, "elsewhere", unopened={str(rows / "nowhere.png"): found}))
+    with pytest.raises(DataError, match="a worker cannot open a picture") as caught:
+        demand_shared(Done(1, "elsewhere", unopened={str(rows / "one.png"): found}))
     assert "elsewhere" in str(caught.value)
+    assert found in str(caught.value)
     assert "shared disk" in str(caught.value)
