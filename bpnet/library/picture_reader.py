@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -42,8 +41,7 @@ Entry = dict[str, Any]
 Found = tuple[DigitPicture, "Probabilities | None"]
 
 
-@dataclass(frozen=True)
-class Wishes:
+class Wishes(NamedTuple):
     """Hold what the user wants to know of each picture.
 
     Args:
@@ -59,8 +57,7 @@ class Wishes:
     rows: bool
 
 
-@dataclass(frozen=True, eq=False)
-class Answer:
+class Answer(NamedTuple):
     """Hold the answer for one picture.
 
     Args:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,7 @@ DIGEST = "sha256"
 MOST_MEMORIES = 4  # vectors of an optimiser: more than any needs
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(NamedTuple):
     """Describe an array by its element type, such as `<f4`, and its shape."""
 
     dtype: str

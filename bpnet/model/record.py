@@ -13,8 +13,7 @@ import operator
 import reprlib
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 FORMAT = 1
 LARGEST_TEXT = 32 << 20  # bytes: more than 100,000 epochs of history
@@ -46,8 +45,7 @@ class RecordError(Exception):
         self.what, self.expected, self.found, self.hint = what, expected, found, hint
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """Declare a kind of value.
 
     Args:

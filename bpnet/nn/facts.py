@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,7 @@ MOST_PIXELS = 10**4  # side of a kernel, a stride or a border
 Scope = Literal["identity", "element", "sample", "batch"]
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """Describe one value in a layer's line.
 
     Args:
@@ -71,8 +70,7 @@ class Formulas:
     error: str | None = field(default=None, metadata={"json": False})
 
 
-@dataclass(frozen=True)
-class LossFormulas:
+class LossFormulas(NamedTuple):
     """Hold what a loss computes.
 
     Args:
@@ -84,8 +82,7 @@ class LossFormulas:
     backward: str
 
 
-@dataclass(frozen=True)
-class Applied:
+class Applied(NamedTuple):
     """Describe the activation a = f(z) that a loss applies itself, and how the two cancel.
 
     `∂C/∂z = f'(z) ∂C/∂a` is short, and finite whatever z is; the factors are not where a rounds to
@@ -133,8 +130,7 @@ SIGMOID = Applied(
 )
 
 
-@dataclass(frozen=True)
-class Mistake:
+class Mistake(NamedTuple):
     """Describe a mistake in a backward pass, and make it.
 
     Args:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,7 @@ SEVERAL = "this looks like more than one digit; try --segment"
 STRETCHED = "the ink is {:.1f} times as wide as high; if it is more than one digit, try --segment"
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """Hold the place of a digit in the picture, in pixels; `bottom` and `right` lie outside."""
 
     top: int

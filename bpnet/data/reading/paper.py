@@ -1,6 +1,6 @@
 """Tell ink from paper, whatever their colours and however uneven the light."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,7 @@ AREA_COUNTS = 0.25  # measured: without it wide gaps between strokes win, with 0
 PALEST = 0.02  # contrast below which no pixel is ink
 
 
-@dataclass(frozen=True, eq=False)
-class Ink:
+class Ink(NamedTuple):
     """Hold how much ink lies on each pixel.
 
     Args:

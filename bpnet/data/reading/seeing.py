@@ -1,7 +1,7 @@
 """See the ink of a picture in several ways, the most usual one first."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,7 @@ DARK = 0.2  # contrast of ink beside which a thin bar is an edge, and no other i
 LIFTED = 1 / 100  # of the longer side: half of the gap that a pale stroke is broken by
 
 
-@dataclass(frozen=True, eq=False)
-class Seen:
+class Seen(NamedTuple):
     """Hold what one way to look at a picture takes for ink.
 
     Args:
