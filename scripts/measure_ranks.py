@@ -24,6 +24,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from machines import Machines
 from scaling.drawing import draw
 from scaling.model import NETWORKS, Link, Work
 
@@ -35,6 +36,7 @@ NETS = {
     "convnet": ("convnet", "train.batch_size=128"),
 }
 PREDICTED = (2, 4, 8, 16)
+SCRIPT = __file__
 SETTINGS = {  # of Open MPI: as root, and with more ranks than processors
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -74,16 +76,26 @@ class Running:
         ranks: how many.
         words: that it is started with.
         script: this one, or another.
+        machines: on which they run, one on each; None for this one.
     """
 
-    def __init__(self, ranks: int, *words: object, script: str = __file__) -> None:
+    def __init__(
+        self,
+        ranks: int,
+        *words: object,
+        script: str = __file__,
+        machines: Machines | None = None,
+    ) -> None:
         own = [sys.executable, script, *map(str, words)]
         beside = shutil.which("mpirun", path=str(Path(sys.executable).parent))
         mpirun = beside or shutil.which("mpirun") or "mpirun"
-        launcher = [] if ranks == 1 else [mpirun, "-n", str(ranks)]
+        if machines is not None:
+            own = machines.mpirun(mpirun, *own)
+        elif ranks > 1:
+            own = [mpirun, "-n", str(ranks), *own]
         self.process = subprocess.Popen(
-            [*launcher, *own],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | SETTINGS,
+            own, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=os.environ | SETTINGS | (machines.variables if machines is not None else {}),
         )  # fmt: skip
 
     def hear(self) -> Found:
