@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Measure what it brings to send gradients while others are still computed, on 2 MPI ranks.
 
-    scripts/measure_overlap.py [--net NAME]… [--steps N] [--data-dir DIR]
+    scripts/measure_overlap.py [--net NAME]… [--steps N] [--rate 1gbit] [--data-dir DIR]
 
 Every other step begins to send what the backward pass has left behind as soon as it is there:
 gradients of the linear layers, of large ones x and δ of each micro-batch. The others send all at
-once, as bpnet does. It starts itself with `mpirun`. The drawn digits are kept in DIR.
+once, as bpnet does. It starts itself with `mpirun`. With `--rate` the ranks are on two pretended
+machines that send no more (Linux, root). The drawn digits are kept in DIR.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machines import Machines
 from measure_ranks import NETS, Running
 
 from bpnet.nn.stage import Visitor
@@ -229,6 +232,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--net", action="append", choices=COMPARED)
     parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--rate", help="of a link between two pretended machines, such as 1gbit")
     parser.add_argument("--data-dir", type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument("--as-rank", choices=COMPARED, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -239,7 +243,12 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for net in given.net or COMPARED:
         words = ("--as-rank", net, "--steps", given.steps, "--data-dir", given.data_dir)
-        found = Running(RANKS, *words, script=__file__).hear()
+        with ExitStack() as held:
+            machines = None
+            if given.rate:
+                folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
+                machines = held.enter_context(Machines(RANKS, folder, given.rate))
+            found = Running(RANKS, *words, script=__file__, machines=machines).hear()
         columns = ("at once", "exchange", "overlapped", "exchange, overlapped")
         shown = " | ".join(f"{1e3 * found[name]:.2f}" for name in columns)
         print(f"| {net} | {shown} | {found['overlapped'] / found['at once']:.3f} |", flush=True)
