@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Check bpnet on pretended machines, which have names, a network and disks of their own.
+"""Check bpnet on simulated machines, which have names, a network and disks of their own.
 
-    scripts/check_machines.py [--rate 1gbit]
+    scripts/check_machines.py [--rate GBIT]
 
-Linux pretends them, for its administrator (root). Two train as ranks, the second without the
+Linux simulates them, for its administrator (root). Two train as ranks, the second without the
 data set; one is killed, or cut off, and the run goes on on the other; a Dask worker on the second
 answers pictures and trains a sweep. Each result must be, byte for byte, that of one machine.
 """
@@ -73,18 +73,26 @@ class Checks:
     def run(self, words: list[str], code: int = 0) -> str:
         """Run a command, which must end with a code; return its messages."""
         process = self.begin(words)
-        found = process.wait(PATIENCE)
-        messages = (self.folder / "told").read_text(encoding="utf-8")
+        try:
+            found: int | None = process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            found = None
         if found != code:
-            sys.exit(f"{words[-12:]} ended with {found}, not {code}:\n{messages}")
-        return messages
+            sys.exit(f"{words[-12:]} ended with {found}, not {code}:\n{self.told}")
+        return self.told
+
+    @property
+    def told(self) -> str:
+        """Return what the last command said."""
+        return (self.folder / "told").read_text(encoding="utf-8")
 
     def on_both(self, *words: object) -> list[str]:
         """Return the command line that runs bpnet as two ranks, one on each machine."""
         return self.machines.mpirun(str(BIN / "mpirun"), *self.bpnet(*words))
 
     def train(self, name: str, *settings: str) -> tuple[object, ...]:
-        """Return what trains on drawn digits, which the second machine does not see."""
+        """Return the arguments of a training on digits that the second machine does not see."""
         chosen = [word for one in (*DATA, "train.shards=2", *settings) for word in ("--set", one)]
         place = ("--run-dir", self.folder / name, "--data-dir", self.folder / "first")
         return ("train", "lenet5", *place, *chosen)
@@ -97,18 +105,24 @@ class Checks:
         self.say("two machines train the same weights as one", is_same)
         self.say("rank 0 sent samples", "rank 0 sends samples to rank 1 of 2" in told)
 
-    def ended(self, name: str, end: Callable[[], None]) -> None:
-        """End a run of two machines in some way: soon, and so that one machine can go on."""
-        endless = ("schedule.name=constant", "train.shards=2")
+    def ended(self, name: str, end: Callable[[], float]) -> None:
+        """End a run of two machines in some way: soon, and so that one machine can go on.
+
+        Args:
+            name: of the run.
+            end: ends it, and returns the time at which the run should.
+        """
+        endless = ("schedule.name=constant",)
         process = self.begin(self.on_both(*self.train(name, "train.epochs=100000", *endless)))
         last = self.folder / name / "last.npz"
         limit = time.monotonic() + PATIENCE
-        while not last.exists() and time.monotonic() < limit:
+        while not last.exists():
+            if process.poll() is not None or time.monotonic() > limit:
+                sys.exit(f"{name}: the run has not begun:\n{self.told}")
             time.sleep(0.1)
         time.sleep(2)  # in which some epochs pass
         first = self.process_of(0)
-        began = time.monotonic()
-        end()
+        began = end()
         while Path(f"/proc/{first}").exists() and time.monotonic() < began + 3 * LIMIT:
             time.sleep(0.05)
         seconds = time.monotonic() - began
@@ -123,15 +137,17 @@ class Checks:
         is_same = digest(last.parent) == digest(self.folder / straight)
         self.say(f"{name}: resumed on one machine, it has the right bits, epoch {epochs}", is_same)
 
-    def kill_second(self) -> None:
+    def kill_second(self) -> float:
         """Kill the rank of the second machine."""
         os.kill(self.process_of(1), signal.SIGKILL)
+        return time.monotonic()
 
-    def cut_off(self) -> None:
+    def cut_off(self) -> float:
         """Pull the second machine's cable, and send the rank of the first SIGTERM."""
         self.machines.cut_off(1)
         time.sleep(1)
         os.kill(self.process_of(0), signal.SIGTERM)
+        return time.monotonic()
 
     def process_of(self, machine: int) -> int:
         """Return the process of the rank on a machine."""
@@ -139,7 +155,10 @@ class Checks:
         return min(one for one in found if b"\0train\0" in command_of(one) and not launches(one))
 
     def dask(self) -> None:
-        """Let a worker of the second machine answer pictures, seen by it or not, and train runs."""
+        """Let a worker of the second machine answer pictures, and train runs.
+
+        One of the pictures is hidden from it.
+        """
         pictures = self.folder / "pictures"
         shutil.copytree(PROJECT / "bpnet" / "assets", pictures, ignore=not_pictures)
         with self.cluster() as address:
@@ -153,7 +172,7 @@ class Checks:
             only_here = shutil.copy(pictures / "seven.jpg", self.folder / "first")
             words = self.bpnet("predict", only_here, "--scheduler", address)
             told = self.run(self.machines.on(0, *words), code=3)
-            self.say("a picture that it lacks is told", f"{self.machines.names[1]}" in told)
+            self.say("a picture that it lacks is told", self.machines.names[1] in told)
             self.sweep(address)
 
     def sweep(self, address: str) -> None:
@@ -213,7 +232,7 @@ def launches(process: int) -> bool:
 def main() -> None:
     """Check everything; exit with 1 where something fails."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rate", help="what each machine may send, such as 1gbit")
+    parser.add_argument("--rate", type=float, help="what each machine may send, in Gbit/s")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

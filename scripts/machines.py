@@ -1,15 +1,19 @@
-"""Pretend to have several machines, for scripts: each with a network, a name and disks of its own.
+"""Simulate several machines, for scripts: each with a network, a name and disks of its own.
 
 Linux's namespaces make them out of one machine, as its administrator (root) may. A bridge joins
-them, and each sends no more than a stated number of bits per second. Machine i has core i alone.
+them, and each sends no more than a stated number of bits per second. Each has only one core.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import signal
 import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +22,7 @@ from typing import Self
 BRIDGE = "bpnet-bridge"
 PREFIX = "bpnet-machine-"
 NETWORK = "10.77.0."
+BUCKET = ("burst", "16kb", "latency", "50ms")  # what may be sent at once, and wait
 
 
 def run(*words: object, check: bool = True) -> None:
@@ -31,19 +36,39 @@ class Machines:
     Args:
         count: how many.
         folder: where scripts and lists of names may be written.
-        rate: what each may send, as `tc` has it, such as 1gbit; None for no limit.
+        rate: what each may send, in Gbit/s; None for no limit.
         hidden: folders that only the first machine has; the others find them empty.
     """
 
     def __init__(
-        self, count: int, folder: Path, rate: str | None = None, hidden: Sequence[Path] = ()
+        self, count: int, folder: Path, rate: float | None = None, hidden: Sequence[Path] = ()
     ) -> None:
         self.names = [f"{PREFIX}{number}" for number in range(count)]
         self._folder, self._rate, self._hidden = folder, rate, hidden
         self.agent = folder / "on-machine"  # takes a name and a command, as ssh does
+        self._lock = (Path(tempfile.gettempdir()) / "bpnet-machines.lock").open("w")
 
     def __enter__(self) -> Self:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("another script has such machines now")
         self._remove()
+        try:
+            self._make()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            self.kill_all()
+        finally:
+            self._remove()
+            self._lock.close()
+
+    def _make(self) -> None:
         run("ip", "link", "add", BRIDGE, "type", "bridge")
         run("ip", "link", "set", BRIDGE, "up")
         for number, name in enumerate(self.names):
@@ -59,11 +84,6 @@ class Machines:
         if self._rate is not None:
             self.limit(self._rate)
         self._write_agent()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.kill_all()
-        self._remove()
 
     @staticmethod
     def address(number: int) -> str:
@@ -72,7 +92,7 @@ class Machines:
 
     def on(self, number: int, *words: object) -> list[str]:
         """Return the command line that runs a command on a machine."""
-        return [str(self.agent), self.names[number], shlex.join(map(str, words))]
+        return [str(self.agent), self.names[number], f"exec {shlex.join(map(str, words))}"]
 
     def mpirun(self, launcher: str, *words: object) -> list[str]:
         """Return the command line that starts a command on all machines, one rank on each."""
@@ -85,10 +105,10 @@ class Machines:
         """Return the environment in which Open MPI reaches the other machines."""
         return {f"PRTE_MCA_plm_{name}_agent": str(self.agent) for name in ("ssh", "rsh")}
 
-    def limit(self, rate: str) -> None:
-        """Let each machine send no more than a number of bits per second from now on."""
+    def limit(self, rate: float) -> None:
+        """Let each machine send no more than a number of Gbit/s from now on."""
         for number, name in enumerate(self.names):
-            bucket = ("tbf", "rate", rate, "burst", "16kb", "latency", "50ms")
+            bucket = ("tbf", "rate", f"{1000 * rate:g}mbit", *BUCKET)
             run("tc", "-n", name, "qdisc", "replace", "dev", f"bpnet-{number}", "root", *bucket)
 
     def cut_off(self, number: int) -> None:
@@ -98,33 +118,33 @@ class Machines:
     def processes(self, number: int) -> list[int]:
         """Return the processes of a machine."""
         words = ("ip", "netns", "pids", self.names[number])
-        told = subprocess.run(words, capture_output=True, text=True, check=True)
+        told = subprocess.run(words, capture_output=True, text=True, check=False)
         return list(map(int, told.stdout.split()))
 
     def kill_all(self) -> None:
-        """Kill whatever runs on the machines."""
-        for number in range(len(self.names)):
-            for process in self.processes(number):
+        """Kill whatever runs on the machines, and wait until it has ended."""
+        while found := [one for number in range(len(self.names)) for one in self.processes(number)]:
+            for process in found:
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
+            time.sleep(0.05)
 
     def _write_agent(self) -> None:
+        """Write what runs a command on a machine: in its network, with its name, disks and core."""
         empty, hosts = self._folder / "empty", self._folder / "hosts"
         empty.mkdir(exist_ok=True)
         names = [f"{self.address(n)} {name}" for n, name in enumerate(self.names)]
         hosts.write_text("\n".join(["127.0.0.1 localhost", *names]) + "\n")
-        hide = "; ".join(f"mount --bind {empty} {shlex.quote(str(one))}" for one in self._hidden)
-        begin = f"hostname $0; mount --bind {hosts} /etc/hosts"
-        first = shlex.quote(f'{begin}; eval "$1"')
-        others = shlex.quote(f'{begin}; {hide or ":"}; eval "$1"')
-        enter = 'exec ip netns exec "$name" unshare --uts --mount taskset -c "$core" sh -c'
-        lines = (
-            "#!/bin/sh",
-            "name=$1; shift",
-            f"core=$((${{name#{PREFIX}}} % {os.cpu_count()}))",
-            f'if [ "$name" = {self.names[0]} ]; then {enter} {first} "$name" "$*"; fi',
-            f'{enter} {others} "$name" "$*"',
-        )
+        cores = sorted(os.sched_getaffinity(0))
+        lines = ["#!/bin/sh", "name=$1; shift"]
+        for number, name in enumerate(self.names):
+            pairs = [(hosts, Path("/etc/hosts"))]
+            pairs += [(empty, one) for one in self._hidden if number]
+            mounts = [shlex.join(("mount", "--bind", *map(str, pair))) for pair in pairs]
+            within = " && ".join(('hostname "$0"', *mounts, 'eval "$1"'))
+            core = cores[number % len(cores)]
+            enter = f"exec ip netns exec {name} unshare --uts --mount taskset -c {core} sh -c"
+            lines.append(f'[ "$name" = {name} ] && {enter} {shlex.quote(within)} {name} "$*"')
         self.agent.write_text("\n".join(lines) + "\n")
         self.agent.chmod(0o755)
 

@@ -3,7 +3,7 @@
     python scripts/measure_batches.py --data-dir DIR [--preset fast] [--rule sgd] [--batch 64] …
 
 Every rule begins with one learning rate, which is halved or doubled as long as that helps, so that
-the best one has a worse one on either side; the fewest epochs count, then the best accuracy. The
+the best one has no better one on either side; the fewest epochs count, then the best accuracy. The
 schedule is a cosine after a warm-up of a tenth of the run. Large batches accumulate: 512 samples at
 a time. The test set plays no part.
 """
@@ -66,7 +66,7 @@ def search(score: Callable[[float], Score], first: float) -> dict[float, Score]:
 
 
 def trained(chosen: argparse.Namespace, rule: str, batch: int, rate: float) -> Score:
-    """Train with a rate until the goal is reached; more is better in both numbers."""
+    """Train with a rate until the goal is reached; return how well that went."""
     at_once = min(batch, AT_ONCE)
     settings = {
         "train.batch_size": at_once,

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Measure steps of two machines that a link of some speed joins, beside what the model predicts.
 
-    scripts/measure_links.py [--rate 1gbit]… [--net NAME]… [--rounds N] [--seconds S]
+    scripts/measure_links.py [--rate GBIT]… [--net NAME]… [--rounds N] [--seconds S]
 
-Linux pretends the machines, for its administrator (root): they have a core each, and no memory in
-common but what they send. Two workers of one machine, and the ranks of both, take turns; times are
-medians over the rounds of a turn's median step. The model takes the link's stated speed, or the one
-that long messages have when there is nothing else to do.
+Linux simulates the machines, for its administrator (root): they have a core each, and know no more
+of each other than what they send. Two workers of one machine, and the ranks of both, take turns;
+times are medians over the rounds of a turn's median step. The model takes the link's stated speed,
+or the one that long messages have when there is nothing else to do.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import tempfile
 from pathlib import Path
 
 from machines import Machines
-from measure_ranks import NETS, RANKS, SCRIPT, WORKERS, Running, Way, heads, line
+from measure_ranks import NETS, RANKS, SCRIPT, WORKERS, Running, Way, has_units, heads, line
 from scaling.model import Link, Work
 
-RATES = ("1gbit", "2gbit", "10gbit")
+RATES = (1.0, 2.0, 10.0)  # Gbit/s
 
 
 def running(net: str, way: Way, place: Path, machines: Machines | None = None) -> Running:
-    """Return a way to compute a net's batches, which has taken its first steps."""
+    """Begin a way to compute a net's batches."""
     words = ("--data-dir", place, "--workers", way.workers, "--as-rank", *NETS[net])
     shards = f"train.shards={way.shards}"
     return Running(way.ranks, *words, shards, script=SCRIPT, machines=machines)
@@ -44,11 +44,11 @@ def measure(net: str, given: argparse.Namespace, place: Path) -> None:
         alone, both = running(net, WORKERS, place), running(net, RANKS, place, machines)
         alone.hear()
         sent = both.hear()
-        work = Work(0.0, sent["messages"], sent["sent_bytes"], is_units="split=samples" not in net)
+        work = Work(0.0, sent["messages"], sent["sent_bytes"], has_units(net))
         for rate in given.rate or RATES:
             machines.limit(rate)
             link = link_of(machines)
-            stated = Link(link.latency, float(rate.removesuffix("gbit")) * 1e9 / 8)
+            stated = Link(link.latency, rate * 1e9 / 8)
             turns = [
                 [one.take_turn(given.seconds)["step"] for one in (alone, both)]
                 for _ in range(given.rounds)
@@ -56,7 +56,8 @@ def measure(net: str, given: argparse.Namespace, place: Path) -> None:
             workers, ranks = (statistics.median(times) for times in zip(*turns, strict=True))
             models = [work.seconds(2, one, workers) for one in (stated, link)]
             line(
-                f"`{net}`", rate, f"{1e6 * link.latency:.0f}", f"{link.bandwidth / 1e9:.2f}",
+                f"`{net}`", f"{rate:g} Gbit/s",
+                f"{1e6 * link.latency:.0f}", f"{link.bandwidth / 1e9:.2f}",
                 f"{sent['sent_bytes'] / 1e3:,.0f}", f"{1e3 * workers:.2f}", f"{1e3 * ranks:.2f}",
                 *(f"{1e3 * model:.2f} ({ranks / model:.2f})" for model in models),
             )  # fmt: skip
@@ -67,7 +68,7 @@ def measure(net: str, given: argparse.Namespace, place: Path) -> None:
 def main() -> None:
     """Measure, and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rate", action="append", help="of the link, such as 2gbit")
+    parser.add_argument("--rate", action="append", type=float, help="of the link, in Gbit/s")
     parser.add_argument("--net", action="append", choices=NETS)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.6, help="of steps in a turn")

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Measure what it brings to send gradients while others are still computed, on 2 MPI ranks.
 
-    scripts/measure_overlap.py [--net NAME]… [--steps N] [--rate 1gbit] [--data-dir DIR]
+    scripts/measure_overlap.py [--net NAME]… [--steps N] [--rate GBIT] [--data-dir DIR]
 
 Every other step begins to send what the backward pass has left behind as soon as it is there:
 gradients of the linear layers, of large ones x and δ of each micro-batch. The others send all at
-once, as bpnet does. It starts itself with `mpirun`. With `--rate` the ranks are on two pretended
-machines that send no more (Linux, root). The drawn digits are kept in DIR.
+once, as bpnet does. It starts itself with `mpirun`. With `--rate` the ranks are on two simulated
+machines that send no more Gbit/s (Linux, root). The drawn digits are kept in DIR.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--net", action="append", choices=COMPARED)
     parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--rate", help="of a link between two pretended machines, such as 1gbit")
+    parser.add_argument("--rate", type=float, help="of a link of two machines, in Gbit/s")
     parser.add_argument("--data-dir", type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument("--as-rank", choices=COMPARED, help=argparse.SUPPRESS)
     given = parser.parse_args()

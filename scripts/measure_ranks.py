@@ -153,8 +153,12 @@ def speed(rounds: Sequence[Found], others: Sequence[Found]) -> float:
 def work_of(net: str, found: Mapping[Way, Sequence[Found]]) -> Work:
     """Return what the model has to know of a net."""
     two = found[RANKS][0]
-    is_units = NETS[net][0] == "mlp" and "train.split=samples" not in NETS[net]
-    return Work(median(found[ALONE], "step"), two["messages"], two["sent_bytes"], is_units)
+    return Work(median(found[ALONE], "step"), two["messages"], two["sent_bytes"], has_units(net))
+
+
+def has_units(net: str) -> bool:
+    """Return whether the shards of a net have hidden units; otherwise they have samples."""
+    return NETS[net][0] == "mlp" and "train.split=samples" not in NETS[net]
 
 
 def line(*cells: object) -> None:

@@ -141,8 +141,10 @@ class Answerer:
                 for one in found
             )
         done.errors = {n: one for n, one in enumerate(found) if isinstance(one, DataError)}
-        for error in done.errors.values():
-            if not os.access(name := str(error.parts["where"]), os.R_OK):
+        for place, error in done.errors.items():
+            name, pictures = str(error.parts["where"]), chunk.pictures
+            began_here = isinstance(pictures, Rows) or pictures[place] is not error
+            if began_here and not os.access(name, os.R_OK):
                 done.unopened[name] = str(error.parts["found"])
         return done
 

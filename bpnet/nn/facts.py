@@ -70,7 +70,8 @@ class Formulas:
     error: str | None = field(default=None, metadata={"json": False})
 
 
-class LossFormulas(NamedTuple):
+@dataclass(frozen=True)
+class LossFormulas:
     """Hold what a loss computes.
 
     Args:

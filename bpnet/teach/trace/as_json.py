@@ -9,14 +9,16 @@ import numpy as np
 
 
 def as_json_values(value: Any) -> Any:
-    """Return dataclasses and mappings as dicts, arrays and tuples as lists, at every depth.
+    """Return dataclasses, named tuples and mappings as dicts, arrays and tuples as lists.
 
-    A number that is not finite becomes None, for JSON knows no NaN.
+    That holds at every depth. A number that is not finite becomes None, for JSON knows no NaN.
     """
     if dataclasses.is_dataclass(value):
         fields = dataclasses.fields(value)
         names = [field.name for field in fields if field.metadata.get("json", True)]
         return {name: as_json_values(getattr(value, name)) for name in names}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return as_json_values(value._asdict())
     if isinstance(value, Mapping):
         return {name: as_json_values(item) for name, item in value.items()}
     if isinstance(value, (np.ndarray, np.generic)):
