@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 PATIENCE = 15  # seconds for the scheduler to answer
-RETRIES = 3  # of a task whose machine is lost
+LONELY = 60.0  # seconds in which others may take the place of the last worker
+RETRIES = 3  # of a task that fails
 
 
 def demand_dask() -> None:
@@ -65,6 +67,39 @@ def connected(address: str) -> Iterator[Client]:
     finally:
         with suppress(OSError, TimeoutError):
             client.close()
+
+
+class Workforce:
+    """Watch how much the workers of a cluster can do: they come and go.
+
+    Args:
+        client: of the cluster.
+        address: of its scheduler.
+    """
+
+    def __init__(self, client: Client, address: str) -> None:
+        self._client = client
+        self._address = address
+        self._seen = time.monotonic()
+
+    def threads(self) -> int:
+        """Return how many tasks they compute at a time; 0 while there are no workers.
+
+        Raises:
+            BpnetError: all of them have been gone for long.
+        """
+        threads: int = sum(self._client.nthreads().values())
+        now = time.monotonic()
+        if threads:
+            self._seen = now
+        elif now - self._seen > LONELY:
+            raise BpnetError(
+                "the cluster has lost its workers",
+                where=self._address,
+                found=f"none for {LONELY:.0f} seconds",
+                hint=f"start some with `dask worker {self._address}`, and the same command again",
+            )
+        return threads
 
 
 def _demand_workers(client: Client, address: str) -> None:

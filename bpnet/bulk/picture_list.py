@@ -6,6 +6,7 @@ import hashlib
 import os
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -156,10 +157,17 @@ class PictureList:
         return digest.hexdigest()
 
     def _absolute(self, picture: Picture) -> Picture:
-        """Return the absolute path of a picture; an address, or an error, as it is."""
+        """Return the one absolute path of a picture; an address, or an error, as it is.
+
+        However the user spells it, it is the same, so that begun work is known again. Behind a link
+        to a folder, `..` leads elsewhere than it reads.
+        """
         if isinstance(picture, DataError) or is_address(picture):
             return picture
-        return os.path.join(self._folder, picture)  # noqa: PTH118 (ten times as fast)
+        path = os.path.join(self._folder, picture)  # noqa: PTH118 (ten times as fast)
+        if os.pardir in path and os.pardir in Path(path).parts:
+            return str(Path(path).parent.resolve() / Path(path).name)
+        return os.path.normpath(path)
 
 
 def arrays_among(found: list[Picture]) -> dict[int, Shape]:
@@ -183,11 +191,22 @@ def arrays_among(found: list[Picture]) -> dict[int, Shape]:
     return arrays
 
 
-@lru_cache(MOST_OPEN)
 def open_once(path: str) -> NDArray[np.uint8]:
     """Return the pictures (pictures, height, width) of a file, which stays open.
+
+    Where another file has taken its place, or it was written to, it is opened again: the workers of
+    a cluster outlive a command.
 
     Raises:
         DataError: the file is missing or damaged, or holds anything else.
     """
+    with suppress(OSError):  # it is told when the file is opened
+        found = Path(path).stat()
+        version = found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+        return _open_version(path, version)
+    return open_pictures(Path(path))
+
+
+@lru_cache(MOST_OPEN)
+def _open_version(path: str, version: tuple[int, ...]) -> NDArray[np.uint8]:
     return open_pictures(Path(path))

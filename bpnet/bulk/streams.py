@@ -11,13 +11,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from bpnet.bulk.answering import Answerer, Done, Job, answer_elsewhere, demand_shared
-from bpnet.cluster import RETRIES, connected
+from bpnet.cluster import RETRIES, Workforce, connected
 from bpnet.errors import BpnetError
 from bpnet.library.many_pictures import on_all_cores
 
 if TYPE_CHECKING:
-    from distributed import Client
-
     from bpnet.bulk.picture_list import PictureList
     from bpnet.bulk.ranks import RankPool
 
@@ -70,7 +68,7 @@ def answered_by_cluster(
         for done in in_order(
             lambda number: executor.submit(answer_elsewhere, sent, pictures[number]),
             numbers,
-            _capacity(client),
+            _capacity(Workforce(client, address)),
         ):
             demand_shared(done)
             yield done
@@ -120,14 +118,14 @@ def _as_it_is(job: Job) -> Job:
     return job
 
 
-def _capacity(client: Client) -> Callable[[], int]:
+def _capacity(workforce: Workforce) -> Callable[[], int]:
     """Return what tells how many chunks a cluster shall have before it: workers come and go."""
     looked, threads = -LOOK, 1
 
     def capacity() -> int:
         nonlocal looked, threads
         if time.monotonic() - looked > LOOK:
-            threads, looked = max(1, sum(client.nthreads().values())), time.monotonic()
+            threads, looked = max(1, workforce.threads()), time.monotonic()
         return EACH * threads
 
     return capacity

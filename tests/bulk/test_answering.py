@@ -7,7 +7,7 @@ import pytest
 
 from bpnet.bulk.answering import Job, answer_elsewhere
 from bpnet.bulk.lines import JSONL
-from bpnet.bulk.picture_list import Chunk, Rows, open_once
+from bpnet.bulk.picture_list import Chunk, Rows
 from bpnet.errors import DataError
 from bpnet.library.picture_reader import Wishes
 from bpnet.model.checkpoint import load_checkpoint
@@ -21,7 +21,6 @@ def test_an_array_that_is_shorter_on_a_worker_is_told(
 ) -> None:
     path = tmp_path / "rows.npy"
     np.save(path, bars(5, side=side))
-    open_once.cache_clear()
     checkpoint = load_checkpoint(digit_run.path / "best.npz", weights_only=True)
     job = Job(checkpoint, 1, Wishes(False, None, top=1, rows=False), fast=True, form=JSONL)
     assert answer_elsewhere(job, Chunk(0, Rows(str(path), 3, 5))).content.count(b"\n") == 2

@@ -1,11 +1,12 @@
 """Pictures in order: files and rows of arrays are numbered, divided, and known by their names."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bpnet.bulk.picture_list import FILES, Chunk, PictureList, Rows, arrays_among
+from bpnet.bulk.picture_list import FILES, Chunk, PictureList, Rows, arrays_among, open_once
 from bpnet.data.files.idx import write_idx
 from bpnet.errors import DataError
 
@@ -57,6 +58,41 @@ def test_the_fingerprint_knows_names_order_and_shapes(
     found = [listed(list(names)).fingerprint() for names in others]
     wider = PictureList(["x.png", "a.npy"], {1: (3, 4, 4)}, {}).fingerprint()
     assert len({known, wider, *found}) == 2 + len(others)
+
+
+def test_a_picture_has_one_name_however_it_is_spelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", np.zeros((2, 4, 4), np.uint8))
+    known = listed(["x..y.png", "a.npy"])
+    spelled: list[str | DataError] = ["./x..y.png", f"{tmp_path}//below/../a.npy"]
+    assert listed(spelled).fingerprint() == known.fingerprint()
+    monkeypatch.chdir("below")
+    below = listed(["../x..y.png", "../a.npy"])
+    assert below.fingerprint() == known.fingerprint()
+    assert names_of(below[0]) == [str(tmp_path / "x..y.png")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes a symbolic link")
+def test_behind_a_link_the_folder_above_is_that_of_its_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "away")
+    monkeypatch.chdir(tmp_path)
+    assert names_of(listed(["link/../x.png"])[0]) == [str(tmp_path / "far" / "x.png")]
+
+
+def test_an_array_that_is_replaced_is_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, np.zeros((2, 4, 4), np.uint8))
+    assert not open_once(str(path)).any()
+    assert open_once(str(path)) is open_once(str(path))
+    np.save(tmp_path / "b.npy", np.ones((2, 4, 4), np.uint8))
+    (tmp_path / "b.npy").replace(path)
+    assert open_once(str(path)).all()
 
 
 def test_what_holds_no_grey_pictures_is_an_error_in_its_place(tmp_path: Path) -> None:

@@ -57,7 +57,16 @@ def read_idx(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
     with _open_content(path) as stream:
         dtype, shape = _read_header(stream, path)
         declared = math.prod(max(size, 1) for size in shape) * dtype.itemsize
-        limit = min(max_bytes, max(LARGE, MAX_RATIO * path.stat().st_size))
+        plausible = max(LARGE, MAX_RATIO * path.stat().st_size)
+        limit = min(max_bytes, plausible)
+        if max_bytes < declared <= plausible and isinstance(stream, gzip.GzipFile):
+            raise DataError(
+                "the array is too large to be unpacked into memory",
+                where=path,
+                expected=f"at most {max_bytes:,} bytes in a gzipped file",
+                found=f"{declared:,} bytes, for the shape {shape}",
+                hint="unpack it with gunzip; then it stays on the disk",
+            )
         if declared > limit:
             raise _damaged(
                 "the header declares too much data",

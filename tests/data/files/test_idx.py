@@ -190,3 +190,10 @@ def test_mnist_is_read_as_it_is() -> None:
     assert images.shape == (10000, 28, 28)
     assert labels[:5].tolist() == [7, 2, 1, 0, 4]
     assert images.mean() / 255 == pytest.approx(0.1325, abs=1e-4)
+
+
+def test_a_large_gzipped_array_should_be_unpacked(idx: Path) -> None:
+    idx.write_bytes(gzip.compress(IMAGES))
+    with pytest.raises(DataError, match="too large to be unpacked") as caught:
+        read_idx(idx, max_bytes=1)
+    assert "gunzip" in str(caught.value)
