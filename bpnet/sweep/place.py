@@ -14,10 +14,10 @@ from bpnet.config.ini import read_ini
 from bpnet.config.loading import load_config
 from bpnet.config.writer import format_config
 from bpnet.disk import FILE, what_is_at
-from bpnet.errors import ConfigError, listed
+from bpnet.errors import CheckpointError, ConfigError, listed
 from bpnet.files import remove_leftovers, write_text
 from bpnet.library.run_place import config_name, demand_no_run
-from bpnet.model.run_files import CONFIG, ENVIRONMENT, read_text
+from bpnet.model.run_files import CONFIG, ENVIRONMENT, read_object, read_text
 from bpnet.runs.comparison import differing
 from bpnet.runs.entry import DRAWN_BY
 from bpnet.sweep.example_files import example_sweeps
@@ -28,6 +28,7 @@ from bpnet.training.claim import A_SWEEP, held
 from bpnet.training.saving import writing
 
 SWEEP = "sweep.ini"
+BEGINNING = (ENVIRONMENT, CONFIG, SWEEP)  # in the order in which they are written
 PERMIT = ".under-way-"  # how the name of a file begins without which no run goes on
 MAY_GROW = ("sweep.trials", "sweep.seeds")  # more of them change no run that was trained
 
@@ -69,7 +70,8 @@ def claimed_folder(folder: Path, sweep: Sweep) -> Iterator[Path]:
         Its absolute path.
 
     Raises:
-        CheckpointError: it is a run's, another process works there, or it cannot be written.
+        CheckpointError: it is a run's, files there would be replaced, another process works there,
+            or it cannot be written.
         ConfigError: another sweep was begun there.
     """
     demand_no_run(folder, "a sweep needs a folder for its runs")
@@ -104,18 +106,52 @@ def _settle(folder: Path, sweep: Sweep) -> None:
     """Write what the folder's runs are trained with, or make sure that it is the same.
 
     Raises:
-        ConfigError: it is not.
+        CheckpointError: files there are not those of a sweep.
+        ConfigError: it is not the same.
     """
     config, text = _shared_config(sweep), format_sweep(sweep)
-    if what_is_at(folder / SWEEP) == FILE:
-        _demand_same(folder, text, config)
     name = config_name(sweep.base)
+    is_begun = all(what_is_at(folder / one) == FILE for one in BEGINNING)
+    if is_begun:
+        _demand_same(folder, text, config)
+    else:
+        _demand_free(folder, name, config)
     environment = {"config": name, "started": datetime.now().astimezone().isoformat()}
     with writing(A_SWEEP.name, folder):
-        if what_is_at(folder / SWEEP) != FILE:
+        if not is_begun:
             write_text(folder / ENVIRONMENT, json.dumps(environment, indent=2) + "\n")
             write_text(folder / CONFIG, config)
         write_text(folder / SWEEP, text)
+
+
+def _demand_free(folder: Path, name: str | None, config: str) -> None:
+    """Make sure that a new sweep replaces no file but those of its own interrupted beginning.
+
+    Raises:
+        CheckpointError: it would.
+    """
+    present = [one for one in BEGINNING if os.path.lexists(folder / one)]
+    if ENVIRONMENT in present and _is_beginning(folder, name):
+        present.remove(ENVIRONMENT)
+        if CONFIG in present and read_text(folder / CONFIG) == config:
+            present.remove(CONFIG)
+    if present:
+        raise CheckpointError(
+            "the folder holds files that the sweep would overwrite",
+            where=folder,
+            expected="a sweep's folder, or one without these files",
+            found=", ".join(present),
+            hint="choose another --run-dir, or move these files away",
+        )
+
+
+def _is_beginning(folder: Path, name: str | None) -> bool:
+    """Return whether `environment.json` is one that a sweep of this config has written."""
+    try:
+        stored = read_object(folder / ENVIRONMENT)
+    except CheckpointError:
+        return False
+    return stored.keys() == {"config", "started"} and stored["config"] == name
 
 
 def _shared_config(sweep: Sweep) -> str:

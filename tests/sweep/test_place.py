@@ -43,6 +43,47 @@ def test_one_process_works_at_a_sweep(here: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("name", ["config.ini", "environment.json", "sweep.ini"])
+def test_files_of_the_user_are_not_overwritten(here: Path, name: str) -> None:
+    sweep = read_sweep(sweep_file(here))
+    (here / "out").mkdir()
+    (here / "out" / name).write_text("[train]\nepochs = 3\n", encoding="utf-8")
+    with (
+        pytest.raises(CheckpointError, match="would overwrite") as raised,
+        claimed_folder(here / "out", sweep),
+    ):
+        pass
+    assert raised.value.parts["found"] == name
+    assert [one.name for one in (here / "out").iterdir()] == [name]
+    assert (here / "out" / name).read_text("utf-8") == "[train]\nepochs = 3\n"
+
+
+def test_a_sweep_of_the_user_beside_its_config_is_not_overwritten(here: Path) -> None:
+    config, own = here / "config.ini", here / "sweep.ini"
+    (here / "tiny.ini").rename(config)
+    own.write_text(sweep_file(here).read_text("utf-8").replace("tiny.ini", "config.ini"), "utf-8")
+    before = config.read_bytes(), own.read_bytes()
+    with (
+        pytest.raises(CheckpointError, match="would overwrite") as raised,
+        claimed_folder(here, read_sweep(own)),
+    ):
+        pass
+    assert raised.value.parts["found"] == "config.ini, sweep.ini"
+    assert before == (config.read_bytes(), own.read_bytes())
+
+
+@pytest.mark.parametrize("missing", [("sweep.ini",), ("sweep.ini", "config.ini")])
+def test_an_interrupted_beginning_goes_on(here: Path, missing: tuple[str, ...]) -> None:
+    sweep = read_sweep(sweep_file(here))
+    with claimed_folder(here / "out", sweep) as folder:
+        pass
+    for name in missing:
+        (folder / name).unlink()
+    with claimed_folder(folder, sweep):
+        assert (folder / "sweep.ini").is_file()
+    assert (folder / "config.ini").is_file()
+
+
 def task_of(folder: Path, permit: Path) -> Task:
     where = (str(folder / "trial001-seed1"), str(folder / "config.ini"))
     return Task(*where, ("train.seed=1",), None, "", permit=str(permit))
