@@ -184,10 +184,12 @@ def _scores(
         scores = driver.score(best.rows, lambda: bool(stop())) if best is not None else []
     if stop():
         ended = len(driver.journal.rows)
-        raise stop.error()(
-            f"stopped after {counted(ended, 'run', 'runs')}; those under way are saved",
-            where=folder,
-        )
+        saved = "those under way are saved"
+        if driver.under_way:
+            left = counted(len(driver.under_way), "run is", "runs are")
+            saved = f"{left} still under way, and will save after the step"
+        what = f"stopped after {counted(ended, 'run', 'runs')}; {saved}"
+        raise stop.error()(what, where=folder)
     if scores is None:
         raise BpnetError("some runs were given up by what computed them", where=folder)
     return scores

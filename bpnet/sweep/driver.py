@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,12 @@ from bpnet.runs.ending import STOPPED, Ending, write_ending
 from bpnet.sweep.halving import judge_for, rungs
 from bpnet.sweep.journal import FAILED, FINISHED, History, Journal, Row, best_epoch, with_history
 from bpnet.sweep.place import new_permit
+from bpnet.sweep.resting import rest
 from bpnet.sweep.settings import ASHA, GOALS, SweepSettings
 from bpnet.sweep.task import INTERRUPTED, LONGEST, Outcome, Task, do
 from bpnet.sweep.trials import Trial
 
 LOOK = 0.2  # seconds between two looks for a wish to stop
-PATIENCE = 60.0  # seconds for runs to end their step; a cluster without workers answers nothing
 
 
 class SweepObserver:
@@ -90,6 +90,7 @@ class Driver:
         self.permit = new_permit(around.folder)
         self.judge = judge_for(settings, len(trials))
         self._futures: dict[Future[Outcome], tuple[Trial, int, int]] = {}
+        self.under_way: list[Path] = []  # runs that were still at work when the sweep had to end
         self._resting: dict[int, dict[int, Outcome]] = {}  # by trial and seed, at their rung
         self._is_auto = load_config(str(around.folder / CONFIG)).train.workers == "auto"
 
@@ -113,13 +114,15 @@ class Driver:
                     self._ended(*self._futures.pop(future), _outcome_of(future))
                 self.observer.waits((trial, seed) for trial, seed, _ in self._futures.values())
         finally:
-            self._rest(self._futures)
+            self._rest({one: (run[0].number, run[1]) for one, run in self._futures.items()})
         return all(run in self.journal.rows for run in runs)
 
     def score(self, rows: Iterable[Row], should_stop: Callable[[], bool]) -> list[Outcome] | None:
         """Let finished runs read the test set, once each; return None where that is stopped."""
-        tasks = [self.task(self.trials[row.trial], row.seed, None, scores=True) for row in rows]
-        futures = [self.executor.submit(do, task) for task in tasks]
+        futures: dict[Future[Outcome], tuple[int, int]] = {}
+        for row in rows:
+            task = self.task(self.trials[row.trial], row.seed, None, scores=True)
+            futures[self.executor.submit(do, task)] = row.trial, row.seed
         while wait(futures, LOOK, FIRST_COMPLETED).not_done:
             if should_stop():
                 self._rest(futures)
@@ -248,12 +251,11 @@ class Driver:
         self.journal.add(row)
         self.observer.run_ended(row)
 
-    def _rest(self, futures: Iterable[Future[Outcome]]) -> None:
+    def _rest(self, runs: Mapping[Future[Outcome], tuple[int, int]]) -> None:
         """Let the runs that are under way save and end, and wait for them."""
-        left = [future for future in futures if not future.cancel()]  # those that have begun
-        if left:
-            self.permit.unlink(missing_ok=True)
-            wait(left, PATIENCE)
+        if runs:
+            places = {one: self.around.folder / run_name(*run) for one, run in runs.items()}
+            self.under_way = rest(self.permit, places)
 
 
 def run_name(trial: int, seed: int) -> str:
