@@ -20,6 +20,7 @@ from bpnet.locks import is_held
 from bpnet.model.run_files import LAST, LOCK, RESULT, RUN_FILES, read_object
 from bpnet.runs.note import read_note, write_note
 from bpnet.sweep.journal import DIVERGED, FAILED, FINISHED, STOPPED
+from bpnet.sweep.permit import SILENT, PermitWatch
 from bpnet.sweep.task import INTERRUPTED, LONGEST, Outcome, Task
 from bpnet.training.observer import Observer
 from bpnet.training.run import finish_run
@@ -38,7 +39,7 @@ class StopWish:
     """
 
     def __init__(self, permit: Path) -> None:
-        self.permit = permit
+        self.watch = PermitWatch(permit)
         self.is_wished = False
         self._looked = 0.0
 
@@ -47,7 +48,7 @@ class StopWish:
         now = time.monotonic()
         if not self.is_wished and now - self._looked > INTERVAL:
             self._looked = now
-            self.is_wished = not self.permit.exists() or _is_alone()
+            self.is_wished = self.watch.has_ended() or _is_alone()
         return self.is_wished
 
     def receive(self, number: int, frame: object) -> None:
@@ -89,7 +90,10 @@ def main() -> None:
     wish = StopWish(Path(task.permit))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, wish.receive)
-    answer = json.dumps(outcome_of(task, wish))
+    outcome = outcome_of(task, wish)
+    if outcome["state"] == INTERRUPTED and wish.watch.is_silent:
+        outcome["error"] = SILENT
+    answer = json.dumps(outcome)
     with os.fdopen(os.dup(ANSWERS), "w", encoding="utf-8") as pipe:
         pipe.write(answer)
 

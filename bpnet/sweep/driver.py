@@ -15,7 +15,7 @@ from bpnet.model.run_files import CONFIG
 from bpnet.runs.ending import STOPPED, Ending, write_ending
 from bpnet.sweep.halving import judge_for, rungs
 from bpnet.sweep.journal import FAILED, FINISHED, History, Journal, Row, best_epoch, with_history
-from bpnet.sweep.place import new_permit
+from bpnet.sweep.permit import SILENT, new_permit
 from bpnet.sweep.resting import rest
 from bpnet.sweep.settings import ASHA, GOALS, SweepSettings
 from bpnet.sweep.task import INTERRUPTED, LONGEST, Outcome, Task, do
@@ -198,6 +198,8 @@ class Driver:
     def _ended(self, trial: Trial, seed: int, rung: int, outcome: Outcome) -> None:
         """Write down what has come of a run, or let it rest until the judge has spoken."""
         if outcome["state"] == INTERRUPTED:
+            if outcome["error"] == SILENT and self.permit.exists():  # we were asleep, and woke up
+                self._send(trial, seed, rung)
             return
         if self.judge is None or rung == self._rungs(trial)[-1]:
             self._note(trial, seed, outcome)

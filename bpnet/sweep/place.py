@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,6 +20,7 @@ from bpnet.model.run_files import CONFIG, ENVIRONMENT, read_object, read_text
 from bpnet.runs.comparison import differing
 from bpnet.runs.entry import DRAWN_BY
 from bpnet.sweep.example_files import example_sweeps
+from bpnet.sweep.permit import withdraw_permits
 from bpnet.sweep.reader import read_sweep
 from bpnet.sweep.settings import Sweep
 from bpnet.sweep.writer import format_sweep
@@ -29,7 +29,6 @@ from bpnet.training.saving import writing
 
 SWEEP = "sweep.ini"
 BEGINNING = (ENVIRONMENT, CONFIG, SWEEP)  # in the order in which they are written
-PERMIT = ".under-way-"  # how the name of a file begins without which no run goes on
 MAY_GROW = ("sweep.trials", "sweep.seeds")  # more of them change no run that was trained
 
 
@@ -78,28 +77,12 @@ def claimed_folder(folder: Path, sweep: Sweep) -> Iterator[Path]:
     with held(folder, A_SWEEP) as place:
         with writing(A_SWEEP.name, place):
             remove_leftovers(place)
-            _withdraw_permits(place)
+            withdraw_permits(place)
         _settle(place, sweep)
         try:
             yield place
         finally:
-            _withdraw_permits(place)
-
-
-def new_permit(folder: Path) -> Path:
-    """Make the file that allows runs to go on, wherever they are computed, as long as it is there.
-
-    No other has its name, so that no other machine can remember that it was missing.
-    """
-    permit = folder / f"{PERMIT}{os.getpid()}-{secrets.token_hex(8)}"
-    with writing(A_SWEEP.name, folder):
-        permit.touch()
-    return permit
-
-
-def _withdraw_permits(folder: Path) -> None:
-    for permit in folder.glob(f"{PERMIT}*"):
-        permit.unlink(missing_ok=True)
+            withdraw_permits(place)
 
 
 def _settle(folder: Path, sweep: Sweep) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from bpnet.errors import shorten
 from bpnet.locks import host_name
 from bpnet.sweep.journal import FAILED
+from bpnet.sweep.permit import SILENT
 
 TRIES = 3  # of a run whose process is killed; it goes on from its last checkpoint
 INTERRUPTED = "interrupted"  # the state of a run that ended early, and can go on
@@ -67,7 +68,7 @@ def do(task: Task) -> Outcome:
         if not permit.exists():
             return {"state": INTERRUPTED, "error": None}
         outcome = _in_a_process(task)
-        if outcome["state"] not in (KILLED, INTERRUPTED):
+        if outcome["state"] not in (KILLED, INTERRUPTED) or outcome["error"] == SILENT:
             return outcome
     if not permit.exists():
         return {"state": INTERRUPTED, "error": None}

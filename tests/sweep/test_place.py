@@ -6,7 +6,8 @@ import pytest
 
 from bpnet.errors import CheckpointError, ConfigError
 from bpnet.sweep.child import outcome_of
-from bpnet.sweep.place import claimed_folder, new_permit
+from bpnet.sweep.permit import new_permit
+from bpnet.sweep.place import claimed_folder
 from bpnet.sweep.reader import read_sweep
 from bpnet.sweep.task import Task, do
 from tests.helpers.run_folders import write_run
