@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bpnet.config.ini import read_ini
 from bpnet.config.loading import load_config
+from bpnet.config.settings import Config
 from bpnet.config.writer import format_config
 from bpnet.disk import FILE, what_is_at
 from bpnet.errors import CheckpointError, ConfigError, listed
@@ -92,7 +93,8 @@ def _settle(folder: Path, sweep: Sweep) -> None:
         CheckpointError: files there are not those of a sweep.
         ConfigError: it is not the same.
     """
-    config, text = _shared_config(sweep), format_sweep(sweep)
+    config = _shared_config(load_config(sweep.base, sweep.overrides(sweep.fixed)))
+    text = format_sweep(sweep)
     name = config_name(sweep.base)
     is_begun = all(what_is_at(folder / one) == FILE for one in BEGINNING)
     if is_begun:
@@ -137,9 +139,8 @@ def _is_beginning(folder: Path, name: str | None) -> bool:
     return stored.keys() == {"config", "started"} and stored["config"] == name
 
 
-def _shared_config(sweep: Sweep) -> str:
+def _shared_config(config: Config) -> str:
     """Return what all runs share; the seed of drawn digits is left to follow that of each run."""
-    config = load_config(sweep.base, sweep.overrides(sweep.fixed))
     lines = format_config(config).splitlines(keepends=True)
     follows = DRAWN_BY not in config.given
     key = DRAWN_BY.partition(".")[2]
@@ -147,7 +148,16 @@ def _shared_config(sweep: Sweep) -> str:
 
 
 def _demand_same(folder: Path, text: str, config: str) -> None:
-    stored = [_texts(read_text(folder / name)) for name in (SWEEP, CONFIG)]
+    """Make sure that a folder holds the same sweep; a key that is missing there has its default.
+
+    An earlier version has written it without the keys that were added since.
+
+    Raises:
+        ConfigError: it holds another one, or cannot be read.
+    """
+    begun = format_sweep(read_sweep(folder / SWEEP, folder / CONFIG))
+    shared = _shared_config(load_config(str(folder / CONFIG)))
+    stored = [_texts(begun), _texts(shared)]
     wanted = [_texts(text), _texts(config)]
     others: dict[str, list[str]] = {}
     for pair in zip(stored, wanted, strict=True):

@@ -85,6 +85,32 @@ def test_an_interrupted_beginning_goes_on(here: Path, missing: tuple[str, ...]) 
     assert (folder / "config.ini").is_file()
 
 
+def without(path: Path, key: str) -> None:
+    """Write a file as a version that did not know a key has written it."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(f"{key} =")]
+    assert len(kept) == len(lines) - 1
+    path.write_text("".join(kept), encoding="utf-8")
+
+
+def test_a_sweep_of_an_earlier_version_goes_on(here: Path) -> None:
+    sweep = read_sweep(sweep_file(here))
+    with claimed_folder(here / "out", sweep) as folder:
+        pass
+    without(folder / "config.ini", "momentum")
+    without(folder / "sweep.ini", "goal")
+    for again in (sweep, read_sweep(folder / "sweep.ini", folder / "config.ini")):
+        with claimed_folder(folder, again):
+            pass
+    other = read_sweep(sweep_file(here, fixed="optimizer.momentum = 0.5"))
+    with (
+        pytest.raises(ConfigError, match="other settings") as raised,
+        claimed_folder(folder, other),
+    ):
+        pass
+    assert "optimizer.momentum is 0.9 there, but 0.5 now" in str(raised.value)
+
+
 def task_of(folder: Path, permit: Path) -> Task:
     where = (str(folder / "trial001-seed1"), str(folder / "config.ini"))
     return Task(*where, ("train.seed=1",), None, "", permit=str(permit))
