@@ -198,9 +198,12 @@ class Driver:
     def _ended(self, trial: Trial, seed: int, rung: int, outcome: Outcome) -> None:
         """Write down what has come of a run, or let it rest until the judge has spoken."""
         if outcome["state"] == INTERRUPTED:
-            if outcome["error"] == SILENT and self.permit.exists():  # we were asleep, and woke up
+            if outcome["error"] is None or not self.permit.exists():
+                return
+            if outcome["error"] == SILENT:  # we were asleep, and woke up
                 self._send(trial, seed, rung)
-            return
+                return
+            outcome = outcome | {"state": FAILED}
         if self.judge is None or rung == self._rungs(trial)[-1]:
             self._note(trial, seed, outcome)
             return

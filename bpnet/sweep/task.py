@@ -64,6 +64,8 @@ def do(task: Task) -> Outcome:
     if not permit.parent.is_dir():
         text = f"there is no {permit.parent} on {host_name()}: all machines need it"
         return {"state": FAILED, "error": shorten(text, LONGEST)}
+    if not permit.exists():  # then the sweep has ended, or it says what is wrong here
+        return {"state": INTERRUPTED, "error": shorten(_other_disk(permit), LONGEST)}
     for _ in range(TRIES):
         if not permit.exists():
             return {"state": INTERRUPTED, "error": None}
@@ -75,6 +77,11 @@ def do(task: Task) -> Outcome:
     if outcome["state"] == INTERRUPTED:
         outcome["error"] = "it was asked to end again and again"
     return outcome | {"state": FAILED}
+
+
+def _other_disk(permit: Path) -> str:
+    told = f"{permit.parent} on {host_name()} is not the folder of this sweep"
+    return f"{told}: it must lie on the same disk for all machines"
 
 
 def _in_a_process(task: Task) -> Outcome:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bpnet.errors import CheckpointError
+from bpnet.locks import host_name
 from bpnet.model.checkpoint import load_checkpoint
 from bpnet.model.run_files import ENDING
 from bpnet.runs.listing import list_runs
@@ -20,7 +22,7 @@ from bpnet.sweep.journal import Journal, Row
 from bpnet.sweep.place import claimed_folder
 from bpnet.sweep.ranking import chosen, ranked
 from bpnet.sweep.reader import read_sweep
-from bpnet.sweep.task import Outcome, Task
+from bpnet.sweep.task import Outcome, Task, do
 from bpnet.sweep.trials import trials_of
 from tests.helpers.sweeps import do_here, sweep_file
 from tests.helpers.tiny import succeed
@@ -214,6 +216,23 @@ def test_a_note_of_the_user_stays(here: Path) -> None:
     assert scores is not None
     assert scores[0]["test_accuracy"] is not None
     assert read_note(run_dir) == "mine"
+
+
+def test_a_worker_that_has_another_folder_at_the_path_is_told(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = here / "elsewhere"
+    other.mkdir()
+
+    def on_another_machine(task: Task) -> Outcome:
+        return do(replace(task, permit=str(other / Path(task.permit).name)))
+
+    monkeypatch.setattr(driver_module, "do", on_another_machine)
+    _, rows, _ = sweep(sweep_file(here, "train.batch_size = 8\n"), here / "out")
+    assert [row.state for row in rows] == ["failed", "failed"]
+    assert rows[0].error is not None
+    assert f"{other} on {host_name()} is not the folder of this sweep" in rows[0].error
+    assert "the same disk for all machines" in rows[0].error
 
 
 def test_rows_of_another_sweep_are_refused(here: Path) -> None:
