@@ -82,7 +82,7 @@ def command(
     SWEEP.ini names a config, what to vary and with which seeds, and how: a grid, drawn at random,
     or by successive halving (bpnet/README.md, "Sweeps"). Each run is a directory in the sweep's
     folder; `sweep.jsonl` there holds what came of each. A run that fails or diverges is told and
-    ends nothing. Ctrl-C saves everything; the same command goes on.
+    ends nothing. Ctrl-C saves everything; `bpnet sweep FOLDER` goes on.
     """
     from bpnet.sweep.place import find_sweep
     from bpnet.sweep.trials import trials_of

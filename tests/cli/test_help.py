@@ -119,3 +119,9 @@ def test_without_words_help_is_shown_line_by_line() -> None:
         lines = fail(2, *words).splitlines()
         assert lines[0].startswith("Usage: bpnet")
         assert len(lines) > 10
+
+
+def test_a_sweep_goes_on_by_its_folder_alone() -> None:
+    """The same command may begin another sweep: that of an example, for one, has a new folder."""
+    told = " ".join(succeed("sweep", "--help").out.split())
+    assert "Ctrl-C saves everything; `bpnet sweep FOLDER` goes on." in told
