@@ -11,12 +11,13 @@ from bpnet.config.hints import hint_at
 from bpnet.config.ini import Entry, Ini, Problem, read_ini
 from bpnet.config.loading import read_text
 from bpnet.config.other_names import setting_readers
+from bpnet.config.presets import find_config
 from bpnet.config.reader import raise_problems
 from bpnet.config.setting import ValueReader
 from bpnet.config.settings import SECTIONS as OF_CONFIGS
 from bpnet.config.values import nearest
 from bpnet.disk import FILE, what_is_at
-from bpnet.errors import quoted, shorten
+from bpnet.errors import ConfigError, quoted, shorten
 from bpnet.sweep.settings import ASHA, GRID, HALVING, Choices, Span, Sweep, SweepSettings
 
 SECTIONS = ("sweep", "settings", "vary")
@@ -76,9 +77,11 @@ class SweepReader:
             self._report(line, message)
         if not settings.config and base is None and not self.problems:
             self._report(1, "[sweep] config is missing: name a preset, an example or a file")
+        named = self._found(settings.config) if base is None else str(base)
+        if base is None and settings.config:
+            self._check_base(ini.sections["sweep"]["config"], named)
         raise_problems(str(self.path), self.problems)
-        named = settings.config if base is None else str(base)
-        return Sweep(settings, fixed, varied, places, self.path, self._found(named))
+        return Sweep(settings, fixed, varied, places, self.path, named)
 
     def _report(self, line: int, message: str) -> None:
         self.problems.append(f"{self.path}:{line}: {message}")
@@ -188,6 +191,17 @@ class SweepReader:
     def _followed(self, key: str, text: str) -> str:
         """Return the value of a setting; a path begins at the sweep's folder."""
         return str((self.path.parent / text).absolute()) if key == PATH and text else text
+
+    def _check_base(self, entry: Entry, name: str) -> None:
+        """Report a base config that is not there."""
+        try:
+            find_config(name)
+        except ConfigError as error:
+            told = f"[sweep] config expects {error.parts['expected']}, found {quoted(entry.text)}"
+            if hint := error.parts["try"]:
+                command = f" `bpnet {' '.join(error.command)}`" if error.command else ""
+                told += f"; {hint}{command}"
+            self._report(entry.line, told)
 
     def _found(self, name: str) -> str:
         """Return the base config; the path of a file begins at the sweep's folder."""

@@ -38,8 +38,20 @@ def test_values_are_lists_or_ranges(tmp_path: Path) -> None:
         "model.layers": Choices(("flatten, linear 10", "flatten, linear 20, relu, linear 10")),
     }
     (tmp_path / "b.ini").write_text(format_sweep(sweep), encoding="utf-8")
-    again = read_sweep(tmp_path / "b.ini")
+    again = read_sweep(tmp_path / "b.ini", tmp_path / "config.ini")
     assert (again.varied, again.settings.seeds) == (sweep.varied, sweep.settings.seeds)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("nothere.ini", ""), ("lenet", "did you mean "), (".", "list of `bpnet presets`")],
+)
+def test_a_missing_config_is_told_with_its_line(tmp_path: Path, name: str, hint: str) -> None:
+    told = problems_of(tmp_path, f"[sweep]\nconfig = {name}\nmetod = grid\n")
+    assert "line 2: [sweep] config expects " in told
+    assert f'found "{name}"' in told
+    assert hint in told
+    assert "line 3: [sweep] metod is unknown" in told
 
 
 def test_all_errors_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
