@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bpnet.config.loading import load_config
+from bpnet.data.files.directory import named_directory
 from bpnet.errors import CheckpointError, counted, shorten
 from bpnet.model.run_files import CONFIG
 from bpnet.runs.ending import STOPPED, Ending, write_ending
@@ -48,7 +49,7 @@ class Surroundings:
     Args:
         folder: of the sweep, absolute.
         workers: that compute each run, where its config leaves it open.
-        data_dir: where data sets lie.
+        data_dir: where data sets lie; by default, where BPNET_DATA_DIR of the sweep's process says.
         mirror: where they are downloaded from first.
     """
 
@@ -92,6 +93,7 @@ class Driver:
         self._futures: dict[Future[Outcome], tuple[Trial, int, int]] = {}
         self.under_way: list[Path] = []  # runs that were still at work when the sweep had to end
         self._resting: dict[int, dict[int, Outcome]] = {}  # by trial and seed, at their rung
+        self._data_dir = named_directory(around.data_dir)
         self._is_auto = load_config(str(around.folder / CONFIG)).train.workers == "auto"
 
     def run(self, should_stop: Callable[[], bool]) -> bool:
@@ -144,7 +146,7 @@ class Driver:
             until=until,
             note=trial.note,
             permit=str(self.permit),
-            data_dir=None if around.data_dir is None else str(around.data_dir.absolute()),
+            data_dir=None if self._data_dir is None else str(self._data_dir),
             mirror=around.mirror,
             scores=scores,
         )

@@ -19,6 +19,7 @@ from bpnet.errors import shorten
 from bpnet.locks import host_name
 from bpnet.sweep.journal import FAILED
 from bpnet.sweep.permit import SILENT
+from bpnet.version import __version__
 
 TRIES = 3  # of a run whose process is killed; it goes on from its last checkpoint
 INTERRUPTED = "interrupted"  # the state of a run that ended early, and can go on
@@ -41,6 +42,7 @@ class Task:
         data_dir: where data sets lie.
         mirror: where they are downloaded from first.
         scores: read the test set, once the run is finished.
+        version: of the bpnet that has made it.
     """
 
     run_dir: str
@@ -52,6 +54,7 @@ class Task:
     data_dir: str | None = None
     mirror: str | None = None
     scores: bool = False
+    version: str = __version__
 
 
 Outcome = dict[str, Any]  # `state`, `error`, and what a row holds
@@ -60,6 +63,9 @@ Outcome = dict[str, Any]  # `state`, `error`, and what a row holds
 def do(task: Task) -> Outcome:
     """Train a run until its epoch, and return what has come of it; a killed process is replaced."""
     outcome: Outcome = {}
+    if task.version != __version__:
+        text = f"{host_name()} has bpnet {__version__}, expected {task.version}"
+        return {"state": FAILED, "error": f"{text}: install the same one everywhere"}
     permit = Path(task.permit)
     if not permit.parent.is_dir():
         text = f"there is no {permit.parent} on {host_name()}: all machines need it"

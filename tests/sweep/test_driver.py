@@ -235,6 +235,15 @@ def test_a_worker_that_has_another_folder_at_the_path_is_told(
     assert "the same disk for all machines" in rows[0].error
 
 
+def test_workers_look_for_data_where_the_sweep_does(
+    here: Path, monkeypatch: pytest.MonkeyPatch, done: list[Task]
+) -> None:
+    sweep(sweep_file(here, "train.batch_size = 8\n", ""), here / "first")
+    monkeypatch.setenv("BPNET_DATA_DIR", "pictures")
+    sweep(sweep_file(here, "train.batch_size = 8\n", ""), here / "second")
+    assert [task.data_dir for task in done] == [None, str(here / "pictures")]
+
+
 def test_rows_of_another_sweep_are_refused(here: Path) -> None:
     path = sweep_file(here, "train.batch_size = 8\n", "")
     sweep(path, here / "out")

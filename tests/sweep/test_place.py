@@ -1,5 +1,6 @@
 """The folder of a sweep: whose it is, and for how long its runs may go on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from bpnet.sweep.permit import new_permit
 from bpnet.sweep.place import claimed_folder
 from bpnet.sweep.reader import read_sweep
 from bpnet.sweep.task import Task, do
+from bpnet.version import __version__
 from tests.helpers.run_folders import write_run
 from tests.helpers.sweeps import sweep_file
 
@@ -141,3 +143,9 @@ def test_a_machine_without_the_folder_says_so(here: Path) -> None:
     outcome = do(task_of(here / "none", here / "none" / "permit"))
     assert outcome["state"] == "failed"
     assert f"there is no {here / 'none'} on " in outcome["error"]
+
+
+def test_a_machine_with_another_bpnet_says_so(here: Path) -> None:
+    outcome = do(replace(task_of(here, here / "permit"), version="0.0.1"))
+    assert outcome["state"] == "failed"
+    assert f"has bpnet {__version__}, expected 0.0.1" in outcome["error"]
