@@ -105,7 +105,10 @@ def outcome_of(task: Task, wish: Callable[[], bool]) -> Outcome:
     except DivergedError as error:
         return {"state": DIVERGED, "error": shorten(error.what, LONGEST)}
     except BpnetError as error:
-        details = [*error.details, error.parts["found"], error.parts["where"]]
+        run_dir, where = Path(task.run_dir), error.parts["where"]
+        if where == run_dir / LAST:  # it fails at every try
+            where = f"{LAST}: to begin the run anew, remove {run_dir}"
+        details = [*error.details, error.parts["found"], where]
         text = "; ".join([error.what, *(str(one) for one in details if one is not None)])
         return {"state": FAILED, "error": shorten(text, LONGEST)}
     except Exception as error:

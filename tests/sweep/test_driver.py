@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -140,6 +141,20 @@ def test_a_run_without_a_checkpoint_begins_anew(here: Path) -> None:
     (here / "out" / "trial001-seed1" / "config.ini").write_text("half", encoding="utf-8")
     is_done, rows, _ = sweep(path, here / "out")
     assert (is_done, [row.state for row in rows]) == (True, ["finished"])
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint"])
+def test_a_damaged_checkpoint_tells_how_its_run_begins_anew(here: Path, content: bytes) -> None:
+    path = sweep_file(here, "train.batch_size = 8\n", "")
+    run_dir = here / "out" / "trial001-seed1"
+    run_dir.mkdir(parents=True)
+    (run_dir / "last.npz").write_bytes(content)
+    _, (row,), _ = sweep(path, here / "out")
+    assert row.error is not None
+    assert f"last.npz: to begin the run anew, remove {run_dir}" in row.error
+    shutil.rmtree(run_dir)
+    _, (row,), _ = sweep(path, here / "out")
+    assert row.state == "finished"
 
 
 def test_failed_runs_are_tried_again_and_diverged_ones_are_not(
