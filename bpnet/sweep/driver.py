@@ -14,6 +14,7 @@ from bpnet.data.files.directory import named_directory
 from bpnet.errors import CheckpointError, counted, shorten
 from bpnet.model.run_files import CONFIG
 from bpnet.runs.ending import STOPPED, Ending, write_ending
+from bpnet.sweep.executors import ClusterExecutor
 from bpnet.sweep.halving import judge_for, rungs
 from bpnet.sweep.journal import FAILED, FINISHED, History, Journal, Row, best_epoch, with_history
 from bpnet.sweep.permit import SILENT, new_permit
@@ -111,6 +112,7 @@ class Driver:
             while self._futures:
                 if should_stop():
                     return False
+                self._demand_workers()
                 done, _ = wait(self._futures, LOOK, FIRST_COMPLETED)
                 for future in [one for one in self._futures if one in done]:  # in their order
                     self._ended(*self._futures.pop(future), _outcome_of(future))
@@ -129,8 +131,18 @@ class Driver:
             if should_stop():
                 self._rest(futures)
                 return None
+            self._demand_workers()
             self.observer.waits(())
         return [_outcome_of(future) for future in futures]
+
+    def _demand_workers(self) -> None:
+        """Make sure that somebody computes the runs.
+
+        Raises:
+            BpnetError: a cluster has had no workers for long.
+        """
+        if isinstance(self.executor, ClusterExecutor):
+            self.executor.demand_workers()
 
     def task(self, trial: Trial, seed: int, until: int | None, *, scores: bool = False) -> Task:
         """Return what is to be done for a run until an epoch."""
