@@ -29,8 +29,9 @@ class CheckpointType(PathType):
         super().__init__(".npz")
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Return the path."""
-        return opening.named_place(super().convert(value, param, ctx), note)
+        """Return the path; a rank that reads no checkpoint leaves a name as it is."""
+        path = super().convert(value, param, ctx)
+        return opening.named_place(path, note) if _reads_checkpoints(ctx) else path
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -39,6 +40,14 @@ class CheckpointType(PathType):
         from bpnet.cli.offers import checkpoints
 
         return checkpoints(incomplete)
+
+
+def _reads_checkpoints(ctx: click.Context | None) -> bool:
+    """Return whether this process reads what a name stands for: of several ranks, rank 0 alone."""
+    from bpnet.training.ranks.ranks import Ranks
+
+    ranks = None if ctx is None else ctx.find_object(Ranks)
+    return ranks is None or ranks.leads
 
 
 CHECKPOINT = CheckpointType()

@@ -103,6 +103,19 @@ def test_a_rank_that_lacks_the_data_set_gets_samples_from_rank_0(
 
 
 @needs_mpi
+@pytest.mark.parametrize("options", [("--resume", "last", "--epochs", "+1"), ("--from", "best")])
+def test_rank_0_alone_knows_which_run_a_name_stands_for(
+    here: Path, tmp_path_factory: pytest.TempPathFactory, options: tuple[str, ...]
+) -> None:
+    succeed(*TRAIN, "--epochs", 1, "--run-dir", here / "runs" / "one")
+    words = command("train", *options)
+    elsewhere = ("-n", "1", "-wdir", tmp_path_factory.mktemp("elsewhere"))
+    done = run_on_ranks(1, *words, ":", *elsewhere, *words, "--data-from", "rank0", cwd=here)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("best: ") == options.count("best")
+
+
+@needs_mpi
 def test_more_ranks_than_shards_are_refused(here: Path) -> None:
     done = run_on_ranks(2, *command(*TRAIN, "--set", "train.shards=1"), cwd=here)
     assert done.returncode == 2
