@@ -50,7 +50,13 @@ def idx_places(folder: Path, data_dir: Path | None) -> tuple[Path, ...]:
 
 def holds_some(folder: Path) -> bool:
     """Return whether a folder holds one of the four files at least."""
-    return any(_find(folder, stem) for stem in STEMS)
+    return bool(files_in(folder))
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the paths of those of the four files that a folder holds."""
+    paths = (_find(folder, stem) for stem in STEMS)
+    return [path for path in paths if path is not None]
 
 
 def load_idx_folder(folder: Path, *, name: str = "idx", names: Sequence[str] = ()) -> Dataset:

@@ -169,11 +169,19 @@ def on_threads(
 
 
 def read_drawn(folder: Path) -> list[NDArray[Any]] | None:
-    """Return the arrays of a folder if all its files match their checksums, else None."""
+    """Return the arrays of a folder if all its files match their checksums, else None.
+
+    Raises:
+        DataError: this user may not read them.
+    """
+    place = folder / SUMS
     try:
-        sums = (folder / SUMS).read_text(encoding="ascii").split()
+        with disk_errors("read the file", place):
+            sums = place.read_text(encoding="ascii").split()
         arrays = [read_idx(folder / stem) for stem in STEMS]
-    except (OSError, UnicodeDecodeError, DataError):
+    except (UnicodeDecodeError, DataError) as error:
+        if isinstance(error.__cause__, PermissionError):  # nor could they be replaced
+            raise
         return None
     return arrays if sums == [content_sha256(array) for array in arrays] else None
 

@@ -1,6 +1,11 @@
 """Whether a data set is on this machine, judged by its files alone."""
 
+import errno
+import io
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,3 +81,64 @@ def test_a_data_directory_that_is_a_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot be the data directory"):
         is_here(read_config(MNIST), tmp_path / "file")
+
+
+def forbid_reading(monkeypatch: pytest.MonkeyPatch, private: Path) -> None:
+    """Let what lies in a folder be closed to this user, as it is not to root."""
+
+    def is_private(path: Any) -> bool:
+        return isinstance(path, str | Path) and private in Path(path).parents
+
+    def refusing(function: Callable[..., Any]) -> Callable[..., Any]:
+        def called(path: Any, *words: Any, **named: Any) -> Any:
+            if is_private(path):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return function(path, *words, **named)
+
+        return called
+
+    monkeypatch.setattr(os, "access", lambda path, mode: not is_private(path))
+    monkeypatch.setattr(os, "stat", refusing(os.stat))
+    monkeypatch.setattr(io, "open", refusing(io.open))
+
+
+@pytest.mark.parametrize("private", ["data", "data/mnist", "data/synthetic", ""])
+def test_a_data_set_that_this_user_may_not_look_at_is_not_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, private: str
+) -> None:
+    data_dir = tmp_path / "data"
+    drawn = read_config(MNIST, "data.dataset=synthetic", *DRAWN)
+    (data_dir / "mnist").mkdir(parents=True)
+    load_dataset(drawn, data_dir)
+    for file in KNOWN["mnist"].files:
+        (data_dir / "mnist" / file.stem).touch()
+    imported = read_config(MNIST, "data.dataset=bars")
+    write_idx_folder(data_dir / "bars", draw_dataset())
+    configs = {"synthetic": drawn, "mnist": read_config(MNIST), "bars": imported}
+    assert all(is_here(config, data_dir) for config in configs.values())
+    forbid_reading(monkeypatch, tmp_path / private)
+    seen = {"data/mnist": {"synthetic", "bars"}, "data/synthetic": {"mnist", "bars"}}
+    here = {name for name, config in configs.items() if is_here(config, data_dir)}
+    assert here == seen.get(private, set())
+
+
+def test_files_that_this_user_may_not_read_are_not_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_idx_folder(tmp_path / "pictures", draw_dataset())
+    drawn = read_config(MNIST, "data.dataset=synthetic", *DRAWN)
+    load_dataset(drawn, tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert not is_here(read_config(NET, folder=tmp_path))
+    assert not is_here(drawn, tmp_path)
+    assert is_here(read_config(TABLE), tmp_path)
+
+
+def test_loading_drawn_digits_that_this_user_may_not_read_fails_and_draws_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = read_config(MNIST, "data.dataset=synthetic", *DRAWN)
+    load_dataset(drawn, tmp_path)
+    forbid_reading(monkeypatch, tmp_path / "synthetic")
+    with pytest.raises(DataError, match="cannot read the file"):
+        load_dataset(drawn, tmp_path)
