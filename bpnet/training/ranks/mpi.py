@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -16,6 +15,7 @@ from bpnet.errors import ConfigError, RankError, shorten
 from bpnet.training.ranks.delivery import Delivery, Receiver, Sender
 from bpnet.training.ranks.meeting import OrderedMeeting
 from bpnet.training.ranks.needs import Needs
+from bpnet.training.ranks.neighbours import is_there, neighbours, own_place
 from bpnet.training.ranks.ranks import Meeting, Ranks
 from bpnet.training.ranks.reduction import FastMeeting
 from bpnet.training.step.batch import Shard
@@ -58,10 +58,9 @@ class MpiRanks(Ranks):
         self._is_meeting = False  # a collective has begun, and has not ended
         self._longest = 0.0
         self.is_unheard = False  # rank 0 has not answered to what this rank has told at its end
-        places = communicator.allgather((socket.gethostname(), os.getpid()))
-        self._hosts = [host for host, _ in places]
-        here = self._hosts[self.number]
-        self._neighbours = {rank: pid for rank, (host, pid) in enumerate(places) if host == here}
+        places = communicator.allgather(own_place())
+        self._hosts = [place.home.host for place in places]
+        self._neighbours = neighbours(places, self.number)
 
     def demand_shards(self, shards: int) -> None:
         """Make sure that every rank has a shard to compute.
@@ -209,13 +208,13 @@ class MpiRanks(Ranks):
     def _demand_others(self) -> None:
         """Make sure that it makes sense to wait for the other ranks.
 
-        The launcher ends all ranks when one dies; here one on the same host is noticed before.
+        The launcher ends all ranks when one dies; here one that can be seen is noticed before.
 
         Raises:
             RankError: one of them has failed or died, or rank 0 has ended the run.
         """
         for rank, process in self._neighbours.items():
-            if not _is_there(process):
+            if not is_there(process):
                 raise RankError(
                     "a rank has ended in the middle of the run",
                     where=self.name(rank),
@@ -282,14 +281,3 @@ class MpiRanks(Ranks):
         if self._is_meeting:
             self.communicator.Abort(verdict)
         return verdict
-
-
-def _is_there(process: int) -> bool:
-    """Return whether a process of this host exists."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it belongs to somebody else
-        pass
-    return True
