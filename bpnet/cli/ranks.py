@@ -10,7 +10,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from bpnet.cli.output import note
-from bpnet.cli.signals import StopSignal
+from bpnet.cli.signals import WORDS, StopSignal, stop_request
 from bpnet.errors import ConfigError, WorkerError
 from bpnet.launcher import launched
 
@@ -66,9 +66,11 @@ def _train_together(run: Run) -> int:
     with redirect_stderr(told), redirect_stdout(io.StringIO()):
         code = run(ranks)
     sys.stderr.flush()
-    code = ranks.end(code, told.getvalue())
+    with stop_request() as stop:  # rank 0 may still score: its verdict counts
+        code = ranks.end(code, told.getvalue(), stop)
     if ranks.is_unheard:
-        note(*told.getvalue().rstrip("\n").split("\n"))
+        ending = f"bpnet: {WORDS.get(stop(), 'ended')} before rank 0 has told how the run ended"
+        note(*(told.getvalue().rstrip("\n") or ending).split("\n"))
     return code
 
 
@@ -79,7 +81,6 @@ def take_part(wanted: Wanted) -> None:
         BpnetError: this rank cannot go on; a signal has asked it to stop, if its code says so.
     """
     from bpnet.cli.run_stopped import unfinished_step
-    from bpnet.cli.signals import stop_request
     from bpnet.library.begin_run import begun
     from bpnet.library.run_start import StartObserver
 

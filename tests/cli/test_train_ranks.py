@@ -3,6 +3,9 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,20 @@ from tests.helpers.tiny import bpnet, command, succeed
 MANY = 100_000  # epochs: a busy machine may keep a test waiting before it sends a signal
 TRAIN = ("train", "--config", TINY)
 CONSTANT = ("--set", "schedule.name=constant")
+SLOW_SCORE = """
+import sys, time
+from pathlib import Path
+from bpnet.cli.main import main
+from bpnet.training import run
+score = run.final_score
+def score_slowly(*words):
+    Path("scoring").touch()
+    time.sleep(1.5)
+    return score(*words)
+run.final_score = score_slowly
+del sys.argv[1]
+main()
+"""
 QUICK = 10  # seconds within which a run ends when a rank has died
 
 
@@ -154,6 +171,36 @@ def test_a_signal_ends_a_run_whose_rank_0_is_stopped(here: Path) -> None:
     assert process.returncode == 143, err
     assert "bpnet: ended in the middle of a step: another rank does not go on" in err
     assert load_checkpoint(here / "run" / "last.npz").record["progress"]["step"] == 0
+
+
+def start_to_score(here: Path) -> subprocess.Popen[str]:
+    """Start a run on two ranks, and return it when rank 0 has begun to score the test set."""
+    words = ("-c", SLOW_SCORE, "bpnet", *TRAIN, "--run-dir", "run", "--epochs", 1)
+    process = start_on_ranks(2, sys.executable, *words, cwd=here)
+    while not (here / "scoring").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    return process
+
+
+@needs_mpi
+def test_a_signal_to_another_rank_lets_rank_0_score_the_test_set(here: Path) -> None:
+    process = start_to_score(here)
+    os.kill(process_of(1, here), signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "bpnet: " not in err
+    assert (here / "run" / "result.json").exists()
+
+
+@needs_mpi
+def test_a_signalled_rank_does_not_wait_for_a_rank_0_that_has_ended(here: Path) -> None:
+    process = start_to_score(here)
+    os.kill(process_of(1, here), signal.SIGTERM)
+    os.kill(process_of(0, here), signal.SIGKILL)
+    _, err = process.communicate(timeout=QUICK)
+    assert process.returncode in {143, *died_of(signal.SIGKILL)}, err
+    assert err.count("bpnet: ") <= 1
 
 
 @needs_mpi

@@ -31,7 +31,7 @@ YIELDING = 2e-3  # seconds of more looks before this process sleeps
 LONGEST_SLEEP = 1e-3  # seconds
 PATIENCE = 2.0  # seconds for others to come to an exchange once the run should stop, at least, and
 STEPS_OF_PATIENCE = 3  # as many times as long as the longest wait so far
-LONG_PATIENCE = 20.0  # seconds for rank 0 to validate or save, at least
+LONG_PATIENCE = 20.0  # seconds for rank 0 to validate, save or score, at least
 LONGEST_TOLD = 2000  # characters: such a message leaves before anybody receives it
 
 SAVED = "the last checkpoint stays as it was"
@@ -240,15 +240,16 @@ class MpiRanks(Ranks):
         """Return what a rank is called in messages."""
         return f"rank {rank} of {self.count}, on {self._hosts[rank]}"
 
-    def end(self, code: int, told: str = "") -> int:
+    def end(self, code: int, told: str = "", stop: Callable[[], int] = lambda: 0) -> int:
         """End together with the others, and return the exit code of all: that of rank 0.
 
         Args:
             code: of this rank.
             told: what it would say to the person at the keyboard.
+            stop: whether this rank was asked to stop since then, and by which signal.
         """
         is_asked = bool(self.should_stop())
-        self.should_stop = lambda: 0
+        self.should_stop = stop
         if not self.leads:
             return self._end_after(code, told, self._patience if is_asked else math.inf)
         if self._is_meeting:  # what has begun can no longer be finished
@@ -264,16 +265,19 @@ class MpiRanks(Ranks):
     def _end_after(self, code: int, told: str, patience: float) -> int:
         """Tell rank 0 of a failure, and return the code that it ends with.
 
-        Should it have been stopped (`kill -STOP`), the launcher ends it after this rank.
+        Should it have been stopped (`kill -STOP`), the launcher ends it after this rank. Where only
+        rank 0 has something left to do, a signal to this rank lets it go on, for a while.
         """
-        began = time.perf_counter()
+        began, asked = time.perf_counter(), 0.0
         if code:
             told = shorten(told, LONGEST_TOLD)
             request = self.communicator.isend((code, told), 0, FAILED)
         while not self.communicator.Iprobe(0, VERDICT):
-            if code and time.perf_counter() > began + patience:
+            now = time.perf_counter()
+            asked = asked or (now if self.should_stop() else 0.0)
+            if (code and now > began + patience) or (asked and self._is_left(now - asked)):
                 self.is_unheard = True
-                return code
+                return code or 128 + self.should_stop()
             if code:
                 request.test()
             time.sleep(LONGEST_SLEEP)
@@ -281,3 +285,7 @@ class MpiRanks(Ranks):
         if self._is_meeting:
             self.communicator.Abort(verdict)
         return verdict
+
+    def _is_left(self, waited: float) -> bool:
+        """Return whether rank 0 has ended, or seems to, so long after this rank's signal."""
+        return waited > LONG_PATIENCE or not is_there(self._neighbours.get(0, os.getpid()))
