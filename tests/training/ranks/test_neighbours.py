@@ -15,7 +15,11 @@ HERE = Home("localhost", "a boot", 7)
 
 @pytest.mark.parametrize(
     "other",
-    [HERE._replace(host="another"), HERE._replace(boot="another"), HERE._replace(space=8)],
+    [
+        Home("another", "a boot", 7),
+        Home("localhost", "another", 7),
+        Home("localhost", "a boot", 8),
+    ],
 )
 def test_ranks_see_each_other_on_one_machine_and_in_one_process_space(other: Home) -> None:
     places = [Place(HERE, 10), Place(other, 11), Place(HERE, 12), Place(other, 10)]
