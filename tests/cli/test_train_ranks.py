@@ -92,6 +92,19 @@ def test_a_killed_rank_ends_the_run_and_leaves_the_last_checkpoint(here: Path) -
 
 
 @needs_mpi
+def test_when_rank_0_is_killed_the_others_do_not_all_speak(here: Path) -> None:
+    options = ("--run-dir", "run", "--epochs", MANY, *CONSTANT, "--set", "train.shards=4")
+    process = start_on_ranks(4, *command(*TRAIN, *options), cwd=here)
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("epoch 2/"):
+        assert process.poll() is None
+    os.kill(process_of(0, here), signal.SIGKILL)
+    _, err = process.communicate(timeout=QUICK)
+    assert process.returncode in {1, *died_of(signal.SIGKILL)}, err
+    assert err.count("bpnet: ") <= 1
+
+
+@needs_mpi
 def test_a_rank_that_fails_is_told_by_rank_0_with_its_code(here: Path) -> None:
     words = command(*TRAIN, "--run-dir", "run")
     other = [*words, "--data-dir", "nowhere", "--data-from", "disk"]

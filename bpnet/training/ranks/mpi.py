@@ -275,7 +275,9 @@ class MpiRanks(Ranks):
         while not self.communicator.Iprobe(0, VERDICT):
             now = time.perf_counter()
             asked = asked or (now if self.should_stop() else 0.0)
-            if (code and now > began + patience) or (asked and self._is_left(now - asked)):
+            if asked and not is_there(self._neighbours.get(0, os.getpid())):
+                return code or 128 + self.should_stop()  # the launcher tells what has become of it
+            if (code and now > began + patience) or (asked and now > asked + LONG_PATIENCE):
                 self.is_unheard = True
                 return code or 128 + self.should_stop()
             if code:
@@ -285,7 +287,3 @@ class MpiRanks(Ranks):
         if self._is_meeting:
             self.communicator.Abort(verdict)
         return verdict
-
-    def _is_left(self, waited: float) -> bool:
-        """Return whether rank 0 has ended, or seems to, so long after this rank's signal."""
-        return waited > LONG_PATIENCE or not is_there(self._neighbours.get(0, os.getpid()))
