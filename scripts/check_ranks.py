@@ -41,6 +41,11 @@ RANKS = ((1, 1), (1, 2), (2, 1), (2, 2), (4, 1))  # and workers in each
 LIMIT = 10.0  # seconds that a run may take to end after a kill
 LONGEST_RUN = 5.0  # seconds before a kill
 MANY = 100_000  # epochs: no run ends before it is killed
+CODES = {  # of Open MPI's and MPICH's launcher
+    signal.SIGTERM: (143, 15),  # the latter where Python itself has hardly begun
+    signal.SIGKILL: (137, 9, 1),  # the last where rank 0 has noticed it first
+}
+MESSAGE = "bpnet: "  # begins each message
 SETTINGS = {  # of Open MPI: as root, and with more ranks than processors
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -130,10 +135,30 @@ def seconds_to_end(process: subprocess.Popen[bytes], run_dir: Path) -> float:
     return time.perf_counter() - began
 
 
+def faults_of(number: signal.Signals, code: int | None, said: str) -> list[str]:
+    """Return what is wrong with how a run has ended after one rank was signalled.
+
+    Args:
+        number: the signal.
+        code: the launcher's exit code.
+        said: what the launcher and all ranks have written to standard error.
+    """
+    faults = []
+    if code not in CODES[number]:
+        faults.append(f"the exit code is none of {', '.join(map(str, CODES[number]))}")
+    if (messages := said.count(MESSAGE)) > 1:
+        faults.append(f"there are {messages} messages instead of one")
+    return faults
+
+
 def start_and_kill(
     words: list[str], ranks: int, rng: random.Random, run_dir: Path, folder: Path
-) -> float:
-    """Start a run that goes on for ever, and signal one rank; return how long all take to end."""
+) -> tuple[float, list[str]]:
+    """Start a run that goes on for ever, and signal one rank.
+
+    Returns:
+        How long all ranks take to end, in seconds, and what is wrong with how they have ended.
+    """
     said, victim = folder / "said", rng.randrange(ranks)
     number = rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM))
     with said.open("wb") as file:
@@ -152,7 +177,11 @@ def start_and_kill(
     seconds = seconds_to_end(process, run_dir)
     what = f"rank {victim} of {ranks}, {number.name}"
     print(f"{what}: exit code {process.returncode} after {seconds:.2f} s", flush=True)
-    return seconds
+    text = said.read_text(encoding="utf-8")
+    faults = faults_of(number, process.returncode, text)
+    if faults:
+        print(*faults, text, sep="\n", flush=True)
+    return seconds, faults
 
 
 def check_kills(kills: int, seed: int, folder: Path, data: Path) -> bool:
@@ -169,9 +198,10 @@ def check_kills(kills: int, seed: int, folder: Path, data: Path) -> bool:
     run_dir, straight = folder / "killed", folder / "straight"
     words, ranks = train_command(2, run_dir, data, *settings, f"train.epochs={MANY}"), 2
     go_on = ("train", "--resume", run_dir, "--data-dir", data)
-    longest, lost = 0.0, 0
+    longest, lost, wrong = 0.0, 0, 0
     for _ in range(kills):
-        longest = max(longest, start_and_kill(words, ranks, rng, run_dir, folder))
+        seconds, faults = start_and_kill(words, ranks, rng, run_dir, folder)
+        longest, wrong = max(longest, seconds), wrong + bool(faults)
         try:
             digest(run_dir)
         except Exception as error:
@@ -187,7 +217,9 @@ def check_kills(kills: int, seed: int, folder: Path, data: Path) -> bool:
         f"{kills} kills: all ranks had ended after {longest:.2f} s at most; {lost} checkpoints "
         f"lost; resumes {'exact' if is_same else 'NOT exact'}, after {epochs} epochs"
     )
-    return is_same and not lost and longest < LIMIT
+    if wrong:
+        print(f"{wrong} runs ended with another exit code than documented, or many messages")
+    return is_same and not lost and not wrong and longest < LIMIT
 
 
 def main() -> None:
