@@ -67,7 +67,10 @@ def _train_together(run: Run) -> int:
         code = run(ranks)
     sys.stderr.flush()
     with stop_request() as stop:  # rank 0 may still score: its verdict counts
-        code = ranks.end(code, told.getvalue(), stop)
+        try:
+            code = ranks.end(code, told.getvalue(), stop)
+        except StopSignal as second:  # nobody wants to wait for it
+            code, ranks.is_unheard = second.exit_code, True
     if ranks.is_unheard:
         ending = f"bpnet: {WORDS.get(stop(), 'ended')} before rank 0 has told how the run ended"
         note(*(told.getvalue().rstrip("\n") or ending).split("\n"))

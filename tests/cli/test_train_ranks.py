@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,19 @@ def test_a_signalled_rank_does_not_wait_for_a_rank_0_that_has_ended(here: Path) 
     _, err = process.communicate(timeout=QUICK)
     assert process.returncode in {143, *died_of(signal.SIGKILL)}, err
     assert err.count("bpnet: ") <= 1
+
+
+@needs_mpi
+def test_a_second_signal_to_another_rank_ends_the_run_with_a_message(here: Path) -> None:
+    process = start_to_score(here)
+    os.kill(process_of(0, here), signal.SIGSTOP)  # it shall not be done before
+    while process.poll() is None:
+        with suppress(LookupError, ProcessLookupError):
+            os.kill(process_of(1, here), signal.SIGTERM)
+        time.sleep(0.5)
+    _, err = process.communicate(timeout=QUICK)
+    assert process.returncode == 143, err
+    assert err.count("bpnet: terminated before rank 0") == 1
 
 
 @needs_mpi
