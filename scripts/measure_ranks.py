@@ -2,12 +2,13 @@
 """Measure what a training step takes on 1, 2 and 4 MPI ranks, and predict it for networks.
 
     scripts/measure_ranks.py [--net NAME]… [--rounds N] [--seconds S] [--data-dir DIR]
-        [--figure FILE.png]
+        [--figure FILE.png] [--brief]
 
 It starts itself with `mpirun`, in each way to compute a net's batches. All of them stay, and take
 turns of less than a second (`--seconds`): so a machine that is slower in one minute than in the
 next is so for all of them. Times are medians over the rounds of a turn's median step, and ratios
-medians of the rounds' ratios. The drawn digits that it trains on are kept in DIR.
+medians of the rounds' ratios. With `--brief` two workers and two ranks alone take turns. The drawn
+digits that it trains on are kept in DIR.
 """
 
 from __future__ import annotations
@@ -122,10 +123,12 @@ class Running:
         self.process.communicate("0\n")
 
 
-def take_turns(net: str, options: argparse.Namespace) -> dict[Way, list[Found]]:
+def take_turns(
+    net: str, options: argparse.Namespace, ways: Sequence[Way]
+) -> dict[Way, list[Found]]:
     """Return what each way has found in each round."""
     running, found = {}, {}
-    for way in WAYS:
+    for way in ways:
         changes = (f"train.shards={way.shards}", f"train.reduction={way.reduction}")
         words = ("--data-dir", options.data_dir, "--workers", way.workers)
         running[way] = Running(way.ranks, *words, "--as-rank", *NETS[net], *changes)
@@ -194,6 +197,17 @@ def show_steps(net: str, found: Mapping[Way, Sequence[Found]], link: Link) -> No
         )  # fmt: skip
 
 
+def compare(nets: Sequence[str], given: argparse.Namespace) -> None:
+    """Let two workers and two ranks alone take turns, and print how fast both are."""
+    heads("net", "two workers, ms", "two ranks, ms", "of these with each other", "speed")
+    for net in nets:
+        found = take_turns(net, given, (WORKERS, RANKS))
+        times = (median(found[way], "step") for way in (WORKERS, RANKS))
+        meeting = f"{1e3 * median(found[RANKS], 'meeting'):.2f}"
+        ratio = f"{speed(found[RANKS], found[WORKERS]):.2f}"
+        line(f"`{net}`", *(f"{1e3 * seconds:.2f}" for seconds in times), meeting, ratio)
+
+
 def main() -> None:
     """Measure, print tables in Markdown, and draw."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -202,6 +216,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.7, help="of steps in a turn")
     parser.add_argument("--data-dir", type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument("--figure", type=Path, help="where predictions are drawn")
+    parser.add_argument("--brief", action="store_true", help="two workers and two ranks alone")
     parser.add_argument("--as-rank", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("--workers", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--link", type=int, nargs="*", help=argparse.SUPPRESS)
@@ -211,7 +226,10 @@ def main() -> None:
         return
     cores = len(os.sched_getaffinity(0))
     nets = given.net or list(NETS)
-    found = {net: take_turns(net, given) for net in nets}
+    if given.brief:
+        compare(nets, given)
+        return
+    found = {net: take_turns(net, given, WAYS) for net in nets}
     sizes = {net: found[net][ALONE][0]["parameters"] for net in nets}
     linking = Running(2, "--link", *sizes.values())
     linked = linking.hear()
