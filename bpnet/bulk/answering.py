@@ -33,7 +33,7 @@ SHARED = "every worker needs the pictures under the same path, as on a shared di
 
 @dataclass(frozen=True)
 class Job:
-    """Say how pictures are answered, in values that can be sent anywhere.
+    """Describe how pictures are answered, in values that another process can receive.
 
     Args:
         checkpoint: the weights, which need no file where they are sent.

@@ -1,4 +1,4 @@
-"""Tell how pictures are prepared where the network learned from others than MNIST's."""
+"""Tell how pictures are prepared for a network that was not trained on MNIST."""
 
 from __future__ import annotations
 

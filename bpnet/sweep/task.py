@@ -30,7 +30,7 @@ LONGEST = 300  # characters of an error
 
 @dataclass(frozen=True)
 class Task:
-    """Say what is to be done for a run, in plain values that can be sent anywhere.
+    """Describe what a run has to do, in plain values that another process can receive.
 
     Args:
         run_dir: where the run is saved, or goes on.

@@ -1,4 +1,4 @@
-"""An answer is one line, whatever its texts hold, and one that is none is known again."""
+"""An answer is one line, whatever its text holds; an unreadable picture has a line as well."""
 
 import csv
 import io

@@ -26,7 +26,7 @@ from bpnet.training.step.children import Children
 
 FAILED = 1
 ENDING = -1
-RESTING = -1  # samples of a step that is none
+RESTING = -1  # in place of a number of samples: no step is taken
 
 
 class ProcessExecutor:

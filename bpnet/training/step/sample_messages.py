@@ -1,4 +1,4 @@
-"""Say what ranks tell each other of a step in which every shard has some samples."""
+"""Choose what ranks send each other in a step in which every shard has some samples."""
 
 from __future__ import annotations
 
